@@ -1,0 +1,1 @@
+"""Benchmarks of jaxbrain against hand-written JAX and other libraries."""

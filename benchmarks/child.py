@@ -1,0 +1,80 @@
+"""One fresh process: import a peer, train once, train again, and say what it took, as JSON."""
+
+import json
+import resource
+import sys
+import time
+
+
+def clocks() -> tuple[float, float]:
+    """Processor and wall seconds."""
+    return time.process_time(), time.perf_counter()
+
+
+def train(peer: str, name: str) -> dict[str, float]:
+    """Import, first result and a second fit; the clock starts before NumPy is imported."""
+    start = clocks()
+    from benchmarks import peers
+
+    builder = peers.load(peer)
+    imported = clocks()
+    from benchmarks.workloads import WORKLOADS, final_loss
+
+    workload = WORKLOADS[name]()
+    if name != "xor":
+        workload = workload._replace(epochs=1)
+    built = clocks()
+    trainer = builder(workload)
+    # Where building draws no weights, the program does; the others have drawn theirs by now.
+    once = trainer.from_key or (lambda: trainer.fit(trainer.prepare()))
+    trained = once()
+    first = clocks()
+    loss = final_loss(workload, trainer.weights(trained))
+    again = clocks()
+    once()
+    end = clocks()
+    # The data's own loading is no library's cost.
+    data = [b - a for a, b in zip(imported, built, strict=True)]
+    result: dict[str, float] = {"final_loss": loss}
+    for i, clock in enumerate(("processor", "wall")):
+        result[f"import_{clock}"] = imported[i] - start[i]
+        result[f"first_{clock}"] = first[i] - start[i] - data[i]
+        result[f"refit_{clock}"] = end[i] - again[i]
+    # Kilobytes on Linux, bytes on macOS.
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return result
+
+
+def imports(package: str) -> dict[str, float]:
+    """Processor and wall seconds of jax, optax and chex, then of `package` on top."""
+    start = clocks()
+    import chex  # noqa: F401
+    import jax  # noqa: F401
+    import optax  # noqa: F401
+
+    base = clocks()
+    if package == "jaxbrain":
+        import jaxbrain  # noqa: F401
+    end = clocks()
+    return {
+        "base_processor": base[0] - start[0],
+        "base_wall": base[1] - start[1],
+        "added_processor": end[0] - base[0],
+        "added_wall": end[1] - base[1],
+        "total_processor": end[0] - start[0],
+    }
+
+
+def main() -> None:
+    """`python -m benchmarks.child train PEER WORKLOAD` or `... imports PACKAGE`."""
+    kind, *arguments = sys.argv[1:]
+    try:
+        result = train(*arguments) if kind == "train" else imports(*arguments)
+    except ImportError as error:
+        result = {"missing": f"not installed: {error.name or error}"}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

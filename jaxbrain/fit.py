@@ -1,0 +1,224 @@
+"""`fit`: a training in compiled chunks under a host loop that shows, guards, saves and stops."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxbrain.closures import Closure
+from jaxbrain.guards import (
+    NonFiniteError,
+    all_finite,
+    check_data,
+    check_finite,
+    check_labels,
+)
+from jaxbrain.metrics import Metric
+from jaxbrain.network import LearningRule, example
+from jaxbrain.progress import Progress
+from jaxbrain.resuming import Saver, describe
+from jaxbrain.training import (
+    History,
+    Record,
+    TrainState,
+    Watch,
+    epoch,
+    init_state,
+    make_watch,
+    require_count,
+)
+
+_CHUNK_SECONDS = 0.2
+_CHUNK_BYTES = 2**20
+_EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
+
+__all__ = ["ChunkInfo", "NonFiniteError", "fit"]
+
+
+class ChunkInfo(NamedTuple):
+    """What `on_chunk` sees between two chunks.
+
+    Attributes:
+      state: the TrainState reached.
+      history: so far, in NumPy arrays.
+      epoch: epochs done.
+      epochs: epochs asked for.
+    """
+
+    state: TrainState
+    history: History
+    epoch: int
+    epochs: int
+
+
+def fit(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    data: tuple[Any, Any],
+    *,
+    key: jax.Array,
+    epochs: int,
+    batch_size: int | None = 32,
+    validation: tuple[Any, Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    record: Record | None = None,
+    on_chunk: Callable[[ChunkInfo], bool | None] | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+    state: TrainState | None = None,
+) -> tuple[TrainState, History]:
+    """Train a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
+
+    Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
+    Ctrl-C (what was learned is returned), or by an error when the loss is not finite.
+
+    Args:
+      rule: what teaches, ``jb.backprop(net, loss)`` for instance.
+      optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
+        gradient descent, with a smaller batch SGD.
+      data: ``(x [examples, ...], y [examples, ...])``.
+      key: of params, order and noise; the same key gives the same result.
+      epochs: passes over the data, in all.
+      batch_size: examples a step, the last batch may be smaller; None, or more than there are:
+        all in one step.
+      validation: ``(x, y)`` on which metrics are measured after each epoch.
+      metrics: name to ``(prediction, target) -> scalar`` of one example.
+      record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
+      on_chunk: called with a ChunkInfo after each epoch; returning True stops.
+      checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
+        resume from; the result is bit-identical to that of an uninterrupted run.
+      progress: a line on stderr; None: only on a terminal.
+      state: a TrainState to go on from; None starts anew from key.
+
+    Returns:
+      The last TrainState and the History, in NumPy arrays.
+
+    Raises:
+      ValueError: if the data do not fit the network or are not finite, labels are out of range,
+        or a number is not positive.
+      NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
+        keeps the state of before.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(1))
+      >>> rule = jb.backprop(net, jb.losses.binary_cross_entropy)
+      >>> x, y = jb.datasets.xor()
+      >>> state, history = fit(rule, optax.adam(0.1), (x, y), key=jax.random.key(0), epochs=100)
+      >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
+      [0, 1, 1, 0]
+    """
+    require_count("epochs", epochs)
+    require_count("batch_size", batch_size, optional=True)
+    data = check_data("data", data)
+    watch = make_watch(validation and check_data("validation", validation), metrics, record)
+    data, held_out = jax.device_put((data, watch.data))
+    programs = Closure((rule, optimizer, watch.metrics, watch.record))
+    if state is None:
+        state = _start(programs, data, key)
+    check_labels(rule.network, state.params, data)
+    chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
+    info, saver = ChunkInfo(state, _EMPTY, 0, epochs), None
+    if checkpoint is not None:
+        saver = Saver(checkpoint, describe(rule, data, batch_size, key))
+        info = saver.resume(info, lambda: jax.eval_shape(chunk, state, 1)[1])
+    with Progress(epochs, desc=rule.name, enabled=progress) as line:
+        try:
+            for info in _chunks(chunk, info, growing=on_chunk is None):
+                line.update(info.epoch, **_latest(info.history))
+                if saver is not None:
+                    saver.save_when_due(info)
+                if on_chunk is not None and on_chunk(info):
+                    break
+        except KeyboardInterrupt:
+            line.note(f"interrupted after epoch {info.epoch} of {epochs}; what was learned is kept")
+        finally:
+            if saver is not None:
+                saver.save(info)
+    return info.state, info.history
+
+
+def _chunks(
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]], info: ChunkInfo, *, growing: bool
+) -> Iterator[ChunkInfo]:
+    """Run chunk after chunk: one epoch each, or, growing, about a fifth of a second."""
+    count, kept = 1, None
+    while info.epoch < info.epochs:
+        began = time.perf_counter()
+        state, buffers, finite = chunk(info.state, count)
+        buffers = jax.tree.map(np.asarray, buffers)
+        seconds = time.perf_counter() - began
+        piece = jax.tree.map(lambda a: a[:count], buffers)
+        check_finite(info, state, piece, bool(finite))
+        kept = _with_room(info.history, piece, info.epochs) if kept is None else kept
+        done = info.epoch + count
+        jax.tree.map(partial(_fill, info.epoch, done), kept, piece)
+        info = ChunkInfo(state, jax.tree.map(lambda a: a[:done], kept), done, info.epochs)
+        yield info
+        if growing:
+            affordable = min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss))
+            count = max(1, min(affordable, info.epochs - done))
+
+
+@jax.jit
+def _start(programs: Closure, data: tuple[Any, Any], key: jax.Array) -> TrainState:
+    rule, optimizer, *_ = programs.value
+    return init_state(rule, optimizer, example(data[0]), key=key)
+
+
+@jax.jit(static_argnames="batch_size")
+def _chunk(
+    programs: Closure,
+    data: tuple[Any, Any],
+    held_out: tuple[Any, Any] | None,
+    state: TrainState,
+    count: int | jax.Array,
+    *,
+    batch_size: int | None,
+) -> tuple[TrainState, History, jax.Array]:
+    """count epochs in a loop whose length is an argument: one compilation for every length.
+
+    Returns the state, a History with room for more epochs than count, and whether all is finite.
+    """
+    rule, optimizer, metrics, record = programs.value
+    watch = Watch(held_out, metrics, record)
+
+    @jax.jit  # traced once, for the shapes and for the loop
+    def one(state: TrainState) -> tuple[TrainState, History]:
+        return epoch(rule, optimizer, state, data, batch_size=batch_size, watch=watch)
+
+    def body(i: jax.Array, carry: tuple[TrainState, History]) -> tuple[TrainState, History]:
+        state, new = one(carry[0])
+        return state, jax.tree.map(lambda a, b: a.at[i].set(b), carry[1], new)
+
+    shapes = jax.eval_shape(one, state)[1]
+    size = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(shapes))
+    room = max(1, _CHUNK_BYTES // size)
+    history = jax.tree.map(lambda a: jnp.zeros((room, *a.shape), a.dtype), shapes)
+    state, history = jax.lax.fori_loop(0, count, body, (state, history))
+    return state, history, all_finite(state.params)
+
+
+def _with_room(history: History, piece: History, epochs: int) -> History:
+    """Arrays for all epochs, like those of piece, beginning with the history so far."""
+    kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    done = len(history.loss)
+    if done:
+        jax.tree.map(partial(_fill, 0, done), kept, history)
+    return kept
+
+
+def _fill(start: int, stop: int, into: np.ndarray, values: np.ndarray) -> None:
+    into[start:stop] = values
+
+
+def _latest(history: History) -> dict[str, float]:
+    """The last loss and every scalar metric, to show."""
+    metrics = {name: values for name, values in history.metrics.items() if values.ndim == 1}
+    return {name: float(values[-1]) for name, values in {"loss": history.loss, **metrics}.items()}

@@ -1,0 +1,154 @@
+"""The checks around a training: shapes before it, finite data before it, finite numbers after it.
+
+Nothing here runs inside the compiled loop, except one look at the parameters after each chunk.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.metrics import require_pairs
+from jaxbrain.network import Network, Params, example
+
+
+class NonFiniteError(FloatingPointError):
+    """The loss or a parameter became infinite or nan.
+
+    Attributes:
+      step: the first step whose loss is not finite.
+      state: the TrainState before the chunk in which it happened: all finite.
+      history: up to that state.
+    """
+
+    def __init__(self, message: str, step: int, state: Any, history: Any):
+        super().__init__(message)
+        self.step, self.state, self.history = step, state, history
+
+
+def check_data(name: str, data: Any) -> tuple[Any, Any]:
+    """The pair (x, y) in the dtypes that the device will hold, if all of it is finite.
+
+    Raises:
+      TypeError: if data is no pair of arrays of numbers.
+      ValueError: if x and y differ in length, are empty, or hold what the device cannot.
+    """
+    require_pairs(name, data)
+    return tuple(
+        jax.tree.map(lambda a: _check_array(f"{part} of {name}", a), values)
+        for part, values in zip("xy", data, strict=True)
+    )  # pyright: ignore[reportReturnType]
+
+
+def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
+    """Integer targets of one axis less than the network's output are labels: are all in range?
+
+    Raises:
+      ValueError: naming the first label out of range and where it is.
+    """
+    x, y = data
+    if not isinstance(y, jax.Array) or not jnp.issubdtype(y.dtype, jnp.integer):
+        return
+    output = jax.eval_shape(_predict, net, params, example(x))
+    if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
+        return
+    classes = output.shape[-1]
+    bad = _outside(np.asarray(y), classes) if y.shape[1:] == output.shape[:-1] else ()
+    if len(bad):
+        index = tuple(map(int, bad[0]))
+        raise ValueError(
+            f"y of data: labels must be in 0..{classes - 1} for a network with {classes} outputs, "
+            f"but at index {list(index)} it is {int(y[index])} ({len(bad)} such labels)"
+        )
+
+
+@jax.jit  # for its cache: the second fit of a network traces nothing
+def _predict(net: Network, params: Params, x: Any) -> Any:
+    return net.apply(params, x)
+
+
+def _outside(labels: np.ndarray, classes: int) -> np.ndarray:
+    return np.argwhere((labels < 0) | (labels >= classes))
+
+
+def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None:
+    """Stop a training whose chunk produced a number that is not finite.
+
+    Args:
+      info: the ChunkInfo before the chunk.
+      state: the TrainState after it.
+      piece: the History of the chunk.
+      params_finite: whether all parameters after it are finite.
+
+    Raises:
+      NonFiniteError: naming the step, and the parameter where there is one.
+    """
+    losses = np.ravel(piece.step_loss)
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if params_finite and not bad.size:
+        return
+    first = int(info.state.step) + (int(bad[0]) if bad.size else losses.size - 1)
+    value = f"the loss is {losses[bad[0]]}" if bad.size else "a parameter is not finite"
+    leaves = jax.tree_util.tree_leaves_with_path(state.params)
+    names = [
+        f"params{jax.tree_util.keystr(path)}" for path, leaf in leaves if not all_finite(leaf)
+    ]
+    where = f"; not finite by now: {', '.join(names[:3])}" if names else ""
+    raise NonFiniteError(
+        f"at step {first} (epoch {info.epoch + first_epoch(bad, piece)}) {value}{where}. "
+        f"The state of epoch {info.epoch} is kept in this error's `state`. Try a smaller learning "
+        "rate, or look for a target out of the loss's range",
+        first,
+        info.state,
+        info.history,
+    )
+
+
+def first_epoch(bad: np.ndarray, piece: Any) -> int:
+    """The epoch within the chunk that holds the first bad step, or the last epoch."""
+    return int(bad[0]) // piece.step_loss.shape[1] if bad.size else len(piece.loss) - 1
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Whether every floating number of a pytree is finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool))
+
+
+def _check_array(name: str, values: Any) -> Any:
+    values = values if isinstance(values, jax.Array) else _canonical(name, values)
+    if not jnp.issubdtype(values.dtype, jnp.inexact):
+        return values
+    if isinstance(values, jax.Array) and not values.is_fully_addressable:
+        if not bool(jnp.all(jnp.isfinite(values))):
+            raise ValueError(f"{name} holds nan or infinity")
+        return values
+    host = np.asarray(values)
+    if not np.isfinite(np.sum(host, dtype=host.dtype)):  # one pass; look closer only if in doubt
+        bad = np.argwhere(~np.isfinite(host))
+        if len(bad):
+            index = tuple(map(int, bad[0]))
+            raise ValueError(
+                f"{name} must be finite, but at index {list(index)} it is {host[index]} "
+                f"({len(bad)} such values); remove or fill them first"
+            )
+    return values
+
+
+def _canonical(name: str, values: Any) -> np.ndarray:
+    """A NumPy array in the dtype that jax will give it, if its values survive that."""
+    host = np.asarray(values)
+    if host.dtype.kind not in "biufc" and host.dtype.kind != "V":
+        raise TypeError(f"{name} must be an array of numbers, got dtype {host.dtype}")
+    dtype = jax.dtypes.canonicalize_dtype(host.dtype)
+    if host.dtype == dtype:
+        return host
+    with np.errstate(over="ignore"):
+        cast = host.astype(dtype)
+    if host.dtype.kind in "iu" and not np.array_equal(cast, host):
+        raise ValueError(
+            f"{name} is {host.dtype} and does not fit into {dtype}; rescale it, or set "
+            "jax.config.update('jax_enable_x64', True)"
+        )
+    return cast

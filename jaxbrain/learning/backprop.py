@@ -1,0 +1,56 @@
+"""Back-propagation: the exact gradient, for any network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxbrain.learning.chain import batch_loss
+from jaxbrain.network import LearningRule, Network, Params, batch
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def backprop(net: Network, loss: Loss) -> LearningRule:
+    """The gradient of the mean loss, by ``jax.grad``.
+
+    dL/dW_l = delta_l a_{l-1}^T, delta_l = (W_{l+1}^T delta_{l+1}) * f'(z_l)
+
+    Args:
+      net: any network of one example.
+      loss: ``(prediction, target) -> scalar`` of one example.
+
+    Returns:
+      A LearningRule without state.
+
+    Raises:
+      TypeError: if net is not a Network.
+
+    Source: Rumelhart, Hinton and Williams 1986, doi 10.1038/323533a0.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net = jb.dense(1)
+      >>> rule = backprop(net, jb.losses.half_mse)
+      >>> x, y = jax.numpy.array([[1.0, 2.0]]), jax.numpy.array([[1.0]])
+      >>> params = {"kernel": jax.numpy.zeros((2, 1)), "bias": jax.numpy.zeros(1)}
+      >>> value, grads, state = rule.grads(params, (), x, y)
+      >>> float(value), grads["kernel"][:, 0].tolist()
+      (0.5, [-1.0, -2.0])
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
+
+    def init(key: jax.Array, params: Params, x: Any) -> tuple:
+        return ()
+
+    def grads(
+        params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, tuple]:
+        def mean_loss(p: Params) -> jax.Array:
+            return batch_loss(loss, batch(net).apply(p, x, key=key), y)
+
+        value, gradient = jax.value_and_grad(mean_loss)(params)
+        return value, gradient, state
+
+    return LearningRule(init, grads, net, "backprop")

@@ -1,0 +1,99 @@
+"""The layer pullback: the one mechanism behind every local rule on a chain of layers.
+
+``pull_params(layer, params, x, signal)`` is the change of a layer's weights for a signal at its
+output; ``pull_input`` carries a signal back to its input. The signal makes the rule: the error
+carried through the same weights is back-propagation, through other weights feedback alignment,
+projected from the output direct feedback alignment; the layer's own output is Hebb's rule.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.network import Network, Params, batch, serial, split_key
+
+
+def require_chain(net: Network, rule: str) -> None:
+    """Refuse what is not one flat `serial` of layers, naming the fix."""
+    if not isinstance(net, Network):
+        raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
+    if not net.layers or net != serial(*net.layers):
+        raise ValueError(
+            f"{rule} teaches a chain, layer by layer, and {net} is none; build it as "
+            "jb.serial(layer, layer, ...)"
+        )
+    for i, layer in enumerate(net.layers):
+        if layer.layers:
+            raise ValueError(
+                f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
+                "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
+            )
+
+
+def forward(net: Network, params: Params, x: Any, *, key: jax.Array | None = None) -> list[Any]:
+    """The input of every layer for a batch, then the output: one entry more than layers."""
+    activities = [x]
+    for layer, p, k in zip(net.layers, params, split_key(key, len(net.layers)), strict=True):
+        activities.append(batch(layer).apply(p, activities[-1], key=k))
+    return activities
+
+
+def pull_params(
+    layer: Network, params: Params, x: Any, signal: Any, *, key: jax.Array | None = None
+) -> Params:
+    """The change of a layer's weights for a signal at its output, summed over the batch.
+
+    For a dense layer: x^T signal.
+    """
+    if not jax.tree.leaves(params):
+        return params
+    _, pull = jax.vjp(lambda p: batch(layer).apply(p, x, key=key), params)
+    return pull(signal)[0]
+
+
+def pull_input(
+    layer: Network, params: Params, x: Any, signal: Any, *, key: jax.Array | None = None
+) -> Any:
+    """A signal at a layer's output, carried back to its input through the given weights.
+
+    For a dense layer: signal W^T.
+    """
+    _, pull = jax.vjp(lambda a: batch(layer).apply(params, a, key=key), x)
+    return pull(signal)[0]
+
+
+def blocks(params: Params) -> list[tuple[int, int]]:
+    """``(start, stop)`` of each layer that has weights together with the activations after it.
+
+    Layers without weights before the first one belong to no block.
+
+    Examples:
+      >>> blocks(((), {"kernel": 1.0}, (), {"kernel": 2.0}))
+      [(1, 3), (3, 4)]
+    """
+    starts = [i for i, p in enumerate(params) if jax.tree.leaves(p)]
+    return list(zip(starts, [*starts[1:], len(params)], strict=True))
+
+
+def batch_loss(
+    loss: Callable[[jax.Array, jax.Array], jax.Array], output: jax.Array, y: jax.Array
+) -> jax.Array:
+    """The mean of a per-example loss over the batch.
+
+    Raises:
+      ValueError: if output and y differ in length, or the loss of one example is no scalar.
+    """
+    if jnp.ndim(y) == 0 or output.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"y must have one target for each of the {output.shape[0]} examples of x, got shape "
+            f"{jnp.shape(y)}"
+        )
+    losses = jax.vmap(loss)(output, y)
+    if losses.ndim != 1:
+        raise ValueError(
+            "loss must map one example to a scalar, (prediction, target) -> [], got shape "
+            f"{losses.shape[1:]}"
+        )
+    return jnp.mean(losses)

@@ -1,0 +1,163 @@
+"""Losses of one example: a prediction and a target to a scalar. Rules average them over the batch.
+
+optax computes them where optax has them; here their shapes and dtypes are checked at trace time,
+so nothing broadcasts silently, and a label out of range is never clamped: it raises where its value
+is known and gives nan where it is traced, which `jaxbrain.fit` reports with the step.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+
+def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Half the sum of squares, whose gradient is the delta rule's error.
+
+    L = 1/2 sum_k (prediction_k - target_k)^2, dL/dprediction = prediction - target
+
+    Its mean over a batch of n is 1/(2n) sum sum (...)^2.
+
+    Args:
+      prediction: ``[...]``.
+      target: of the same shape.
+
+    Returns:
+      A scalar.
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Source: Widrow and Hoff 1960, "Adaptive switching circuits".
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> float(half_mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
+      2.5
+    """
+    return jnp.sum(optax.losses.l2_loss(prediction, _same_shape(prediction, target)))
+
+
+def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean squared error over the outputs of one example.
+
+    L = 1/K sum_k (prediction_k - target_k)^2
+
+    Args:
+      prediction: ``[...]`` of K elements.
+      target: of the same shape.
+
+    Returns:
+      A scalar.
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> float(mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
+      2.5
+    """
+    return jnp.mean(optax.losses.squared_error(prediction, _same_shape(prediction, target)))
+
+
+def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
+    """Cross-entropy of independent yes-no outputs, from logits.
+
+    L = - sum_k [t_k log s(z_k) + (1 - t_k) log(1 - s(z_k))], s the logistic function
+
+    Args:
+      logits: ``[...]``, before the sigmoid.
+      target: of the same shape, each in 0..1 (bool and integers too).
+
+    Returns:
+      A scalar; nan where a traced target is out of 0..1.
+
+    Raises:
+      ValueError: if the shapes differ, or a target that is known is out of 0..1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> round(float(binary_cross_entropy(jnp.array([0.0]), jnp.array([1]))), 4)
+      0.6931
+    """
+    target = _same_shape(logits, target)
+    _raise_outside(target, 1, "target of binary_cross_entropy")
+    inside = (target >= 0) & (target <= 1)
+    loss = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, target))
+    return jnp.where(jnp.all(inside), loss, jnp.nan)
+
+
+def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
+    """Cross-entropy of one class out of K, from logits.
+
+    L = - log softmax(z)_label, or - sum_k t_k log softmax(z)_k for a distribution t
+
+    Args:
+      logits: ``[classes]``, before the softmax.
+      target: an integer label ``[]`` in 0..classes-1, or a distribution ``[classes]`` (one-hot).
+
+    Returns:
+      A scalar; nan where a traced label is out of range.
+
+    Raises:
+      TypeError: if a label is not an integer.
+      ValueError: if the shapes do not fit, or a label that is known is out of range.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> round(float(softmax_cross_entropy(jnp.zeros(10), jnp.array(3))), 4)
+      2.3026
+    """
+    if jnp.ndim(logits) == 0:
+        raise ValueError("logits of softmax_cross_entropy must be [classes], got a scalar")
+    if jnp.shape(target) == jnp.shape(logits):
+        target = jnp.asarray(target).astype(jnp.result_type(logits))
+        return jnp.sum(optax.losses.softmax_cross_entropy(logits, target))
+    if jnp.shape(target) != jnp.shape(logits)[:-1]:
+        raise ValueError(
+            f"target of softmax_cross_entropy for logits of shape {jnp.shape(logits)} must be "
+            f"labels of shape {jnp.shape(logits)[:-1]} or one-hot {jnp.shape(logits)}, got "
+            f"{jnp.shape(target)}{_column_hint(logits, target)}"
+        )
+    if not jnp.issubdtype(jnp.result_type(target), jnp.integer):
+        raise TypeError(
+            f"labels of softmax_cross_entropy must be integers, got {jnp.result_type(target)}; "
+            "use labels.astype('int32')"
+        )
+    classes = jnp.shape(logits)[-1]
+    target = jnp.asarray(target)
+    _raise_outside(target, classes - 1, "label of softmax_cross_entropy")
+    inside = (target >= 0) & (target < classes)
+    labels = jnp.where(inside, target, 0)
+    loss = optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return jnp.sum(jnp.where(inside, loss, jnp.nan))
+
+
+def _same_shape(prediction: Any, target: Any) -> jax.Array:
+    """The target, in the dtype of the prediction, if the shapes agree."""
+    if jnp.shape(prediction) != jnp.shape(target):
+        raise ValueError(
+            f"target must have the shape of the prediction, {jnp.shape(prediction)}, got "
+            f"{jnp.shape(target)}{_column_hint(prediction, target)}"
+        )
+    return jnp.asarray(target).astype(jnp.result_type(prediction))
+
+
+def _column_hint(prediction: Any, target: Any) -> str:
+    if jnp.shape(prediction) == (*jnp.shape(target), 1):
+        return " (one example each); use y[:, None] to make the targets a column"
+    if jnp.shape(target) == (*jnp.shape(prediction)[:-1], 1):
+        return " (one example each); use y[:, 0] for integer labels"
+    return " (one example each)"
+
+
+def _raise_outside(value: jax.Array, high: int, what: str) -> None:
+    """Labels that are no tracers are checked at once, even while the rest is being traced."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    known = np.asarray(value)
+    if not np.all((known >= 0) & (known <= high)):
+        raise ValueError(f"{what} must be in 0..{high}, got {known.tolist()}")

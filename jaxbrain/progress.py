@@ -1,0 +1,189 @@
+"""A progress line for loops on the host, without dependencies."""
+
+import os
+import shutil
+import sys
+import time
+from typing import Any, Self, TextIO
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_WIDEST = 30
+
+
+def is_terminal(file: TextIO | None) -> bool:
+    """Whether a line written to `file` can be written over: a terminal or a notebook."""
+    if file is None:
+        return False
+    try:
+        return bool(file.isatty()) or type(file).__module__.startswith("ipykernel")
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+def _columns(file: TextIO) -> int:
+    try:
+        columns = os.get_terminal_size(file.fileno()).columns
+    except (AttributeError, ValueError, OSError):
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
+
+
+def _encodes(file: Any, text: str) -> bool:
+    try:
+        text.encode(getattr(file, "encoding", None) or "utf-8")
+    except (UnicodeError, LookupError, TypeError):
+        return False
+    return True
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(int(seconds + 0.5), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _number(value: Any) -> str:
+    try:
+        return f"{float(value):.4g}"
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _bar(fraction: float, width: int, ascii_only: bool) -> str:
+    if ascii_only:
+        inner = width - 2
+        return "[" + ("#" * int(fraction * inner)).ljust(inner, ".") + "]"
+    full, part = divmod(int(fraction * width * 8), 8)
+    return ("█" * full + (_BLOCKS[part] if full < width else "")).ljust(width)
+
+
+class Progress:
+    """Shows how far a loop is: a line that is written over, or a line every 10 % in a pipe.
+
+    Writing never stops the loop: a stream that is closed or cannot encode the bar is left alone
+    or gets plain ASCII.
+
+    Args:
+      total: what `done` reaches at the end.
+      desc: words before the bar.
+      file: the stream; default: standard error.
+      min_interval: seconds between two drawings on a terminal.
+      enabled: False writes nothing at all; None writes on terminals only.
+
+    Raises:
+      ValueError: `total` or `min_interval` is negative.
+
+    Examples:
+      >>> import io
+      >>> pipe = io.StringIO()
+      >>> with Progress(4, desc="train", file=pipe) as progress:
+      ...     for epoch in range(4):
+      ...         progress.update(epoch + 1, loss=1 / (epoch + 1))
+      >>> pipe.getvalue().splitlines()[1].split("  ")[:3]
+      ['train', ' 50 %', 'loss=0.5']
+    """
+
+    def __init__(
+        self,
+        total: float,
+        *,
+        desc: str = "",
+        file: TextIO | None = None,
+        min_interval: float = 0.1,
+        enabled: bool | None = True,
+    ):
+        if total < 0 or min_interval < 0:
+            raise ValueError(
+                f"total and min_interval must not be negative, got {total} and {min_interval}"
+            )
+        self._total, self._desc, self._min_interval = total, desc, min_interval
+        self._file: Any = sys.stderr if file is None else file
+        self._live = is_terminal(self._file)
+        self._enabled = self._file is not None and (self._live if enabled is None else enabled)
+        self._ascii = self._enabled and not _encodes(self._file, _BLOCKS)
+        self._start, self._drawn_at = time.monotonic(), float("-inf")
+        self._tenth, self._length = 0, 0
+        self._state: tuple[float, dict[str, Any]] | None = None
+        self._pending = False
+
+    def __enter__(self) -> Self:
+        self._start = time.monotonic()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def update(self, done: float, **fields: float) -> None:
+        """Says that `done` of the total is done; `fields` such as `loss=0.1` stand beside it."""
+        if not self._enabled:
+            return
+        self._state, self._pending = (done, fields), True
+        now = time.monotonic()
+        if self._live:
+            due = now - self._drawn_at >= self._min_interval or done >= self._total
+        else:
+            due = int(10 * self._fraction(done)) > self._tenth
+        if due:
+            self._draw(now)
+
+    def note(self, text: str) -> None:
+        """Writes `text` on a line of its own below what was drawn."""
+        if not self._enabled:
+            return
+        if self._pending:
+            self._draw(time.monotonic())
+        self._write(("\n" if self._live and self._length else "") + text + "\n")
+        self._length = 0
+
+    def close(self) -> None:
+        """Draws the last state if it is not there yet, and ends the line."""
+        if self._enabled and self._pending:
+            self._draw(time.monotonic())
+        if self._enabled and self._live and self._length:
+            self._write("\n")
+        self._enabled = False
+
+    def _fraction(self, done: float) -> float:
+        return min(max(done / self._total, 0.0), 1.0) if self._total else 1.0
+
+    def _draw(self, now: float) -> None:
+        if self._state is None:
+            return
+        done, fields = self._state
+        self._drawn_at, self._pending = now, False
+        self._tenth = int(10 * self._fraction(done))
+        if not self._live:
+            self._write(self._text(done, fields, now, bar="") + "\n")
+            return
+        width = max(_columns(self._file) - 1, 10)
+        # Two spaces stand between the bar and what surrounds it.
+        room = min(width - len(self._text(done, fields, now, bar="")) - 2, _WIDEST)
+        bar = _bar(self._fraction(done), room, self._ascii) if room >= 6 else ""
+        line = self._text(done, fields, now, bar=bar)[:width]
+        self._write("\r" + line.ljust(self._length))
+        self._length = len(line)
+
+    def _text(self, done: float, fields: dict[str, Any], now: float, *, bar: str) -> str:
+        elapsed, fraction = now - self._start, self._fraction(done)
+        times = _clock(elapsed)
+        if 0 < fraction < 1:
+            times += f", {_clock(elapsed * (1 - fraction) / fraction)} left"
+        values = " ".join(f"{name}={_number(value)}" for name, value in fields.items())
+        parts = [self._desc, bar, f"{100 * fraction:3.0f} %", values, times]
+        return "  ".join(part for part in parts if part)
+
+    def _write(self, text: str) -> None:
+        if self._ascii:
+            text = text.encode("ascii", "replace").decode("ascii")
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except UnicodeEncodeError:
+            if self._ascii:
+                self._enabled = False
+                return
+            self._ascii = True
+            self._write(text.translate(dict.fromkeys(map(ord, _BLOCKS[1:]), "#")))
+        except (AttributeError, ValueError, OSError):
+            # A closed or broken stream must not end a training that runs well.
+            self._enabled = False

@@ -1,0 +1,289 @@
+"""What a classifier says: over the plane, and class by class."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxbrain.viz.style import (
+    DIVERGING,
+    FILL_COLOURS,
+    LINE_COLOURS,
+    MAGNITUDE,
+    MARKERS,
+    NEGATIVE,
+    POSITIVE,
+    as_floats,
+    axes,
+    colour_bar,
+    fitted,
+    hosts,
+    labels_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_POINTS = 2000
+
+
+def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Points of an n x n grid [n * n, 2] around the data, and its (left, right, bottom, top)."""
+    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    margin = pad * np.where(high > low, high - low, 1.0)
+    (left, bottom), (right, top) = low - margin, high + margin
+    across, up = np.meshgrid(np.linspace(left, right, n), np.linspace(bottom, top, n))
+    extent = (float(left), float(right), float(bottom), float(top))
+    return np.stack([across.ravel(), up.ravel()], axis=1).astype(np.float32), extent
+
+
+def _ask(predict: Callable, grid: np.ndarray) -> np.ndarray:
+    """Logits of the grid [points, classes], or [points, 1] of a binary classifier."""
+    try:
+        answer = jax.jit(predict)(grid)
+    except jax.errors.JAXTypeError:
+        # The classifier of another library computes in NumPy and cannot be traced.
+        answer = predict(grid)
+    logits = as_floats("predict(points)", hosts("predict(points)", [answer])[0])
+    if logits.shape[0] != len(grid) or logits.ndim > 2:
+        raise ValueError(
+            f"predict must map points [{len(grid)}, 2] to logits [{len(grid)}] or "
+            f"[{len(grid)}, classes], got {list(logits.shape)}; of a network pass "
+            "partial(jaxbrain.batch(net).apply, params)"
+        )
+    return logits.reshape(len(grid), -1)
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    """[points, classes]; one logit becomes the two classes 0 and 1."""
+    if logits.shape[1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    # Relative to the largest logit nothing overflows.
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:
+    image = ax.imshow(
+        p[..., 1],
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        cmap=DIVERGING,
+        vmin=0.0,
+        vmax=1.0,
+        alpha=0.45,
+        interpolation="bilinear",
+    )
+    colour_bar(ax, image, "probability of class 1")
+
+
+def _fill_many(ax: "Axes", p: np.ndarray, extent: Any) -> None:
+    from matplotlib.colors import to_rgb
+
+    classes = p.shape[-1]
+    colours = np.array([to_rgb(FILL_COLOURS[k % len(FILL_COLOURS)]) for k in range(classes)])
+    best = p.argmax(axis=-1)
+    sure = 0.45 * (p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
+    ax.imshow(
+        1 - sure * (1 - colours[best]),
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+    )
+
+
+def _lines(ax: "Axes", p: np.ndarray, extent: tuple[float, ...]) -> None:
+    """The lines on which the most probable class changes."""
+    left, right, bottom, top = extent
+    n = p.shape[0]
+    across, up = np.linspace(left, right, n), np.linspace(bottom, top, n)
+    for k in range(1 if p.shape[-1] == 2 else 0, p.shape[-1]):
+        lead = p[..., k] - np.delete(p, k, axis=-1).max(axis=-1)
+        if lead.min() < 0 < lead.max():
+            ax.contour(across, up, lead, levels=[0.0], colors="#222222", linewidths=1.4)
+
+
+def _points(ax: "Axes", x: np.ndarray, y: np.ndarray | None, classes: int) -> None:
+    if y is None:
+        ax.scatter(x[:, 0], x[:, 1], s=22, c="#222222", edgecolors="white", linewidths=0.6)
+        return
+    if classes == 2:
+        # Labels -1 and 1 serve as well as 0 and 1.
+        y, colours = (y > 0).astype(int), (NEGATIVE, POSITIVE)
+    else:
+        colours = LINE_COLOURS if classes <= len(LINE_COLOURS) else FILL_COLOURS
+    for k in np.unique(y):
+        here = x[y == k]
+        ax.scatter(
+            here[:, 0],
+            here[:, 1],
+            s=26,
+            c=colours[k % len(colours)],
+            marker=MARKERS[k % len(MARKERS)],
+            edgecolors="white",
+            linewidths=0.7,
+            label=f"class {k}",
+            zorder=3,
+        )
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=min(len(np.unique(y)), 5),
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.2,
+    )
+
+
+def decision_boundary(
+    predict: Callable[[Any], Any],
+    x: Any,
+    y: Any = None,
+    *,
+    n: int = 150,
+    pad: float = 0.15,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draws what a classifier of the plane answers: confidence as colour, the boundary as line.
+
+    Args:
+      predict: maps points `[m, 2]` to logits: `[m]` or `[m, 1]` of a binary classifier, or
+        `[m, classes]`. It is compiled once, for the n x n points of the picture.
+      x: the data `[samples, 2]`.
+      y: its labels `[samples]` or one-hot `[samples, classes]`; each class has its own marker.
+      n: points of the grid along each side.
+      pad: margin around the data, as a part of its extent.
+      ax: the Axes to draw in; default: a new figure.
+
+    Returns:
+      The Axes; of more than 2,000 samples it shows every so many, and its title says so.
+
+    Raises:
+      ValueError: a shape is wrong, or a label out of range.
+      TypeError: an array is traced.
+      ImportError: matplotlib is not installed.
+
+    Examples:
+      >>> import numpy as np
+      >>> import jaxbrain.viz as viz
+      >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+      >>> ax = viz.decision_boundary(lambda x: x[:, 0] - 0.5, corners, np.array([0, 0, 1, 1]))
+      >>> [text.get_text() for text in ax.get_legend().get_texts()]
+      ['class 0', 'class 1']
+    """
+    if n < 2:
+        raise ValueError(f"n must be at least 2, got {n}")
+    points, *rest = hosts("x and y", [x] if y is None else [x, y])
+    points = as_floats("x", points, ndim=(2,))
+    if points.shape[1] != 2:
+        raise ValueError(f"x must have shape [samples, 2], got {list(points.shape)}")
+    labels = labels_of("y", rest[0]) if rest else None
+    if labels is not None and len(labels) != len(points):
+        raise ValueError(f"y must have {len(points)} labels, one per sample, got {len(labels)}")
+    grid, extent = _grid(points, n, pad)
+    p = _probabilities(_ask(predict, grid)).reshape(n, n, -1)
+    classes = p.shape[-1]
+    if labels is not None and classes > 2 and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"y must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}; predict returns "
+            f"{classes} classes"
+        )
+    ax = axes(ax, width=6.2, height=5.0)
+    (_fill_two if classes == 2 else _fill_many)(ax, p, extent)
+    _lines(ax, p, extent)
+    stride = -(-len(points) // _MAX_POINTS)
+    _points(ax, points[::stride], None if labels is None else labels[::stride], classes)
+    ax.set_xlim(*extent[:2])
+    ax.set_ylim(*extent[2:])
+    ax.set_xlabel("$x_1$")
+    ax.set_ylabel("$x_2$")
+    if stride > 1:
+        ax.set_title(f"{len(points[::stride]):,} of {len(points):,} samples")
+    return ax
+
+
+def _write_cells(ax: "Axes", table: np.ndarray, colours: np.ndarray, normalize: bool) -> None:
+    bright = colours[..., :3] @ np.array([0.299, 0.587, 0.114])
+    for (row, column), value in np.ndenumerate(table):
+        text = f"{value:.2f}".lstrip("0") if normalize and value < 1 else f"{value:g}"
+        ax.text(
+            column,
+            row,
+            "0" if value == 0 else text,
+            ha="center",
+            va="center",
+            fontsize=10 if len(table) <= 10 else 7,
+            color="black" if bright[row, column] > 0.5 else "white",
+        )
+
+
+def confusion(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    normalize: bool = False,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draws how often each class is taken for each other one.
+
+    Args:
+      y_true: labels `[samples]` from 0, or one-hot `[samples, classes]`.
+      y_pred: predicted labels `[samples]`, or logits `[samples, classes]`.
+      labels: names of the classes.
+      normalize: whether each row (true class) sums to one instead of showing counts.
+      ax: the Axes to draw in; default: a new figure.
+
+    Returns:
+      The Axes; its title gives the accuracy.
+
+    Raises:
+      ValueError: lengths differ, or a label is negative or has no name.
+      TypeError: an array is traced.
+      ImportError: matplotlib is not installed.
+
+    Examples:
+      >>> import numpy as np
+      >>> import jaxbrain.viz as viz
+      >>> ax = viz.confusion(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+      >>> ax.get_title()
+      'accuracy 0.750 (3 of 4)'
+    """
+    fetched = hosts("y_true and y_pred", [y_true, y_pred])
+    wide = [array.shape[1] for array in fetched if array.ndim == 2]
+    true, guess = labels_of("y_true", fetched[0]), labels_of("y_pred", fetched[1])
+    if len(true) != len(guess):
+        raise ValueError(f"y_true has {len(true)} samples and y_pred {len(guess)}")
+    if min(true.min(), guess.min()) < 0:
+        raise ValueError("labels must not be negative; count the classes from 0")
+    classes = max(true.max() + 1, guess.max() + 1, len(labels or ()), *wide, 0)
+    if labels is not None and len(labels) < classes:
+        raise ValueError(f"labels names {len(labels)} classes, the data have {classes}")
+    table = np.zeros((classes, classes))
+    np.add.at(table, (true, guess), 1.0)
+    right = int(np.trace(table))
+    if normalize:
+        table /= np.maximum(table.sum(axis=1, keepdims=True), 1.0)
+    ax = fitted(ax, 1.0, beside=1.9, above=1.2)
+    top = 1.0 if normalize else max(table.max(), 1.0)
+    image = ax.imshow(table, cmap=MAGNITUDE, vmin=0.0, vmax=top)
+    colour_bar(ax, image, "part of the true class" if normalize else "samples")
+    if classes <= 20:
+        _write_cells(ax, table, image.to_rgba(table), normalize)
+        names = [str(k) for k in range(classes)] if labels is None else [str(k) for k in labels]
+        slant = max(map(len, names)) > 3
+        ax.set_xticks(
+            range(classes),
+            names,
+            rotation=45 if slant else 0,
+            ha="right" if slant else "center",
+            rotation_mode="anchor",
+        )
+        ax.set_yticks(range(classes), names)
+    ax.set_xlabel("predicted")
+    ax.set_ylabel("true")
+    ax.set_title(f"accuracy {right / len(true):.3f} ({right:,} of {len(true):,})")
+    return ax

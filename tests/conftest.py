@@ -1,0 +1,48 @@
+"""Settings of the whole suite: strict promotion, few optimisations, one set of data."""
+
+import os
+
+# Compiling is most of the time of this suite, and what is compiled runs once. Set before jax is
+# imported; results differ from optimised code in the last digits only.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def strict_jax():
+    """No silent broadcasting, no silent change of dtype."""
+    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+        yield
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's digits: 1,347 to train and 450 to test, in a fixed random order."""
+    pytest.importorskip("sklearn")
+    import jaxbrain as jb
+
+    x, y = jb.datasets.digits()
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = x[order], y[order]
+    return (x[:1347], y[:1347]), (x[1347:], y[1347:])
+
+
+def shared(name: str) -> Path:
+    """A file of the real data beside the repository; the test is skipped where it is absent."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"real data not here: {path.name} is looked for in ../shared/data")
+    return path
