@@ -40,10 +40,20 @@ def train(peer: str, name: str) -> dict[str, float]:
         result[f"import_{clock}"] = imported[i] - start[i]
         result[f"first_{clock}"] = first[i] - start[i] - data[i]
         result[f"refit_{clock}"] = end[i] - again[i]
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    result["peak_mb"] = peak_memory()
     return result
+
+
+def peak_memory() -> float:
+    """Megabytes this process has held at most."""
+    if sys.platform == "linux":
+        # Not getrusage: its maximum survives exec, so a child would report its parent's.
+        with open("/proc/self/status") as file:
+            kilobytes = next(line.split()[1] for line in file if line.startswith("VmHWM"))
+        return int(kilobytes) / 1e3
+    # Bytes on macOS, kilobytes elsewhere.
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def imports(package: str) -> dict[str, float]:

@@ -22,7 +22,7 @@ class Timing(NamedTuple):
 
 
 def pin(core: int | None = None) -> None:
-    """Puts this process and its children on one core and one BLAS thread; before NumPy is imported."""
+    """Puts this process and its children on one core and one BLAS thread, before NumPy starts."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     os.environ["KERAS_BACKEND"] = "jax"

@@ -99,8 +99,8 @@ def report_import(result: dict[str, Any]) -> str:
     row = result["packages"]["jaxbrain"]
     if "missing" in row:
         return f"import: {row['missing']}"
-    base = result["packages"]["base"]
+    base = result["packages"]["base"]["base_processor"]
     return (
-        f"import: jax, optax, chex {base['base_processor']:.3f} s processor; jaxbrain adds "
-        f"{row['added_processor']:.3f} s (wall {row['added_wall']:.3f} s), {result['rounds']} rounds"
+        f"import, {result['rounds']} rounds: jax, optax, chex {base:.3f} s of processor time; "
+        f"jaxbrain adds {row['added_processor']:.3f} s (wall {row['added_wall']:.3f} s)"
     )

@@ -19,7 +19,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="PEER", help="implementations; default all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; default 7")
     parser.add_argument("--fresh-rounds", type=int, default=5,
-                        help="rounds of fresh processes; default 5")  # fmt: skip
+                        help="of fresh processes; default 5")  # fmt: skip
     parser.add_argument("--least", type=float, default=0.05, metavar="SECONDS",
                         help="repeat fits shorter than this within a round; default 0.05")  # fmt: skip
     parser.add_argument("--epochs", type=int, help="epochs a fit, instead of the workload's own")

@@ -5,18 +5,9 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 """
 
 from jaxbrain import analysis, checkpoint, datasets, learning, losses, metrics
+from jaxbrain.convolution import avg_pool, conv, max_pool
 from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
-from jaxbrain.layers import (
-    avg_pool,
-    conv,
-    dense,
-    dropout,
-    elementwise,
-    embed,
-    flatten,
-    layer_norm,
-    max_pool,
-)
+from jaxbrain.layers import dense, dropout, elementwise, embed, flatten, layer_norm
 from jaxbrain.learning import (
     backprop,
     direct_feedback_alignment,
@@ -37,3 +28,47 @@ from jaxbrain.network import (
 )
 from jaxbrain.summary import summary
 from jaxbrain.training import History, TrainState, init_state, run, step
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cell",
+    "ChunkInfo",
+    "History",
+    "LearningRule",
+    "Network",
+    "NonFiniteError",
+    "TrainState",
+    "accuracy",
+    "analysis",
+    "avg_pool",
+    "backprop",
+    "batch",
+    "checkpoint",
+    "conv",
+    "datasets",
+    "dense",
+    "direct_feedback_alignment",
+    "dropout",
+    "elementwise",
+    "embed",
+    "evaluate",
+    "feedback_alignment",
+    "fit",
+    "flatten",
+    "init_state",
+    "layer_norm",
+    "learning",
+    "lift",
+    "losses",
+    "max_pool",
+    "metrics",
+    "parallel",
+    "predictive_coding",
+    "residual",
+    "run",
+    "serial",
+    "step",
+    "summary",
+    "with_precision",
+]

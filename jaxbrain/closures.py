@@ -146,9 +146,7 @@ def key(value: Any) -> Hashable:
       False
     """
     parts = _Walk().take_apart(value)
-    leaves = (
-        leaf if isinstance(leaf, float | int) else _Same(leaf) for leaf in parts.leaves
-    )
+    leaves = (leaf if isinstance(leaf, float | int) else _Same(leaf) for leaf in parts.leaves)
     return (parts.key, *leaves)
 
 
@@ -179,15 +177,20 @@ class Closure:
     """
 
     def __init__(self, value: Any):
-        self.value = value
-        self._parts: tuple[list[Any], _Structure] | None = None
+        parts = _Walk().take_apart(value)
+        self._leaves, self._structure = parts.leaves, _Structure(parts)
+
+    @property
+    def value(self) -> Any:
+        """The functions, over the leaves that this pytree has now."""
+        return self._structure.rebuild(iter(self._leaves))
 
     def tree_flatten(self) -> tuple[list[Any], _Structure]:
-        if self._parts is None:
-            parts = _Walk().take_apart(self.value)
-            self._parts = parts.leaves, _Structure(parts)
-        return self._parts
+        return self._leaves, self._structure
 
     @classmethod
     def tree_unflatten(cls, structure: _Structure, leaves: Any) -> "Closure":
-        return cls(structure.rebuild(iter(leaves)))
+        # the leaves may be anything that a transformation puts there: they are not looked at
+        closure = object.__new__(cls)
+        closure._leaves, closure._structure = list(leaves), structure
+        return closure

@@ -66,15 +66,14 @@ def idx(path: str | os.PathLike) -> np.ndarray:
             file.seek(0)
             if zipped:
                 with gzip.GzipFile(fileobj=file) as content:
-                    # Deflate shrinks by 1032 at the most, so a larger claim is false.
-                    return _read_idx(path, content, 1032 * size, exact=False)
-            return _read_idx(path, file, size, exact=True)
+                    return _read_idx(path, content, None)
+            return _read_idx(path, file, size)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: the gzip file is truncated or damaged: {error}") from error
 
 
-def _read_idx(path: str, file, limit: int, *, exact: bool) -> np.ndarray:
-    """Reads header and numbers of a file of `limit` bytes, or of no more than that."""
+def _read_idx(path: str, file, held: int | None) -> np.ndarray:
+    """Reads header and numbers of a file of so many bytes, or of an unknown number of them."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ValueError(f"{path}: not an IDX file: begins with {start!r}, expected two zero bytes")
@@ -88,12 +87,12 @@ def _read_idx(path: str, file, limit: int, *, exact: bool) -> np.ndarray:
     if len(sizes) < 4 * rank:
         raise ValueError(f"{path}: the IDX header ends after {4 + len(sizes)} bytes")
     shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, 4 * rank, 4))
-    claimed, available = math.prod(shape) * dtype.itemsize, limit - 4 - 4 * rank
+    claimed, start_of_numbers = math.prod(shape) * dtype.itemsize, 4 + 4 * rank
     claim = f"{path}: the IDX header says {list(shape)} of {dtype.name}, {claimed} bytes"
-    if claimed > available or (exact and claimed != available):
-        raise ValueError(f"{claim}; the file holds {'' if exact else 'at most '}{available}")
+    if held is not None and claimed != held - start_of_numbers:
+        raise ValueError(f"{claim}; the file holds {held - start_of_numbers}")
     if dtype.itemsize * math.prod(max(size, 1) for size in shape) > sys.maxsize:
-        raise ValueError(f"{claim}; the sizes beside the zero are more than an array can be")
+        raise ValueError(f"{claim}; these sizes are more than an array can be")
     content = _read_at_most(file, claimed + 1)
     if len(content) != claimed:
         more = "more" if len(content) > claimed else f"only {len(content)}"

@@ -120,28 +120,30 @@ def fit(
     watch = make_watch(validation and check_data("validation", validation), metrics, record)
     data, held_out = jax.device_put((data, watch.data))
     programs = Closure((rule, optimizer, watch.metrics, watch.record))
-    if state is None:
-        state = _start(programs, data, key)
-    check_labels(rule.network, state.params, data)
+    start = _start(programs, data, key) if state is None else state
+    check_labels(rule.network, start.params, data)
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
-    info, saver = ChunkInfo(state, _EMPTY, 0, epochs), None
+    reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
         saver = Saver(checkpoint, describe(rule, data, batch_size, key))
-        info = saver.resume(info, lambda: jax.eval_shape(chunk, state, 1)[1])
+        reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
     with Progress(epochs, desc=rule.name, enabled=progress) as line:
         try:
-            for info in _chunks(chunk, info, growing=on_chunk is None):
-                line.update(info.epoch, **_latest(info.history))
+            chunks = _chunks(chunk, reached, growing=on_chunk is None)
+            for reached in chunks:
+                line.update(reached.epoch, **_latest(reached.history))
                 if saver is not None:
-                    saver.save_when_due(info)
-                if on_chunk is not None and on_chunk(info):
+                    saver.save_when_due(reached)
+                if on_chunk is not None and on_chunk(reached):
                     break
         except KeyboardInterrupt:
-            line.note(f"interrupted after epoch {info.epoch} of {epochs}; what was learned is kept")
+            line.note(
+                f"interrupted after epoch {reached.epoch} of {epochs}; what was learned is kept"
+            )
         finally:
             if saver is not None:
-                saver.save(info)
-    return info.state, info.history
+                saver.save(reached)
+    return reached.state, reached.history
 
 
 def _chunks(
@@ -154,12 +156,12 @@ def _chunks(
         state, buffers, finite = chunk(info.state, count)
         buffers = jax.tree.map(np.asarray, buffers)
         seconds = time.perf_counter() - began
-        piece = jax.tree.map(lambda a: a[:count], buffers)
+        piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))
         kept = _with_room(info.history, piece, info.epochs) if kept is None else kept
         done = info.epoch + count
         jax.tree.map(partial(_fill, info.epoch, done), kept, piece)
-        info = ChunkInfo(state, jax.tree.map(lambda a: a[:done], kept), done, info.epochs)
+        info = ChunkInfo(state, _first(done, kept), done, info.epochs)
         yield info
         if growing:
             affordable = min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss))
@@ -212,6 +214,10 @@ def _with_room(history: History, piece: History, epochs: int) -> History:
     if done:
         jax.tree.map(partial(_fill, 0, done), kept, history)
     return kept
+
+
+def _first(count: int, history: History) -> History:
+    return jax.tree.map(lambda a: a[:count], history)
 
 
 def _fill(start: int, stop: int, into: np.ndarray, values: np.ndarray) -> None:

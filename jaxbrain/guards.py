@@ -35,10 +35,11 @@ def check_data(name: str, data: Any) -> tuple[Any, Any]:
       ValueError: if x and y differ in length, are empty, or hold what the device cannot.
     """
     require_pairs(name, data)
-    return tuple(
-        jax.tree.map(lambda a: _check_array(f"{part} of {name}", a), values)
-        for part, values in zip("xy", data, strict=True)
-    )  # pyright: ignore[reportReturnType]
+    x, y = data
+    return (
+        jax.tree.map(lambda a: _check_array(f"x of {name}", a), x),
+        jax.tree.map(lambda a: _check_array(f"y of {name}", a), y),
+    )
 
 
 def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
@@ -54,22 +55,21 @@ def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
     if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
         return
     classes = output.shape[-1]
-    bad = _outside(np.asarray(y), classes) if y.shape[1:] == output.shape[:-1] else ()
+    if y.shape[1:] != output.shape[:-1]:
+        return
+    labels = np.asarray(y)
+    bad = np.argwhere((labels < 0) | (labels >= classes))
     if len(bad):
         index = tuple(map(int, bad[0]))
         raise ValueError(
             f"y of data: labels must be in 0..{classes - 1} for a network with {classes} outputs, "
-            f"but at index {list(index)} it is {int(y[index])} ({len(bad)} such labels)"
+            f"but at index {list(index)} it is {labels[index]} ({len(bad)} such labels)"
         )
 
 
 @jax.jit  # for its cache: the second fit of a network traces nothing
 def _predict(net: Network, params: Params, x: Any) -> Any:
     return net.apply(params, x)
-
-
-def _outside(labels: np.ndarray, classes: int) -> np.ndarray:
-    return np.argwhere((labels < 0) | (labels >= classes))
 
 
 def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None:
@@ -91,9 +91,7 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
     first = int(info.state.step) + (int(bad[0]) if bad.size else losses.size - 1)
     value = f"the loss is {losses[bad[0]]}" if bad.size else "a parameter is not finite"
     leaves = jax.tree_util.tree_leaves_with_path(state.params)
-    names = [
-        f"params{jax.tree_util.keystr(path)}" for path, leaf in leaves if not all_finite(leaf)
-    ]
+    names = [f"params{jax.tree_util.keystr(path)}" for path, leaf in leaves if not all_finite(leaf)]
     where = f"; not finite by now: {', '.join(names[:3])}" if names else ""
     raise NonFiniteError(
         f"at step {first} (epoch {info.epoch + first_epoch(bad, piece)}) {value}{where}. "

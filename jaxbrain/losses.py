@@ -8,6 +8,7 @@ is known and gives nan where it is traced, which `jaxbrain.fit` reports with the
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import optax

@@ -113,7 +113,9 @@ def _evaluate(what: Closure, params: Params, data: Any, batch_size: int | None) 
         prediction = net.apply(params, x)
         return {name: metric(prediction, y) for name, metric in metrics}
 
-    rows = jax.vmap(one)(data) if batch_size is None else jax.lax.map(one, data, batch_size=batch_size)
+    rows = (
+        jax.vmap(one)(data) if batch_size is None else jax.lax.map(one, data, batch_size=batch_size)
+    )
     return jax.tree.map(jnp.mean, rows)
 
 
@@ -124,7 +126,9 @@ def require_pairs(name: str, data: Any) -> int:
     lengths = [jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(data)]
     if len(set(lengths)) != 1 or not lengths[0]:
         shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(data)]
-        raise ValueError(f"{name} = (x, y) must have one target for each example, got shapes {shapes}")
+        raise ValueError(
+            f"{name} = (x, y) must have one target for each example, got shapes {shapes}"
+        )
     if lengths[0][0] == 0:
         raise ValueError(f"{name} is empty: (x, y) must have at least one example")
     return lengths[0][0]

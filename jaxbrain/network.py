@@ -23,18 +23,21 @@ class Apply(Protocol):
     def __call__(self, params: Params, x: Any, /, *, key: jax.Array | None = None) -> Any: ...
 
 
-def _equal(self: Any, other: object) -> bool:
-    return self is other or (
-        type(other) is type(self) and closures.key(tuple(self)) == closures.key(tuple(other))
-    )
-
-
 def static(cls: T) -> T:
     """Register a named tuple of functions as a leafless pytree that compares by configuration."""
-    cls.__eq__ = _equal
-    cls.__ne__ = lambda self, other: not _equal(self, other)
-    cls.__hash__ = lambda self: hash(closures.key(tuple(self)))
-    cls.__repr__ = lambda self: self.name
+
+    def equal(self: Any, other: Any) -> bool:
+        same_type = type(self) is type(other)
+        return self is other or (same_type and closures.key(self) == closures.key(other))
+
+    methods = {
+        "__eq__": equal,
+        "__ne__": lambda self, other: not equal(self, other),
+        "__hash__": lambda self: hash(closures.key(self)),
+        "__repr__": lambda self: self.name,
+    }
+    for name, method in methods.items():
+        setattr(cls, name, method)
     return jax.tree_util.register_static(cls)
 
 
@@ -322,7 +325,7 @@ def example(x: Any) -> Any:
 
 
 def split_key(key: jax.Array | None, n: int) -> Any:
-    """n keys, or n times None."""
+    """Split a key into n; no key, no noise: n times None."""
     return [None] * n if key is None else jax.random.split(key, n)
 
 
@@ -339,7 +342,8 @@ def _require_networks(where: str, parts: tuple[Any, ...]) -> None:
 
 def _require_length(name: str, params: Any, parts: tuple[Network, ...]) -> None:
     if not isinstance(params, tuple | list) or len(params) != len(parts):
-        got = f"{len(params)} entries" if isinstance(params, tuple | list) else type(params).__name__
+        is_chain = isinstance(params, tuple | list)
+        got = f"{len(params)} entries" if is_chain else type(params).__name__
         raise ValueError(
             f"params of {name} must be a tuple of {len(parts)} entries, one a layer, got {got}; "
             "make them with net.init(key, x)"

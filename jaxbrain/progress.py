@@ -31,7 +31,7 @@ def _columns(file: TextIO) -> int:
 def _encodes(file: Any, text: str) -> bool:
     try:
         text.encode(getattr(file, "encoding", None) or "utf-8")
-    except (UnicodeError, LookupError, TypeError):
+    except (UnicodeError, LookupError, TypeError, OSError, ValueError):
         return False
     return True
 
@@ -55,6 +55,10 @@ def _bar(fraction: float, width: int, ascii_only: bool) -> str:
         return "[" + ("#" * int(fraction * inner)).ljust(inner, ".") + "]"
     full, part = divmod(int(fraction * width * 8), 8)
     return ("█" * full + (_BLOCKS[part] if full < width else "")).ljust(width)
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 3, 0)] + "..."
 
 
 class Progress:
@@ -149,27 +153,31 @@ class Progress:
     def _draw(self, now: float) -> None:
         if self._state is None:
             return
-        done, fields = self._state
+        (done, fields), desc = self._state, self._desc
         self._drawn_at, self._pending = now, False
         self._tenth = int(10 * self._fraction(done))
         if not self._live:
-            self._write(self._text(done, fields, now, bar="") + "\n")
+            self._write(self._text(desc, "", done, fields, now) + "\n")
             return
-        width = max(_columns(self._file) - 1, 10)
+        width = max(_columns(self._file) - 1, 1)
+        desc = _clip(desc, width // 3)
+        room = width - len(self._text(desc, "", done, fields, now))
+        if room < 0:
+            desc = ""
         # Two spaces stand between the bar and what surrounds it.
-        room = min(width - len(self._text(done, fields, now, bar="")) - 2, _WIDEST)
+        room = min(room - 2, _WIDEST)
         bar = _bar(self._fraction(done), room, self._ascii) if room >= 6 else ""
-        line = self._text(done, fields, now, bar=bar)[:width]
+        line = self._text(desc, bar, done, fields, now)[:width]
         self._write("\r" + line.ljust(self._length))
         self._length = len(line)
 
-    def _text(self, done: float, fields: dict[str, Any], now: float, *, bar: str) -> str:
+    def _text(self, desc: str, bar: str, done: float, fields: dict[str, Any], now: float) -> str:
         elapsed, fraction = now - self._start, self._fraction(done)
         times = _clock(elapsed)
         if 0 < fraction < 1:
             times += f", {_clock(elapsed * (1 - fraction) / fraction)} left"
         values = " ".join(f"{name}={_number(value)}" for name, value in fields.items())
-        parts = [self._desc, bar, f"{100 * fraction:3.0f} %", values, times]
+        parts = [desc, bar, f"{100 * fraction:3.0f} %", values, times]
         return "  ".join(part for part in parts if part)
 
     def _write(self, text: str) -> None:

@@ -36,11 +36,11 @@ def train(params, x, y, order, *, batch, learning_rate):
     full = len(x) // batch
 
     def whole_batch(carry, _):
-        params, opt_state, loss = sgd_step(optimizer, *carry, x, y)
+        params, opt_state, loss = sgd_step(optimizer, carry[0], carry[1], x, y)
         return (params, opt_state), loss
 
     def step(carry, rows):
-        params, opt_state, loss = sgd_step(optimizer, *carry, x[rows], y[rows])
+        params, opt_state, loss = sgd_step(optimizer, carry[0], carry[1], x[rows], y[rows])
         return (params, opt_state), loss
 
     def epoch(carry, rows):
@@ -91,7 +91,7 @@ def one_scan(workload: Workload) -> Trainer:
         prepare=lambda: as_jax(initial_weights(workload.sizes)),
         fit=lambda params: finished(program(params, x, y, orders(workload))),
         weights=as_numpy,
-        from_key=lambda: finished(program_from_key(jax.random.key(0), x, y, orders(workload))),
+        from_key=lambda: finished(program_from_key(jax.random.key(1), x, y, orders(workload))),
     )
 
 

@@ -4,6 +4,7 @@ locally from what is left unexplained."""
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import optax
 
@@ -166,9 +167,9 @@ def predictive_coding(
         latents, state = settle(
             net, loss, params, x, y, nudge=nudge, steps=steps, step_size=step_size, key=key
         )
-        changes = jax.grad(
-            lambda p: energy(net, loss, p, latents, x, y, nudge=nudge, key=key)
-        )(params)
+        changes = jax.grad(lambda p: energy(net, loss, p, latents, x, y, nudge=nudge, key=key))(
+            params
+        )
         scale = 1 / (nudge * x.shape[0])
         return value, jax.tree.map(lambda g: scale * g, changes), state
 
@@ -189,9 +190,7 @@ def _predictions(
     return outputs
 
 
-def _feed_forward(
-    net: Network, params: Params, x: Any, key: jax.Array | None
-) -> list[jax.Array]:
+def _feed_forward(net: Network, params: Params, x: Any, key: jax.Array | None) -> list[jax.Array]:
     """The output of each block for the output of the one before: no errors, no energy."""
     activities = chain.forward(net, params, x, key=key)
     return [activities[stop] for _, stop in chain.blocks(params)]

@@ -219,7 +219,15 @@ def _rule(ax: "Axes", row: int, values: np.ndarray) -> None:
         alpha=0.9,
         zorder=3,
     )
-    ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=look.colour, linewidth=3, zorder=2)
+    ax.plot(
+        [values.mean()] * 2,
+        [row - 0.32, row + 0.32],
+        color=look.colour,
+        linewidth=4,
+        alpha=0.4,
+        solid_capstyle="butt",
+        zorder=2,
+    )
     deviation = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
     ax.text(
         1.01,

@@ -148,10 +148,10 @@ def receptive_fields(
     units, shown = len(fields), fields[:limit]
     top = np.nanmax(np.abs(shown), axis=(1, 2), keepdims=True)
     shown = shown / np.where(top > 0, top, 1.0)
-    cmap, norm = symmetric(shown, 1.0)
     across = ncols or int(np.ceil(np.sqrt(len(shown) * shown.shape[1] / shown.shape[2])))
     canvas = _mosaic(shown, min(across, len(shown)))
     ax = fitted(ax, canvas.shape[1] / canvas.shape[0], beside=1.3, above=0.8)
+    cmap, norm = symmetric(shown, 1.0)
     # Grey gaps: white is a weight of zero.
     image = ax.imshow(
         canvas,
