@@ -21,7 +21,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--fresh-rounds", type=int, default=5,
                         help="of fresh processes; default 5")  # fmt: skip
     parser.add_argument("--least", type=float, default=0.05, metavar="SECONDS",
-                        help="repeat fits shorter than this within a round; default 0.05")  # fmt: skip
+                        help="repeat shorter fits within a round; default 0.05")  # fmt: skip
     parser.add_argument("--epochs", type=int, help="epochs a fit, instead of the workload's own")
     parser.add_argument("--core", type=int, help="processor core; default the last one allowed")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write everything here")

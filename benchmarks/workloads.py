@@ -1,6 +1,7 @@
 """The training jobs: data, sizes, initial weights, orders, and the loss that proves equal work."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,13 +39,12 @@ class Workload(NamedTuple):
 def initial_weights(sizes: tuple[int, ...], seed: int = 0) -> Weights:
     """He-normal kernels [in, out] and zero biases [out], the same for every implementation."""
     rng = np.random.default_rng(seed)
-    pairs = zip(sizes[:-1], sizes[1:], strict=True)
     return [
         (
             (rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)).astype(np.float32),
             np.zeros(fan_out, np.float32),
         )
-        for fan_in, fan_out in pairs
+        for fan_in, fan_out in pairwise(sizes)
     ]
 
 

@@ -56,19 +56,19 @@ def in_numpy(params):
 
 
 def main(out: Path) -> None:
-    x = jax.random.uniform(jax.random.key(1), (64, 2), minval=-1.0)
+    x = jax.random.uniform(jax.random.key(1), (64, 2), minval=-2.0, maxval=2.0)
     y = abs(x[:, :1] - x[:, 1:])
     net = jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu), jb.dense(1))
     rule, optimizer = jb.backprop(net, jb.losses.half_mse), optax.sgd(LEARNING_RATE)
-    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(3))
+    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(11))
 
     rows = np.asarray(x, float), np.asarray(y, float)
     loss, ours = gradients_by_hand(in_numpy(start.params), *rows)
     jax_loss, theirs, _ = rule.grads(start.params, start.rule_state, x, y)
     print(f"{'gradient of':<14}{'by hand':>12}{'jax.grad':>12}{'difference':>14}")
     print(f"{'(the loss)':<14}{loss:12.6f}{jax_loss:12.6f}{abs(loss - float(jax_loss)):14.1e}")
-    named = zip(("W1", "b1", "W2", "b2"), jax.tree.leaves((ours, in_numpy(theirs)))[:4], strict=True)
-    for (name, hand), auto in zip(named, jax.tree.leaves(in_numpy(theirs)), strict=True):
+    names, leaves = ("W1", "b1", "W2", "b2"), zip(*map(jax.tree.leaves, (ours, in_numpy(theirs))))
+    for name, (hand, auto) in zip(names, leaves, strict=True):
         for index in np.ndindex(hand.shape):
             label, difference = f"{name}{list(index)}", abs(hand[index] - auto[index])
             print(f"{label:<14}{hand[index]:12.6f}{auto[index]:12.6f}{difference:14.1e}")

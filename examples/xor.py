@@ -62,8 +62,9 @@ def main(out: Path) -> None:
         # The boundary is drawn from logits: the same network without its last sigmoid.
         body, params = jb.serial(*net.layers[:-1]), trained[name][0].params[:-1]
         viz.decision_boundary(partial(jb.batch(body).apply, params), x, y, pad=0.4, ax=ax)
-        ax.set_title(name, pad=26)
+        ax.set_title({"one layer": "one layer: 1/2 everywhere"}.get(name, name), pad=26)
     viz.curves({name: history for name, (_, history) in trained.items()}, log=True, ax=axes[2])
+    axes[2].legend(loc="lower left", frameon=False, handlelength=3.4)
     axes[2].set_title("half the squared error", pad=26)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "xor.png", dpi=150)

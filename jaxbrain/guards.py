@@ -55,7 +55,7 @@ def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
     if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
         return
     classes = output.shape[-1]
-    if y.shape[1:] != output.shape[:-1]:
+    if y.shape[1:] != output.shape[:-1] or classes == 1:  # one output has no classes
         return
     labels = np.asarray(y)
     bad = np.argwhere((labels < 0) | (labels >= classes))
@@ -123,7 +123,9 @@ def _check_array(name: str, values: Any) -> Any:
             raise ValueError(f"{name} holds nan or infinity")
         return values
     host = np.asarray(values)
-    if not np.isfinite(np.sum(host, dtype=host.dtype)):  # one pass; look closer only if in doubt
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = not np.isfinite(np.sum(host))
+    if doubtful:  # one fast pass over the data; this slower one only where it found something
         bad = np.argwhere(~np.isfinite(host))
         if len(bad):
             index = tuple(map(int, bad[0]))

@@ -92,6 +92,14 @@ def test_a_line_fits_the_terminal(clock, monkeypatch, columns, done, desc):
     assert columns < 200 or "█" in drawn or done == 0
 
 
+def test_the_end_is_drawn_at_once(clock):
+    terminal = Terminal()
+    line = Progress(3, file=terminal)
+    for done in (1, 2, 3):
+        line.update(done)
+    assert terminal.getvalue().count("\r") == 2 and "100 %" in terminal.getvalue()
+
+
 def test_what_was_longer_is_wiped(clock):
     terminal = Terminal()
     line = Progress(2, file=terminal, min_interval=0.0)

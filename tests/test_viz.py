@@ -1,5 +1,6 @@
 """The plot contract for every public function, and the structure of each picture."""
 
+import itertools
 import subprocess
 import sys
 from functools import partial
@@ -12,8 +13,6 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-
-import itertools
 
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.collections import LineCollection, PatchCollection  # noqa: E402
@@ -434,6 +433,14 @@ def test_boundary_lies_where_the_logit_is_zero():
     markers = [c for c in ax.collections if c.get_label().startswith("class")]
     shapes = {m.get_paths()[0].vertices.tobytes() for m in markers}
     assert len(markers) == 2 and len(shapes) == 2, "a marker for each class"
+
+
+def test_fill_and_line_agree_on_what_is_up():
+    ax = viz.decision_boundary(lambda p: 30 * (p[:, 1] - 0.5), np.array([[0.0, 0], [1, 1]]), n=30)
+    (image,) = ax.images
+    assert image.origin == "lower" and np.asarray(image.get_array())[-1].min() > 0.99
+    left, right, bottom, top = image.get_extent()
+    assert (left, right, bottom, top) == (*ax.get_xlim(), *ax.get_ylim()) and bottom < top
 
 
 def test_boundary_of_several_classes():

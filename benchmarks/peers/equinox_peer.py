@@ -1,5 +1,4 @@
 """Equinox: a Module, a filter_jit step in a Python loop, optax."""
-# pyright: reportMissingImports=false
 
 import equinox as eqx
 import jax

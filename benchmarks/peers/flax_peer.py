@@ -1,5 +1,6 @@
 """Flax NNX: a Module, nnx.Optimizer, an nnx.jit step in a Python loop."""
-# pyright: reportMissingImports=false
+
+from itertools import pairwise
 
 import jax
 import numpy as np
@@ -14,8 +15,7 @@ class Perceptron(nnx.Module):
     """A ReLU chain of nnx.Linear."""
 
     def __init__(self, sizes, rngs):
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
-        self.layers = nnx.List([nnx.Linear(i, o, rngs=rngs) for i, o in pairs])
+        self.layers = nnx.List([nnx.Linear(i, o, rngs=rngs) for i, o in pairwise(sizes)])
 
     def __call__(self, x):
         for layer in self.layers[:-1]:

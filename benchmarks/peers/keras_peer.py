@@ -1,15 +1,15 @@
 """Keras 3 on the JAX backend: compile and model.fit."""
-# pyright: reportMissingImports=false
 
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 
-import keras  # noqa: E402  the backend is chosen before the import
-import numpy as np  # noqa: E402
+# The backend is chosen before the import.
+import keras
+import numpy as np
 
-from benchmarks.peers import Trainer  # noqa: E402
-from benchmarks.workloads import Workload, initial_weights  # noqa: E402
+from benchmarks.peers import Trainer
+from benchmarks.workloads import Workload, initial_weights
 
 
 def compiled(workload: Workload, steps_per_execution: int) -> Trainer:

@@ -1,5 +1,4 @@
 """PyTorch: nn.Sequential, an eager training loop, torch.optim.Adam."""
-# pyright: reportMissingImports=false
 
 import torch
 from torch import nn

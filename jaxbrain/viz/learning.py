@@ -111,7 +111,7 @@ def _final(run: Any, values: np.ndarray) -> np.ndarray:
 def _limits(values: np.ndarray, lines: Sequence[float]) -> tuple[float, float]:
     """Range that holds every value, and those lines that are not far from them."""
     low, high = float(values.min()), float(values.max())
-    span = max(high - low, 0.01 * max(abs(high), abs(low)), 1e-6)
+    span = max(high - low, 0.02 * max(abs(high), abs(low)), 1e-6)
     near = [line for line in lines if low - 4 * span <= line <= high + 4 * span]
     low, high = min([low, *near]), max([high, *near])
     margin = 0.12 * max(high - low, span)
@@ -197,6 +197,7 @@ def compare(
         _reference(ax, name, value, level)
     ax.set_yticks(range(len(runs)), [str(name) for name in runs])
     ax.tick_params(axis="y", length=0)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(metric.replace("_", " "))
     ax.grid(axis="x", color="#e4e4e4", linewidth=0.8, zorder=-1)
     ax.set_axisbelow(True)

@@ -1,0 +1,84 @@
+"""Two classes in the plane: a 2-10-10-1 network, and three ways to descend.
+
+Rectified hidden units, one logit, binary cross-entropy: the two interleaved moons. Full-batch
+gradient descent, stochastic gradient descent and Adam are optax's `sgd` and `adam` with the right
+batch size; each sees the 800 training examples ten times. The sigmoid of the logit is the
+probability of class 1. The test points are drawn anew and looked at once, at the end.
+
+    python examples/binary_classifier.py     # the picture: pictures/binary_classifier.png
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import jax
+import matplotlib.pyplot as plt
+import optax
+
+import jaxbrain as jb
+from jaxbrain import viz
+
+EPOCHS = 10
+METRICS = {"loss": jb.losses.binary_cross_entropy, "accuracy": jb.accuracy}
+# Name: optimiser and batch size; None is all examples in one step.
+OPTIMIZERS = {
+    "GD": (optax.sgd(0.3), None),
+    "SGD": (optax.sgd(0.3), 32),
+    "Adam": (optax.adam(0.01), 32),
+}
+
+
+def moons(seed: int, n: int) -> tuple[jax.Array, jax.Array]:
+    x, y = jb.datasets.moons(jax.random.key(seed), n, noise=0.15)
+    return x, y[:, None]  # one target for the one output
+
+
+def main(out: Path) -> None:
+    train, validation = jb.datasets.train_test_split(
+        *moons(0, 1000), key=jax.random.key(1), test_fraction=0.2
+    )
+    test = moons(2, 1000)
+    relu = jb.elementwise(jax.nn.relu)
+    net = jb.serial(jb.dense(10), relu, jb.dense(10), relu, jb.dense(1))
+    rule = jb.backprop(net, jb.losses.binary_cross_entropy)
+    print(jb.summary(net, net.init(jax.random.key(0), train[0][0]), train[0][0]), "\n")
+
+    histories, states = {}, {}
+    print(f"{EPOCHS} epochs         steps   train loss   validation accuracy   test loss   test accuracy")
+    for name, (optimizer, batch_size) in OPTIMIZERS.items():
+        states[name], histories[name] = state, history = jb.fit(
+            rule,
+            optimizer,
+            train,
+            key=jax.random.key(3),
+            epochs=EPOCHS,
+            batch_size=batch_size,
+            validation=validation,
+            metrics=METRICS,
+        )
+        final = jb.evaluate(net, state.params, test, METRICS)
+        print(
+            f"{name:<15}{int(state.step):8}{history.loss[-1]:13.4f}"
+            f"{history.metrics['accuracy'][-1]:22.3f}{final['loss']:12.4f}{final['accuracy']:16.3f}"
+        )
+
+    classify = partial(jb.batch(net).apply, states["Adam"].params)
+    x, y = test[0][:5], test[1][:5, 0]
+    print("\nFive test points\n      x1      x2   class   probability of class 1")
+    for point, label, p in zip(x, y, jax.nn.sigmoid(classify(x))[:, 0], strict=True):
+        print(f"{point[0]:8.2f}{point[1]:8.2f}{label:8}{p:25.3f}")
+
+    figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.6), layout="constrained")
+    viz.curves(histories, ax=axes[0]).set_title("training: binary cross-entropy", pad=26)
+    viz.curves(histories, "accuracy", ax=axes[1]).set_title("validation: accuracy", pad=26)
+    viz.decision_boundary(classify, *test, ax=axes[2]).set_title("test points, Adam", pad=26)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "binary_classifier.png", dpi=150)
+    print(f"\nPicture: {out / 'binary_classifier.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

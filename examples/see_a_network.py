@@ -1,0 +1,86 @@
+"""A 20-32-1 network, seen from all sides before and after training.
+
+Twenty sensors each hear a mixture of two sources and some noise; the class is whether the sources
+have the same sign, an exclusive or hidden in twenty dimensions that no single sensor tells. What
+the network needs is the plane of the two sources, so its first weights should turn into it. The
+same network given the two sources themselves is the sister that can be drawn.
+
+    python examples/see_a_network.py         # the picture: pictures/see_a_network.png
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+
+import jaxbrain as jb
+from jaxbrain import viz
+
+EPOCHS = 60
+METRICS = {"accuracy": jb.accuracy}
+
+
+def sources_and_sensors(key: jax.Array, mixing: jax.Array, n: int):
+    """Sources [n, 2], sensors [n, 20] and classes [n, 1]."""
+    source_key, noise_key = jax.random.split(key)
+    sources = jax.random.normal(source_key, (n, 2))
+    noise = jax.random.normal(noise_key, (n, mixing.shape[1]))
+    same_sign = sources[:, :1] * sources[:, 1:] > 0
+    return sources, sources @ mixing + 0.3 * noise, same_sign.astype(jnp.float32)
+
+
+def share_in_plane(kernel: jax.Array, mixing: jax.Array) -> jax.Array:
+    """The part of the squared weights [20, units] that lies in the plane of the sources."""
+    plane, _ = jnp.linalg.qr(mixing.T)
+    return jnp.sum((plane.T @ kernel) ** 2) / jnp.sum(kernel**2)
+
+
+def main(out: Path) -> None:
+    mixing = jax.random.normal(jax.random.key(0), (2, 20))
+    sources, sensors, y = sources_and_sensors(jax.random.key(1), mixing, 1000)
+    new_sources, new_sensors, new_y = sources_and_sensors(jax.random.key(2), mixing, 500)
+
+    net = jb.serial(jb.dense(32), jb.elementwise(jnp.tanh), jb.dense(1))
+    rule, optimizer = jb.backprop(net, jb.losses.binary_cross_entropy), optax.adam(3e-3)
+    fit = partial(jb.fit, rule, optimizer, key=jax.random.key(3), epochs=EPOCHS, metrics=METRICS)
+    before = jb.init_state(rule, optimizer, sensors[0], key=jax.random.key(3)).params
+    state, history = fit((sensors, y), validation=(new_sensors, new_y))
+    sister, sister_history = fit((sources, y), validation=(new_sources, new_y))
+    print(jb.summary(net, state.params, sensors[0]))
+
+    print(f"\n{'':<42}{'before':>8}{'after':>8}")
+    accuracies = [
+        float(jb.evaluate(net, params, (new_sensors, new_y), METRICS)["accuracy"])
+        for params in (before, state.params)
+    ]
+    shares = [share_in_plane(params[0]["kernel"], mixing) for params in (before, state.params)]
+    print(f"{'accuracy on 500 new examples':<42}{accuracies[0]:8.3f}{accuracies[1]:8.3f}")
+    print(f"{'share of the weights in the sources plane':<42}{shares[0]:8.3f}{shares[1]:8.3f}")
+    print(f"The sister on the sources themselves: {sister_history.metrics['accuracy'][-1]:.3f}")
+
+    figure, axes = plt.subplots(2, 3, figsize=(17.5, 10.5), layout="constrained")
+    (first, second, third), (fourth, fifth, sixth) = axes
+    scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves((before, state.params)))
+    viz.network(before, max_units=12, vmax=scale, ax=first).set_title("before")
+    viz.network(state.params, max_units=12, vmax=scale, ax=second).set_title("after")
+    viz.curves({"training": history, "the sister": sister_history}, ax=third).set_title("loss")
+    viz.weights(state.params[0]["kernel"], ax=fourth).set_title("weights from sensors to units")
+    hidden = jb.batch(jb.serial(*net.layers[:2])).apply(state.params[:2], new_sensors)
+    names = np.where(new_y[:, 0] > 0, "same sign", "different signs")
+    viz.activations(hidden, labels=names, ax=fifth).set_title("activity of the hidden units")
+    predict = partial(jb.batch(net).apply, sister.params)
+    viz.decision_boundary(predict, new_sources, new_y, ax=sixth).set_title("the sister", pad=26)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "see_a_network.png", dpi=130)
+    print(f"\nPicture: {out / 'see_a_network.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

@@ -1,0 +1,258 @@
+"""The options of the command line; argparse only, so that ``--help`` is answered at once."""
+
+import argparse
+import importlib.metadata
+import sys
+from typing import NoReturn
+
+RULES = ("backprop", "feedback_alignment", "direct_feedback_alignment", "predictive_coding")
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
+TOYS = ("xor", "moons", "circles", "spirals")
+DATA = ("digits", *TOYS)
+LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "momentum": 0.05, "sgd": 0.1}
+
+_TRAIN = """\
+examples:
+  python -m jaxbrain train
+  python -m jaxbrain train --data spirals --hidden 64,64 --epochs 300
+  python -m jaxbrain train --rule predictive_coding --activation tanh
+  python -m jaxbrain train --data flowers.csv --target species
+  python -m jaxbrain train --data t10k-images-idx3-ubyte.gz \\
+                           --labels t10k-labels-idx1-ubyte.gz --train-rows 8000
+
+The same command again goes on where an interrupted training was; with more --epochs it trains on.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        name = self.prog.removeprefix("python -m ")
+        print(f"{name}: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of ``python -m jaxbrain``.
+
+    Examples:
+      >>> make_parser().parse_args(["train", "--hidden", "32,16"]).hidden
+      (32, 16)
+    """
+    parser = _Parser(
+        prog="python -m jaxbrain",
+        description="The brain's learning rules and the network's, side by side, in JAX.",
+    )
+    parser.add_argument("--version", action="version", version=f"jaxbrain {version()}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    _demo(commands)
+    _train(commands)
+    _doctor(commands)
+    return parser
+
+
+def version() -> str:
+    """Of jaxbrain; "from source" where it runs without having been installed."""
+    try:
+        return importlib.metadata.version("jaxbrain")
+    except importlib.metadata.PackageNotFoundError:
+        return "from source"
+
+
+def _demo(commands: argparse._SubParsersAction) -> None:
+    what = "train four learning rules on handwritten digits and draw what they learn"
+    demo = commands.add_parser("demo", help=what, description=f"{what.capitalize()}.")
+    demo.add_argument(
+        "--out",
+        default="jaxbrain-demo",
+        metavar="DIR",
+        help="for the pictures (default: ./%(default)s)",
+    )
+    demo.add_argument(
+        "--epochs", type=_count, default=30, metavar="N", help="(default: %(default)s)"
+    )
+    demo.add_argument(
+        "--seeds",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="networks that each rule trains (default: %(default)s)",
+    )
+    _cache(demo)
+
+
+def _train(commands: argparse._SubParsersAction) -> None:
+    what = "train a multilayer perceptron on built-in data or on your files"
+    train = commands.add_parser(
+        "train",
+        help=what,
+        description=f"{what.capitalize()}.",
+        epilog=_TRAIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _data_options(train.add_argument_group("data"))
+    _network_options(train.add_argument_group("network and learning"))
+    train.add_argument(
+        "--out",
+        default="jaxbrain-train",
+        metavar="DIR",
+        help="for all results (default: ./%(default)s)",
+    )
+    train.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on with the training in --out, if there is one; --no-resume replaces it",
+    )
+    _cache(train)
+
+
+def _data_options(data: argparse._ArgumentGroup) -> None:
+    data.add_argument(
+        "--data",
+        default="digits",
+        metavar="NAME|FILE",
+        help=f"{', '.join(DATA)}, a CSV file, or images in an IDX file, gzipped or not "
+        "(default: digits)",
+    )
+    data.add_argument("--labels", metavar="FILE", help="of the images, an IDX file too")
+    data.add_argument(
+        "--target",
+        type=_column,
+        metavar="COLUMN",
+        help="of a CSV file, to predict; its name or number (default: the last one)",
+    )
+    data.add_argument(
+        "--delimiter", metavar="CHARACTER", help="between the columns of a CSV file (default: ,)"
+    )
+    data.add_argument(
+        "--regression",
+        action="store_true",
+        help="predict whole numbers of a CSV file as values, not as classes",
+    )
+    part = data.add_mutually_exclusive_group()
+    part.add_argument(
+        "--test-fraction",
+        type=_fraction,
+        metavar="F",
+        help="share of the rows, drawn at random, to test with; 0: none (default: 0.25; xor: 0)",
+    )
+    part.add_argument(
+        "--train-rows",
+        type=_count,
+        metavar="N",
+        help="train with the first N rows of the file, test with the rest",
+    )
+
+
+def _network_options(learning: argparse._ArgumentGroup) -> None:
+    learning.add_argument(
+        "--hidden",
+        type=_sizes,
+        default="128,64",
+        metavar="SIZES",
+        help="neurons of the hidden layers, or none (default: %(default)s)",
+    )
+    for name, choices in (
+        ("activation", ACTIVATIONS),
+        ("rule", RULES),
+        ("optimizer", tuple(LEARNING_RATES)),
+    ):
+        learning.add_argument(
+            f"--{name}",
+            choices=choices,
+            default=choices[0],
+            metavar=name.upper(),
+            help=f"{', '.join(choices)} (default: %(default)s)",
+        )
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
+    learning.add_argument(
+        "--learning-rate", type=_positive, metavar="RATE", help=f"(default: {rates})"
+    )
+    learning.add_argument(
+        "--epochs", type=_count, metavar="N", help="(default: 10, or as many as make 1,000 steps)"
+    )
+    learning.add_argument(
+        "--batch-size",
+        type=_batch_size,
+        default=64,
+        metavar="N|full",
+        help="examples a step, or full: plain gradient descent (default: %(default)s)",
+    )
+    learning.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of all chance (default: %(default)s)"
+    )
+
+
+def _doctor(commands: argparse._SubParsersAction) -> None:
+    what = "check the installation: versions, devices, a gradient, a training, a picture"
+    _cache(commands.add_parser("doctor", help=what, description=f"{what.capitalize()}."))
+
+
+def _cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-cache", action="store_true", help="do not keep compiled programs for the next time"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to 2^32 - 1, got {text!r}"
+        )
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _positive(text: str) -> float:
+    if not 0 < _number(text) < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return float(text)
+
+
+def _fraction(text: str) -> float:
+    if not 0 <= _number(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")
+    return float(text)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
+    try:
+        return tuple(_count(size.strip()) for size in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected sizes such as 128,64, or none, got {text!r}"
+        ) from None
+
+
+def _batch_size(text: str) -> int | None:
+    if text == "full":
+        return None
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1, or full, got {text!r}"
+        ) from None
+
+
+def _column(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
