@@ -67,8 +67,8 @@ def main(out: Path) -> None:
     jax_loss, theirs, _ = rule.grads(start.params, start.rule_state, x, y)
     print(f"{'gradient of':<14}{'by hand':>12}{'jax.grad':>12}{'difference':>14}")
     print(f"{'(the loss)':<14}{loss:12.6f}{jax_loss:12.6f}{abs(loss - float(jax_loss)):14.1e}")
-    names, leaves = ("W1", "b1", "W2", "b2"), zip(*map(jax.tree.leaves, (ours, in_numpy(theirs))))
-    for name, (hand, auto) in zip(names, leaves, strict=True):
+    leaves = jax.tree.leaves(ours), jax.tree.leaves(in_numpy(theirs))
+    for name, hand, auto in zip(("W1", "b1", "W2", "b2"), *leaves, strict=True):
         for index in np.ndindex(hand.shape):
             label, difference = f"{name}{list(index)}", abs(hand[index] - auto[index])
             print(f"{label:<14}{hand[index]:12.6f}{auto[index]:12.6f}{difference:14.1e}")

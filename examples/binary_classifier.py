@@ -45,7 +45,8 @@ def main(out: Path) -> None:
     print(jb.summary(net, net.init(jax.random.key(0), train[0][0]), train[0][0]), "\n")
 
     histories, states = {}, {}
-    print(f"{EPOCHS} epochs         steps   train loss   validation accuracy   test loss   test accuracy")
+    heads = ("steps", "train loss", "validation acc.", "test loss", "test acc.")
+    print(f"{f'{EPOCHS} epochs':<10}" + "".join(f"{head:>17}" for head in heads))
     for name, (optimizer, batch_size) in OPTIMIZERS.items():
         states[name], histories[name] = state, history = jb.fit(
             rule,
@@ -59,8 +60,8 @@ def main(out: Path) -> None:
         )
         final = jb.evaluate(net, state.params, test, METRICS)
         print(
-            f"{name:<15}{int(state.step):8}{history.loss[-1]:13.4f}"
-            f"{history.metrics['accuracy'][-1]:22.3f}{final['loss']:12.4f}{final['accuracy']:16.3f}"
+            f"{name:<10}{int(state.step):17}{history.loss[-1]:17.4f}"
+            f"{history.metrics['accuracy'][-1]:17.3f}{final['loss']:17.4f}{final['accuracy']:17.3f}"
         )
 
     classify = partial(jb.batch(net).apply, states["Adam"].params)
@@ -72,6 +73,7 @@ def main(out: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.6), layout="constrained")
     viz.curves(histories, ax=axes[0]).set_title("training: binary cross-entropy", pad=26)
     viz.curves(histories, "accuracy", ax=axes[1]).set_title("validation: accuracy", pad=26)
+    axes[1].get_legend().remove()  # it would hide the lowest curve, and the first panel has it
     viz.decision_boundary(classify, *test, ax=axes[2]).set_title("test points, Adam", pad=26)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "binary_classifier.png", dpi=150)

@@ -64,24 +64,30 @@ def main(out: Path) -> None:
             for seed in range(SEEDS)
         ]
 
-    print(f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {EPOCHS} epochs, {SEEDS} seeds")
-    print(f"\n{'':<27}{'test accuracy':>15}{'angle to backprop at the end, by layer':>42}")
+    print(
+        f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {EPOCHS} epochs, {SEEDS} seeds"
+    )
+    print(f"\n{'':<27}{'':>17}{'angle to backprop':>30}")
+    print(f"{'rule':<27}{'test accuracy':>17}{'layer 1':>12}{'layer 2':>12}{'layer 3':>12}")
     runs = {}
     for name, rule in RULES.items():
-        runs[name] = histories(rule(net, jb.losses.softmax_cross_entropy), optax.adam(LEARNING_RATE))
+        runs[name] = histories(
+            rule(net, jb.losses.softmax_cross_entropy), optax.adam(LEARNING_RATE)
+        )
     floor = histories(backprop, only_last(len(net.layers)))
     for name, group in {**runs, "floor: hidden layers frozen": floor}.items():
         last = np.array([history.metrics["accuracy"][-1] for history in group])
         angles = np.mean([history.record[-1] for history in group], axis=0)
-        shown = "" if group is floor else "".join(f"{angle:13.1f}°" for angle in angles)
-        print(f"{name:<27}{last.mean():8.3f} ± {last.std(ddof=1):.3f}{shown}")
+        shown = "" if group is floor else "".join(f"{angle:11.1f}°" for angle in angles)
+        print(f"{name:<27}{last.mean():9.3f} ± {last.std(ddof=1):.3f}{shown}")
 
-    figure, axes = plt.subplots(1, 2, figsize=(14.5, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(15, 4.6), layout="constrained")
     level = float(np.mean([history.metrics["accuracy"][-1] for history in floor]))
     viz.compare(runs, floor=level, ax=axes[0])
-    first = {name: np.stack([history.record[..., 0] for history in group]) for name, group in runs.items()}
-    viz.alignment(first, ax=axes[1])
-    axes[1].set_title("first layer")
+    first = {name: np.stack([h.record[:, 0] for h in group]) for name, group in runs.items()}
+    viz.alignment(first, ax=axes[1]).set_title(
+        "weights of the first layer", loc="left", fontsize=10
+    )
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "digits.png", dpi=150)
     print(f"\nPicture: {out / 'digits.png'}")

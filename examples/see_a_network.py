@@ -53,28 +53,38 @@ def main(out: Path) -> None:
     sister, sister_history = fit((sources, y), validation=(new_sources, new_y))
     print(jb.summary(net, state.params, sensors[0]))
 
-    print(f"\n{'':<42}{'before':>8}{'after':>8}")
     accuracies = [
-        float(jb.evaluate(net, params, (new_sensors, new_y), METRICS)["accuracy"])
+        jb.evaluate(net, params, (new_sensors, new_y), METRICS)["accuracy"]
         for params in (before, state.params)
     ]
     shares = [share_in_plane(params[0]["kernel"], mixing) for params in (before, state.params)]
-    print(f"{'accuracy on 500 new examples':<42}{accuracies[0]:8.3f}{accuracies[1]:8.3f}")
-    print(f"{'share of the weights in the sources plane':<42}{shares[0]:8.3f}{shares[1]:8.3f}")
-    print(f"The sister on the sources themselves: {sister_history.metrics['accuracy'][-1]:.3f}")
+    print(f"\n{'':<44}{'before':>8}{'after':>8}")
+    for name, values in (
+        ("accuracy on 500 new examples", accuracies),
+        ("share of the weights in the sources' plane", shares),
+    ):
+        print(f"{name:<44}" + "".join(f"{value:8.3f}" for value in values))
+    sisters = sister_history.metrics["accuracy"][-1]
+    print(f"{'accuracy of the sister, 2-32-1':<52}{sisters:8.3f}")
 
-    figure, axes = plt.subplots(2, 3, figsize=(17.5, 10.5), layout="constrained")
+    figure, axes = plt.subplots(2, 3, figsize=(17.5, 9.8), layout="constrained")
     (first, second, third), (fourth, fifth, sixth) = axes
     scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves((before, state.params)))
-    viz.network(before, max_units=12, vmax=scale, ax=first).set_title("before")
-    viz.network(state.params, max_units=12, vmax=scale, ax=second).set_title("after")
-    viz.curves({"training": history, "the sister": sister_history}, ax=third).set_title("loss")
-    viz.weights(state.params[0]["kernel"], ax=fourth).set_title("weights from sensors to units")
+    for ax, name, params in ((first, "before", before), (second, "after", state.params)):
+        drawn = viz.network(params, max_units=12, vmax=scale, ax=ax).get_title()
+        ax.set_title(f"{name} training: {drawn}", fontsize=11)
+    losses = {"20 sensors": history, "2 sources (the sister)": sister_history}
+    viz.curves(losses, ax=third).set_title("training loss")
+    viz.weights(state.params[0]["kernel"], ax=fourth).set_title("first weights, after")
+    fourth.set(xlabel="to hidden unit", ylabel="from sensor")
     hidden = jb.batch(jb.serial(*net.layers[:2])).apply(state.params[:2], new_sensors)
-    names = np.where(new_y[:, 0] > 0, "same sign", "different signs")
-    viz.activations(hidden, labels=names, ax=fifth).set_title("activity of the hidden units")
+    signs = np.where(new_sources > 0, "+", "\N{MINUS SIGN}")
+    quadrants = np.array([f"({first}, {second})" for first, second in signs])
+    viz.activations(hidden, labels=quadrants, ax=fifth).set_title("activity of the hidden units")
+    fifth.set(xlabel="new examples, by the signs of the two sources", ylabel="hidden unit")
     predict = partial(jb.batch(net).apply, sister.params)
-    viz.decision_boundary(predict, new_sources, new_y, ax=sixth).set_title("the sister", pad=26)
+    viz.decision_boundary(predict, new_sources, new_y, pad=0.05, ax=sixth)
+    sixth.set(xlabel="source 1", ylabel="source 2")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "see_a_network.png", dpi=130)
     print(f"\nPicture: {out / 'see_a_network.png'}")

@@ -1,0 +1,140 @@
+"""Every example runs as a newcomer would run it, and what it prints and draws is what it claims."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+plt = pytest.importorskip("matplotlib.pyplot")
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch, capsys):
+    """Runs a script in an empty folder; returns its lines, after a look at its picture."""
+
+    def run(name):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py"])
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        picture = plt.imread(tmp_path / "pictures" / f"{name}.png")
+        assert min(picture.shape[:2]) > 400
+        assert picture[..., :3].std() > 0.05, "the picture is blank"
+        return capsys.readouterr().out.splitlines()
+
+    yield run
+    plt.close("all")
+
+
+def numbers(line):
+    """Every number in a line, 1,000 and 1.2e-07 too."""
+    return [
+        float(text.replace(",", "")) for text in re.findall(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?", line)
+    ]
+
+
+def row(lines, label):
+    """The numbers after a label, in the one line that begins with it."""
+    (line,) = [line for line in lines if line.startswith(label)]
+    return numbers(line[len(label) :])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_an_example_is_short_and_says_how_to_run_it(script):
+    text = script.read_text()
+    assert len(text.splitlines()) < 100
+    assert f"python examples/{script.name}" in text.split('"""')[1]
+
+
+def test_every_example_is_run_here():
+    here = Path(__file__).read_text()
+    missing = [s.stem for s in SCRIPTS if f'example("{s.stem}")' not in here]
+    assert len(SCRIPTS) >= 6
+    assert not missing
+
+
+def test_xor_needs_the_hidden_layer(example):
+    lines = example("xor")
+    cases = [numbers(line) for line in lines if re.match(r" +[01] +[01] ", line)]
+    assert [case[:3] for case in cases] == [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    for _, _, target, single, hidden in cases:
+        assert abs(single - 0.5) < 0.01
+        assert abs(hidden - target) < 0.1
+    single, hidden = row(lines, "loss")
+    assert single == pytest.approx(0.125, abs=1e-4)
+    assert hidden < 0.005
+
+
+def test_backprop_by_hand_is_jax_grad(example):
+    lines = example("backprop_by_hand")
+    weights = [line for line in lines if re.match(r"[Wb][12]\[", line)]
+    assert len(weights) == 2 * 3 + 3 + 3 + 1
+    differences = [numbers(line.split("]")[1])[-1] for line in weights]
+    assert 0 <= max(differences) < 1e-6
+    assert row(lines, "(the loss)")[-1] < 1e-6
+    start = lines.index(next(line for line in lines if line.startswith("step")))
+    losses = [numbers(line) for line in lines[start + 1 : start + 5]]
+    assert [step for step, *_ in losses] == [1, 10, 100, 1000]
+    for column in (1, 2):
+        values = [loss[column] for loss in losses]
+        assert values == sorted(values, reverse=True)
+        assert values[-1] < 0.01 * values[0]
+    assert row(lines, "Largest difference of a weight afterwards:")[0] < 1e-5
+
+
+def test_binary_classifier_learns_the_moons_with_sgd_and_adam(example):
+    lines = example("binary_classifier")
+    results = {name: row(lines, f"{name} ") for name in ("GD", "SGD", "Adam")}
+    assert [int(result[0]) for result in results.values()] == [10, 250, 250]
+    for _, loss, validation, test_loss, test in (results["SGD"], results["Adam"]):
+        assert loss < 0.15
+        assert test_loss < 0.15
+        assert min(validation, test) > 0.95
+    assert results["GD"][-1] < 0.9
+    points = lines.index("Five test points") + 2
+    for line in lines[points : points + 5]:
+        *_, label, probability = numbers(line)
+        assert abs(label - probability) < 0.5
+
+
+def test_see_a_network_turns_to_the_sources(example):
+    lines = example("see_a_network")
+    assert row(lines, "total")[0] == 20 * 32 + 32 + 32 + 1
+    before, after = row(lines, "accuracy on 500 new examples")
+    assert abs(before - 0.5) < 0.1
+    assert after > 0.9
+    before, after = row(lines, "share of the weights in the sources' plane")
+    assert abs(before - 2 / 20) < 0.05
+    assert after > 0.25
+    assert row(lines, "accuracy of the sister, 2-32-1")[0] > 0.95
+
+
+def test_digits_every_rule_passes_the_floor(example):
+    pytest.importorskip("sklearn")
+    lines = example("digits")
+    floor, _ = row(lines, "floor: hidden layers frozen")
+    assert 0.7 < floor < 0.9
+    for name in ("backprop ", "feedback alignment", "direct feedback", "predictive coding"):
+        (line,) = [line for line in lines if line.startswith(name)]
+        mean, _, *angles = numbers(line)
+        assert mean > max(0.95, floor + 0.05)
+        assert len(angles) == 3
+        assert all(angle < 80 for angle in angles)
+        assert (max(angles) == 0) == (name == "backprop ")
+
+
+def test_population_solves_xor_at_the_rates_in_the_middle(example):
+    lines = example("population")
+    start = lines.index(next(line for line in lines if line.startswith("learning rate")))
+    rates = [numbers(line) for line in lines[start + 1 : start + 9]]
+    assert sum(of for _, _, of, _ in rates) == 256
+    solved = {rate: count for rate, count, _, _ in rates}
+    assert min(solved[0.1], solved[1.0]) >= 10
+    assert max(solved[0.01], solved[30.0]) <= 1
+    wall, processor = row(lines, "ratio")
+    # How fast is no test's business, but one call must not be slower than 256.
+    assert min(wall, processor) > 1

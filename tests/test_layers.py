@@ -1,0 +1,297 @@
+"""Layers against NumPy and SciPy at generic values, and the errors they give."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.signal
+import scipy.special
+
+import jaxbrain as jb
+
+KEY = jax.random.key(11)
+RNG = np.random.default_rng(5)
+
+
+def generic(*shape):
+    return jnp.asarray(RNG.normal(size=shape), "float32")
+
+
+def made(layer, x):
+    """Parameters with a bias that is not zero."""
+    return jax.tree.map(lambda p: p + 0.3 * generic(*p.shape), layer.init(KEY, x))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4)])
+def test_dense(shape):
+    layer, x = jb.dense(3), generic(*shape)
+    params = made(layer, x)
+    want = np.asarray(x) @ np.asarray(params["kernel"]) + np.asarray(params["bias"])[None][0]
+    np.testing.assert_allclose(layer.apply(params, x), want, rtol=1e-5)
+    bare = jb.dense(3, bias_init=None)
+    assert set(bare.init(KEY, x)) == {"kernel"}
+    want = np.asarray(x) @ np.asarray(params["kernel"])
+    np.testing.assert_allclose(bare.apply({"kernel": params["kernel"]}, x), want, rtol=1e-5)
+
+
+def test_initialisers_are_used():
+    layer = jb.dense(
+        200, kernel_init=jax.nn.initializers.normal(2.0), bias_init=jax.nn.initializers.ones
+    )
+    params = layer.init(KEY, jnp.zeros(100))
+    assert abs(float(params["kernel"].std()) - 2) < 0.05
+    assert params["bias"].tolist() == [1.0] * 200
+    default = jb.dense(200).init(KEY, jnp.zeros(100))
+    assert abs(float(default["kernel"].std()) - 0.1) < 0.005  # lecun: 1 / sqrt(inputs)
+    kernel = jb.conv(60, 3).init(KEY, jnp.zeros((5, 5, 10)))["kernel"]
+    assert abs(float(kernel.std()) - 1 / np.sqrt(90)) < 0.005
+    assert abs(float(jb.embed(500, 20).init(KEY, jnp.array(0))["table"].std()) - 1) < 0.03
+
+
+def padded(x, window, strides, padding):
+    """x with the zeros that the padding means, by TensorFlow's rule for SAME."""
+    space = x.shape[:-1]
+    if padding == "VALID":
+        widths = [(0, 0)] * len(space)
+    elif padding == "SAME":
+        total = [
+            max((-(-n // s) - 1) * s + w - n, 0)
+            for n, s, w in zip(space, strides, window, strict=True)
+        ]
+        widths = [(t // 2, t - t // 2) for t in total]
+    else:
+        widths = padding
+    return np.pad(np.asarray(x), [*widths, (0, 0)])
+
+
+def correlate(x, kernel, strides):
+    """Channel by channel with SciPy, then every s-th entry."""
+    features = kernel.shape[-1]
+    steps = tuple(slice(None, None, s) for s in strides)
+    return np.stack(
+        [
+            sum(
+                scipy.signal.correlate(x[..., c], kernel[..., c, f], "valid", "direct")
+                for c in range(x.shape[-1])
+            )[steps]
+            for f in range(features)
+        ],
+        axis=-1,
+    )
+
+
+CONVS = [
+    ((7, 6, 2), (3, 2), 1, "SAME"),
+    ((7, 6, 2), (3, 2), 1, "VALID"),
+    ((7, 6, 2), (3, 3), (2, 1), "SAME"),
+    ((7, 6, 2), (2, 3), (3, 2), "VALID"),
+    ((7, 6, 2), (3, 3), 2, ((1, 0), (2, 1))),
+    ((9, 2), (4,), 2, "SAME"),
+    ((9, 2), (3,), 1, "VALID"),
+    ((4, 5, 3, 2), (2, 3, 2), (1, 2, 1), "SAME"),
+    ((4, 5, 3, 2), (2, 2, 3), 1, "VALID"),
+]
+
+
+@pytest.mark.parametrize("shape, window, stride, padding", CONVS, ids=str)
+def test_conv_is_correlation(shape, window, stride, padding):
+    layer, x = jb.conv(3, window, stride=stride, padding=padding), generic(*shape)
+    params = made(layer, x)
+    strides = stride if isinstance(stride, tuple) else (stride,) * len(window)
+    want = correlate(padded(x, window, strides, padding), np.asarray(params["kernel"]), strides)
+    want = want + np.asarray(params["bias"])
+    np.testing.assert_allclose(layer.apply(params, x), want, rtol=1e-4, atol=1e-5)
+
+
+def test_conv_of_one_number_is_square_and_can_do_without_bias():
+    layer, x = jb.conv(2, 3, bias_init=None), generic(5, 5, 1)
+    params = layer.init(KEY, x)
+    assert set(params) == {"kernel"} and params["kernel"].shape == (3, 3, 1, 2)
+    assert layer.apply(params, x).shape == (5, 5, 2)
+
+
+def test_padding_as_lists_is_the_same_network():
+    pairs = [(1, 1), (0, 2)]
+    assert jb.conv(2, 3, padding=pairs) == jb.conv(2, 3, padding=list(pairs))
+    assert jb.conv(2, 3, padding=pairs) != jb.conv(2, 3, padding=[(1, 1), (0, 1)])
+
+
+def pooled(x, window, strides, padding, reduce):
+    """A loop over windows; only what lies inside counts."""
+    pads = padded(np.ones_like(x), window, strides, padding) > 0
+    data = np.where(pads, padded(x, window, strides, padding), np.nan)
+    counts = [
+        (n - w) // s + 1 for n, w, s in zip(data.shape[:-1], window, strides, strict=True)
+    ]
+    out = np.empty((*counts, x.shape[-1]))
+    for place in itertools.product(*map(range, counts)):
+        part = tuple(slice(p * s, p * s + w) for p, s, w in zip(place, strides, window, strict=True))
+        out[place] = reduce(data[part], axis=tuple(range(len(window))))
+    return out
+
+
+POOLS = [
+    ((6, 7, 2), (2, 3), None, "VALID"),
+    ((6, 7, 2), (3, 3), (2, 1), "SAME"),
+    ((9, 2), (4,), 2, "SAME"),
+    ((4, 4, 4, 1), (2, 2, 3), None, "SAME"),
+]
+
+
+@pytest.mark.parametrize("shape, window, stride, padding", POOLS, ids=str)
+@pytest.mark.parametrize("pool, reduce", [(jb.max_pool, np.nanmax), (jb.avg_pool, np.nanmean)])
+def test_pooling(pool, reduce, shape, window, stride, padding):
+    layer, x = pool(window, stride=stride, padding=padding), generic(*shape) - 3.0
+    strides = window if stride is None else (stride,) * len(window) if stride == 2 else stride
+    want = pooled(np.asarray(x), window, strides, padding, reduce)
+    np.testing.assert_allclose(layer.apply((), x), want, rtol=1e-5)
+
+
+def test_max_pool_of_integers():
+    x = jnp.arange(16).reshape(4, 4, 1) - 20
+    assert jb.max_pool(2).apply((), x)[..., 0].tolist() == [[-15, -13], [-7, -5]]
+
+
+def test_flatten_and_elementwise():
+    x = generic(2, 3, 2)
+    np.testing.assert_array_equal(jb.flatten().apply((), x), np.asarray(x).reshape(-1))
+    leaky = jb.elementwise(functools.partial(jax.nn.leaky_relu, negative_slope=0.3))
+    want = np.where(x > 0, x, 0.3 * np.asarray(x))
+    np.testing.assert_allclose(leaky.apply((), x), want, rtol=1e-6)
+    np.testing.assert_allclose(
+        jb.elementwise(jax.nn.gelu).apply((), x),
+        jax.nn.gelu(x), rtol=1e-5,
+    )
+    assert repr(jb.elementwise(jax.nn.relu)) == "relu"
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "int8"])
+@pytest.mark.parametrize("vocabulary", [5, 256])
+def test_embed_takes_rows_and_nothing_else(vocabulary, dtype):
+    layer = jb.embed(vocabulary, 3)
+    params = layer.init(KEY, jnp.array(0))
+    y = layer.apply(params, jnp.array([[4, 0], [1, 1]], dtype))
+    np.testing.assert_array_equal(y, np.asarray(params["table"])[[[4, 0], [1, 1]]])
+    outside = {"int32": [-1, vocabulary, 10**6], "int8": [-1, -128], "uint8": []}[dtype]
+    if dtype == "uint8" and vocabulary == 5:
+        outside = [5, 255]
+    if outside:
+        assert np.all(np.isnan(layer.apply(params, jnp.array(outside, dtype))))
+
+
+def test_dropout_rate_and_scale():
+    x = generic(40, 500) + 3.0
+    y = np.asarray(jb.dropout(0.2).apply((), x, key=KEY))
+    silent = y == 0
+    assert abs(silent.mean() - 0.2) < 0.01  # 20,000 draws: the deviation is 0.003
+    np.testing.assert_allclose(y[~silent], np.asarray(x)[~silent] / 0.8, rtol=1e-6)
+    assert abs(silent.mean(0).std() - np.sqrt(0.16 / 40)) < 0.005  # each its own draw
+    np.testing.assert_array_equal(jb.dropout(0.2).apply((), x), x)
+    np.testing.assert_array_equal(jb.dropout(0.0).apply((), x, key=KEY), x)
+    assert np.mean(jb.dropout(0.9).apply((), x, key=KEY) == 0) > 0.88
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 6)])
+def test_layer_norm(shape):
+    layer, x = jb.layer_norm(epsilon=0.03), 2 * generic(*shape) + 1
+    params = made(layer, x)
+    x64 = np.asarray(x, "float64")
+    mean, var = x64.mean(-1, keepdims=True), x64.var(-1, keepdims=True)
+    want = np.asarray(params["scale"]) * (x64 - mean) / np.sqrt(var + 0.03)
+    np.testing.assert_allclose(
+        layer.apply(params, x), want + np.asarray(params["bias"]), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 3e4])
+def test_layer_norm_far_from_zero(offset):
+    x = offset + jnp.array([1.0, -2.0, 0.5, 4.0, -3.5])
+    layer = jb.layer_norm()
+    x64 = np.asarray(x, "float64")
+    want = (x64 - x64.mean()) / np.sqrt(x64.var() + 1e-5)
+    np.testing.assert_allclose(layer.apply(layer.init(KEY, x), x), want, atol=2e-3)
+
+
+def test_layer_norm_of_a_constant():
+    layer, x = jb.layer_norm(), jnp.full(4, 7.0)
+    params = layer.init(KEY, x)
+    assert layer.apply(params, x).tolist() == [0.0] * 4
+    assert np.all(np.isfinite(jax.grad(lambda x: layer.apply(params, x)[0])(x)))
+
+
+@pytest.mark.parametrize("layer, shape", [(jb.dense(2), (3,)), (jb.conv(2, 2), (3, 3, 1))], ids=repr)
+def test_integer_inputs_get_float_weights(layer, shape):
+    """Pixels as they come from a file."""
+    x = jnp.ones(shape, "uint8")
+    params = layer.init(KEY, x)
+    assert params["kernel"].dtype == jnp.float32
+    y = layer.apply(params, x)
+    np.testing.assert_allclose(y, layer.apply(params, x.astype("float32")))
+
+
+FOUR = jax.ShapeDtypeStruct((4,), jnp.float32)
+IMAGE = jax.ShapeDtypeStruct((6, 6, 2), jnp.float32)
+TABLE = {"table": jnp.ones((5, 3))}
+
+
+def apply(layer, at, x):
+    return jax.eval_shape(layer.apply, jax.eval_shape(layer.init, KEY, at), x)
+
+
+def shape(*sizes, dtype="float32"):
+    return jax.ShapeDtypeStruct(sizes, dtype)
+
+
+# what is done, the error, what its message says
+MISTAKES = {
+    "dense 0": (lambda: jb.dense(0), ValueError, "dense: features must be a positive integer, got 0"),
+    "dense 2.0": (lambda: jb.dense(2.0), ValueError, "features must be a positive integer, got 2.0"),
+    "dense True": (lambda: jb.dense(True), ValueError, "features"),
+    "dense typo": (lambda: jb.dense(3, kernal_init=None), TypeError, "kernal_init"),
+    "dense positional": (lambda: jb.dense(3, jax.nn.initializers.ones), TypeError, "positional"),
+    "dense features": (
+        lambda: apply(jb.dense(3), FOUR, shape(5)),
+        ValueError,
+        r"dense\(3\) was made for 4 input features, got an input of shape \(5,\)",
+    ),
+    "dense scalar": (lambda: apply(jb.dense(3), shape(), shape()), ValueError, "got a scalar"),
+    "conv axes": (
+        lambda: apply(jb.conv(2, 3), IMAGE, shape(6, 6)),
+        ValueError,
+        r"needs one example of 3 axes, .*shape \(6, 6\); add a channel axis with x\[\.\.\., None\]",
+    ),
+    "conv batch": (lambda: apply(jb.conv(2, 3), IMAGE, shape(9, 6, 6, 2)), ValueError, "jb.batch"),
+    "conv features": (lambda: apply(jb.conv(2, 3), IMAGE, shape(6, 6, 1)), ValueError, "2 input feat"),
+    "conv stride": (lambda: jb.conv(2, (3, 3), stride=(1,)), ValueError, "stride must have one entry"),
+    "conv window": (lambda: jb.conv(2, (3, 3, 3, 3)), ValueError, "window must cover 1 to 3 spatial"),
+    "conv no window": (lambda: jb.conv(2, ()), ValueError, "window must cover 1 to 3"),
+    "conv negative": (lambda: jb.conv(2, (3, -3)), ValueError, "window must be a positive integer"),
+    "conv padding": (
+        lambda: apply(jb.conv(2, 3, padding="SOME"), IMAGE, IMAGE), ValueError, "(?i)padding"
+    ),
+    "conv pairs": (
+        lambda: apply(jb.conv(2, 3, padding=((1, 1),)), IMAGE, IMAGE), ValueError, "(?i)padding"
+    ),
+    "pool axes": (lambda: apply(jb.max_pool(2), IMAGE, shape(4)), ValueError, "max_pool.*3 axes"),
+    "pool window": (lambda: jb.avg_pool(0), ValueError, "avg_pool: window must be a positive"),
+    "pool stride": (lambda: jb.avg_pool(2, stride=0), ValueError, "avg_pool: stride"),
+    "embed float": (lambda: apply(jb.embed(5, 3), shape(), shape(2)), TypeError, "needs integer tokens"),
+    "embed 0": (lambda: jb.embed(0, 3), ValueError, "embed: vocabulary"),
+    "dropout 1": (lambda: jb.dropout(1), ValueError, r"rate must be in \[0, 1\).*got 1"),
+    "dropout < 0": (lambda: jb.dropout(-0.1), ValueError, "rate must be in"),
+    "dropout nan": (lambda: jb.dropout(float("nan")), ValueError, "rate must be in"),
+    "norm epsilon": (lambda: jb.layer_norm(epsilon=0.0), ValueError, "epsilon must be positive"),
+    "norm features": (lambda: apply(jb.layer_norm(), FOUR, shape(5)), ValueError, "4 input features"),
+    "norm scalar": (lambda: apply(jb.layer_norm(), shape(), shape()), ValueError, "layer_norm"),
+    "elementwise": (lambda: jb.elementwise("relu"), TypeError, "must be callable, got str"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_named(name):
+    call, error, message = MISTAKES[name]
+    with pytest.raises(error, match=message):
+        call()

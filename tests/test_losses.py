@@ -1,0 +1,142 @@
+"""Losses against NumPy and optax at generic values; no shape or label passes silently."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.special
+
+import jaxbrain as jb
+from jaxbrain.losses import binary_cross_entropy, half_mse, mse, softmax_cross_entropy
+
+Z = jnp.array([0.3, -1.7, 2.2, 0.9])
+T = jnp.array([0.2, 0.9, 0.4, 0.0])
+P = jnp.array([0.1, 0.2, 0.3, 0.4])
+
+
+def test_half_mse_is_the_delta_rule():
+    z, t = np.asarray(Z, "float64"), np.asarray(T, "float64")
+    np.testing.assert_allclose(half_mse(Z, T), 0.5 * np.sum((z - t) ** 2), rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(half_mse)(Z, T), z - t, rtol=1e-6)
+    batch = jnp.mean(jax.vmap(half_mse)(Z.reshape(2, 2), T.reshape(2, 2)))
+    np.testing.assert_allclose(batch, np.sum((z - t) ** 2) / (2 * 2), rtol=1e-6)
+
+
+def test_mse():
+    np.testing.assert_allclose(mse(Z, T), np.mean((np.asarray(Z) - np.asarray(T)) ** 2), rtol=1e-6)
+
+
+def test_binary_cross_entropy():
+    z, t = np.asarray(Z, "float64"), np.asarray(T, "float64")
+    s = scipy.special.expit(z)
+    want = -np.sum(t * np.log(s) + (1 - t) * np.log(1 - s))
+    np.testing.assert_allclose(binary_cross_entropy(Z, T), want, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(binary_cross_entropy)(Z, T), s - t, rtol=1e-5)
+    for labels in (jnp.array([1, 0, 1, 0]), jnp.array([True, False, True, False])):
+        want = optax.losses.sigmoid_binary_cross_entropy(Z, jnp.array([1.0, 0, 1, 0])).sum()
+        np.testing.assert_allclose(binary_cross_entropy(Z, labels), want, rtol=1e-6)
+
+
+def test_softmax_cross_entropy_of_labels_one_hots_and_distributions():
+    z = np.asarray(Z, "float64")
+    log_p = z - scipy.special.logsumexp(z)
+    for label in range(4):
+        one_hot = jax.nn.one_hot(label, 4)
+        for target in (jnp.array(label), jnp.array(label, "uint8"), one_hot, one_hot.astype(int)):
+            np.testing.assert_allclose(softmax_cross_entropy(Z, target), -log_p[label], rtol=1e-5)
+    np.testing.assert_allclose(softmax_cross_entropy(Z, P), -np.sum(P * log_p), rtol=1e-5)
+    error = np.exp(log_p) - np.eye(4)[2]
+    np.testing.assert_allclose(jax.grad(softmax_cross_entropy)(Z, jnp.array(2)), error, atol=1e-6)
+
+
+def test_softmax_cross_entropy_of_a_sequence_is_a_sum():
+    logits = jnp.stack([Z, -Z, 2 * Z])
+    want = sum(softmax_cross_entropy(logits[i], jnp.array(i)) for i in range(3))
+    np.testing.assert_allclose(softmax_cross_entropy(logits, jnp.arange(3)), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype, classes", [("uint8", 256), ("int8", 200), ("uint8", 300), ("int16", 9)])
+@pytest.mark.parametrize("jit", [False, True])
+def test_labels_of_few_bits(dtype, classes, jit):
+    """Bytes and IDX labels: the number of classes need not fit the type of the labels."""
+    loss = jax.jit(softmax_cross_entropy) if jit else softmax_cross_entropy
+    logits = jnp.zeros(classes)
+    np.testing.assert_allclose(loss(logits, jnp.array(7, dtype)), np.log(classes), rtol=1e-6)
+    if dtype == "uint8":
+        np.testing.assert_allclose(loss(logits, jnp.array(255, dtype)), np.log(classes), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e4, 1e30])
+def test_large_logits_stay_finite(scale):
+    for loss, target in ((softmax_cross_entropy, jnp.array(1)), (binary_cross_entropy, T)):
+        value, grads = jax.value_and_grad(loss)(scale * Z, target)
+        assert np.isfinite(value) and np.all(np.isfinite(grads))
+
+
+LABELS = [4, -1, 10**6, -5]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_out_of_range_raises_where_it_is_known_and_is_nan_where_it_is_not(label):
+    with pytest.raises(ValueError, match=rf"label.*must be in 0..3, got {label}"):
+        softmax_cross_entropy(Z, jnp.array(label))
+    with pytest.raises(ValueError, match=r"must be in 0..3"):
+        jax.grad(softmax_cross_entropy)(Z, jnp.array(label))  # known, while logits are traced
+    assert np.isnan(jax.jit(softmax_cross_entropy)(Z, jnp.array(label)))
+    y = jnp.array([0, label, 3])
+    losses = jax.vmap(softmax_cross_entropy, in_axes=(None, 0))(Z, y)
+    assert np.isnan(losses).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("bad", [1.5, -0.1, 2.0, float("nan")])
+def test_a_probability_out_of_range(bad):
+    with pytest.raises(ValueError, match=r"target of binary_cross_entropy must be in 0..1"):
+        binary_cross_entropy(Z, T.at[2].set(bad))
+    assert np.isnan(jax.jit(binary_cross_entropy)(Z, T.at[2].set(bad)))
+
+
+def test_a_softmax_over_one_class_learns_nothing_and_is_refused():
+    for target in (jnp.array([1.0]), jnp.array(0)):
+        with pytest.raises(ValueError, match=r"(?s)class.*binary_cross_entropy"):
+            softmax_cross_entropy(jnp.array([0.7]), target)
+
+
+COLUMN = r"y\[:, None\]"
+MISTAKES = [
+    (mse, jnp.ones(1), jnp.float32(1), ValueError, rf"\(1,\), got \(\).*{COLUMN}"),
+    (half_mse, jnp.ones(1), jnp.float32(1), ValueError, COLUMN),
+    (half_mse, jnp.ones(3), jnp.ones(1), ValueError, "must have the shape of the prediction"),
+    (half_mse, jnp.ones((3, 1)), jnp.ones((1, 3)), ValueError, r"\(3, 1\), got \(1, 3\)"),
+    (binary_cross_entropy, jnp.ones(1), jnp.float32(1), ValueError, COLUMN),
+    (binary_cross_entropy, jnp.ones(2), jnp.ones(3), ValueError, r"\(2,\), got \(3,\)"),
+    (softmax_cross_entropy, Z, jnp.float32(2), TypeError, r"must be integers, got float32.*astype"),
+    (softmax_cross_entropy, Z, jnp.array(True), TypeError, "must be integers, got bool"),
+    (softmax_cross_entropy, Z, jnp.array([1]), ValueError, r"y\[:, 0\]"),
+    (softmax_cross_entropy, Z, jnp.ones(3), ValueError, r"one-hot \(4,\), got \(3,\)"),
+    (softmax_cross_entropy, jnp.float32(1), jnp.array(0), ValueError, "got a scalar"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(MISTAKES)))
+@pytest.mark.parametrize("jit", [False, True])
+def test_mistakes_are_named(i, jit):
+    loss, prediction, target, error, message = MISTAKES[i]
+    with pytest.raises(error, match=message):
+        (jax.jit(loss) if jit else loss)(prediction, target)
+
+
+def test_targets_of_one_axis_for_outputs_of_two():
+    """(N,) against (N, 1): the classic silent broadcast."""
+    net = jb.dense(1)
+    x, y = jnp.ones((5, 2)), jnp.ones(5)
+    params = net.init(jax.random.key(0), x[0])
+    for loss in (mse, half_mse, binary_cross_entropy):
+        with pytest.raises(ValueError, match=COLUMN):
+            jb.backprop(net, loss).grads(params, (), x, y)
+
+
+@pytest.mark.parametrize("loss", [mse, half_mse, binary_cross_entropy, softmax_cross_entropy])
+def test_unknown_keywords_are_refused(loss):
+    with pytest.raises(TypeError, match="reduction"):
+        loss(Z, T, reduction="sum")

@@ -1,0 +1,148 @@
+"""What compiles and what does not, counted by the Python calls of a function of the user's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxbrain as jb
+
+X = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
+Y = X[:, :1]
+CALLS = []
+
+
+def counted(x):
+    """Python calls it only while tracing."""
+    CALLS.append(1)
+    return jnp.tanh(x)
+
+
+def record(state):
+    return state.params[0]["bias"]
+
+
+def network():
+    return jb.serial(
+        jb.dense(4, kernel_init=jax.nn.initializers.normal(0.5)),
+        jb.elementwise(counted),
+        jb.residual(jb.serial(jb.layer_norm(), jb.dropout(0.1))),
+        jb.dense(1),
+    )
+
+
+def fit(optimizer=None, *, net=network, rule=jb.backprop, data=(X, Y), **kwargs):
+    """Everything built anew; returns how often `counted` was called, and the result."""
+    CALLS.clear()
+    arguments = {"key": jax.random.key(0), "epochs": 2, "batch_size": 4, **kwargs}
+    result = jb.fit(
+        rule(net(), jb.losses.mse), optimizer or optax.adam(1e-3), data,
+        validation=(X, Y), metrics={"loss": jb.losses.mse}, record=record, **arguments,
+    )  # fmt: skip
+    return len(CALLS), result
+
+
+@pytest.fixture(scope="module")
+def first():
+    return fit()
+
+
+def test_the_first_fit_traces_a_few_times(first):
+    """init, the check of labels, two sizes of batches, the metrics."""
+    assert 3 <= first[0] <= 6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"key": jax.random.key(7)},
+        {"epochs": 50},
+        {"optimizer": optax.adam(3e-2)},
+        {"optimizer": optax.adam(np.float64(1e-2).item())},
+        {"data": (X + 1, Y - 1)},
+        {"data": (jnp.asarray(X), jnp.asarray(Y))},
+        {"data": (X.astype("float64"), Y.astype("float64"))},
+        {"on_chunk": lambda info: None},
+        {"progress": False},
+    ],
+    ids=["same", "seed", "epochs", "rate", "rate2", "data", "device", "float64", "hook", "progress"],
+)
+def test_a_second_fit_traces_nothing(first, change):
+    with jax.no_tracing(True):
+        calls, _ = fit(**change)
+    assert calls == 0
+
+
+def test_another_learning_rate_is_not_the_cached_one(first):
+    """Negative control: what compiles nothing must still compute something else."""
+    kernel = first[1][0].params[0]["kernel"]
+    assert np.abs(kernel - fit(optax.adam(3e-2))[1][0].params[0]["kernel"]).max() > 1e-3
+    np.testing.assert_array_equal(kernel, fit(optax.adam(1e-3))[1][0].params[0]["kernel"])
+
+
+def test_continuing_and_resuming_trace_nothing(first, tmp_path):
+    assert fit(state=first[1][0])[0] == 0
+    assert fit(checkpoint=tmp_path)[0] == 0
+    assert fit(checkpoint=tmp_path, epochs=4)[0] == 0
+
+
+def test_what_changes_the_program_retraces(first):
+    assert fit(batch_size=5)[0] > 0
+    assert fit(optax.adam(1e-3, b1=0.8))[0] > 0
+    assert fit(data=(X[:8], Y[:8]))[0] > 0
+
+
+def test_a_new_function_of_the_users_is_a_new_program(first):
+    """Its globals may have changed, so equal code is no promise."""
+
+    def with_lambda():
+        return jb.serial(jb.dense(4), jb.elementwise(lambda a: counted(a)), jb.dense(1))
+
+    assert fit(net=with_lambda)[0] > 0
+    assert fit(net=with_lambda)[0] > 0
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda rate: optax.sgd(rate, 0.9),
+        lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate)),
+    ],
+    ids=["momentum", "clip"],
+)
+def test_rebuilt_optimizers_with_another_rate(optimizer):
+    assert fit(optimizer(1e-3))[0] > 0
+    assert fit(optimizer(1e-3))[0] == 0
+    assert fit(optimizer(1e-2))[0] == 0
+
+
+def test_a_rebuilt_schedule():
+    assert fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[0] > 0
+    assert fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[0] == 0
+    # Another schedule is another function; what matters is that it is not taken for the first.
+    slow = fit(optax.sgd(optax.cosine_decay_schedule(1e-3, 50)))[1][0].params[0]["kernel"]
+    fast = fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[1][0].params[0]["kernel"]
+    assert np.abs(slow - fast).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "rule", [jb.feedback_alignment, jb.direct_feedback_alignment, jb.predictive_coding]
+)
+def test_rebuilt_rules(rule):
+    def chain():
+        return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
+
+    assert fit(net=chain, rule=rule)[0] > 0
+    assert fit(net=chain, rule=rule, key=jax.random.key(3))[0] == 0
+
+
+def test_a_second_evaluation_traces_nothing(first):
+    def measure():
+        CALLS.clear()
+        jb.evaluate(network(), first[1][0].params, (X, Y), {"loss": jb.losses.mse}, batch_size=5)
+        return len(CALLS)
+
+    assert measure() > 0
+    assert measure() == 0
