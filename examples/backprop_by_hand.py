@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
@@ -20,6 +21,13 @@ from jaxbrain import viz
 
 STEPS = 1000
 LEARNING_RATE = 0.01
+
+
+# The first weights ((W1, b1), (W2, b2)): small numbers without a pattern.
+START = (
+    (np.array([[0.5, -0.4, 0.3], [-0.3, 0.6, 0.4]]), np.zeros(3)),
+    (np.array([[0.4], [0.3], [-0.2]]), np.zeros(1)),
+)
 
 
 def gradients_by_hand(params, x: np.ndarray, y: np.ndarray):
@@ -39,20 +47,16 @@ def gradients_by_hand(params, x: np.ndarray, y: np.ndarray):
 
 
 def descend_by_hand(params, x: np.ndarray, y: np.ndarray):
-    losses = []
-    for _ in range(STEPS):
-        loss, gradients = gradients_by_hand(params, x, y)
+    losses = np.zeros(STEPS)
+    for step in range(STEPS):
+        losses[step], gradients = gradients_by_hand(params, x, y)
         params = jax.tree.map(lambda w, g: w - LEARNING_RATE * g, params, gradients)
-        losses.append(loss)
-    return params, np.array(losses)
+    return params, losses
 
 
-def in_numpy(params):
-    """((W1, b1), (W2, b2)) of the network's params or gradients, in float64."""
-    dense = (layer for layer in params if layer)
-    return tuple(
-        (np.asarray(layer["kernel"], float), np.asarray(layer["bias"], float)) for layer in dense
-    )
+def by_layer(params):
+    """((W1, b1), (W2, b2)) of a serial's params or gradients; the layer between them has none."""
+    return tuple((layer["kernel"], layer["bias"]) for layer in params if layer)
 
 
 def main(out: Path) -> None:
@@ -60,24 +64,26 @@ def main(out: Path) -> None:
     y = abs(x[:, :1] - x[:, 1:])
     net = jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu), jb.dense(1))
     rule, optimizer = jb.backprop(net, jb.losses.half_mse), optax.sgd(LEARNING_RATE)
-    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(11))
+    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))
+    first, second = ({"kernel": jnp.float32(w), "bias": jnp.float32(b)} for w, b in START)
+    start = start._replace(params=(first, (), second))
 
     rows = np.asarray(x, float), np.asarray(y, float)
-    loss, ours = gradients_by_hand(in_numpy(start.params), *rows)
+    loss, ours = gradients_by_hand(START, *rows)
     jax_loss, theirs, _ = rule.grads(start.params, start.rule_state, x, y)
     print(f"{'gradient of':<14}{'by hand':>12}{'jax.grad':>12}{'difference':>14}")
     print(f"{'(the loss)':<14}{loss:12.6f}{jax_loss:12.6f}{abs(loss - float(jax_loss)):14.1e}")
-    leaves = jax.tree.leaves(ours), jax.tree.leaves(in_numpy(theirs))
+    leaves = jax.tree.leaves(ours), jax.tree.leaves(by_layer(theirs))
     for name, hand, auto in zip(("W1", "b1", "W2", "b2"), *leaves, strict=True):
         for index in np.ndindex(hand.shape):
             label, difference = f"{name}{list(index)}", abs(hand[index] - auto[index])
             print(f"{label:<14}{hand[index]:12.6f}{auto[index]:12.6f}{difference:14.1e}")
 
-    by_hand, losses = descend_by_hand(in_numpy(start.params), *rows)
+    by_hand, losses = descend_by_hand(START, *rows)
     state, history = jb.fit(
         rule, optimizer, (x, y), key=start.key, epochs=STEPS, batch_size=None, state=start
     )
-    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, in_numpy(state.params))
+    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, by_layer(state.params))
     print(f"\n{'step':<14}{'by hand':>12}{'jax.grad':>12}")
     for step in (1, 10, 100, STEPS):
         print(f"{step:<14,}{losses[step - 1]:12.6f}{history.loss[step - 1]:12.6f}")

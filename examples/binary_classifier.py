@@ -31,7 +31,7 @@ OPTIMIZERS = {
 
 def moons(seed: int, n: int) -> tuple[jax.Array, jax.Array]:
     x, y = jb.datasets.moons(jax.random.key(seed), n, noise=0.15)
-    return x, y[:, None]  # one target for the one output
+    return x, y[:, None].astype("float32")  # one target, 0.0 or 1.0, for the one output
 
 
 def main(out: Path) -> None:
@@ -68,7 +68,7 @@ def main(out: Path) -> None:
     x, y = test[0][:5], test[1][:5, 0]
     print("\nFive test points\n      x1      x2   class   probability of class 1")
     for point, label, p in zip(x, y, jax.nn.sigmoid(classify(x))[:, 0], strict=True):
-        print(f"{point[0]:8.2f}{point[1]:8.2f}{label:8}{p:25.3f}")
+        print(f"{point[0]:8.2f}{point[1]:8.2f}{label:8.0f}{p:25.3f}")
 
     figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.6), layout="constrained")
     viz.curves(histories, ax=axes[0]).set_title("training: binary cross-entropy", pad=26)

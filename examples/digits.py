@@ -48,7 +48,6 @@ def main(out: Path) -> None:
     probe = train[0][:256], train[1][:256]  # on these the angles are measured
 
     def histories(rule: jb.LearningRule, optimizer: optax.GradientTransformation):
-        record = angles_to(rule, backprop, probe)
         return [
             jb.fit(
                 rule,
@@ -59,7 +58,7 @@ def main(out: Path) -> None:
                 batch_size=64,
                 validation=test,
                 metrics={"accuracy": jb.accuracy},
-                record=record,
+                record=angles_to(rule, backprop, probe),
             )[1]
             for seed in range(SEEDS)
         ]

@@ -11,6 +11,7 @@ training, compiled too, called for one network after another.
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -21,7 +22,6 @@ import optax
 
 import jaxbrain as jb
 from jaxbrain import viz
-from jaxbrain.viz import style
 
 EPOCHS = 2000
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -39,25 +39,27 @@ def train(key: jax.Array, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
     return history.loss, jb.evaluate(NET, state.params, XOR, {"right": jb.accuracy})["right"]
 
 
-def clock(function) -> np.ndarray:
-    """Milliseconds on the wall and of the processor."""
+def clock(trainings: list) -> np.ndarray:
+    """Milliseconds a call, on the wall and of the processor; a first call compiles."""
+    jax.block_until_ready(trainings[0]())
     start = np.array([time.perf_counter(), time.process_time()])
-    jax.block_until_ready(function())
-    return 1e3 * (np.array([time.perf_counter(), time.process_time()]) - start)
+    jax.block_until_ready([one() for one in trainings])
+    stop = np.array([time.perf_counter(), time.process_time()])
+    return 1e3 * (stop - start) / len(trainings)
 
 
 def draw(losses: np.ndarray, solved: np.ndarray, path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), layout="constrained")
-    column = np.arange(len(RATES))[:, None] + np.linspace(-0.3, 0.3, SEEDS)
-    looks = {"solved": ("o", style.POSITIVE, solved), "not": ("s", style.NEGATIVE, ~solved)}
-    for name, (marker, colour, which) in looks.items():
-        left.scatter(column[which], losses[which][:, -1], s=14, c=colour, marker=marker, label=name)
-    left.set(yscale="log", xlabel="learning rate", ylabel="final loss of each network")
-    left.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
-    left.legend(frameon=False)
     groups = {"solved": losses[BEST][solved[BEST]], "not solved": losses[BEST][~solved[BEST]]}
     viz.curves(groups, band="range", log=True, ax=right)
     right.set_title(f"learning rate {RATES[BEST]:g}")
+    column = np.arange(len(RATES))[:, None] + np.linspace(-0.3, 0.3, SEEDS)
+    for line, which in zip(right.lines, (solved, ~solved), strict=True):
+        look = {"color": line.get_color(), "marker": line.get_marker(), "label": line.get_label()}
+        left.plot(column[which], losses[which][:, -1], linestyle="", markersize=4, **look)
+    left.set(yscale="log", xlabel="learning rate", ylabel="final loss of each network")
+    left.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
+    left.legend(frameon=False, loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     print(f"\nPicture: {path}")
@@ -76,14 +78,17 @@ def main(out: Path) -> None:
     for rate, wins, final in zip(RATES, solved, losses[..., -1], strict=True):
         print(f"{rate:<16g}{wins.sum():6} of {SEEDS}{np.median(final):14.4f}")
 
-    pairs = list(zip(keys, rates, strict=True))
-    alone(*pairs[0])  # compiles; `together` has been called already
-    at_once = clock(lambda: together(keys, rates))
-    in_turn = clock(lambda: [alone(*pair) for pair in pairs])
-    print(f"\n{'milliseconds':<20}{'wall':>10}{'processor':>12}")
-    print(f"{'one after another':<20}{in_turn[0]:10.1f}{in_turn[1]:12.1f}")
-    print(f"{'all at once':<20}{at_once[0]:10.1f}{at_once[1]:12.1f}")
-    print(f"{'ratio':<20}{in_turn[0] / at_once[0]:10.1f}{in_turn[1] / at_once[1]:12.1f}")
+    sgd, networks = optax.sgd(RATES[BEST]), list(zip(keys, rates, strict=True))
+    fit = partial(jb.fit, RULE, sgd, XOR, epochs=EPOCHS, batch_size=None)
+    times = {
+        "one after another: jb.fit": clock([partial(fit, key=key) for key in keys[:SEEDS]]),
+        "one after another: jax.jit(jb.run)": clock([partial(alone, *one) for one in networks]),
+        "all at once: jax.vmap of jb.run": clock([partial(together, keys, rates)]) / len(keys),
+    }
+    print(f"\n{'milliseconds a network':<36}{'wall':>9}{'processor':>12}{'ratio':>9}")
+    for name, (wall, processor) in times.items():
+        ratio = processor / list(times.values())[-1][1]
+        print(f"{name:<36}{wall:9.3f}{processor:12.3f}{ratio:9.1f}")
     draw(losses, solved, out / "population.png")
 
 

@@ -85,6 +85,7 @@ def main(out: Path) -> None:
     predict = partial(jb.batch(net).apply, sister.params)
     viz.decision_boundary(predict, new_sources, new_y, pad=0.05, ax=sixth)
     sixth.set(xlabel="source 1", ylabel="source 2")
+    sixth.set_title("the sister's answers", pad=26)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "see_a_network.png", dpi=130)
     print(f"\nPicture: {out / 'see_a_network.png'}")

@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read the output has gone (`| head`); Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # a full disk, a directory that went away
+        print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

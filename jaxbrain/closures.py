@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 _LIBRARIES = frozenset({"jaxbrain", "jax", "optax"})
+_ATOMS = frozenset({bool, int, float, str, types.NoneType, types.CodeType})
 
 
 class _Same:
@@ -36,7 +37,7 @@ class _Parts(NamedTuple):
     """A value taken apart: what identifies it, its numbers, and how to put it together."""
 
     key: Hashable
-    leaves: list[Any]
+    leaves: tuple[Any, ...]
     rebuild: Callable[[Iterator[Any]], Any]
 
 
@@ -47,13 +48,16 @@ class _Walk:
         self.seen: dict[int, _Parts] = {}
 
     def take_apart(self, value: Any, name: str = "") -> _Parts:
-        if _is_leaf(value, name):
-            return _Parts("leaf", [value], next)
-        if id(value) not in self.seen:
-            self.seen[id(value)] = self._dispatch(value)
-        return self.seen[id(value)]
+        if name == "step_size" and type(value) in (int, float):  # optax.scale's: a learning rate
+            return _Parts("leaf", (value,), next)
+        parts = self.seen.get(id(value))
+        if parts is None:
+            parts = self.seen[id(value)] = self._dispatch(value)
+        return parts
 
     def _dispatch(self, value: Any) -> _Parts:
+        if type(value) in _ATOMS:
+            return _whole(value, (type(value), value))
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, functools.partial):
@@ -67,6 +71,8 @@ class _Walk:
             return self._join(
                 (dict, names), tuple(value.values()), lambda v: dict(zip(names, v, strict=True))
             )
+        if isinstance(value, jax.Array | np.ndarray):
+            return _Parts("leaf", (value,), next)
         try:
             hash(value)
         except TypeError:
@@ -100,20 +106,13 @@ class _Walk:
         def rebuild(leaves: Iterator[Any]) -> Any:
             return make(tuple(part.rebuild(leaves) for part in parts))
 
-        key = (*head, *(part.key for part in parts))
-        return _Parts(key, [leaf for part in parts for leaf in part.leaves], rebuild)
-
-
-def _is_leaf(value: Any, name: str) -> bool:
-    """Arrays anywhere; and the number that ``optax.scale`` captured, which is the learning rate."""
-    if isinstance(value, jax.Array | np.ndarray):
-        return True
-    return name == "step_size" and isinstance(value, float | int) and not isinstance(value, bool)
+        key = (*head, *[part.key for part in parts])
+        return _Parts(key, tuple(leaf for part in parts for leaf in part.leaves), rebuild)
 
 
 def _whole(value: Any, key: Hashable) -> _Parts:
     """A value that stays as it is."""
-    return _Parts(key, [], lambda _: value)
+    return _Parts(key, (), lambda _: value)
 
 
 def _partial(parts: tuple[Any, ...]) -> functools.partial:
@@ -180,17 +179,58 @@ class Closure:
         parts = _Walk().take_apart(value)
         self._leaves, self._structure = parts.leaves, _Structure(parts)
 
+    @classmethod
+    def of(cls, *values: Any) -> "Closure":
+        """The Closure of a tuple; the same objects again are not taken apart again."""
+        return _closure_of(*map(_Same, values))
+
     @property
     def value(self) -> Any:
         """The functions, over the leaves that this pytree has now."""
         return self._structure.rebuild(iter(self._leaves))
 
-    def tree_flatten(self) -> tuple[list[Any], _Structure]:
+    def tree_flatten(self) -> tuple[tuple[Any, ...], _Structure]:
         return self._leaves, self._structure
 
     @classmethod
     def tree_unflatten(cls, structure: _Structure, leaves: Any) -> "Closure":
         # the leaves may be anything that a transformation puts there: they are not looked at
         closure = object.__new__(cls)
-        closure._leaves, closure._structure = list(leaves), structure
+        closure._leaves, closure._structure = tuple(leaves), structure
         return closure
+
+
+@functools.lru_cache(maxsize=16)
+def _closure_of(*values: _Same) -> Closure:
+    return Closure(tuple(value.value for value in values))
+
+
+def describe(value: Any) -> str:
+    """A closure in words: its maker and what it captured; the same in every process.
+
+    Examples:
+      >>> import optax
+      >>> describe(optax.sgd(0.5))
+      'chain(update_fns=(identity(), scale(step_size=-0.5)))'
+    """
+    if isinstance(value, jax.Array | np.ndarray):
+        return f"{value.dtype}{list(value.shape)}"
+    update = getattr(value, "update", None)  # an optimiser is what it does at each step
+    if isinstance(value, tuple) and update is not None:
+        return describe(update)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return f"({', '.join(map(describe, value))})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {describe(v)}' for k, v in value.items())}}}"
+    if type(value) in _ATOMS or isinstance(value, tuple):
+        return repr(value)
+    if not isinstance(value, types.FunctionType):  # whose repr may hold an address
+        return getattr(value, "__qualname__", None) or type(value).__qualname__
+    maker, *inner = value.__qualname__.split(".<locals>.")
+    if not inner or any(cell.cell_contents is value for cell in value.__closure__ or ()):
+        return maker
+    names = value.__code__.co_freevars
+    cells = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
+    if len(cells) == 1 and names[0] == "tx":  # optax wraps one in another
+        return cells[0]
+    return f"{maker}({', '.join(f'{n}={c}' for n, c in zip(names, cells, strict=True))})"

@@ -35,7 +35,8 @@ from jaxbrain.training import (
 )
 
 _CHUNK_SECONDS = 0.2
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 2**17
+_FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, at most
 _EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
 
 __all__ = ["ChunkInfo", "NonFiniteError", "fit"]
@@ -119,18 +120,18 @@ def fit(
     data = check_data("data", data)
     watch = make_watch(validation and check_data("validation", validation), metrics, record)
     data, held_out = jax.device_put((data, watch.data))
-    programs = Closure((rule, optimizer, watch.metrics, watch.record))
+    programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
     start = _start(programs, data, key) if state is None else state
     check_labels(rule.network, start.params, data)
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
-        saver = Saver(checkpoint, describe(rule, data, batch_size, key))
+        saver = Saver(checkpoint, describe(rule, optimizer, data, batch_size, key))
         reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
     with Progress(epochs, desc=rule.name, enabled=progress) as line:
         try:
-            chunks = _chunks(chunk, reached, growing=on_chunk is None)
-            for reached in chunks:
+            count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
+            for reached in _chunks(chunk, reached, count, growing=on_chunk is None):
                 line.update(reached.epoch, **_latest(reached.history))
                 if saver is not None:
                     saver.save_when_due(reached)
@@ -147,11 +148,16 @@ def fit(
 
 
 def _chunks(
-    chunk: Callable[..., tuple[TrainState, History, jax.Array]], info: ChunkInfo, *, growing: bool
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
+    info: ChunkInfo,
+    count: int,
+    *,
+    growing: bool,
 ) -> Iterator[ChunkInfo]:
-    """Run chunk after chunk: one epoch each, or, growing, about a fifth of a second."""
-    count, kept = 1, None
+    """Run chunk after chunk of count epochs; growing, until one lasts about a fifth of a second."""
+    kept = None
     while info.epoch < info.epochs:
+        count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)
         buffers = jax.tree.map(np.asarray, buffers)
@@ -164,8 +170,24 @@ def _chunks(
         info = ChunkInfo(state, _first(done, kept), done, info.epochs)
         yield info
         if growing:
-            affordable = min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss))
-            count = max(1, min(affordable, info.epochs - done))
+            count = max(1, min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss)))
+
+
+def _first_count(
+    state: TrainState, data: tuple[Any, Any], batch_size: int | None, watch: Watch
+) -> int:
+    """Epochs that are quick on any machine: more than one only for small networks and data."""
+    if watch.data is not None or watch.record is not None:
+        return 1
+    x = jax.tree.leaves(data[0])[0]
+    steps = -(-len(x) // (batch_size or len(x)))
+    work = x.size * sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
+
+
+def _room(epoch_bytes: int) -> int:
+    """How many epochs the history of one chunk holds."""
+    return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
 @jax.jit
@@ -201,8 +223,7 @@ def _chunk(
 
     shapes = jax.eval_shape(one, state)[1]
     size = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(shapes))
-    room = max(1, _CHUNK_BYTES // size)
-    history = jax.tree.map(lambda a: jnp.zeros((room, *a.shape), a.dtype), shapes)
+    history = jax.tree.map(lambda a: jnp.zeros((_room(size), *a.shape), a.dtype), shapes)
     state, history = jax.lax.fori_loop(0, count, body, (state, history))
     return state, history, all_finite(state.params)
 

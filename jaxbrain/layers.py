@@ -231,8 +231,8 @@ def weights(
     bias_init: Initializer | None,
 ) -> Params:
     """A kernel and, unless its initialiser is None, a bias over the last axis."""
-    kernel_key, bias_key = jax.random.split(key)
-    params = {"kernel": kernel_init(kernel_key, shape, float_like(x))}
+    bias_key = jax.random.fold_in(key, 1)  # not split: where biases are constant, XLA drops it
+    params = {"kernel": kernel_init(key, shape, float_like(x))}
     if bias_init is not None:
         params["bias"] = bias_init(bias_key, shape[-1:], float_like(x))
     return params

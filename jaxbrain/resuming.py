@@ -8,21 +8,29 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 
-from jaxbrain import checkpoint
+from jaxbrain import checkpoint, closures
 from jaxbrain.network import LearningRule
 
 _SECONDS = 1.0
 _SHARE = 0.05
 
 
-def describe(rule: LearningRule, data: Any, batch_size: int | None, key: jax.Array) -> dict:
+def describe(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    data: Any,
+    batch_size: int | None,
+    key: jax.Array,
+) -> dict[str, Any]:
     """What has to be the same for a run to be continued, as plain values."""
     crc = 0
     for leaf in jax.tree.leaves(data):
         crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, crc)
     return {
-        "rule": f"{rule} of {rule.network}",
+        "rule": closures.describe(rule.grads),
+        "optimizer": closures.describe(optimizer),
         "examples": len(jax.tree.leaves(data)[0]),
         "data": f"{crc:08x}",
         "batch_size": batch_size,

@@ -129,7 +129,7 @@ def _train(
         def tell(epochs: int, **what: Any) -> None:
             line.update(options.epochs * len(results) + epochs, **what)
 
-        tell(0, compiling="starts")
+        tell(0, compiling="the first weights")
         states = _start(plans, x, keys)
         for plan, state in zip(plans, states, strict=True):
             tell(0, compiling=plan.name)

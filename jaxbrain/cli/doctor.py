@@ -15,7 +15,6 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
-from jaxbrain.cli.parser import version
 from jaxbrain.cli.terminal import devices, use_compile_cache
 
 _OLDEST_PYTHON = (3, 11)
@@ -41,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     cache = use_compile_cache(not options.no_cache)
     checks: list[tuple[str, Callable[[], str], str]] = [
         ("python", _python, "install Python 3.11 or newer"),
-        ("jaxbrain", version, _UPGRADE),
+        ("jaxbrain", lambda: jb.__version__, _UPGRADE),
         *((name, lambda name=name: _package(name), _UPGRADE) for name in _OLDEST),
         ("devices", devices, "pip install --upgrade jax; see docs.jax.dev for accelerators"),
         ("gradient", _gradient, _REPORT),

@@ -1,9 +1,10 @@
 """The options of the command line; argparse only, so that ``--help`` is answered at once."""
 
 import argparse
-import importlib.metadata
 import sys
 from typing import NoReturn
+
+from jaxbrain import __version__
 
 RULES = ("backprop", "feedback_alignment", "direct_feedback_alignment", "predictive_coding")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
@@ -44,20 +45,12 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m jaxbrain",
         description="The brain's learning rules and the network's, side by side, in JAX.",
     )
-    parser.add_argument("--version", action="version", version=f"jaxbrain {version()}")
+    parser.add_argument("--version", action="version", version=f"jaxbrain {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     _demo(commands)
     _train(commands)
     _doctor(commands)
     return parser
-
-
-def version() -> str:
-    """Of jaxbrain; "from source" where it runs without having been installed."""
-    try:
-        return importlib.metadata.version("jaxbrain")
-    except importlib.metadata.PackageNotFoundError:
-        return "from source"
 
 
 def _demo(commands: argparse._SubParsersAction) -> None:

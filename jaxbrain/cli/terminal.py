@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
+from jaxbrain import __version__
 from jaxbrain.cli.faults import Fault
-from jaxbrain.cli.parser import version
 
 EXTRAS = 'pip install "jaxbrain[viz,data]"'
 
@@ -61,7 +61,7 @@ def _private_directory() -> Path | None:
 def versions() -> str:
     """One line: of jaxbrain and what it stands on."""
     parts = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "optax")]
-    return ", ".join([f"jaxbrain {version()}", f"Python {platform.python_version()}", *parts])
+    return ", ".join([f"jaxbrain {__version__}", f"Python {platform.python_version()}", *parts])
 
 
 def devices() -> str:

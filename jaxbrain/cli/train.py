@@ -33,11 +33,6 @@ from jaxbrain.cli.terminal import (
 _STEPS, _EPOCHS = 1000, 10
 _CHECKPOINTS = ("training.ckpt", "training.ckpt.previous")
 _INTERRUPTED = 130
-_GOING_ON = {
-    False: "going on after epoch {before} of {epochs}\n",
-    True: "trained for {before} epochs before: nothing to do; a larger --epochs trains on, "
-    "--no-resume starts anew\n",
-}
 
 
 class Job(NamedTuple):
@@ -53,6 +48,7 @@ class Job(NamedTuple):
 
 def main(options: argparse.Namespace) -> int:
     """Train, or go on training, and save what came of it."""
+    options.learning_rate = options.learning_rate or LEARNING_RATES[options.optimizer]
     use_compile_cache(not options.no_cache)
     data = load(options)
     job, settings = _job(options, data), _settings(options)
@@ -60,9 +56,9 @@ def main(options: argparse.Namespace) -> int:
     epochs = options.epochs or _enough_epochs(len(data.train[0]), options.batch_size)
     before = _epochs_before(directory, settings, options.resume)
     _introduce(job, data, options)
-    if before:
-        print(_GOING_ON[before >= epochs].format(before=before, epochs=epochs), flush=True)
-    _write_json(directory / "run.json", _description(settings, data, None))
+    _tell_of_before(before, epochs)
+    if not before:  # so that what is saved from now on can be told from another training
+        _write_json(directory / "run.json", _description(settings, data, None))
     began = time.perf_counter()
     state, history = _fit(job, data, options, epochs)
     seconds = time.perf_counter() - began
@@ -88,7 +84,6 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     settings = {name: value for name, value in vars(options).items() if name not in ignored}
     for name in ("data", "labels"):  # what a file holds counts, not where it lies
         settings[name] = settings[name] and os.path.basename(settings[name])
-    settings["learning_rate"] = options.learning_rate or LEARNING_RATES[options.optimizer]
     return json.loads(json.dumps(settings))
 
 
@@ -135,8 +130,7 @@ def _job(options: argparse.Namespace, data: Data) -> Job:
         loss, score, name = jb.losses.softmax_cross_entropy, _accuracy, "accuracy"
     else:
         loss, score, name = jb.losses.half_mse, _r_squared, "r2"
-    rate = options.learning_rate or LEARNING_RATES[options.optimizer]
-    momentum = options.optimizer == "momentum"
+    rate, momentum = options.learning_rate, options.optimizer == "momentum"
     optimizer = (
         optax.sgd(rate, momentum=0.9) if momentum else getattr(optax, options.optimizer)(rate)
     )
@@ -170,14 +164,24 @@ def _introduce(job: Job, data: Data, options: argparse.Namespace) -> None:
     kind = f"{len(data.classes)} classes" if data.classes else "values"
     tested = f"{len(data.test[0]):,} to test" if data.test else "none to test"
     size = min(options.batch_size or len(x), len(x))
-    rate = options.learning_rate or LEARNING_RATES[options.optimizer]
     print(
         f"{versions()}\ndevice: {devices()}\n\n"
         f"data: {data.name}, {kind}, {len(x):,} to train and {tested}\n\n"
         f"{jb.summary(job.net, params, example)}\n\n"
-        f"{options.rule}, {options.optimizer}, learning rate {rate:g}, batches of {size}\n",
+        f"{options.rule}, {options.optimizer}, learning rate {options.learning_rate:g}, "
+        f"batches of {size}\n",
         flush=True,
     )
+
+
+def _tell_of_before(before: int, epochs: int) -> None:
+    if before >= epochs:
+        print(
+            f"trained for {before} epochs before: nothing to do; a larger --epochs trains on, "
+            "--no-resume starts anew\n"
+        )
+    elif before:
+        print(f"going on after epoch {before} of {epochs}\n", flush=True)
 
 
 def _fit(
@@ -252,7 +256,8 @@ def _pictures(
 
         figure, panels = plt.subplots(1, 2, figsize=(11.0, 4.2), layout="constrained")
         viz.curves(history, ax=panels[0]).set_ylabel("training loss")
-        viz.curves(history, name, ax=panels[1])
+        label = name.replace("_", " ").replace("r2", "R squared")
+        viz.curves(history, name, ax=panels[1]).set_ylabel(label)
         return figure
 
     def boundary(plt: Any) -> Any:
