@@ -1,8 +1,8 @@
 """Back-propagation written out by hand, beside `jax.grad`: the same numbers.
 
 A 2-3-1 network with rectified hidden units learns y = |x1 - x2|. The delta rule's equations stand
-below in NumPy; `jb.backprop` gets its gradients from `jax.grad`. First both gradients are compared,
-weight by weight; then both descend for 1,000 steps from the same start.
+below in NumPy; `jb.backprop` has its gradients from `jax.grad`. First the two are compared, weight
+by weight; then both descend for 1,000 steps from the same start.
 
     python examples/backprop_by_hand.py      # the picture: pictures/backprop_by_hand.png
 """
@@ -21,29 +21,27 @@ from jaxbrain import viz
 
 STEPS = 1000
 LEARNING_RATE = 0.01
-
-
-# The first weights ((W1, b1), (W2, b2)): small numbers without a pattern.
+# The first weights, small numbers without a pattern; the layer of activations has none.
 START = (
-    (np.array([[0.5, -0.4, 0.3], [-0.3, 0.6, 0.4]]), np.zeros(3)),
-    (np.array([[0.4], [0.3], [-0.2]]), np.zeros(1)),
+    {"kernel": jnp.array([[0.5, -0.4, 0.3], [-0.3, 0.6, 0.4]]), "bias": jnp.zeros(3)},
+    (),
+    {"kernel": jnp.array([[0.4], [0.3], [-0.2]]), "bias": jnp.zeros(1)},
 )
 
 
 def gradients_by_hand(params, x: np.ndarray, y: np.ndarray):
     """The loss 1/(2n) sum |y' - y|^2 and its gradients, for n examples in the rows of x."""
     (w1, b1), (w2, b2) = params
-    n = len(x)
     # Forward: what every unit receives (z) and what it says (a).
     z1 = x @ w1 + b1
     a1 = np.maximum(z1, 0)
     a2 = a1 @ w2 + b2
     # Backward: delta is how much the loss changes with what a unit receives.
-    delta2 = (a2 - y) / n
+    delta2 = (a2 - y) / len(x)
     delta1 = (delta2 @ w2.T) * (z1 > 0)
     # The delta rule: input of the weight times delta of the unit it leads to.
     gradients = ((x.T @ delta1, delta1.sum(axis=0)), (a1.T @ delta2, delta2.sum(axis=0)))
-    return 0.5 * np.sum((a2 - y) ** 2) / n, gradients
+    return 0.5 * np.sum((a2 - y) ** 2) / len(x), gradients
 
 
 def descend_by_hand(params, x: np.ndarray, y: np.ndarray):
@@ -54,36 +52,33 @@ def descend_by_hand(params, x: np.ndarray, y: np.ndarray):
     return params, losses
 
 
-def by_layer(params):
-    """((W1, b1), (W2, b2)) of a serial's params or gradients; the layer between them has none."""
+def in_numpy(params):
+    """((W1, b1), (W2, b2)) of the network's params or gradients, in float64."""
+    params = jax.tree.map(lambda w: np.asarray(w, float), params)
     return tuple((layer["kernel"], layer["bias"]) for layer in params if layer)
 
 
 def main(out: Path) -> None:
-    x = jax.random.uniform(jax.random.key(1), (64, 2), minval=-2.0, maxval=2.0)
-    y = abs(x[:, :1] - x[:, 1:])
+    x = np.random.default_rng(0).uniform(-2, 2, (64, 2)).astype("float32")
+    y = np.abs(x[:, :1] - x[:, 1:])
     net = jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu), jb.dense(1))
     rule, optimizer = jb.backprop(net, jb.losses.half_mse), optax.sgd(LEARNING_RATE)
-    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))
-    first, second = ({"kernel": jnp.float32(w), "bias": jnp.float32(b)} for w, b in START)
-    start = start._replace(params=(first, (), second))
 
-    rows = np.asarray(x, float), np.asarray(y, float)
-    loss, ours = gradients_by_hand(START, *rows)
-    jax_loss, theirs, _ = rule.grads(start.params, start.rule_state, x, y)
+    loss, ours = gradients_by_hand(in_numpy(START), x, y)
+    jax_loss, theirs, _ = rule.grads(START, (), jnp.asarray(x), jnp.asarray(y))
     print(f"{'gradient of':<14}{'by hand':>12}{'jax.grad':>12}{'difference':>14}")
     print(f"{'(the loss)':<14}{loss:12.6f}{jax_loss:12.6f}{abs(loss - float(jax_loss)):14.1e}")
-    leaves = jax.tree.leaves(ours), jax.tree.leaves(by_layer(theirs))
+    leaves = jax.tree.leaves(ours), jax.tree.leaves(in_numpy(theirs))
     for name, hand, auto in zip(("W1", "b1", "W2", "b2"), *leaves, strict=True):
         for index in np.ndindex(hand.shape):
-            label, difference = f"{name}{list(index)}", abs(hand[index] - auto[index])
-            print(f"{label:<14}{hand[index]:12.6f}{auto[index]:12.6f}{difference:14.1e}")
+            a, b = hand[index], auto[index]
+            print(f"{f'{name}{list(index)}':<14}{a:12.6f}{b:12.6f}{abs(a - b):14.1e}")
 
-    by_hand, losses = descend_by_hand(START, *rows)
-    state, history = jb.fit(
-        rule, optimizer, (x, y), key=start.key, epochs=STEPS, batch_size=None, state=start
-    )
-    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, by_layer(state.params))
+    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))._replace(params=START)
+    how = {"key": start.key, "epochs": STEPS, "batch_size": None, "state": start}
+    state, history = jb.fit(rule, optimizer, (x, y), **how)
+    by_hand, losses = descend_by_hand(in_numpy(START), x, y)
+    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, in_numpy(state.params))
     print(f"\n{'step':<14}{'by hand':>12}{'jax.grad':>12}")
     for step in (1, 10, 100, STEPS):
         print(f"{step:<14,}{losses[step - 1]:12.6f}{history.loss[step - 1]:12.6f}")

@@ -47,7 +47,7 @@ def main(out: Path) -> None:
     backprop = jb.backprop(net, jb.losses.softmax_cross_entropy)
     probe = train[0][:256], train[1][:256]  # on these the angles are measured
 
-    def histories(rule: jb.LearningRule, optimizer: optax.GradientTransformation):
+    def histories(rule: jb.LearningRule, optimizer: optax.GradientTransformation, record=None):
         return [
             jb.fit(
                 rule,
@@ -58,35 +58,34 @@ def main(out: Path) -> None:
                 batch_size=64,
                 validation=test,
                 metrics={"accuracy": jb.accuracy},
-                record=angles_to(rule, backprop, probe),
+                record=record,
             )[1]
             for seed in range(SEEDS)
         ]
 
-    print(
-        f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {EPOCHS} epochs, {SEEDS} seeds"
-    )
-    print(f"\n{'':<27}{'':>17}{'angle to backprop':>30}")
-    print(f"{'rule':<27}{'test accuracy':>17}{'layer 1':>12}{'layer 2':>12}{'layer 3':>12}")
-    runs = {}
-    for name, rule in RULES.items():
-        runs[name] = histories(
-            rule(net, jb.losses.softmax_cross_entropy), optax.adam(LEARNING_RATE)
-        )
-    floor = histories(backprop, only_last(len(net.layers)))
-    for name, group in {**runs, "floor: hidden layers frozen": floor}.items():
+    def row(name: str, group: list[jb.History]) -> float:
+        """Prints a line of the table; returns the mean accuracy at the end."""
         last = np.array([history.metrics["accuracy"][-1] for history in group])
-        angles = np.mean([history.record[-1] for history in group], axis=0)
-        shown = "" if group is floor else "".join(f"{angle:11.1f}°" for angle in angles)
+        angles = [history.record[-1] for history in group if history.record is not None]
+        shown = "".join(f"{angle:11.1f}°" for angle in np.mean(angles, axis=0)) if angles else ""
         print(f"{name:<27}{last.mean():9.3f} ± {last.std(ddof=1):.3f}{shown}")
+        return float(last.mean())
 
-    figure, axes = plt.subplots(1, 2, figsize=(15, 4.6), layout="constrained")
-    level = float(np.mean([history.metrics["accuracy"][-1] for history in floor]))
-    viz.compare(runs, floor=level, ax=axes[0])
+    print(f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {EPOCHS} epochs\n")
+    print(f"{f'mean of {SEEDS} seeds':<27}{'':>17}{'angle to backprop':>30}")
+    print(f"{'':<27}{'test accuracy':>17}{'layer 1':>12}{'layer 2':>12}{'layer 3':>12}")
+    runs = {}
+    for name, make in RULES.items():
+        rule = make(net, jb.losses.softmax_cross_entropy)
+        runs[name] = histories(rule, optax.adam(LEARNING_RATE), angles_to(rule, backprop, probe))
+        row(name, runs[name])
+    floor = row("floor: hidden layers frozen", histories(backprop, only_last(len(net.layers))))
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(15, 4.6), layout="constrained")
+    viz.compare(runs, floor=floor, ax=left)
     first = {name: np.stack([h.record[:, 0] for h in group]) for name, group in runs.items()}
-    viz.alignment(first, ax=axes[1]).set_title(
-        "weights of the first layer", loc="left", fontsize=10
-    )
+    viz.alignment(first, ax=right)
+    right.set_title("weights of the first layer", loc="left", fontsize=10)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "digits.png", dpi=150)
     print(f"\nPicture: {out / 'digits.png'}")

@@ -69,7 +69,7 @@ __all__ = [
     "run",
     "serial",
     "step",
-    "viz",
     "summary",
+    "viz",
     "with_precision",
 ]

@@ -131,7 +131,8 @@ def fit(
     with Progress(epochs, desc=rule.name, enabled=progress) as line:
         try:
             count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
-            for reached in _chunks(chunk, reached, count, growing=on_chunk is None):
+            chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
+            for reached in chunks:
                 line.update(reached.epoch, **_latest(reached.history))
                 if saver is not None:
                     saver.save_when_due(reached)

@@ -62,7 +62,7 @@ LOSSES = {
 }
 METRICS = {
     "accuracy": ("logits", (4,), lambda k: jax.random.randint(k, (), 0, 4)),
-    "binary_accuracy": ("probability", (1,), lambda k: jax.random.bernoulli(k, 0.5, (1,)) * 1.0),
+    "binary_accuracy": ("probability", (1,), lambda k: jax.random.bernoulli(k, 0.5, (1,)).astype("float32")),
 }
 RULES = {
     "backprop": (lambda net, loss: jb.backprop(net, loss), False),

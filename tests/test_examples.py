@@ -109,7 +109,7 @@ def test_see_a_network_turns_to_the_sources(example):
     assert after > 0.9
     before, after = row(lines, "share of the weights in the sources' plane")
     assert abs(before - 2 / 20) < 0.05
-    assert after > 0.25
+    assert after > 2 * before
     assert row(lines, "accuracy of the sister, 2-32-1")[0] > 0.95
 
 
@@ -133,8 +133,8 @@ def test_population_solves_xor_at_the_rates_in_the_middle(example):
     rates = [numbers(line) for line in lines[start + 1 : start + 9]]
     assert sum(of for _, _, of, _ in rates) == 256
     solved = {rate: count for rate, count, _, _ in rates}
-    assert min(solved[0.1], solved[1.0]) >= 10
-    assert max(solved[0.01], solved[30.0]) <= 1
+    assert min(solved[0.1], solved[1.0]) > 10
+    assert max(solved[0.01], solved[30.0]) < 10
     alone = row(lines, "one after another: jax.jit(jb.run)")
     together = row(lines, "all at once: jax.vmap of jb.run")
     # How fast is no test's business, but one call must not cost more than 256.

@@ -43,7 +43,9 @@ def test_one_key_and_several_learning_rates():
     rates = jnp.array([0.0, 1e-2, 1e-1])
     _, histories = jax.jit(jax.vmap(train, in_axes=(None, 0)))(jax.random.key(0), rates)
     first, last = histories.loss[:, 0], histories.loss[:, -1]
-    np.testing.assert_allclose(histories.step_loss[:, 0, 0], histories.step_loss[0, 0, 0], rtol=1e-4)
+    np.testing.assert_allclose(
+        histories.step_loss[:, 0, 0], histories.step_loss[0, 0, 0], rtol=1e-4
+    )
     assert last[2] < last[1] < first[1]
 
 

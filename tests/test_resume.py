@@ -3,11 +3,11 @@
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,6 +17,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from jaxbrain import closures
 
 ROOT = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(0)
@@ -234,7 +235,9 @@ def test_a_file_in_the_way_of_the_directory(tmp_path, inside):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
 def test_a_directory_that_is_not_writable(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError, match=re.escape(str(tmp_path))):
@@ -328,3 +331,40 @@ def test_killed_in_the_middle_and_resumed_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_twenty_times(tmp_path, seed):
     survive(tmp_path, 20, seed)
+
+
+# ---------------------------------------------------------------- the words that settings are kept in
+
+
+def scaled(factor, prediction, target):
+    return factor * jb.losses.mse(prediction, target)
+
+
+class Scaled:
+    def __call__(self, prediction, target):
+        return jb.losses.mse(prediction, target)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        jb.backprop(NET, partial(scaled, 2.0)).grads,
+        jb.backprop(NET, Scaled()).grads,
+        jb.backprop(NET, lambda p, t: jb.losses.mse(p, t)).grads,
+        jb.backprop(jb.serial(jb.dense(3), jb.elementwise(jax.nn.gelu)), jb.losses.mse).grads,
+        jb.backprop(jb.dense(3, kernel_init=jax.nn.initializers.orthogonal()), jb.losses.mse).grads,
+        jb.predictive_coding(jb.serial(jb.dense(3), jb.dense(1)), jb.losses.half_mse).grads,
+        optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(optax.cosine_decay_schedule(1, 9))),
+        optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
+        optax.partition({"a": optax.adam(0.1)}, lambda p: jax.tree.map(lambda _: "a", p)),
+        optax.masked(optax.adam(0.1), lambda p: jax.tree.map(lambda _: True, p)),
+        optax.MultiSteps(optax.adam(0.1), 2),
+        optax.apply_if_finite(optax.adam(0.1), 5),
+        optax.contrib.schedule_free_adamw(0.1),
+        optax.lbfgs(),
+    ],
+    ids=str(list(range(14))).strip("[]").split(", "),
+)
+def test_settings_hold_no_address_that_changes_with_the_process(value):
+    words = closures.describe(value)
+    assert words and "0x" not in words

@@ -119,9 +119,7 @@ def test_full_batch_gradient_descent_has_the_closed_form():
     """w_k - w* = (I - lr H)^k (w_0 - w*) for the linear least-squares problem."""
     rule, epochs, rate = jb.backprop(jb.dense(1), jb.losses.mse), 60, 0.2
     first = jb.init_state(rule, optax.sgd(rate), X[0], key=KEY)
-    state, history = jb.run(
-        rule, optax.sgd(rate), (X, Y), key=KEY, epochs=epochs, batch_size=None
-    )
+    state, history = jb.run(rule, optax.sgd(rate), (X, Y), key=KEY, epochs=epochs, batch_size=None)
     design = np.hstack([X, np.ones((10, 1))]).astype("float64")
     hessian = 2 * design.T @ design / 10
     best = np.linalg.lstsq(design, Y.astype("float64"), rcond=None)[0]
@@ -157,9 +155,7 @@ NUMBERED = np.concatenate([np.arange(10, dtype="float32")[:, None], X[:, 1:]], a
 
 @pytest.fixture(scope="module")
 def spied():
-    return jb.run(
-        spy(NOISY, 6), ADAM, (NUMBERED, Y), key=KEY, epochs=6, batch_size=BATCH
-    )
+    return jb.run(spy(NOISY, 6), ADAM, (NUMBERED, Y), key=KEY, epochs=6, batch_size=BATCH)
 
 
 def test_every_row_is_used_once_an_epoch_in_a_new_order(spied):
@@ -194,9 +190,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_examples():
     params = jb.init_state(rule, optax.sgd(0.0), X[0], key=KEY).params
     prediction = X @ np.asarray(params["kernel"]) + np.asarray(params["bias"])
     for size in (4, 10):
-        _, history = jb.run(
-            rule, optax.sgd(0.0), (X, Y), key=KEY, epochs=2, batch_size=size
-        )
+        _, history = jb.run(rule, optax.sgd(0.0), (X, Y), key=KEY, epochs=2, batch_size=size)
         np.testing.assert_allclose(history.loss, np.mean((prediction - Y) ** 2) / 2, rtol=1e-5)
 
 
@@ -230,8 +224,6 @@ def test_fit_run_and_jitted_run_are_the_same_bit_for_bit():
     assert_same(fitted, jax.jit(ran)(KEY, (X, Y)))
 
 
-
-
 def test_a_batch_larger_than_the_data_is_the_full_batch():
     runs = [
         jb.fit(RULE, optax.sgd(0.1), (X, Y), key=KEY, epochs=3, batch_size=size)
@@ -250,9 +242,7 @@ def test_a_batch_of_one_and_data_of_one():
 
 def test_a_state_continues_exactly_where_it_stopped():
     def go(epochs, state=None):
-        return jb.fit(
-            NOISY, ADAM, (X, Y), key=KEY, epochs=epochs, batch_size=BATCH, state=state
-        )
+        return jb.fit(NOISY, ADAM, (X, Y), key=KEY, epochs=epochs, batch_size=BATCH, state=state)
 
     whole, history = go(40)
     half, first = go(15)
@@ -264,9 +254,7 @@ def test_a_state_continues_exactly_where_it_stopped():
 
 def test_the_key_matters_and_repeats():
     def final(seed):
-        return jb.fit(
-            NOISY, ADAM, (X, Y), key=jax.random.key(seed), epochs=2, batch_size=BATCH
-        )
+        return jb.fit(NOISY, ADAM, (X, Y), key=jax.random.key(seed), epochs=2, batch_size=BATCH)
 
     assert_same(final(3), final(3))
     assert np.all(final(3)[1].step_loss != final(4)[1].step_loss)
@@ -315,9 +303,7 @@ def test_gradient_through_a_run_is_that_of_finite_differences():
 
         @jax.jit
         def final_loss(rate):
-            _, history = jb.run(
-                RULE, optax.sgd(rate), data, key=KEY, epochs=5, batch_size=BATCH
-            )
+            _, history = jb.run(RULE, optax.sgd(rate), data, key=KEY, epochs=5, batch_size=BATCH)
             return history.loss[-1]
 
         rate, tiny = jnp.float64(0.05), 1e-5
@@ -343,7 +329,8 @@ def test_history_of_metrics_and_records():
     for leaf in jax.tree.leaves(history):
         assert isinstance(leaf, np.ndarray) and len(leaf) == 13
     assert_same(jax.tree.map(lambda a: a[-1], params), state.params)
-    hidden = np.tanh(np.einsum("ni,eij->enj", X[:7], params[0]["kernel"]) + params[0]["bias"][:, None])
+    hidden = np.einsum("ni,eij->enj", X[:7], params[0]["kernel"]) + params[0]["bias"][:, None]
+    hidden = np.tanh(hidden)
     output = np.einsum("enj,ejk->enk", hidden, params[2]["kernel"]) + params[2]["bias"][:, None]
     expected = np.mean((output - Y[:7]) ** 2, axis=(1, 2))
     np.testing.assert_allclose(history.metrics["loss"], expected, rtol=1e-4)
@@ -459,9 +446,7 @@ def test_the_weights_of_the_batches_do_not_overflow_or_round_in_half_precision(d
     """float16 ends at 65,504; bfloat16 has 8 bits, in which 257 rows are 256."""
     x = jnp.ones((n, 1), dtype)
     rule = jb.backprop(jb.dense(1, kernel_init=jax.nn.initializers.ones), jb.losses.mse)
-    _, history = jb.run(
-        rule, optax.sgd(0.0), (x, 3 * x), key=KEY, epochs=1, batch_size=n // 2 + 1
-    )
+    _, history = jb.run(rule, optax.sgd(0.0), (x, 3 * x), key=KEY, epochs=1, batch_size=n // 2 + 1)
     np.testing.assert_allclose(history.step_loss.astype("float32"), 4, rtol=0.01)
     assert history.loss.astype("float32")[0] == 4
 

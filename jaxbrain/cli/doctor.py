@@ -159,10 +159,11 @@ def _picture() -> str:
 
     from jaxbrain import viz
 
-    ax = viz.network([np.ones((3, 2)), np.ones((2, 1))])
+    figure, ax = plt.subplots()
+    viz.network([np.ones((3, 2)), np.ones((2, 1))], ax=ax)
     page = io.BytesIO()
-    ax.figure.savefig(page, format="png")
-    plt.close(ax.figure)
+    figure.savefig(page, format="png")
+    plt.close(figure)
     return f"drew a picture of {len(page.getvalue()):,} bytes"
 
 

@@ -25,12 +25,13 @@ def use_compile_cache(wanted: bool) -> Path | None:
     Returns:
       The directory; None: there is none.
     """
-    chosen = jax.config.jax_compilation_cache_dir
+    chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if not wanted:
         if chosen:
             jax.config.update("jax_enable_compilation_cache", False)
         return None
-    if not jax.config.jax_enable_compilation_cache:
+    enabled = jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
+    if not enabled:
         return None
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
