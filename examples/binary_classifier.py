@@ -31,7 +31,7 @@ OPTIMIZERS = {
 
 def moons(seed: int, n: int) -> tuple[jax.Array, jax.Array]:
     x, y = jb.datasets.moons(jax.random.key(seed), n, noise=0.15)
-    return x, y[:, None].astype("float32")  # one target, 0.0 or 1.0, for the one output
+    return x, y[:, None]  # one target, 0 or 1, for the one output
 
 
 def main(out: Path) -> None:

@@ -20,7 +20,7 @@ from jaxbrain.guards import (
     check_labels,
 )
 from jaxbrain.metrics import Metric
-from jaxbrain.network import LearningRule, example
+from jaxbrain.network import LearningRule, Params, example
 from jaxbrain.progress import Progress
 from jaxbrain.resuming import Saver, describe
 from jaxbrain.training import (
@@ -121,7 +121,10 @@ def fit(
     watch = make_watch(validation and check_data("validation", validation), metrics, record)
     data, held_out = jax.device_put((data, watch.data))
     programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
-    start = _start(programs, data, key) if state is None else state
+    start = state
+    if start is None:
+        params = _init_params(Closure.of(rule.network), data[0], key)
+        start = _start(programs, params, data[0], key)
     check_labels(rule.network, start.params, data)
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
@@ -192,9 +195,16 @@ def _room(epoch_bytes: int) -> int:
 
 
 @jax.jit
-def _start(programs: Closure, data: tuple[Any, Any], key: jax.Array) -> TrainState:
+def _init_params(network: Closure, x: Any, key: jax.Array) -> Params:
+    """As `init_state` draws them; a program of its own, which all rules on a network share."""
+    (net,) = network.value
+    return net.init(jax.random.split(key, 3)[0], example(x))
+
+
+@jax.jit
+def _start(programs: Closure, params: Params, x: Any, key: jax.Array) -> TrainState:
     rule, optimizer, *_ = programs.value
-    return init_state(rule, optimizer, example(data[0]), key=key)
+    return init_state(rule, optimizer, example(x), key=key, params=params)
 
 
 @jax.jit(static_argnames="batch_size")

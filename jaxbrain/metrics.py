@@ -140,5 +140,5 @@ def _decide(output: jax.Array, target: jax.Array, threshold: float) -> jax.Array
             f"a single output of shape () or (1,) needs a target of the same shape, got output "
             f"{output.shape} and target {target.shape}; use y[:, None] for a column of targets"
         )
-    right = (output > threshold) == (target > 0.5)
+    right = (output > threshold) == (target.astype(output.dtype) > 0.5)
     return jnp.all(right).astype(output.dtype)

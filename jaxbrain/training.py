@@ -75,7 +75,12 @@ def make_watch(
 
 
 def init_state(
-    rule: LearningRule, optimizer: optax.GradientTransformation, x: Any, *, key: jax.Array
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    x: Any,
+    *,
+    key: jax.Array,
+    params: Params | None = None,
 ) -> TrainState:
     """The state before the first step.
 
@@ -84,6 +89,7 @@ def init_state(
       optimizer: any optax transformation.
       x: one example or its ``jax.ShapeDtypeStruct``.
       key: of params, rule and all later noise.
+      params: of the network, to start from; None draws them.
 
     Returns:
       A TrainState with step 0.
@@ -95,7 +101,8 @@ def init_state(
       0
     """
     params_key, rule_key, key = jax.random.split(key, 3)
-    params = rule.network.init(params_key, x)
+    if params is None:
+        params = rule.network.init(params_key, x)
     return TrainState(
         params, optimizer.init(params), rule.init(rule_key, params, x), key, jnp.int32(0)
     )

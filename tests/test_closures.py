@@ -10,11 +10,10 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.closures import Closure, key
+from jaxbrain.closures import Closure, describe, key
 
 W = {"a": jnp.array([0.5, -1.5, 2.0]), "b": jnp.array([[0.25, -0.75]])}
 G = {"a": jnp.array([0.3, -0.2, 5.0]), "b": jnp.array([[-0.1, 0.7]])}
-CHAIN = {"a": optax.sgd(0.1), "b": optax.adam(0.2)}
 
 
 def library(source, module="jaxbrain.made_up", **names):
@@ -72,7 +71,10 @@ OPTIMIZERS = {
     ),
     "inject": (lambda r: optax.inject_hyperparams(optax.adam)(learning_rate=r), False),
     "apply_if_finite": (lambda r: optax.apply_if_finite(optax.adam(r), 3), True),
-    "noise": (lambda r: optax.chain(optax.add_noise(0.1, 0.55, jax.random.key(3)), optax.sgd(r)), True),
+    "noise": (
+        lambda r: optax.chain(optax.add_noise(0.1, 0.55, jax.random.key(3)), optax.sgd(r)),
+        True,
+    ),
     "every": (lambda r: optax.chain(optax.apply_every(2), optax.sgd(r)), True),
 }
 
@@ -176,7 +178,15 @@ def test_captured_arrays_are_leaves():
 
 @pytest.mark.parametrize(
     "values",
-    [(True, 1, 1.0), (0, False), (0.0, -0.0), ("1", 1), ((1,), (1.0,)), (None, 0), ({"a": 1}, {"b": 1})],
+    [
+        (True, 1, 1.0),
+        (0, False),
+        (0.0, -0.0),
+        ("1", 1),
+        ((1,), (1.0,)),
+        (None, 0),
+        ({"a": 1}, {"b": 1}),
+    ],
     ids=str,
 )
 def test_captured_values_are_told_apart(values):
@@ -263,6 +273,21 @@ def test_the_same_code_in_two_modules_is_two_functions():
         assert float(run.jit(Closure(library(source, module, FACTOR=float(i))()))) == i
 
 
+def test_other_code_over_the_same_values_is_another_function():
+    make = library("""
+    def make(n):
+        def plus(x):
+            return x + n
+        def minus(x):
+            return x - n
+        return plus, minus
+    """)
+    run = traced(lambda f: f(jnp.float32(1)))
+    plus, minus = make(3.0)
+    assert [float(run.jit(Closure(f))) for f in (plus, minus)] == [4, -2]
+    assert key(plus) != key(minus)
+
+
 def test_functions_that_capture_themselves_each_other_or_nothing_yet():
     itself = library("""
     def make():
@@ -288,14 +313,17 @@ def test_functions_that_capture_themselves_each_other_or_nothing_yet():
         return even
     """)()
     assert key(mutual) == key(mutual)
-    empty = library("""
+    empty = library(
+        """
     def make():
         def f(x):
             return later * x
         key_before(f)
         later = 3.0
         return f
-    """, key_before=key)()
+    """,
+        key_before=key,
+    )()
     assert float(jax.jit(lambda c: c.value(1.0))(Closure(empty))) == 3
 
 
@@ -342,3 +370,13 @@ def test_partials_of_jax_stay_what_they_are():
     back = jax.tree.unflatten(*reversed(jax.tree.flatten(Closure(f)))).value
     assert back(jnp.ones(2)).tolist() == [2.0, 3.0]
     assert type(back) is type(f)
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, *SCHEDULES])
+def test_an_optimizer_in_words_says_what_it_does_and_no_address(name):
+    make = OPTIMIZERS[name][0] if name in OPTIMIZERS else lambda r: optax.sgd(SCHEDULES[name](r))
+    words = describe(make(0.25))
+    assert words == describe(make(0.25))
+    # a hyperparameter that is injected lives in the state of the optimiser
+    assert name == "inject" or words != describe(make(0.5))
+    assert "0x" not in words and " at " not in words

@@ -226,7 +226,7 @@ def test_a_final_loss_of_infinity_is_an_error_too():
     def loss(prediction, target):
         return jnp.sum(prediction * 0) + jnp.inf
 
-    with pytest.raises(jb.NonFiniteError, match="the loss is (inf|nan)"):
+    with pytest.raises(jb.NonFiniteError, match=r"the loss is (inf|nan)"):
         fit((X, Y), jb.backprop(chain(1), loss))
 
 

@@ -123,12 +123,12 @@ def pooled(x, window, strides, padding, reduce):
     """A loop over windows; only what lies inside counts."""
     pads = padded(np.ones_like(x), window, strides, padding) > 0
     data = np.where(pads, padded(x, window, strides, padding), np.nan)
-    counts = [
-        (n - w) // s + 1 for n, w, s in zip(data.shape[:-1], window, strides, strict=True)
-    ]
+    counts = [(n - w) // s + 1 for n, w, s in zip(data.shape[:-1], window, strides, strict=True)]
     out = np.empty((*counts, x.shape[-1]))
     for place in itertools.product(*map(range, counts)):
-        part = tuple(slice(p * s, p * s + w) for p, s, w in zip(place, strides, window, strict=True))
+        part = tuple(
+            slice(p * s, p * s + w) for p, s, w in zip(place, strides, window, strict=True)
+        )
         out[place] = reduce(data[part], axis=tuple(range(len(window))))
     return out
 
@@ -163,7 +163,8 @@ def test_flatten_and_elementwise():
     np.testing.assert_allclose(leaky.apply((), x), want, rtol=1e-6)
     np.testing.assert_allclose(
         jb.elementwise(jax.nn.gelu).apply((), x),
-        jax.nn.gelu(x), rtol=1e-5,
+        jax.nn.gelu(x),
+        rtol=1e-5,
     )
     assert repr(jb.elementwise(jax.nn.relu)) == "relu"
 
@@ -222,7 +223,9 @@ def test_layer_norm_of_a_constant():
     assert np.all(np.isfinite(jax.grad(lambda x: layer.apply(params, x)[0])(x)))
 
 
-@pytest.mark.parametrize("layer, shape", [(jb.dense(2), (3,)), (jb.conv(2, 2), (3, 3, 1))], ids=repr)
+@pytest.mark.parametrize(
+    "layer, shape", [(jb.dense(2), (3,)), (jb.conv(2, 2), (3, 3, 1))], ids=repr
+)
 def test_integer_inputs_get_float_weights(layer, shape):
     """Pixels as they come from a file."""
     x = jnp.ones(shape, "uint8")
@@ -247,8 +250,16 @@ def shape(*sizes, dtype="float32"):
 
 # what is done, the error, what its message says
 MISTAKES = {
-    "dense 0": (lambda: jb.dense(0), ValueError, "dense: features must be a positive integer, got 0"),
-    "dense 2.0": (lambda: jb.dense(2.0), ValueError, "features must be a positive integer, got 2.0"),
+    "dense 0": (
+        lambda: jb.dense(0),
+        ValueError,
+        "dense: features must be a positive integer, got 0",
+    ),
+    "dense 2.0": (
+        lambda: jb.dense(2.0),
+        ValueError,
+        "features must be a positive integer, got 2.0",
+    ),
     "dense True": (lambda: jb.dense(True), ValueError, "features"),
     "dense typo": (lambda: jb.dense(3, kernal_init=None), TypeError, "kernal_init"),
     "dense positional": (lambda: jb.dense(3, jax.nn.initializers.ones), TypeError, "positional"),
@@ -264,27 +275,51 @@ MISTAKES = {
         r"needs one example of 3 axes, .*shape \(6, 6\); add a channel axis with x\[\.\.\., None\]",
     ),
     "conv batch": (lambda: apply(jb.conv(2, 3), IMAGE, shape(9, 6, 6, 2)), ValueError, "jb.batch"),
-    "conv features": (lambda: apply(jb.conv(2, 3), IMAGE, shape(6, 6, 1)), ValueError, "2 input feat"),
-    "conv stride": (lambda: jb.conv(2, (3, 3), stride=(1,)), ValueError, "stride must have one entry"),
-    "conv window": (lambda: jb.conv(2, (3, 3, 3, 3)), ValueError, "window must cover 1 to 3 spatial"),
+    "conv features": (
+        lambda: apply(jb.conv(2, 3), IMAGE, shape(6, 6, 1)),
+        ValueError,
+        "2 input feat",
+    ),
+    "conv stride": (
+        lambda: jb.conv(2, (3, 3), stride=(1,)),
+        ValueError,
+        "stride must have one entry",
+    ),
+    "conv window": (
+        lambda: jb.conv(2, (3, 3, 3, 3)),
+        ValueError,
+        "window must cover 1 to 3 spatial",
+    ),
     "conv no window": (lambda: jb.conv(2, ()), ValueError, "window must cover 1 to 3"),
     "conv negative": (lambda: jb.conv(2, (3, -3)), ValueError, "window must be a positive integer"),
     "conv padding": (
-        lambda: apply(jb.conv(2, 3, padding="SOME"), IMAGE, IMAGE), ValueError, "(?i)padding"
+        lambda: apply(jb.conv(2, 3, padding="SOME"), IMAGE, IMAGE),
+        ValueError,
+        "(?i)padding",
     ),
     "conv pairs": (
-        lambda: apply(jb.conv(2, 3, padding=((1, 1),)), IMAGE, IMAGE), ValueError, "(?i)padding"
+        lambda: apply(jb.conv(2, 3, padding=((1, 1),)), IMAGE, IMAGE),
+        ValueError,
+        "(?i)padding",
     ),
     "pool axes": (lambda: apply(jb.max_pool(2), IMAGE, shape(4)), ValueError, "max_pool.*3 axes"),
     "pool window": (lambda: jb.avg_pool(0), ValueError, "avg_pool: window must be a positive"),
     "pool stride": (lambda: jb.avg_pool(2, stride=0), ValueError, "avg_pool: stride"),
-    "embed float": (lambda: apply(jb.embed(5, 3), shape(), shape(2)), TypeError, "needs integer tokens"),
+    "embed float": (
+        lambda: apply(jb.embed(5, 3), shape(), shape(2)),
+        TypeError,
+        "needs integer tokens",
+    ),
     "embed 0": (lambda: jb.embed(0, 3), ValueError, "embed: vocabulary"),
     "dropout 1": (lambda: jb.dropout(1), ValueError, r"rate must be in \[0, 1\).*got 1"),
     "dropout < 0": (lambda: jb.dropout(-0.1), ValueError, "rate must be in"),
     "dropout nan": (lambda: jb.dropout(float("nan")), ValueError, "rate must be in"),
     "norm epsilon": (lambda: jb.layer_norm(epsilon=0.0), ValueError, "epsilon must be positive"),
-    "norm features": (lambda: apply(jb.layer_norm(), FOUR, shape(5)), ValueError, "4 input features"),
+    "norm features": (
+        lambda: apply(jb.layer_norm(), FOUR, shape(5)),
+        ValueError,
+        "4 input features",
+    ),
     "norm scalar": (lambda: apply(jb.layer_norm(), shape(), shape()), ValueError, "layer_norm"),
     "elementwise": (lambda: jb.elementwise("relu"), TypeError, "must be callable, got str"),
 }

@@ -1,4 +1,4 @@
-"""The learning rules against their equations in NumPy, and the identities that tie them together."""
+"""The learning rules against their equations in NumPy, and the identities that tie them."""
 
 import jax
 import jax.numpy as jnp
@@ -125,7 +125,7 @@ def test_feedback_alignment_is_its_equation(name, loss):
     state = rule.init(jax.random.key(9), params, x[0])
     ws, bs = weights(params), weights(state)
     want = by_hand(ws, x, y, loss, f, slope, lambda i, d, e: d @ bs[i][0].T)
-    value, grads, after = rule.grads(params, state, x, y)
+    _value, grads, after = rule.grads(params, state, x, y)
     same(grads, want)
     assert distance(after, state) == 0  # the feedback is frozen
     other = rule.init(jax.random.key(10), params, x[0])
@@ -145,7 +145,7 @@ def test_direct_feedback_alignment_is_its_equation(name, loss):
     want = by_hand(
         weights(params), x, y, loss, f, slope, lambda i, d, e: e @ np.asarray(state[i - 1])
     )
-    value, grads, after = rule.grads(params, state, x, y)
+    _value, grads, after = rule.grads(params, state, x, y)
     same(grads, want)
     assert distance(after, state) == 0
     other = rule.init(jax.random.key(10), params, x[0])
@@ -240,7 +240,10 @@ def test_the_same_key_is_the_same_noise_and_another_is_not(name):
 
 
 def test_the_layer_pullback_by_hand():
-    layer, (x, signal) = jb.dense(3), (np.ones((5, 2)) * [[0.3, -1.2]], np.arange(15.0).reshape(5, 3))
+    layer, (x, signal) = (
+        jb.dense(3),
+        (np.ones((5, 2)) * [[0.3, -1.2]], np.arange(15.0).reshape(5, 3)),
+    )
     params = layer.init(KEY, jnp.asarray(x)[0])
     change = chain.pull_params(layer, params, jnp.asarray(x), jnp.asarray(signal))
     np.testing.assert_allclose(change["kernel"], x.T @ signal)
@@ -292,7 +295,10 @@ NO_CHAIN = {
     "parallel": (jb.parallel(jb.dense(3), jb.dense(2)), "parallel.* is none"),
     "residual": (jb.residual(jb.serial(jb.dense(4))), "residual.* is none"),
     "batch": (jb.batch(jb.serial(jb.dense(4))), "batch.* is none"),
-    "precision": (jb.with_precision(jb.serial(jb.dense(4)), jnp.bfloat16), "with_precision.* is none"),
+    "precision": (
+        jb.with_precision(jb.serial(jb.dense(4)), jnp.bfloat16),
+        "with_precision.* is none",
+    ),
     "nested": (
         jb.serial(jb.dense(4), jb.serial(jb.dense(4), jb.dense(2))),
         r"flat chain, but layer 1 is itself composed: serial.*unpack.*jb.backprop",

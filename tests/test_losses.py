@@ -56,7 +56,9 @@ def test_softmax_cross_entropy_of_a_sequence_is_a_sum():
     np.testing.assert_allclose(softmax_cross_entropy(logits, jnp.arange(3)), want, rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype, classes", [("uint8", 256), ("int8", 200), ("uint8", 300), ("int16", 9)])
+@pytest.mark.parametrize(
+    "dtype, classes", [("uint8", 256), ("int8", 200), ("uint8", 300), ("int16", 9)]
+)
 @pytest.mark.parametrize("jit", [False, True])
 def test_labels_of_few_bits(dtype, classes, jit):
     """Bytes and IDX labels: the number of classes need not fit the type of the labels."""

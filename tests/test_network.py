@@ -60,7 +60,9 @@ def test_each_example_gets_its_own_noise():
 
 
 @pytest.mark.parametrize(
-    "wrap", [jb.residual, lambda n: jb.with_precision(n, jnp.float32)], ids=["residual", "precision"]
+    "wrap",
+    [jb.residual, lambda n: jb.with_precision(n, jnp.float32)],
+    ids=["residual", "precision"],
 )
 def test_wrappers_pass_the_key_on(wrap):
     plain, noise = jnp.zeros(3), jax.random.normal(KEY, (3,))

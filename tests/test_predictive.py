@@ -27,7 +27,11 @@ def batch(double):
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(3), len(leaves))
     leaves = [p + 0.2 * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(tree, leaves), x, jax.random.normal(jax.random.key(4), (7, 3), "float64")
+    return (
+        jax.tree.unflatten(tree, leaves),
+        x,
+        jax.random.normal(jax.random.key(4), (7, 3), "float64"),
+    )
 
 
 def forces(ws, x, y, z, nudge):
@@ -39,7 +43,9 @@ def forces(ws, x, y, z, nudge):
     slope = [np.ones_like(p) if i == last else 1 - np.tanh(p) ** 2 for i, p in enumerate(pre)]
     errors = [a - o for a, o in zip(z, out, strict=True)]
     pulls = [(e * s) @ w.T for e, s, (w, _) in zip(errors, slope, ws, strict=True)]
-    force = [e - pulls[i + 1] if i < last else e + nudge * (z[-1] - y) for i, e in enumerate(errors)]
+    force = [
+        e - pulls[i + 1] if i < last else e + nudge * (z[-1] - y) for i, e in enumerate(errors)
+    ]
     return force, errors, slope, inputs
 
 
@@ -69,7 +75,9 @@ def test_inference_and_learning_are_their_equations(batch):
     np.testing.assert_allclose(info.residual, norm(force) / first, rtol=1e-10)
     free = 0.5 * sum(np.sum(e**2) for e in errors) + nudge * 0.5 * np.sum((z[-1] - ny) ** 2)
     np.testing.assert_allclose(info.energy, free / 7, rtol=1e-10)
-    np.testing.assert_allclose(energy(NET, HALF, params, latents, x, y, nudge=nudge), free, rtol=1e-10)
+    np.testing.assert_allclose(
+        energy(NET, HALF, params, latents, x, y, nudge=nudge), free, rtol=1e-10
+    )
 
     value, grads, state = jb.predictive_coding(NET, HALF, **settings).grads(params, None, x, y)
     np.testing.assert_allclose(value, 0.5 * np.sum((output - ny) ** 2) / 7, rtol=1e-10)
@@ -117,7 +125,7 @@ def test_the_fixed_point_has_no_force(batch):
     latents, info = run(3000, 0.2)
     force = jax.grad(lambda z: energy(NET, HALF, params, z, x, y, nudge=0.5))(latents)
     assert norm(force) < 1e-10
-    start, first = run(0, 0.2)
+    _start, first = run(0, 0.2)
     assert info.energy < first.energy
 
 

@@ -1,5 +1,6 @@
-"""`fit(checkpoint=...)`: killed, interrupted and resumed, a run ends bit-identical to a whole one."""
+"""`fit(checkpoint=...)`: killed or interrupted, a resumed run ends bit-identical to a whole one."""
 
+import itertools
 import os
 import random
 import re
@@ -314,7 +315,7 @@ def survive(directory, kills, seed):
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a damaged file would warn
             reached.append(jb.checkpoint.metadata(directory / "training.ckpt")["epoch"])
-    assert all(b > a for a, b in zip(reached, reached[1:], strict=False)), reached
+    assert all(b > a for a, b in itertools.pairwise(reached)), reached
     last, whole = start(reached[-1] + 10, directory), start(reached[-1] + 10)
     (resumed, error), (expected, _) = last.communicate(timeout=120), whole.communicate(timeout=120)
     assert last.returncode == 0, error[-3000:]
@@ -333,7 +334,7 @@ def test_killed_twenty_times(tmp_path, seed):
     survive(tmp_path, 20, seed)
 
 
-# ---------------------------------------------------------------- the words that settings are kept in
+# ------------------------------------------------------------------------- settings in words
 
 
 def scaled(factor, prediction, target):

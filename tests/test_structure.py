@@ -155,10 +155,12 @@ def test_an_import_changes_nothing():
     done = python(f"""
         import logging, random, sys, threading, warnings
         import chex, jax, numpy, optax  # what jaxbrain stands on
-        before = dict(jax.config.values), len(logging.root.handlers), len(warnings.filters)
+        def now():
+            return dict(jax.config.values), len(logging.root.handlers), len(warnings.filters)
+        before = now()
         state, threads = random.getstate(), threading.active_count()
         import jaxbrain
-        assert (dict(jax.config.values), len(logging.root.handlers), len(warnings.filters)) == before
+        assert now() == before
         assert random.getstate() == state and threading.active_count() == threads
         assert not jaxbrain.__doc__.startswith("\\n")
         loaded = {{name.split(".")[0] for name in sys.modules}}

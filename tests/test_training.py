@@ -280,6 +280,23 @@ def noisy_output():
     return jb.Network(init, apply, (), "noise")
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        jb.backprop,
+        jb.feedback_alignment,
+        jb.direct_feedback_alignment,
+        jb.predictive_coding,
+    ],
+)
+def test_no_key_is_used_twice(make):
+    """Where the same noise is meant (a mask, forward and back), `jax.random.clone` says so."""
+    rule = make(jb.serial(jb.dense(4), jb.dropout(0.3), jb.dense(1)), jb.losses.mse)
+    with jax.debug_key_reuse(True):
+        state = jax.jit(lambda key: jb.init_state(rule, ADAM, X[0], key=key))(jax.random.key(2))
+        jax.jit(jb.step(rule, ADAM))(state, (X, Y))
+
+
 def test_noise_differs_by_step_and_example_and_is_off_in_metrics():
     rule = jb.backprop(noisy_output(), lambda prediction, target: prediction[0])
     _, history = jb.fit(
@@ -298,12 +315,13 @@ def squared_prediction(prediction, target):
 
 
 def test_gradient_through_a_run_is_that_of_finite_differences():
+    rule = jb.backprop(jb.serial(jb.dense(1), jb.elementwise(jnp.tanh)), jb.losses.mse)
     with jax.enable_x64(True):
         data = X.astype("float64"), Y.astype("float64")
 
         @jax.jit
         def final_loss(rate):
-            _, history = jb.run(RULE, optax.sgd(rate), data, key=KEY, epochs=5, batch_size=BATCH)
+            _, history = jb.run(rule, optax.sgd(rate), data, key=KEY, epochs=5, batch_size=BATCH)
             return history.loss[-1]
 
         rate, tiny = jnp.float64(0.05), 1e-5

@@ -64,6 +64,9 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
     return weight / weight.sum(axis=1, keepdims=True)
 
 
+_UNDECIDED = 0.02  # a difference in probability that nobody can see
+
+
 def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:
     image = ax.imshow(
         p[..., 1],
@@ -102,7 +105,8 @@ def _lines(ax: "Axes", p: np.ndarray, extent: tuple[float, ...]) -> None:
     across, up = np.linspace(left, right, n), np.linspace(bottom, top, n)
     for k in range(1 if p.shape[-1] == 2 else 0, p.shape[-1]):
         lead = p[..., k] - np.delete(p, k, axis=-1).max(axis=-1)
-        if lead.min() < 0 < lead.max():
+        # where a network cannot tell the classes apart, a line would only follow its rounding
+        if lead.min() < 0 < lead.max() and np.ptp(lead) > _UNDECIDED:
             ax.contour(across, up, lead, levels=[0.0], colors="#222222", linewidths=1.4)
 
 

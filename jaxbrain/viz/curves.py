@@ -96,6 +96,5 @@ def curves(
     ax.set_ylabel(_caption(y, {len(value) for value in values}, band, smooth))
     bare(ax)
     if names != [None]:
-        falls = sum(float(b.middle[-1] - b.middle[0]) for b in bands) <= 0
-        ax.legend(frameon=False, loc="upper right" if falls else "lower right", handlelength=3.4)
+        ax.legend(frameon=False, loc="best", handlelength=3.4)
     return ax
