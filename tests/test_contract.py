@@ -35,9 +35,7 @@ def chain():
 NETWORKS = {
     "dense": Case(lambda: jb.dense(3), (4,)),
     "dense without bias": Case(lambda: jb.dense(3, bias_init=None), (4,)),
-    "dense of rows": Case(
-        lambda: jb.dense(3, kernel_init=jax.nn.initializers.orthogonal(1.3)), (2, 4)
-    ),
+    "dense of rows": Case(lambda: jb.dense(3, kernel_init=jax.nn.initializers.normal(0.4)), (2, 4)),
     "conv": Case(lambda: jb.conv(3, (3, 2), stride=(2, 1)), (5, 6, 2)),
     "conv padded": Case(lambda: jb.conv(2, (3,), padding=((1, 0),)), (5, 2)),
     "max_pool": Case(lambda: jb.max_pool(2), (4, 6, 2)),
@@ -84,7 +82,8 @@ EXEMPT = {
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
     "NonFiniteError": "an error",
     "evaluate": "test_metrics", "summary": "test_summary",
-    "fit": "test_fit", "init_state": "test_training", "run": "test_training", "step": "test_training",
+    "fit": "test_fit", "init_state": "test_training", "run": "test_training",
+    "step": "test_training",
 }  # fmt: skip
 CE = jb.losses.softmax_cross_entropy
 
@@ -161,7 +160,7 @@ def test_network_from_an_example_and_from_its_shape(name):
     params = net.init(KEY, sample(case))
     equal(params, net.init(KEY, abstract(case)))
     equal(params, net.init(KEY, np.asarray(sample(case))))
-    equal(params, jax.jit(net.init, static_argnums=1)(KEY, abstract(case)))
+    close(params, jax.jit(net.init, static_argnums=1)(KEY, abstract(case)))
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(params))
 
 

@@ -91,6 +91,12 @@ def test_a_label_out_of_range_raises_where_it_is_known_and_is_nan_where_it_is_no
     assert np.isnan(losses).tolist() == [False, True, False]
 
 
+def test_a_known_label_is_checked_while_the_logits_are_traced():
+    for label in (np.uint8(9), jnp.array(9), jnp.array(9, "uint8")):
+        with pytest.raises(ValueError, match=r"must be in 0..3, got 9"):
+            jax.jit(lambda z, label=label: softmax_cross_entropy(z, label))(Z)
+
+
 @pytest.mark.parametrize("bad", [1.5, -0.1, 2.0, float("nan")])
 def test_a_probability_out_of_range(bad):
     with pytest.raises(ValueError, match=r"target of binary_cross_entropy must be in 0..1"):

@@ -33,6 +33,12 @@ def test_accuracy_by_hand(i):
     assert float(jax.jit(jb.accuracy)(logits, target)) == want
 
 
+def test_labels_of_few_bits_do_not_wrap():
+    logits = jnp.zeros(300).at[257].set(1.0)
+    assert float(jb.accuracy(logits, jnp.array(1, "uint8"))) == 0  # 257 is 1 in a byte
+    assert float(jb.accuracy(logits, jnp.array(257, "int16"))) == 1
+
+
 @pytest.mark.parametrize("target", [jnp.array([1.0]), jnp.array([1]), jnp.array([True])])
 def test_binary_accuracy_is_about_probabilities(target):
     assert float(binary_accuracy(jnp.array([0.4]), target)) == 0
