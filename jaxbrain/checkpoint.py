@@ -113,6 +113,9 @@ def restore(path: str | os.PathLike, like: Any) -> Any:
 def metadata(path: str | os.PathLike) -> dict:
     """The metadata given to `save`, of the very file that `restore` would use.
 
+    Args:
+      path: the file given to `save`.
+
     Raises:
       CheckpointError: neither file is whole, or one is of another version of the format.
       FileNotFoundError: neither file exists.
@@ -130,6 +133,9 @@ def metadata(path: str | os.PathLike) -> dict:
 
 def exists(path: str | os.PathLike) -> bool:
     """Whether there is a file to restore, `path` or `<path>.previous`; it is not checked.
+
+    Args:
+      path: the file given to `save`.
 
     Examples:
       >>> exists("nowhere/state.ckpt")

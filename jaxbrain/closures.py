@@ -41,57 +41,89 @@ class _Parts(NamedTuple):
     rebuild: Callable[[Iterator[Any]], Any]
 
 
+class _Circular(Exception):
+    """A value was met within itself."""
+
+
 class _Walk:
-    """One walk through a value; what it meets again it takes apart once."""
+    """One walk through a value, which becomes a numbered list of parts, each there once.
+
+    A part is its head and the numbers of its children, so equal values give equal lists, and what
+    is shared is compared, hashed and rebuilt once, however often it is referred to.
+    """
 
     def __init__(self) -> None:
-        self.seen: dict[int, _Parts] = {}
+        self.number: dict[Hashable, int] = {}
+        self.makes: list[tuple[tuple[int, ...], Callable[[Any], Any]]] = []
+        self.leaves: list[Any] = []
+        self.seen: dict[int, int | None] = {}  # None: still on the way
 
-    def take_apart(self, value: Any, name: str = "") -> _Parts:
+    def parts(self, value: Any) -> _Parts:
+        root, makes = self.take_apart(value), tuple(self.makes)
+
+        def rebuild(leaves: Iterator[Any]) -> Any:
+            leaves, made = tuple(leaves), []
+            for children, make in makes:
+                made.append(make(leaves, [made[i] for i in children]))
+            return made[root]
+
+        return _Parts((*self.number, root), tuple(self.leaves), rebuild)
+
+    def take_apart(self, value: Any, name: str = "") -> int:
         if name == "step_size" and type(value) in (int, float):  # optax.scale's: a learning rate
-            return _Parts("leaf", (value,), next)
-        parts = self.seen.get(id(value))
-        if parts is None:
-            parts = self.seen[id(value)] = self._dispatch(value)
-        return parts
-
-    def _dispatch(self, value: Any) -> _Parts:
+            return self._leaf(value)
         if type(value) in _ATOMS:
-            return _whole(value, (type(value), value))
+            return self._whole(value, value.hex() if type(value) is float else value)
+        if id(value) not in self.seen:
+            self.seen[id(value)] = None
+            try:
+                self.seen[id(value)] = self._dispatch(value)
+            finally:
+                if self.seen[id(value)] is None:
+                    del self.seen[id(value)]
+        number = self.seen[id(value)]
+        if number is None:
+            raise _Circular
+        return number
+
+    def _dispatch(self, value: Any) -> int:
         if isinstance(value, types.FunctionType):
             return self._function(value)
-        if isinstance(value, functools.partial):
+        if type(value) is functools.partial:
             inner = (value.func, value.args, value.keywords)
             return self._join((functools.partial,), inner, _partial)
         if isinstance(value, tuple):
             make = getattr(type(value), "_make", tuple)
             return self._join((type(value),), tuple(value), make)
-        if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+        if type(value) is list:
+            return self._join((list,), tuple(value), list)
+        if type(value) is dict:
             names = tuple(value)
             return self._join(
-                (dict, names), tuple(value.values()), lambda v: dict(zip(names, v, strict=True))
+                (dict, *((type(name), name) for name in names)),
+                tuple(value.values()),
+                lambda v: dict(zip(names, v, strict=True)),
             )
         if isinstance(value, jax.Array | np.ndarray):
-            return _Parts("leaf", (value,), next)
+            return self._leaf(value)
         try:
             hash(value)
         except TypeError:
-            return _whole(value, _Same(value))
-        return _whole(value, (type(value), value))
+            return self._whole(value, _Same(value))
+        return self._whole(value, value)
 
-    def _function(self, function: types.FunctionType) -> _Parts:
-        library = (function.__module__ or "").split(".")[0] in _LIBRARIES
-        if not library or "<locals>" not in function.__qualname__:
-            return _whole(function, _Same(function))
-        try:
-            captured = tuple(cell.cell_contents for cell in function.__closure__ or ())
-        except ValueError:  # a cell that is not filled yet
-            return _whole(function, _Same(function))
-        if any(value is function for value in captured):  # it calls itself
-            return _whole(function, _Same(function))
+    def _function(self, function: types.FunctionType) -> int:
+        module = function.__globals__.get("__name__", "")  # wraps() may put another on __module__
+        if module.split(".")[0] not in _LIBRARIES or "<locals>" not in function.__qualname__:
+            return self._whole(function, _Same(function))
+        captured = map(_contents, function.__closure__ or ())
         names = ("", "", *function.__code__.co_freevars)
         inner = (function.__defaults__, function.__kwdefaults__, *captured)
-        return self._join((function.__code__,), inner, functools.partial(_copy, function), names)
+        head = (module, function.__code__)
+        try:
+            return self._join(head, inner, functools.partial(_copy, function), names)
+        except _Circular:  # it calls itself
+            return self._whole(function, _Same(function))
 
     def _join(
         self,
@@ -99,23 +131,39 @@ class _Walk:
         values: tuple[Any, ...],
         make: Callable[[Any], Any],
         names: tuple[str, ...] = (),
-    ) -> _Parts:
+    ) -> int:
         names = names or ("",) * len(values)
-        parts = [self.take_apart(v, name) for v, name in zip(values, names, strict=True)]
+        children = tuple(self.take_apart(v, name) for v, name in zip(values, names, strict=True))
+        return self._add((*head, children), children, lambda _, parts: make(parts))
 
-        def rebuild(leaves: Iterator[Any]) -> Any:
-            return make(tuple(part.rebuild(leaves) for part in parts))
+    def _whole(self, value: Any, key: Hashable) -> int:
+        """A value that stays as it is."""
+        return self._add((type(value), key), (), lambda *_: value)
 
-        key = (*head, *[part.key for part in parts])
-        return _Parts(key, tuple(leaf for part in parts for leaf in part.leaves), rebuild)
+    def _leaf(self, value: Any) -> int:
+        place = len(self.leaves)
+        self.leaves.append(value)
+        return self._add(("leaf", place), (), lambda leaves, _: leaves[place])
+
+    def _add(self, key: Hashable, children: tuple[int, ...], make: Callable[..., Any]) -> int:
+        if key not in self.number:
+            self.number[key] = len(self.number)
+            self.makes.append((children, make))
+        return self.number[key]
 
 
-def _whole(value: Any, key: Hashable) -> _Parts:
-    """A value that stays as it is."""
-    return _Parts(key, (), lambda _: value)
+class _Empty:
+    """In a cell that is not filled yet, or never will be."""
 
 
-def _partial(parts: tuple[Any, ...]) -> functools.partial:
+def _contents(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _Empty
+
+
+def _partial(parts: Any) -> functools.partial:
     function, args, keywords = parts
     return functools.partial(function, *args, **keywords)
 
@@ -123,7 +171,7 @@ def _partial(parts: tuple[Any, ...]) -> functools.partial:
 def _copy(function: types.FunctionType, parts: tuple[Any, ...]) -> types.FunctionType:
     """The same code over other captured values."""
     defaults, keyword_defaults, *captured = parts
-    cells = tuple(map(types.CellType, captured))
+    cells = tuple(types.CellType() if c is _Empty else types.CellType(c) for c in captured)
     copy = types.FunctionType(
         function.__code__, function.__globals__, function.__name__, defaults, cells
     )
@@ -144,7 +192,7 @@ def key(value: Any) -> Hashable:
       >>> key(optax.adam(1e-3)) == key(optax.adam(1e-2))
       False
     """
-    parts = _Walk().take_apart(value)
+    parts = _Walk().parts(value)
     leaves = (leaf if isinstance(leaf, float | int) else _Same(leaf) for leaf in parts.leaves)
     return (parts.key, *leaves)
 
@@ -176,7 +224,7 @@ class Closure:
     """
 
     def __init__(self, value: Any):
-        parts = _Walk().take_apart(value)
+        parts = _Walk().parts(value)
         self._leaves, self._structure = parts.leaves, _Structure(parts)
 
     @classmethod
@@ -218,7 +266,7 @@ def describe(value: Any) -> str:
     update = getattr(value, "update", None)  # an optimiser is what it does at each step
     if isinstance(value, tuple) and update is not None:
         return describe(update)
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return f"({', '.join(map(describe, value))})"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k}: {describe(v)}' for k, v in value.items())}}}"
@@ -227,10 +275,10 @@ def describe(value: Any) -> str:
     if not isinstance(value, types.FunctionType):  # whose repr may hold an address
         return getattr(value, "__qualname__", None) or type(value).__qualname__
     maker, *inner = value.__qualname__.split(".<locals>.")
-    if not inner or any(cell.cell_contents is value for cell in value.__closure__ or ()):
+    if not inner or any(_contents(cell) is value for cell in value.__closure__ or ()):
         return maker
     names = value.__code__.co_freevars
-    cells = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
+    cells = [describe(_contents(cell)) for cell in value.__closure__ or ()]
     if len(cells) == 1 and names[0] == "tx":  # optax wraps one in another
         return cells[0]
     return f"{maker}({', '.join(f'{n}={c}' for n, c in zip(names, cells, strict=True))})"

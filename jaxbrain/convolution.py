@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.layers import align, no_params, positive, require_features, weights
+from jaxbrain.layers import align, as_float, no_params, positive, require_features, weights
 from jaxbrain.network import Network, Params
 
 
@@ -49,6 +49,7 @@ def conv(
     features = positive("conv", "features", features)
     window = _window("conv", "window", window, 2)
     strides = _window("conv", "stride", stride, len(window))
+    padding = _padding(padding, len(window))
     name = f"conv({features}, {window})"
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -61,7 +62,11 @@ def conv(
         space = "".join("DHW"[-len(window) :]) if len(window) <= 3 else ""
         layout = (f"N{space}C", f"{space}IO", f"N{space}C")
         y = jax.lax.conv_general_dilated(
-            x[None], params["kernel"], strides, padding, dimension_numbers=layout
+            as_float(x, params["kernel"])[None],
+            params["kernel"],
+            strides,
+            padding,
+            dimension_numbers=layout,
         )[0]
         return y if bias_init is None else y + align(params["bias"], y)
 
@@ -166,3 +171,15 @@ def _require_axes(name: str, x: Any, axes: int) -> None:
             f"{name} needs one example of {axes} axes, [*space, channels], got shape {x.shape}; "
             "add a channel axis with x[..., None], and use jb.batch(net) for a batch"
         )
+
+
+def _padding(padding: Any, axes: int) -> Any:
+    if padding in ("SAME", "VALID"):
+        return padding
+    pairs = () if isinstance(padding, str) else tuple(map(tuple, padding))
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(
+            'conv: padding must be "SAME", "VALID" or a pair (before, after) for each of the '
+            f"{axes} spatial axes, got {padding!r}"
+        )
+    return pairs

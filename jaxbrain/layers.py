@@ -79,6 +79,7 @@ def dense(
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features(name, x, params["kernel"].shape[0])
+        x = as_float(x, params["kernel"])
         y = x @ params["kernel"]
         return y if bias_init is None else y + align(params["bias"], y)
 
@@ -138,6 +139,7 @@ def embed(vocabulary: int, features: int, *, table_init: Initializer = normal(1.
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(f"{name} needs integer tokens, got {x.dtype}; use x.astype('int32')")
         # "fill" would count a negative token from the end, as Python does
+        x = x.astype("int32") if x.dtype.itemsize < 4 else x
         tokens = jnp.where(x < 0, vocabulary, x)
         return params["table"].at[tokens].get(mode="fill", fill_value=jnp.nan)
 
@@ -207,12 +209,17 @@ def layer_norm(*, epsilon: float = 1e-5) -> Network:
         raise ValueError(f"layer_norm: epsilon must be positive, got {epsilon}")
 
     def init(key: jax.Array, x: Any) -> Params:
+        if not x.shape:
+            raise ValueError(
+                "layer_norm() needs an input [..., features], got a scalar; use x[None]"
+            )
         shape, dtype = x.shape[-1:], float_like(x)
         return {"scale": jnp.ones(shape, dtype), "bias": jnp.zeros(shape, dtype)}
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features("layer_norm()", x, params["scale"].shape[0])
-        y = jax.nn.standardize(x, axis=-1, epsilon=epsilon)
+        variance = jnp.var(x, axis=-1, keepdims=True)  # the mean of squares cancels far from zero
+        y = jax.nn.standardize(x, axis=-1, variance=variance, epsilon=epsilon)
         return y * align(params["scale"], y) + align(params["bias"], y)
 
     return Network(init, apply, (), "layer_norm()")
@@ -262,3 +269,8 @@ def require_features(name: str, x: Any, features: int) -> None:
             f"{name} was made for {features} input features, got an input of shape {x.shape}; "
             "check the last axis, or init the network anew for this input"
         )
+
+
+def as_float(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Integer inputs, such as pixels, in the type of the weights."""
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(kernel.dtype)

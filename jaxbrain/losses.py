@@ -84,8 +84,8 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> round(float(binary_cross_entropy(jnp.array([0.0]), jnp.array([1]))), 4)
       0.6931
     """
-    target = _same_shape(logits, target)
-    _raise_outside(target, 1, "target of binary_cross_entropy")
+    known, target = target, _same_shape(logits, target)
+    _raise_outside(known, 1, "target of binary_cross_entropy")
     inside = (target >= 0) & (target <= 1)
     loss = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, target))
     return jnp.where(jnp.all(inside), loss, jnp.nan)
@@ -114,6 +114,11 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     """
     if jnp.ndim(logits) == 0:
         raise ValueError("logits of softmax_cross_entropy must be [classes], got a scalar")
+    if jnp.shape(logits)[-1] == 1:
+        raise ValueError(
+            "softmax_cross_entropy needs at least two classes: over a single one the loss is "
+            "always 0; use binary_cross_entropy for one yes-no output"
+        )
     if jnp.shape(target) == jnp.shape(logits):
         target = jnp.asarray(target).astype(jnp.result_type(logits))
         return jnp.sum(optax.losses.softmax_cross_entropy(logits, target))
@@ -129,8 +134,10 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
             "use labels.astype('int32')"
         )
     classes = jnp.shape(logits)[-1]
-    target = jnp.asarray(target)
     _raise_outside(target, classes - 1, "label of softmax_cross_entropy")
+    target = jnp.asarray(target)
+    if target.dtype.itemsize < 4:  # 256 classes do not fit the bytes of their labels
+        target = target.astype("int32")
     inside = (target >= 0) & (target < classes)
     labels = jnp.where(inside, target, 0)
     loss = optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)

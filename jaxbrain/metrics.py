@@ -43,7 +43,9 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
             f"accuracy: for logits of shape {logits.shape} (one example) the target must be an "
             f"integer label of shape () or one-hot {logits.shape}, got shape {target.shape}"
         )
-    return (jnp.argmax(logits) == target).astype(logits.dtype)
+    # in 32 bits: class 257 must not become the byte 1
+    right = jnp.argmax(logits).astype("int32") == target.astype("int32")
+    return right.astype(logits.dtype)
 
 
 def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
@@ -101,6 +103,8 @@ def evaluate(
       ['accuracy', 'loss']
     """
     require_pairs("data", data)
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
     return _evaluate(Closure((net, tuple(metrics.items()))), params, data, batch_size)
 
 

@@ -351,7 +351,7 @@ def _require_length(name: str, params: Any, parts: tuple[Network, ...]) -> None:
 
 
 def _floating(dtype: Any, name: str) -> Any:
-    if not jnp.issubdtype(dtype, jnp.floating):
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name} must be a floating dtype such as jnp.bfloat16, got {dtype}")
     return jnp.dtype(dtype)
 

@@ -84,6 +84,8 @@ def _layers(tree: Any) -> list[jax.Array]:
 
 def _angle(u: jax.Array, v: jax.Array) -> jax.Array:
     def unit(w: jax.Array) -> jax.Array:
+        largest = jnp.max(jnp.abs(w))  # the squares of very small and large ones leave the range
+        w = w / jnp.where(largest > 0, largest, 1)
         norm = jnp.linalg.norm(w)
         return w / jnp.where(norm > 0, norm, 1)
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.network import Network, Params, batch, serial, split_key
+from jaxbrain.network import Network, Params, batch, serial
 
 
 def require_chain(net: Network, rule: str) -> None:
@@ -35,9 +35,26 @@ def require_chain(net: Network, rule: str) -> None:
 def forward(net: Network, params: Params, x: Any, *, key: jax.Array | None = None) -> list[Any]:
     """The input of every layer for a batch, then the output: one entry more than layers."""
     activities = [x]
-    for layer, p, k in zip(net.layers, params, split_key(key, len(net.layers)), strict=True):
-        activities.append(batch(layer).apply(p, activities[-1], key=k))
+    for layer, p, k in zip(net.layers, params, layer_keys(net, x, key), strict=True):
+        activities.append(on_batch(layer, p, activities[-1], k))
     return activities
+
+
+def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
+    """For each layer the keys of all examples, or None: those of ``batch(net)``, so that every rule
+    meets the same noise."""
+    n = len(net.layers)
+    if key is None:
+        return [None] * n
+    examples = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])
+    return jnp.swapaxes(jax.vmap(lambda k: jax.random.split(k, n))(examples), 0, 1)
+
+
+def on_batch(layer: Network, params: Params, x: Any, keys: Any) -> Any:
+    """The layer on ``[batch, ...]``, with a key for each example or None."""
+    if keys is None:
+        return batch(layer).apply(params, x)
+    return jax.vmap(lambda a, k: layer.apply(params, a, key=k))(x, keys)
 
 
 def pull_params(
@@ -49,7 +66,7 @@ def pull_params(
     """
     if not jax.tree.leaves(params):
         return params
-    _, pull = jax.vjp(lambda p: batch(layer).apply(p, x, key=key), params)
+    _, pull = jax.vjp(lambda p: on_batch(layer, p, x, key), params)
     return pull(signal)[0]
 
 
@@ -60,7 +77,7 @@ def pull_input(
 
     For a dense layer: signal W^T.
     """
-    _, pull = jax.vjp(lambda a: batch(layer).apply(params, a, key=key), x)
+    _, pull = jax.vjp(lambda a: on_batch(layer, params, a, key), x)
     return pull(signal)[0]
 
 
@@ -74,7 +91,7 @@ def blocks(params: Params) -> list[tuple[int, int]]:
       [(1, 3), (3, 4)]
     """
     starts = [i for i, p in enumerate(params) if jax.tree.leaves(p)]
-    return list(zip(starts, [*starts[1:], len(params)], strict=True))
+    return list(zip(starts, [*starts[1:], len(params)][: len(starts)], strict=True))
 
 
 def batch_loss(

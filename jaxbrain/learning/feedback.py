@@ -7,7 +7,7 @@ from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.learning import chain
 from jaxbrain.learning.backprop import Loss
-from jaxbrain.network import LearningRule, Network, Params, split_key
+from jaxbrain.network import LearningRule, Network, Params
 
 
 def feedback_alignment(net: Network, loss: Loss) -> LearningRule:
@@ -51,7 +51,7 @@ def feedback_alignment(net: Network, loss: Loss) -> LearningRule:
     ) -> tuple[jax.Array, Params, Params]:
         activities = chain.forward(net, params, x, key=key)
         value, signal = _loss_and_error(loss, activities[-1], y)
-        keys = split_key(key, len(net.layers))
+        keys = chain.layer_keys(net, x, key)
         changes = []
         for i in reversed(range(len(net.layers))):
             layer, a, k = net.layers[i], activities[i], keys[i]
@@ -110,7 +110,7 @@ def direct_feedback_alignment(
     ) -> tuple[jax.Array, Params, tuple]:
         activities = chain.forward(net, params, x, key=key)
         value, error = _loss_and_error(loss, activities[-1], y)
-        keys = split_key(key, len(net.layers))
+        keys = chain.layer_keys(net, x, key)
         flat = error.reshape(error.shape[0], -1)
         changes = list(params)
         parts = chain.blocks(params)

@@ -10,7 +10,7 @@ import optax
 
 from jaxbrain.learning import chain
 from jaxbrain.learning.backprop import Loss
-from jaxbrain.network import LearningRule, Network, Params, batch, split_key
+from jaxbrain.network import LearningRule, Network, Params
 
 
 class Settling(NamedTuple):
@@ -108,7 +108,7 @@ def settle(
     error = jax.grad(lambda output: jnp.sum(jax.vmap(loss)(output, y)))(start[-1])
     before, after = nudge * optax.tree.norm(error), optax.tree.norm(force)
     residual = jnp.where(before > 0, after / jnp.where(before > 0, before, 1), 0)
-    return latents, Settling(residual, left / x.shape[0])
+    return latents, Settling(residual, left / latents[-1].shape[0])
 
 
 def predictive_coding(
@@ -155,22 +155,27 @@ def predictive_coding(
       True
     """
     chain.require_chain(net, "predictive_coding")
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise ValueError(f"predictive_coding: steps must be a positive integer, got {steps!r}")
     _require_positive(nudge=nudge, steps=steps, step_size=step_size)
 
     def init(key: jax.Array, params: Params, x: Any) -> Settling:
-        return Settling(jnp.zeros(()), jnp.zeros(()))
+        zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
+        return Settling(zero, zero)
 
     def grads(
         params: Params, state: Settling, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Settling]:
-        value = chain.batch_loss(loss, _feed_forward(net, params, x, key)[-1], y)
+        value = chain.batch_loss(loss, chain.forward(net, params, x, key=key)[-1], y)
+        if not chain.blocks(params):
+            return value, params, state
         latents, state = settle(
             net, loss, params, x, y, nudge=nudge, steps=steps, step_size=step_size, key=key
         )
         changes = jax.grad(lambda p: energy(net, loss, p, latents, x, y, nudge=nudge, key=key))(
             params
         )
-        scale = 1 / (nudge * x.shape[0])
+        scale = 1 / (nudge * latents[-1].shape[0])
         return value, jax.tree.map(lambda g: scale * g, changes), state
 
     return LearningRule(init, grads, net, "predictive_coding")
@@ -180,12 +185,12 @@ def _predictions(
     net: Network, params: Params, inputs: list[Any], key: jax.Array | None
 ) -> list[jax.Array]:
     """The output of each block for its own input."""
-    keys = split_key(key, len(net.layers))
+    keys = chain.layer_keys(net, inputs[0], key)
     bounds = chain.blocks(params)
     outputs = []
     for (start, stop), x in zip(bounds, inputs, strict=True):
         for i in range(start if outputs else 0, stop):
-            x = batch(net.layers[i]).apply(params[i], x, key=keys[i])
+            x = chain.on_batch(net.layers[i], params[i], x, keys[i])
         outputs.append(x)
     return outputs
 
