@@ -10,7 +10,7 @@ Other functions (a user's, a lambda) keep Python's identity: their globals may c
 
 import functools
 import types
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +38,7 @@ class _Parts(NamedTuple):
 
     key: Hashable
     leaves: tuple[Any, ...]
-    rebuild: Callable[[Iterator[Any]], Any]
+    rebuild: Callable[[tuple[Any, ...]], Any]
 
 
 class _Circular(Exception):
@@ -54,15 +54,15 @@ class _Walk:
 
     def __init__(self) -> None:
         self.number: dict[Hashable, int] = {}
-        self.makes: list[tuple[tuple[int, ...], Callable[[Any], Any]]] = []
+        self.makes: list[tuple[tuple[int, ...], Callable[..., Any]]] = []
         self.leaves: list[Any] = []
         self.seen: dict[int, int | None] = {}  # None: still on the way
 
     def parts(self, value: Any) -> _Parts:
         root, makes = self.take_apart(value), tuple(self.makes)
 
-        def rebuild(leaves: Iterator[Any]) -> Any:
-            leaves, made = tuple(leaves), []
+        def rebuild(leaves: tuple[Any, ...]) -> Any:
+            made = []
             for children, make in makes:
                 made.append(make(leaves, [made[i] for i in children]))
             return made[root]
@@ -235,7 +235,7 @@ class Closure:
     @property
     def value(self) -> Any:
         """The functions, over the leaves that this pytree has now."""
-        return self._structure.rebuild(iter(self._leaves))
+        return self._structure.rebuild(self._leaves)
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], _Structure]:
         return self._leaves, self._structure

@@ -115,21 +115,30 @@ def fit(
       >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
       [0, 1, 1, 0]
     """
+    if not isinstance(rule, LearningRule):
+        raise TypeError(
+            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
+            f"{type(rule).__name__}"
+        )
     require_count("epochs", epochs)
     require_count("batch_size", batch_size, optional=True)
     data = check_data("data", data)
-    watch = make_watch(validation and check_data("validation", validation), metrics, record)
+    watch = make_watch(
+        None if validation is None else check_data("validation", validation), metrics, record
+    )
     data, held_out = jax.device_put((data, watch.data))
     programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
     start = state
     if start is None:
         params = _init_params(Closure.of(rule.network), data[0], key)
         start = _start(programs, params, data[0], key)
-    check_labels(rule.network, start.params, data)
+    check_labels("data", rule.network, start.params, data)
+    if held_out is not None:
+        check_labels("validation", rule.network, start.params, held_out)
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
-        saver = Saver(checkpoint, describe(rule, optimizer, data, batch_size, key))
+        saver = Saver(checkpoint, describe(rule, optimizer, data, batch_size, key, state))
         reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
     with Progress(epochs, desc=rule.name, enabled=progress) as line:
         try:

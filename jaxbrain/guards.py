@@ -42,7 +42,7 @@ def check_data(name: str, data: Any) -> tuple[Any, Any]:
     )
 
 
-def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
+def check_labels(name: str, net: Network, params: Params, data: tuple[Any, Any]) -> None:
     """Integer targets of one axis less than the network's output are labels: are all in range?
 
     Raises:
@@ -62,8 +62,8 @@ def check_labels(net: Network, params: Params, data: tuple[Any, Any]) -> None:
     if len(bad):
         index = tuple(map(int, bad[0]))
         raise ValueError(
-            f"y of data: labels must be in 0..{classes - 1} for a network with {classes} outputs, "
-            f"but at index {list(index)} it is {labels[index]} ({len(bad)} such labels)"
+            f"y of {name}: labels must be in 0..{classes - 1} for a network with {classes} "
+            f"outputs, but at index {list(index)} it is {labels[index]} ({len(bad)} such labels)"
         )
 
 
@@ -139,7 +139,7 @@ def _check_array(name: str, values: Any) -> Any:
 def _canonical(name: str, values: Any) -> np.ndarray:
     """A NumPy array in the dtype that jax will give it, if its values survive that."""
     host = np.asarray(values)
-    if host.dtype.kind not in "biufc" and host.dtype.kind != "V":
+    if not jnp.issubdtype(host.dtype, jnp.number) and host.dtype != bool:
         raise TypeError(f"{name} must be an array of numbers, got dtype {host.dtype}")
     dtype = jax.dtypes.canonicalize_dtype(host.dtype)
     if host.dtype == dtype:
@@ -150,5 +150,12 @@ def _canonical(name: str, values: Any) -> np.ndarray:
         raise ValueError(
             f"{name} is {host.dtype} and does not fit into {dtype}; rescale it, or set "
             "jax.config.update('jax_enable_x64', True)"
+        )
+    lost = np.isfinite(host) & ~np.isfinite(cast) if host.dtype.kind in "fc" else np.zeros(0)
+    if lost.any():
+        index = tuple(map(int, np.argwhere(lost)[0]))
+        raise ValueError(
+            f"{name} is {host.dtype} and does not fit into {dtype}: at index {list(index)} it is "
+            f"{host[index]}; rescale it, or set jax.config.update('jax_enable_x64', True)"
         )
     return cast

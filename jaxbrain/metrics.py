@@ -115,7 +115,14 @@ def _evaluate(what: Closure, params: Params, data: Any, batch_size: int | None) 
     def one(pair: tuple[Any, Any]) -> dict[str, jax.Array]:
         x, y = pair
         prediction = net.apply(params, x)
-        return {name: metric(prediction, y) for name, metric in metrics}
+        values = {name: metric(prediction, y) for name, metric in metrics}
+        for name, value in values.items():
+            if jnp.shape(value):
+                raise ValueError(
+                    f"metric {name} must give a scalar for one example, got shape "
+                    f"{jnp.shape(value)}"
+                )
+        return values
 
     rows = (
         jax.vmap(one)(data) if batch_size is None else jax.lax.map(one, data, batch_size=batch_size)
@@ -127,6 +134,11 @@ def require_pairs(name: str, data: Any) -> int:
     """The number of examples, if data is a pair of arrays of equal length, at least one."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"{name} must be a pair (x, y), got {type(data).__name__}")
+    if any(jnp.shape(leaf) == () for leaf in jax.tree.leaves(data)):
+        raise ValueError(
+            f"{name} = (x, y) must be arrays with one target for each example, got a "
+            "number; use np.asarray for lists"
+        )
     lengths = [jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(data)]
     if len(set(lengths)) != 1 or not lengths[0]:
         shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(data)]

@@ -23,19 +23,29 @@ def describe(
     data: Any,
     batch_size: int | None,
     key: jax.Array,
+    state: Any,
 ) -> dict[str, Any]:
     """What has to be the same for a run to be continued, as plain values."""
-    crc = 0
-    for leaf in jax.tree.leaves(data):
-        crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, crc)
     return {
         "rule": closures.describe(rule.grads),
         "optimizer": closures.describe(optimizer),
         "examples": len(jax.tree.leaves(data)[0]),
-        "data": f"{crc:08x}",
+        "data": _crc(data),
         "batch_size": batch_size,
-        "key": jax.random.key_data(key).tolist(),
+        "key": _words(key).tolist(),
+        "state": None if state is None else _crc(state._replace(key=_words(state.key))),
     }
+
+
+def _words(key: jax.Array) -> np.ndarray:
+    return np.asarray(jax.random.key_data(key))
+
+
+def _crc(tree: Any) -> str:
+    crc = 0
+    for leaf in jax.tree.leaves(tree):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, crc)
+    return f"{crc:08x}"
 
 
 class Saver:
@@ -49,7 +59,11 @@ class Saver:
         self.settings = settings
         self.saved_epoch = -1
         self.next_save = time.perf_counter() + _SECONDS
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"checkpoint must be a directory that can be made ({error.strerror})"
+            raise type(error)(error.errno, message, str(self.path.parent)) from error
 
     def resume(self, info: Any, one_chunk: Callable[[], Any]) -> Any:
         """The ChunkInfo saved last, if any; one_chunk gives the shapes of a History.
@@ -61,8 +75,15 @@ class Saver:
             self.save(info)  # a directory that cannot be written is found now, not after an hour
             return info
         metadata = checkpoint.metadata(self.path)
+        if "settings" not in (metadata or {}):
+            raise ValueError(f"{self.path} was not written by fit; give another directory")
         self._require_same(metadata["settings"])
         done = metadata["epoch"]
+        if done > info.epochs:
+            raise ValueError(
+                f"checkpoint {self.path} has {done} epochs, more than epochs={info.epochs}; give "
+                "another directory"
+            )
         shapes = jax.tree.map(lambda a: np.zeros((done, *a.shape[1:]), a.dtype), one_chunk())
         like = (info.state, shapes if done else info.history)
         state, history = checkpoint.restore(self.path, like)

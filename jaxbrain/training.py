@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxbrain.metrics import Metric, evaluate, require_pairs
@@ -80,7 +81,7 @@ def init_state(
     x: Any,
     *,
     key: jax.Array,
-    params: Params | None = None,
+    params: Params = None,
 ) -> TrainState:
     """The state before the first step.
 
@@ -101,8 +102,7 @@ def init_state(
       0
     """
     params_key, rule_key, key = jax.random.split(key, 3)
-    if params is None:
-        params = rule.network.init(params_key, x)
+    params = rule.network.init(params_key, x) if params is None else params
     return TrainState(
         params, optimizer.init(params), rule.init(rule_key, params, x), key, jnp.int32(0)
     )
@@ -253,7 +253,7 @@ def require_count(name: str, value: Any, *, optional: bool = False) -> None:
     """Refuse what is no positive integer."""
     if optional and value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
@@ -265,9 +265,12 @@ def _look(
     size: int,
     watch: Watch,
 ) -> History:
-    rows = jnp.full(losses.shape, size, losses.dtype).at[-1].set(n - size * (len(losses) - 1))
+    rows = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
+    exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
     if watch.data is not None:
         measured = evaluate(rule.network, state.params, watch.data, dict(watch.metrics))
     record = None if watch.record is None else watch.record(state)
-    return History(jnp.sum(losses * rows) / n, losses, measured, record)
+    return History(
+        jnp.sum(losses.astype(exact) * jnp.asarray(rows, exact)), losses, measured, record
+    )

@@ -55,7 +55,7 @@ def test_binary_accuracy_is_about_probabilities(target):
         (binary_accuracy, jnp.ones(1), jnp.array(1)),
         (binary_accuracy, jnp.ones(2), jnp.ones(2)),
     ],
-    ids=str,
+    ids=range(6),
 )
 def test_shapes_that_do_not_fit(metric, output, target):
     with pytest.raises(ValueError, match="target"):

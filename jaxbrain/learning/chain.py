@@ -46,15 +46,17 @@ def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
     n = len(net.layers)
     if key is None:
         return [None] * n
-    examples = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])
-    return jnp.swapaxes(jax.vmap(lambda k: jax.random.split(k, n))(examples), 0, 1)
+    # cloned here and below: the way back meets the noise of the way forward, on purpose
+    examples = jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+    keys = jax.vmap(lambda k: jax.random.split(k, n))(examples)
+    return [jax.random.clone(keys)[:, i] for i in range(n)]
 
 
 def on_batch(layer: Network, params: Params, x: Any, keys: Any) -> Any:
     """The layer on ``[batch, ...]``, with a key for each example or None."""
     if keys is None:
         return batch(layer).apply(params, x)
-    return jax.vmap(lambda a, k: layer.apply(params, a, key=k))(x, keys)
+    return jax.vmap(lambda a, k: layer.apply(params, a, key=jax.random.clone(k)))(x, keys)
 
 
 def pull_params(
@@ -102,10 +104,11 @@ def batch_loss(
     Raises:
       ValueError: if output and y differ in length, or the loss of one example is no scalar.
     """
-    if jnp.ndim(y) == 0 or output.shape[0] != y.shape[0]:
+    rows = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(y)}
+    if rows != {output.shape[:1]}:
         raise ValueError(
             f"y must have one target for each of the {output.shape[0]} examples of x, got shape "
-            f"{jnp.shape(y)}"
+            f"{jax.tree.map(jnp.shape, y)}"
         )
     losses = jax.vmap(loss)(output, y)
     if losses.ndim != 1:
