@@ -14,6 +14,7 @@ PEERS = {
     "hand_step": ("hand_jax", "jitted_step", "hand-written JAX, jitted step in a loop"),
     "run": ("jaxbrain_peer", "pure_run", "jaxbrain run, jitted"),
     "fit": ("jaxbrain_peer", "host_fit", "jaxbrain fit"),
+    "step": ("jaxbrain_peer", "jitted_step", "jaxbrain step, jitted, in a loop"),
     "keras": ("keras_peer", "model_fit", "Keras on JAX, model.fit"),
     "keras16": ("keras_peer", "model_fit_16", "Keras on JAX, steps_per_execution=16"),
     "torch": ("torch_peer", "eager_loop", "PyTorch, eager loop"),

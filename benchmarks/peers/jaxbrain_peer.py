@@ -9,7 +9,7 @@ import optax
 
 import jaxbrain as jb
 from benchmarks.peers import Trainer
-from benchmarks.workloads import Weights, Workload, initial_weights
+from benchmarks.workloads import Weights, Workload, initial_weights, orders
 
 
 def build(workload: Workload) -> jb.LearningRule:
@@ -84,6 +84,23 @@ def host_fit(workload: Workload) -> Trainer:
         return jax.block_until_ready(state.params)
 
     return Trainer(prepare, fit, as_numpy, from_key)
+
+
+def jitted_step(workload: Workload) -> Trainer:
+    """`step` in a Python loop, for those who want their own."""
+    rule, optimizer = build(workload), optax.adam(workload.learning_rate)
+    update = jax.jit(jb.step(rule, optimizer))
+    x, y, batch = workload.x, workload.y, workload.batch
+
+    def fit(params):
+        state = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0), params=params)
+        for order in orders(workload):
+            for start in range(0, len(x), batch):
+                rows = order[start : start + batch]
+                state, _ = update(state, (x[rows], y[rows]))
+        return jax.block_until_ready(state.params)
+
+    return Trainer(lambda: as_params(initial_weights(workload.sizes)), fit, as_numpy)
 
 
 def population(workload: Workload, networks: int) -> Trainer:
