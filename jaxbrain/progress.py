@@ -117,7 +117,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def update(self, done: float, **fields: float) -> None:
+    def update(self, done: float, /, **fields: Any) -> None:
         """Says that `done` of the total is done; `fields` such as `loss=0.1` stand beside it."""
         if not self._enabled:
             return

@@ -1,0 +1,70 @@
+"""The README is true: its code runs, its names and files exist."""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jaxbrain as jb
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_ten_lines_run(capsys):
+    pytest.importorskip("sklearn")
+    assert len(BLOCKS[0].splitlines()) <= 10
+    names = {}
+    exec(BLOCKS[0], names)
+    assert names["logits"].shape == (1797, 10)
+    printed = capsys.readouterr().out
+    accuracy = float(re.search(r"'accuracy': Array\(([\d.]+)", printed)[1])
+    assert accuracy > 0.95
+    assert "9,610" in printed  # 64 * 128 + 128 + 128 * 10 + 10
+
+
+def test_the_other_blocks_run():
+    net = jb.serial(jb.dense(4), jb.elementwise(jax.numpy.tanh), jb.dense(1))
+    optimizer, key = optax.adam(1e-2), jax.random.key(0)
+    x, y = data = jb.datasets.xor()
+    names = {
+        "jb": jb,
+        "jax": jax,
+        "optax": optax,
+        "key": key,
+        "data": data,
+        "x": x,
+        "y": y,
+        "rule": jb.backprop(net, jb.losses.binary_cross_entropy),
+        "optimizer": optimizer,
+        "rates": np.full(256, 0.1, "float32"),
+        "batches": (np.stack([x, x]), np.stack([y, y])),
+    }
+    for block in BLOCKS[1:]:
+        exec(block, names)
+    assert names["histories"].loss.shape == (256, 500)
+    assert names["losses"].shape == (2,)
+
+
+def test_every_name_in_the_table_exists():
+    rows = re.findall(r"^\| (?!part)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
+    names = re.findall(r"`([a-z_.]+)`", " ".join(rows))
+    assert len(names) > 40
+    for name in names:
+        inside = [jb, jb.datasets, jb.metrics]
+        head, *tail = name.split(".")
+        found = [getattr(place, head, None) for place in inside]
+        assert any(found), name
+        for part in tail:
+            assert hasattr(next(f for f in found if f), part), name
+
+
+def test_every_link_leads_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) > 7
+    for link in links:
+        assert (ROOT / link).exists(), link
