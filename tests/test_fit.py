@@ -140,6 +140,7 @@ import json, os, signal, sys, threading, time
 import jax, numpy as np, optax
 import jaxbrain as jb
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 x = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
 rule = jb.backprop(jb.serial(jb.dense(4), jb.dense(1)), jb.losses.mse)
 

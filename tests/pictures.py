@@ -1,0 +1,32 @@
+"""What pictures are drawn from: parameters and histories of no training."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class History(NamedTuple):
+    """The fields of `jaxbrain.training.History` that pictures read."""
+
+    loss: Any
+    step_loss: Any
+    metrics: dict
+    record: Any = None
+
+
+def params_of(*sizes, convert=np.asarray):
+    rng = np.random.default_rng(1)
+    return tuple(
+        {
+            "kernel": convert(rng.normal(size=(m, n)).astype("float32")),
+            "bias": convert(rng.normal(size=n).astype("float32")),
+        }
+        for m, n in itertools.pairwise(sizes)
+    )
+
+
+def history_of(convert=np.asarray, seeds=(), epochs=6):
+    loss = convert(np.geomspace(2.0, 0.1, epochs) * np.ones((*seeds, 1)))
+    accuracy = convert(np.linspace(0.3, 0.9, epochs) * np.ones((*seeds, 1)))
+    return History(loss, convert(np.ones((epochs, 4)) * 0.5), {"accuracy": accuracy})

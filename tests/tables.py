@@ -1,0 +1,80 @@
+"""Every public network, cell, loss, metric and rule: how to build it and what it takes.
+
+What is added to the library stands in one of the tables below, or in EXEMPT with the reason.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+import jaxbrain as jb
+
+
+class Case(NamedTuple):
+    """How to build a network, and what it takes."""
+
+    make: object
+    shape: tuple
+    dtype: str = "float32"
+    noisy: bool = False
+
+
+def chain():
+    return jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dropout(0.3), jb.dense(3))
+
+
+# the first word is the public name
+NETWORKS = {
+    "dense": Case(lambda: jb.dense(3), (4,)),
+    "dense without bias": Case(lambda: jb.dense(3, bias_init=None), (4,)),
+    "dense of rows": Case(lambda: jb.dense(3, kernel_init=jax.nn.initializers.normal(0.4)), (2, 4)),
+    "conv": Case(lambda: jb.conv(3, (3, 2), stride=(2, 1)), (5, 6, 2)),
+    "conv padded": Case(lambda: jb.conv(2, (3,), padding=((1, 0),)), (5, 2)),
+    "max_pool": Case(lambda: jb.max_pool(2), (4, 6, 2)),
+    "avg_pool": Case(lambda: jb.avg_pool((3, 2), stride=2, padding="SAME"), (5, 6, 2)),
+    "elementwise": Case(lambda: jb.elementwise(jax.nn.relu), (4,)),
+    "flatten": Case(lambda: jb.flatten(), (2, 3)),
+    "embed": Case(lambda: jb.embed(7, 3), (5,), "int32"),
+    "dropout": Case(lambda: jb.dropout(0.3), (6,), noisy=True),
+    "layer_norm": Case(lambda: jb.layer_norm(epsilon=1e-3), (2, 6)),
+    "serial": Case(chain, (4,), noisy=True),
+    "parallel": Case(lambda: jb.parallel(jb.dense(3), jb.dropout(0.3)), (4,), noisy=True),
+    "residual": Case(
+        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
+    ),
+    "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
+    "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
+}
+CELLS = {"lift": (lambda: jb.lift(chain()), (4,))}
+LOSSES = {
+    "half_mse": ("prediction", lambda k: jax.random.normal(k, (4,))),
+    "mse": ("prediction", lambda k: jax.random.normal(k, (4,))),
+    "binary_cross_entropy": ("logits", lambda k: jax.random.uniform(k, (4,))),
+    "softmax_cross_entropy": ("logits", lambda k: jax.random.randint(k, (), 0, 4)),
+}
+METRICS = {
+    "accuracy": ("logits", (4,), lambda k: jax.random.randint(k, (), 0, 4)),
+    "binary_accuracy": (
+        "probability",
+        (1,),
+        lambda k: jax.random.bernoulli(k, 0.5, (1,)).astype("float32"),
+    ),
+}
+RULES = {
+    "backprop": (lambda net, loss: jb.backprop(net, loss), False),
+    "feedback_alignment": (lambda net, loss: jb.feedback_alignment(net, loss), True),
+    "direct_feedback_alignment": (lambda net, loss: jb.direct_feedback_alignment(net, loss), True),
+    "predictive_coding": (
+        lambda net, loss: jb.predictive_coding(net, loss, nudge=0.1, steps=4, step_size=0.2),
+        False,
+    ),
+}
+EXEMPT = {
+    "Cell": "a type", "LearningRule": "a type", "Network": "a type",
+    "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
+    "NonFiniteError": "an error",
+    "evaluate": "test_metrics", "summary": "test_summary",
+    "fit": "test_fit", "init_state": "TT", "run": "TT",
+    "step": "TT",
+}  # fmt: skip

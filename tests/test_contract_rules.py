@@ -1,0 +1,85 @@
+"""Every public learning rule through one list of properties."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from tests.contract import KEYWORD, close, counter, equal, places, signature
+from tests.tables import RULES
+
+KEY = jax.random.key(1)
+TANH = jb.elementwise(jnp.tanh)
+CE = jb.losses.softmax_cross_entropy
+rules = pytest.mark.parametrize("name", RULES)
+
+
+def setting(name, dtype="float32"):
+    net = jb.serial(jb.dense(5), TANH, jb.dropout(0.3), jb.dense(3))
+    rule = RULES[name][0](net, CE)
+    x = jax.random.normal(jax.random.key(2), (6, 4), "float32").astype(dtype)
+    y = jnp.arange(6, dtype="int32") % 3
+    params = net.init(KEY, x[0])
+    return rule, params, rule.init(jax.random.key(3), params, x[0]), x, y
+
+
+@rules
+def test_rule_signatures_and_identity(name):
+    rule, params, _, x, _ = setting(name)
+    again = setting(name)[0]
+    assert signature(rule.init) == places("key", "params", "x")
+    assert signature(rule.grads) == places("params", "state", "x", "y") + KEYWORD
+    assert rule == again and hash(rule) == hash(again) and jax.tree.leaves(rule) == []
+    assert rule != RULES[name][0](jb.serial(jb.dense(3)), CE)
+    assert rule != RULES[name][0](rule.network, jb.losses.half_mse)
+    assert all(rule != setting(other)[0] for other in RULES if other != name)
+    assert repr(rule) == rule.name == name
+    assert rule.network == setting(name)[0].network
+    state = rule.init(KEY, params, x[0])
+    equal(state, rule.init(KEY, params, jax.ShapeDtypeStruct((4,), "float32")))
+    other = jax.tree.leaves(rule.init(jax.random.key(8), params, x[0]))
+    pairs = zip(jax.tree.leaves(state), other, strict=True)
+    assert any(not np.array_equal(a, b) for a, b in pairs) == RULES[name][1]  # drawn at random?
+
+
+@rules
+def test_rule_gives_gradients_of_the_params(name):
+    rule, params, state, x, y = setting(name)
+    traced = counter(lambda rule, p, s, key=None: rule.grads(p, s, x, y, key=key))
+    run = jax.jit(traced)
+    loss, grads, after = run(rule, params, state)
+    equal(run(setting(name)[0], params, state), (loss, grads, after))
+    assert traced.traces == 1
+    assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
+    assert jax.tree.structure(grads) == jax.tree.structure(params)
+    assert loss.shape == () and np.isfinite(loss)
+    assert all(np.all(np.isfinite(g)) and np.any(g != 0) for g in jax.tree.leaves(grads))
+    close(rule.grads(params, state, x, y), (loss, grads, after))  # eager
+    mean = np.mean([CE(rule.network.apply(params, a), b) for a, b in zip(x, y, strict=True)])
+    np.testing.assert_allclose(loss, mean, rtol=1e-5)  # the feed-forward loss, whatever the rule
+    noisy = run(rule, params, state, KEY)
+    equal(run(rule, params, state, KEY), noisy)
+    assert noisy[0] != loss
+
+
+@rules
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("wide", [False, True], ids=["32", "64"])
+def test_rule_keeps_the_type_of_its_state(name, dtype, wide):
+    """Else no scan can carry it."""
+    with jax.enable_x64(wide):
+        rule, params, state, x, y = setting(name, dtype)
+        loss, grads, after = jax.eval_shape(rule.grads, params, state, x, y)
+    shapes = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype.name), tree)  # noqa: E731
+    assert shapes(after) == shapes(state)
+    assert shapes(grads) == shapes(params)
+    assert loss.dtype == dtype
+
+
+@rules
+def test_rule_does_not_mind_the_order_of_the_batch(name):
+    rule, params, state, x, y = setting(name)
+    run = jax.jit(lambda x, y: rule.grads(params, state, x, y)[:2])
+    order = jnp.array([3, 0, 5, 1, 4, 2])
+    close(run(x[order], y[order]), run(x, y))

@@ -1,0 +1,59 @@
+"""What a training gives back, and that it leaves the arrays of its caller alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxbrain as jb
+from tests.small import ADAM, BATCH, KEY, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, plain
+
+
+def test_history_of_metrics_and_records():
+    state, history = jb.fit(
+        RULE, optax.adam(0.05), (X, Y), key=KEY, epochs=13, batch_size=BATCH,
+        validation=(X[:7], Y[:7]), metrics={"loss": jb.losses.mse, "error": error},
+        record=lambda s: (s.params, {"norm": optax.tree.norm(s.params)}, s.step > 5),
+    )  # fmt: skip
+    assert history.loss.shape == (13,) and history.step_loss.shape == (13, STEPS)
+    assert set(history.metrics) == {"loss", "error"}
+    params, norm, late = history.record
+    for leaf in jax.tree.leaves(history):
+        assert isinstance(leaf, np.ndarray) and len(leaf) == 13
+    assert_same(jax.tree.map(lambda a: a[-1], params), state.params)
+    hidden = np.einsum("ni,eij->enj", X[:7], params[0]["kernel"]) + params[0]["bias"][:, None]
+    hidden = np.tanh(hidden)
+    output = np.einsum("enj,ejk->enk", hidden, params[2]["kernel"]) + params[2]["bias"][:, None]
+    expected = np.mean((output - Y[:7]) ** 2, axis=(1, 2))
+    np.testing.assert_allclose(history.metrics["loss"], expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        history.metrics["error"], np.mean(output - Y[:7], axis=1)[:, 0], rtol=1e-4, atol=1e-6
+    )
+    norms = [optax.tree.norm(jax.tree.map(lambda a, i=i: a[i], params)) for i in range(13)]
+    np.testing.assert_allclose(norm["norm"], norms, rtol=1e-6)
+    np.testing.assert_array_equal(late, np.arange(13) >= 1)
+    assert late.dtype == bool
+
+
+def error(prediction, target):
+    return jnp.sum(prediction - target)
+
+
+def test_callers_arrays_are_usable_after_fit():
+    """Buffers may be donated inside; never those of the caller."""
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    state = jb.init_state(NOISY, ADAM, x[0], key=KEY)
+    before = plain(state)
+    jb.fit(NOISY, ADAM, (x, y), key=KEY, state=state, **{**WATCHED, "validation": (x, y)})
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((state, x, y, KEY)))
+    assert_same(before, state)
+
+
+def test_callers_numpy_arrays_are_neither_changed_nor_watched():
+    """device_put may alias NumPy memory: what a user does with it later must not reach a result."""
+    x, y = X.copy(), Y.copy()
+    state, history = jb.fit(NOISY, ADAM, (x, y), key=KEY, epochs=2, batch_size=BATCH)
+    before = plain((state, history))
+    np.testing.assert_array_equal(x, X)
+    x[:] = 7
+    assert_same(before, (state, history))

@@ -1,0 +1,63 @@
+"""`init_state` and `step` against hand-written optax."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxbrain as jb
+from tests.small import KEY, NOISY, RULE, X, Y, assert_close, assert_same
+
+OPTIMIZERS = {
+    "sgd": lambda: optax.sgd(0.1),
+    "momentum": lambda: optax.sgd(0.1, 0.9, nesterov=True),
+    "adam": lambda: optax.adam(0.03),
+    "adamw": lambda: optax.adamw(0.03, weight_decay=0.1),
+    "clip chain": lambda: optax.chain(optax.clip_by_global_norm(0.1), optax.adam(0.03)),
+    "schedule": lambda: optax.sgd(optax.exponential_decay(0.1, 2, 0.5)),
+    "injected": lambda: optax.inject_hyperparams(optax.adam)(learning_rate=0.03),
+    "extra args": lambda: optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau(patience=1)),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_step_is_the_hand_written_optax_loop(name):
+    optimizer = OPTIMIZERS[name]()
+    state = jb.init_state(RULE, optimizer, X[0], key=KEY)
+
+    def loss(params):
+        hidden = jnp.tanh(jnp.asarray(X) @ params[0]["kernel"] + params[0]["bias"][None])
+        return jnp.mean((hidden @ params[2]["kernel"] + params[2]["bias"][None] - Y) ** 2)
+
+    @jax.jit
+    def by_hand(params, opt_state):
+        value, grads = jax.value_and_grad(loss)(params)
+        with jax.numpy_dtype_promotion("standard"):
+            extra = optax.with_extra_args_support(optimizer)
+            updates, opt_state = extra.update(grads, opt_state, params, value=value)
+            return optax.apply_updates(params, updates), opt_state, value
+
+    params, opt_state = state.params, optimizer.init(state.params)
+    update = jax.jit(jb.step(RULE, optimizer))
+    for _ in range(5):
+        params, opt_state, expected = by_hand(params, opt_state)
+        state, value = update(state, (X, Y))
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+    assert_close(state.params, params, rtol=1e-5, atol=1e-6)
+    assert_close(state.opt_state, opt_state, rtol=1e-5, atol=1e-6)
+    assert int(state.step) == 5 and state.step.dtype == jnp.int32
+
+
+def test_step_does_not_touch_the_key():
+    state = jb.init_state(NOISY, optax.sgd(0.1), X[0], key=KEY)
+    after, _ = jb.step(NOISY, optax.sgd(0.1))(state, (X, Y))
+    assert_same(after.key, state.key)
+
+
+def test_init_from_an_example_and_from_its_shape():
+    shape = jax.ShapeDtypeStruct((3,), jnp.float32)
+    assert_same(
+        jb.init_state(RULE, optax.adam(0.1), X[0], key=KEY),
+        jb.init_state(RULE, optax.adam(0.1), shape, key=KEY),
+    )

@@ -1,0 +1,135 @@
+"""The plot contract for every public function of `jaxbrain.viz`."""
+
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain.viz as viz
+from tests.pictures import history_of, params_of
+
+matplotlib = pytest.importorskip("matplotlib")
+plt = pytest.importorskip("matplotlib.pyplot")
+pytestmark = pytest.mark.usefixtures("no_figures_left")
+
+RNG = np.random.default_rng(0)
+
+
+def array(*shape):
+    return RNG.normal(size=shape).astype("float32")
+
+
+# Every public function, with data as a function of how arrays are made.
+CALLS = {
+    "network": lambda c, **kw: viz.network(params_of(3, 4, 2, convert=c), **kw),
+    "curves": lambda c, **kw: viz.curves(history_of(c), **kw),
+    "decision_boundary": lambda c, **kw: viz.decision_boundary(
+        lambda x: x[:, 0] * x[:, 1], c(array(12, 2)), c(np.arange(12) % 2), n=12, **kw
+    ),
+    "weights": lambda c, **kw: viz.weights(c(array(5, 4)), **kw),
+    "receptive_fields": lambda c, **kw: viz.receptive_fields(c(array(9, 4)), **kw),
+    "activations": lambda c, **kw: viz.activations(c(array(6, 3)), **kw),
+    "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
+    "compare": lambda c, **kw: viz.compare({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
+    "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
+}
+PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
+
+
+def test_every_public_function_stands_in_the_table():
+    assert set(viz.__all__) == {*CALLS, "dashboard"}
+
+
+@PICTURES
+@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_contract(name, convert):
+    figure, (left, right) = plt.subplots(1, 2)
+    before = dict(matplotlib.rcParams)
+    other, numbers = right.get_position().bounds, plt.get_fignums()
+    assert CALLS[name](convert, ax=left) is left
+    figure.canvas.draw()
+    assert plt.get_fignums() == numbers, "opened a figure although it had an Axes"
+    assert figure.axes == [left, right], "added an Axes to the user's figure"
+    assert right.get_position().bounds == other and not right.has_data()
+    assert dict(matplotlib.rcParams) == before
+
+
+@PICTURES
+def test_makes_its_own_figure(name):
+    ax = CALLS[name](np.asarray)
+    assert isinstance(ax, matplotlib.axes.Axes)
+    assert len(plt.get_fignums()) == 1 and ax.figure.axes == [ax]
+    ax.figure.canvas.draw()
+
+
+@PICTURES
+def test_refuses_tracers(name):
+    def traced(one):
+        CALLS[name](lambda a: jnp.asarray(a) * one.astype(jnp.asarray(a).dtype))
+        return one
+
+    with pytest.raises(TypeError, match=r"is traced.*outside jax\.jit"):
+        jax.jit(traced)(jnp.ones(()))
+    assert plt.get_fignums() == []
+
+
+@PICTURES
+def test_is_deterministic(name):
+    def pixels():
+        global RNG
+        RNG = np.random.default_rng(3)
+        figure = CALLS[name](np.asarray).figure
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())
+
+    np.testing.assert_array_equal(pixels(), pixels())
+
+
+@PICTURES
+def test_an_array_of_axes_is_refused(name):
+    with pytest.raises(TypeError, match="pass one element"):
+        CALLS[name](np.asarray, ax=np.zeros(2))
+
+
+def test_bfloat16_and_one_transfer(monkeypatch):
+    calls = []
+    monkeypatch.setattr(jax, "device_get", lambda x, get=jax.device_get: calls.append(1) or get(x))
+    convert = partial(jnp.asarray, dtype=jnp.bfloat16)
+    viz.network(params_of(3, 4, 2, convert=convert))
+    assert len(calls) == 1
+    viz.curves({"a": history_of(convert), "b": history_of(convert)})
+    assert len(calls) == 2
+
+
+IMPORT = "import sys, jaxbrain.viz; sys.exit('matplotlib' in sys.modules)"
+MISSING = """
+import sys
+sys.modules['matplotlib'] = sys.modules['matplotlib.pyplot'] = None
+import numpy as np, jaxbrain.viz as viz
+calls = [
+    lambda: viz.network([np.ones((2, 2))]), lambda: viz.curves([1.0, 0.5]),
+    lambda: viz.decision_boundary(lambda x: x[:, 0], np.eye(2), n=3),
+    lambda: viz.weights(np.ones((2, 2))), lambda: viz.receptive_fields(np.ones((4, 2))),
+    lambda: viz.activations(np.ones((2, 2))), lambda: viz.alignment(np.ones((2, 2))),
+    lambda: viz.compare({'a': [1.0]}), lambda: viz.confusion([0], [0]),
+    lambda: viz.dashboard([1.0], [np.ones((2, 2))]),
+]
+assert len(calls) == len(viz.__all__)
+for call in calls:
+    try:
+        call()
+    except ImportError as error:
+        assert str(error) == 'jaxbrain.viz needs matplotlib: pip install "jaxbrain[viz]"', error
+    else:
+        sys.exit('no error')
+"""
+
+
+@pytest.mark.parametrize("code", [IMPORT, MISSING], ids=["import", "missing"])
+def test_matplotlib_is_imported_late(code):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,20 @@
+"""The colours of the pictures."""
+
+import pytest
+
+from jaxbrain.viz import style
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+def luminance(colour):
+    r, g, b = (
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+        for c in matplotlib.colors.to_rgb(colour)
+    )
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("colour", [*style.LINE_COLOURS, style.NEGATIVE, style.POSITIVE])
+def test_line_colours_stand_out_on_white(colour):
+    assert 1.05 / (luminance(colour) + 0.05) >= 3.0
