@@ -13,6 +13,9 @@ import jax
 import numpy as np
 import pytest
 
+# Plain modules: without this a failed assertion in them would not say what it compared.
+pytest.register_assert_rewrite("tests.contract", "tests.small")
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -46,3 +49,29 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"real data not here: {path.name} is looked for in ../shared/data")
     return path
+
+
+@pytest.fixture
+def no_figures_left():
+    """The figures of a test are closed, also where it fails."""
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A command writes where it is run: in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def draw(monkeypatch):
+    """Drawing takes longer than training here: only the tests that call this fixture draw."""
+    from jaxbrain.cli import terminal, train
+
+    monkeypatch.setattr(train, "draw", lambda directory, pictures: [])
+    return lambda: monkeypatch.setattr(train, "draw", terminal.draw)

@@ -247,7 +247,7 @@ def test_arrays_of_other_processes_are_refused(path, monkeypatch):
     array = jnp.ones(2)
     monkeypatch.setattr(type(array), "is_fully_addressable", property(lambda self: False))
     monkeypatch.setattr(type(array), "is_fully_replicated", property(lambda self: False))
-    with pytest.raises(ValueError, match="several processes.*process_allgather"):
+    with pytest.raises(ValueError, match=r"several processes.*process_allgather"):
         checkpoint.save(path, array)
 
 

@@ -206,7 +206,7 @@ def test_another_version_is_no_damage(two):
     path, tree = two
     write_raw(path, [ENTRY], version=2)
     with pytest.raises(
-        checkpoint.CheckpointError, match="version .*use the jaxbrain that wrote it"
+        checkpoint.CheckpointError, match=r"version .*use the jaxbrain that wrote it"
     ):
         checkpoint.restore(path, tree)
 
@@ -280,7 +280,7 @@ def test_a_failing_disk_keeps_what_was_there(two, monkeypatch, call):
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         with pytest.raises(
-            OSError, match="No space left.*what was saved before is kept.*state.ckpt"
+            OSError, match=r"No space left.*what was saved before is kept.*state\.ckpt"
         ):
             checkpoint.save(path, tree | {"n": 3})
     assert checkpoint.restore(path, tree)["n"] == 2

@@ -56,7 +56,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "message"), MISTAKES, ids=lambda v: " ".join(v)[:50])
+@pytest.mark.parametrize(
+    ("words", "message"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES]
+)
 def test_mistakes_are_told_in_one_line(words, message, capsys):
     plane_csv("ok.csv")
     write_csv("holes.csv", [["a", "b", "y"], [1, 2, 0], ["", 3, 1]])

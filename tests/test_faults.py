@@ -185,7 +185,7 @@ FAILING = failing()
 
 
 @pytest.mark.parametrize("at", [0, 2, 3, 100, 1000])
-@pytest.mark.parametrize("hook", [None, lambda info: None])
+@pytest.mark.parametrize("hook", [None, lambda info: None], ids=["no hook", "hook"])
 def test_the_step_and_the_last_finite_state(at, hook):
     """At any place in any chunk; the parameters stay finite, only the loss shows it."""
     with pytest.raises(jb.NonFiniteError) as caught:

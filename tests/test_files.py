@@ -117,7 +117,7 @@ def test_a_damaged_gzip_file(file):
     wrong += [content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]]  # the CRC
     wrong += [content[:60] + bytes([content[60] ^ 255]) + content[61:], content + b"rest"]
     for other in wrong:
-        with pytest.raises(ValueError, match="data.bin: "):
+        with pytest.raises(ValueError, match=r"data\.bin: "):
             datasets.idx(file(other))
     assert datasets.idx(file(content)).shape == (500,)
 
@@ -150,7 +150,7 @@ def test_text_without_the_byte_order_mark(file):
 
 def test_text_that_is_wrong(file):
     for nothing in ("", "\ufeff"):
-        with pytest.raises(ValueError, match="data.bin: the text is empty"):
+        with pytest.raises(ValueError, match=r"data\.bin: the text is empty"):
             datasets.text(file(nothing))
     with pytest.raises(ValueError, match=r"data\.bin: byte 5 \(line 2\) is not UTF-8"):
         datasets.text(file(b"abc\nd\xff"))

@@ -73,6 +73,7 @@ def test_boundary_of_a_classifier_in_numpy():
         (lambda p: p[:3], np.ones((4, 2)), None, "predict must map points"),
         (lambda p: p[:, 0], np.ones((4, 2)), np.full(4, 0.5), "whole-number labels"),
     ],
+    ids=["points", "labels", "predict", "fractions"],
 )
 def test_boundary_refuses(predict, x, y, message):
     with pytest.raises(ValueError, match=message):

@@ -66,6 +66,7 @@ def test_smoothing_is_a_moving_mean(window):
         (lambda: viz.curves([[1.0, 2.0], [1.0]]), "different lengths"),
         (lambda: viz.curves(np.ones((2, 2, 2))), "1 or 2 axes"),
     ],
+    ids=["band", "smooth", "nothing", "empty", "lengths", "axes"],
 )
 def test_curves_refuses(call, message):
     with pytest.raises(ValueError, match=message):

@@ -4,13 +4,12 @@ import pytest
 
 from jaxbrain.viz import style
 
-matplotlib = pytest.importorskip("matplotlib")
+colors = pytest.importorskip("matplotlib.colors")
 
 
 def luminance(colour):
     r, g, b = (
-        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
-        for c in matplotlib.colors.to_rgb(colour)
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colors.to_rgb(colour)
     )
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
