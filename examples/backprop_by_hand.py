@@ -74,7 +74,7 @@ def main(out: Path) -> None:
             a, b = hand[index], auto[index]
             print(f"{f'{name}{list(index)}':<14}{a:12.6f}{b:12.6f}{abs(a - b):14.1e}")
 
-    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))._replace(params=START)
+    start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0), params=START)
     how = {"key": start.key, "epochs": STEPS, "batch_size": None, "state": start}
     state, history = jb.fit(rule, optimizer, (x, y), **how)
     by_hand, losses = descend_by_hand(in_numpy(START), x, y)

@@ -20,7 +20,7 @@ import jaxbrain as jb
 from jaxbrain import viz
 
 EPOCHS = 10
-METRICS = {"loss": jb.losses.binary_cross_entropy, "accuracy": jb.accuracy}
+METRICS = {"validation_loss": jb.losses.binary_cross_entropy, "accuracy": jb.accuracy}
 # Name: optimiser and batch size; None is all examples in one step.
 OPTIMIZERS = {
     "GD": (optax.sgd(0.3), None),
@@ -61,7 +61,7 @@ def main(out: Path) -> None:
         final = jb.evaluate(net, state.params, test, METRICS)
         print(
             f"{name:<10}{int(state.step):17}{history.loss[-1]:17.4f}"
-            f"{history.metrics['accuracy'][-1]:17.3f}{final['loss']:17.4f}{final['accuracy']:17.3f}"
+            f"{history.metrics['accuracy'][-1]:17.3f}{final['validation_loss']:17.4f}{final['accuracy']:17.3f}"
         )
 
     classify = partial(jb.batch(net).apply, states["Adam"].params)

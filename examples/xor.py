@@ -59,9 +59,9 @@ def main(out: Path) -> None:
 
     figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.6), layout="constrained")
     for ax, (name, net) in zip(axes[:2], nets.items(), strict=True):
-        # The boundary is drawn from logits: the same network without its last sigmoid.
-        body, params = jb.serial(*net.layers[:-1]), trained[name][0].params[:-1]
-        viz.decision_boundary(partial(jb.batch(body).apply, params), x, y, pad=0.4, ax=ax)
+        predict = partial(jb.batch(net).apply, trained[name][0].params)
+        # The last sigmoid makes the outputs probabilities already.
+        viz.decision_boundary(predict, x, y, pad=0.4, probabilities=lambda p: p, ax=ax)
         ax.set_title({"one layer": "one layer: 1/2 everywhere"}.get(name, name), pad=26)
     viz.curves({name: history for name, (_, history) in trained.items()}, log=True, ax=axes[2])
     axes[2].legend(loc="lower left", frameon=False, handlelength=3.4)

@@ -14,7 +14,7 @@ from jaxbrain.learning import (
     feedback_alignment,
     predictive_coding,
 )
-from jaxbrain.metrics import accuracy, evaluate
+from jaxbrain.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.network import (
     Cell,
     LearningRule,
@@ -44,6 +44,7 @@ __all__ = [
     "avg_pool",
     "backprop",
     "batch",
+    "binary_accuracy",
     "checkpoint",
     "conv",
     "datasets",

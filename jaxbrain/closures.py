@@ -70,7 +70,7 @@ class _Walk:
         return _Parts((*self.number, root), tuple(self.leaves), rebuild)
 
     def take_apart(self, value: Any, name: str = "") -> int:
-        if name == "step_size" and type(value) in (int, float):  # optax.scale's: a learning rate
+        if name == "optax step_size" and type(value) in (int, float):  # the learning rate
             return self._leaf(value)
         if type(value) in _ATOMS:
             return self._whole(value, value.hex() if type(value) is float else value)
@@ -116,8 +116,9 @@ class _Walk:
         module = function.__globals__.get("__name__", "")  # wraps() may put another on __module__
         if module.split(".")[0] not in _LIBRARIES or "<locals>" not in function.__qualname__:
             return self._whole(function, _Same(function))
-        captured = map(_contents, function.__closure__ or ())
-        names = ("", "", *function.__code__.co_freevars)
+        captured = map(contents, function.__closure__ or ())
+        package = module.split(".")[0]
+        names = ("", "", *(f"{package} {name}" for name in function.__code__.co_freevars))
         inner = (function.__defaults__, function.__kwdefaults__, *captured)
         head = (module, function.__code__)
         try:
@@ -156,7 +157,8 @@ class _Empty:
     """In a cell that is not filled yet, or never will be."""
 
 
-def _contents(cell: types.CellType) -> Any:
+def contents(cell: types.CellType) -> Any:
+    """What a closure captured; the class `_Empty` for a cell without contents."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -251,34 +253,3 @@ class Closure:
 @functools.lru_cache(maxsize=16)
 def _closure_of(*values: _Same) -> Closure:
     return Closure(tuple(value.value for value in values))
-
-
-def describe(value: Any) -> str:
-    """A closure in words: its maker and what it captured; the same in every process.
-
-    Examples:
-      >>> import optax
-      >>> describe(optax.sgd(0.5))
-      'chain(update_fns=(identity(), scale(step_size=-0.5)))'
-    """
-    if isinstance(value, jax.Array | np.ndarray):
-        return f"{value.dtype}{list(value.shape)}"
-    update = getattr(value, "update", None)  # an optimiser is what it does at each step
-    if isinstance(value, tuple) and update is not None:
-        return describe(update)
-    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return f"({', '.join(map(describe, value))})"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{k}: {describe(v)}' for k, v in value.items())}}}"
-    if type(value) in _ATOMS or isinstance(value, tuple):
-        return repr(value)
-    if not isinstance(value, types.FunctionType):  # whose repr may hold an address
-        return getattr(value, "__qualname__", None) or type(value).__qualname__
-    maker, *inner = value.__qualname__.split(".<locals>.")
-    if not inner or any(_contents(cell) is value for cell in value.__closure__ or ()):
-        return maker
-    names = value.__code__.co_freevars
-    cells = [describe(_contents(cell)) for cell in value.__closure__ or ()]
-    if len(cells) == 1 and names[0] == "tx":  # optax wraps one in another
-        return cells[0]
-    return f"{maker}({', '.join(f'{n}={c}' for n, c in zip(names, cells, strict=True))})"

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.layers import align, as_float, no_params, positive, require_features, weights
+from jaxbrain.layers import align, as_float, called, no_params, positive, require_features, weights
 from jaxbrain.network import Network, Params
 
 
 def conv(
     features: int,
-    window: int | Sequence[int],
+    kernel_size: int | Sequence[int],
     *,
     stride: int | Sequence[int] = 1,
     padding: str | Sequence[tuple[int, int]] = "SAME",
@@ -27,18 +27,19 @@ def conv(
 
     Args:
       features: the number of output channels.
-      window: the size of the kernel, ``(3, 3)``; its length is the number of spatial axes. One
-        integer means a square of two.
+      kernel_size: ``(3, 3)``; its length is the number of spatial axes. One integer means a square
+        of two.
       stride: one number or one per spatial axis.
-      padding: as in ``jax.lax``: ``"SAME"``, ``"VALID"`` or pairs.
-      kernel_init: initialiser of W ``[*window, channels, features]``.
+      padding: ``"SAME"``, ``"VALID"`` or a pair (before, after) per spatial axis.
+      kernel_init: initialiser of W ``[*kernel_size, channels, features]``.
       bias_init: initialiser of b ``[features]``; None leaves the bias out.
 
     Returns:
       A network ``[*space, channels] -> [*space, features]`` with params ``{"kernel", "bias"}``.
 
     Raises:
-      ValueError: if a size is not positive, or at trace time if the input has other axes.
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
 
     Examples:
       >>> import jax
@@ -47,22 +48,28 @@ def conv(
       (4, 4, 4)
     """
     features = positive("conv", "features", features)
-    window = _window("conv", "window", window, 2)
-    strides = _window("conv", "stride", stride, len(window))
-    padding = _padding(padding, len(window))
-    name = f"conv({features}, {window})"
+    kernel_size = _sizes("conv", "kernel_size", kernel_size, 2)
+    axes = len(kernel_size)
+    strides = _sizes("conv", "stride", stride, axes)
+    padding = _padding("conv", padding, axes)
+    options = {
+        "stride": (strides, (1,) * axes),
+        "padding": (padding, "SAME"),
+        "bias_init": (bias_init, zeros),
+    }
+    name = called("conv", (features, kernel_size), options)
 
     def init(key: jax.Array, x: Any) -> Params:
-        _require_axes(name, x, len(window) + 1)
-        return weights(key, (*window, x.shape[-1], features), x, kernel_init, bias_init)
+        _require_axes(name, x, axes + 1)
+        return weights(key, (*kernel_size, x.shape[-1], features), x, kernel_init, bias_init)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        _require_axes(name, x, len(window) + 1)
+        _require_axes(name, x, axes + 1)
         require_features(name, x, params["kernel"].shape[-2])
-        space = "".join("DHW"[-len(window) :]) if len(window) <= 3 else ""
+        space = "DHW"[-axes:]
         layout = (f"N{space}C", f"{space}IO", f"N{space}C")
         y = jax.lax.conv_general_dilated(
-            as_float(x, params["kernel"])[None],
+            as_float(x, params["kernel"].dtype)[None],
             params["kernel"],
             strides,
             padding,
@@ -77,34 +84,34 @@ def max_pool(
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
-    padding: str = "VALID",
+    padding: str | Sequence[tuple[int, int]] = "VALID",
 ) -> Network:
     """The largest value of each window, channel by channel.
 
     Args:
       window: one integer (a square of two axes) or one per spatial axis.
       stride: one number or one per spatial axis; None: the window.
-      padding: ``"VALID"`` or ``"SAME"``.
+      padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
 
     Returns:
       A network ``[*space, channels] -> [*space, channels]`` without parameters.
 
     Raises:
-      ValueError: if a size is not positive, or at trace time if the input has other axes.
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
 
     Examples:
       >>> import jax
       >>> max_pool(2).apply((), jax.numpy.ones((8, 8, 3))).shape
       (4, 4, 3)
     """
-    window, stride = _pooling("max_pool", window, stride)
-    name = f"max_pool({window})"
+    name, sizes, strides, pads = _pooling("max_pool", window, stride, padding)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        _require_axes(name, x, len(window) + 1)
+        _require_axes(name, x, len(sizes))
         low = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
         least = np.asarray(low, x.dtype)
-        return jax.lax.reduce_window(x, least, jax.lax.max, (*window, 1), (*stride, 1), padding)
+        return jax.lax.reduce_window(x, least, jax.lax.max, sizes, strides, pads)
 
     return Network(no_params, apply, (), name)
 
@@ -113,20 +120,23 @@ def avg_pool(
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
-    padding: str = "VALID",
+    padding: str | Sequence[tuple[int, int]] = "VALID",
 ) -> Network:
     """The mean of each window, channel by channel; padding does not count.
+
+    Integer inputs, such as pixels, give float32.
 
     Args:
       window: one integer (a square of two axes) or one per spatial axis.
       stride: one number or one per spatial axis; None: the window.
-      padding: ``"VALID"`` or ``"SAME"``.
+      padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
 
     Returns:
       A network ``[*space, channels] -> [*space, channels]`` without parameters.
 
     Raises:
-      ValueError: if a size is not positive, or at trace time if the input has other axes.
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
 
     Examples:
       >>> import jax
@@ -134,21 +144,20 @@ def avg_pool(
       >>> avg_pool(2).apply((), x).tolist()
       [[[1.5]]]
     """
-    window, stride = _pooling("avg_pool", window, stride)
-    name = f"avg_pool({window})"
+    name, sizes, strides, pads = _pooling("avg_pool", window, stride, padding)
 
     def total(x: jax.Array) -> jax.Array:
-        zero = np.asarray(0, x.dtype)
-        return jax.lax.reduce_window(x, zero, jax.lax.add, (*window, 1), (*stride, 1), padding)
+        return jax.lax.reduce_window(x, np.asarray(0, x.dtype), jax.lax.add, sizes, strides, pads)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        _require_axes(name, x, len(window) + 1)
-        return total(x) / total(jnp.ones(x.shape, x.dtype))
+        _require_axes(name, x, len(sizes))
+        x = as_float(x, jnp.float32)
+        return total(x) / total(jnp.ones_like(x))
 
     return Network(no_params, apply, (), name)
 
 
-def _window(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
+def _sizes(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
     sizes = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     sizes = tuple(positive(layer, argument, size) for size in sizes)
     if argument == "stride" and len(sizes) != axes:
@@ -160,9 +169,15 @@ def _window(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]
     return sizes
 
 
-def _pooling(layer: str, window: Any, stride: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    window = _window(layer, "window", window, 2)
-    return window, window if stride is None else _window(layer, "stride", stride, len(window))
+def _pooling(layer: str, window: Any, stride: Any, padding: Any) -> tuple[str, tuple, tuple, Any]:
+    """The layer's name, and what ``jax.lax.reduce_window`` takes: channels are axes of size 1."""
+    window = _sizes(layer, "window", window, 2)
+    stride = window if stride is None else _sizes(layer, "stride", stride, len(window))
+    padding = _padding(layer, padding, len(window))
+    options = {"stride": (stride, window), "padding": (padding, "VALID")}
+    name = called(layer, (window,), options)
+    pads = padding if isinstance(padding, str) else (*padding, (0, 0))
+    return name, (*window, 1), (*stride, 1), pads
 
 
 def _require_axes(name: str, x: Any, axes: int) -> None:
@@ -173,13 +188,14 @@ def _require_axes(name: str, x: Any, axes: int) -> None:
         )
 
 
-def _padding(padding: Any, axes: int) -> Any:
-    if padding in ("SAME", "VALID"):
+def _padding(layer: str, padding: Any, axes: int) -> Any:
+    if isinstance(padding, str) and padding in ("SAME", "VALID"):
         return padding
-    pairs = () if isinstance(padding, str) else tuple(map(tuple, padding))
+    pairs = padding if isinstance(padding, Sequence) and not isinstance(padding, str) else ()
+    pairs = tuple(tuple(pair) if isinstance(pair, Sequence) else () for pair in pairs)
     if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
         raise ValueError(
-            'conv: padding must be "SAME", "VALID" or a pair (before, after) for each of the '
+            f'{layer}: padding must be "SAME", "VALID" or a pair (before, after) for each of the '
             f"{axes} spatial axes, got {padding!r}"
         )
     return pairs

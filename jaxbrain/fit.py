@@ -18,11 +18,12 @@ from jaxbrain.guards import (
     check_data,
     check_finite,
     check_labels,
+    warn_of_metrics,
 )
 from jaxbrain.metrics import Metric
 from jaxbrain.network import LearningRule, Params, example
 from jaxbrain.progress import Progress
-from jaxbrain.resuming import Saver, describe
+from jaxbrain.resuming import Saver, settings_of
 from jaxbrain.training import (
     History,
     Record,
@@ -77,21 +78,24 @@ def fit(
     """Train a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
-    Ctrl-C (what was learned is returned), or by an error when the loss is not finite.
+    Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
+    error when the loss is not finite.
 
     Args:
       rule: what teaches, ``jb.backprop(net, loss)`` for instance.
       optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
         gradient descent, with a smaller batch SGD.
       data: ``(x [examples, ...], y [examples, ...])``.
-      key: of params, order and noise; the same key gives the same result.
-      epochs: passes over the data, in all.
+      key: of params, order and noise; the same key gives the same result. A given state has its
+        own key, which goes on.
+      epochs: passes over the data; with checkpoint in all, those before an interruption included.
       batch_size: examples a step, the last batch may be smaller; None, or more than there are:
         all in one step.
       validation: ``(x, y)`` on which metrics are measured after each epoch.
       metrics: name to ``(prediction, target) -> scalar`` of one example.
       record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
-      on_chunk: called with a ChunkInfo after each epoch; returning True stops.
+      on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
+        returning True stops.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
         resume from; the result is bit-identical to that of an uninterrupted run.
       progress: a line on stderr; None: only on a terminal.
@@ -115,18 +119,11 @@ def fit(
       >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
       [0, 1, 1, 0]
     """
-    if not isinstance(rule, LearningRule):
-        raise TypeError(
-            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
-            f"{type(rule).__name__}"
-        )
-    require_count("epochs", epochs)
-    require_count("batch_size", batch_size, optional=True)
+    _check_arguments(rule, epochs, batch_size)
     data = check_data("data", data)
-    watch = make_watch(
-        None if validation is None else check_data("validation", validation), metrics, record
-    )
-    data, held_out = jax.device_put((data, watch.data))
+    held_out = None if validation is None else check_data("validation", validation)
+    watch = make_watch(held_out, metrics, record)
+    data, held_out = jax.device_put((data, held_out))
     programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
     start = state
     if start is None:
@@ -138,26 +135,52 @@ def fit(
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
-        saver = Saver(checkpoint, describe(rule, optimizer, data, batch_size, key, state))
+        saver = Saver(checkpoint, settings_of(rule, optimizer, data, batch_size, key, state))
         reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
+        if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
+            return reached.state, reached.history
+    count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
+    chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
     with Progress(epochs, desc=rule.name, enabled=progress) as line:
-        try:
-            count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
-            chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
-            for reached in chunks:
-                line.update(reached.epoch, **_latest(reached.history))
-                if saver is not None:
-                    saver.save_when_due(reached)
-                if on_chunk is not None and on_chunk(reached):
-                    break
-        except KeyboardInterrupt:
-            line.note(
-                f"interrupted after epoch {reached.epoch} of {epochs}; what was learned is kept"
-            )
-        finally:
-            if saver is not None:
-                saver.save(reached)
+        reached = _drive(chunks, reached, line, saver, on_chunk)
     return reached.state, reached.history
+
+
+def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
+    if not isinstance(rule, LearningRule):
+        raise TypeError(
+            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
+            f"{type(rule).__name__}"
+        )
+    require_count("epochs", epochs)
+    require_count("batch_size", batch_size, optional=True)
+
+
+def _drive(
+    chunks: Iterator[ChunkInfo],
+    reached: ChunkInfo,
+    line: Progress,
+    saver: Saver | None,
+    on_chunk: Callable[[ChunkInfo], bool | None] | None,
+) -> ChunkInfo:
+    """Take chunk after chunk; show, save and stop between them. Returns the last whole one."""
+    try:
+        for reached in chunks:
+            line.update(reached.epoch, **_latest(reached.history))
+            if saver is not None:
+                saver.save_when_due(reached)
+            if on_chunk is not None and on_chunk(reached):
+                break
+    except KeyboardInterrupt:
+        if not reached.epoch:
+            raise
+        line.note(
+            f"interrupted after epoch {reached.epoch} of {reached.epochs}; what was learned is kept"
+        )
+    finally:
+        if saver is not None:
+            saver.save(reached)
+    return reached
 
 
 def _chunks(
@@ -177,6 +200,7 @@ def _chunks(
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))
+        warn_of_metrics(info, piece)
         kept = _with_room(info.history, piece, info.epochs) if kept is None else kept
         done = info.epoch + count
         jax.tree.map(partial(_fill, info.epoch, done), kept, piece)

@@ -3,6 +3,7 @@
 Nothing here runs inside the compiled loop, except one look at the parameters after each chunk.
 """
 
+import warnings
 from typing import Any
 
 import jax
@@ -63,7 +64,8 @@ def check_labels(name: str, net: Network, params: Params, data: tuple[Any, Any])
         index = tuple(map(int, bad[0]))
         raise ValueError(
             f"y of {name}: labels must be in 0..{classes - 1} for a network with {classes} "
-            f"outputs, but at index {list(index)} it is {labels[index]} ({len(bad)} such labels)"
+            f"outputs, but at index {list(index)} it is {labels[index]} ({len(bad)} such labels); "
+            "if these are no labels, give them as floats"
         )
 
 
@@ -101,6 +103,19 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
         info.state,
         info.history,
     )
+
+
+def warn_of_metrics(info: Any, piece: Any) -> None:
+    """Say once when a metric is nan: the training may be well, the validation data are not."""
+    for name, values in piece.metrics.items():
+        lost = np.flatnonzero(np.isnan(values))
+        if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
+            warnings.warn(
+                f"the metric {name!r} is nan on the validation data after epoch "
+                f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def first_epoch(bad: np.ndarray, piece: Any) -> int:

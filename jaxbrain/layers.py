@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
 from jaxbrain.network import Network, Params
@@ -70,7 +71,7 @@ def dense(
       ((2, 3), (3,))
     """
     features = positive("dense", "features", features)
-    name = f"dense({features})"
+    name = called("dense", (features,), {"bias_init": (bias_init, zeros)})
 
     def init(key: jax.Array, x: Any) -> Params:
         if not x.shape:
@@ -79,7 +80,7 @@ def dense(
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features(name, x, params["kernel"].shape[0])
-        x = as_float(x, params["kernel"])
+        x = as_float(x, params["kernel"].dtype)
         y = x @ params["kernel"]
         return y if bias_init is None else y + align(params["bias"], y)
 
@@ -146,19 +147,19 @@ def embed(vocabulary: int, features: int, *, table_init: Initializer = normal(1.
     return Network(init, apply, (), name)
 
 
-def dropout(rate: float) -> Network:
+def dropout(rate: float | jax.Array) -> Network:
     """Silence a random part of the inputs and scale up the rest, so that the mean stays.
 
     y_i = x_i m_i / (1 - rate), m_i ~ Bernoulli(1 - rate); without a key, y = x
 
     Args:
-      rate: the probability of being silenced, in [0, 1).
+      rate: the probability of being silenced, in [0, 1); under ``jax.vmap``, many at once.
 
     Returns:
       A network without parameters; noise only where apply gets a key.
 
     Raises:
-      ValueError: if rate is not in [0, 1).
+      ValueError: if rate is not in [0, 1); a traced rate is not checked.
 
     Source: Srivastava et al. 2014, JMLR 15.
 
@@ -170,16 +171,18 @@ def dropout(rate: float) -> Network:
       >>> sorted(set(y.tolist()))
       [0.0, 1.25]
     """
-    if not 0 <= rate < 1:
+    traced = isinstance(rate, Tracer)
+    if not traced and not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be in [0, 1), the part to silence, got {rate}")
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        if key is None or rate == 0:
+        x = as_float(x, jnp.float32)
+        if key is None or (isinstance(rate, float | int) and rate == 0):
             return x
         kept = jax.random.bernoulli(key, 1 - rate, x.shape)
-        return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
+        return jnp.where(kept, x / jnp.asarray(1 - rate, x.dtype), jnp.zeros_like(x))
 
-    return Network(no_params, apply, (), f"dropout({rate})")
+    return Network(no_params, apply, (), "dropout(...)" if traced else f"dropout({rate})")
 
 
 def layer_norm(*, epsilon: float = 1e-5) -> Network:
@@ -207,22 +210,22 @@ def layer_norm(*, epsilon: float = 1e-5) -> Network:
     """
     if not epsilon > 0:
         raise ValueError(f"layer_norm: epsilon must be positive, got {epsilon}")
+    name = called("layer_norm", (), {"epsilon": (epsilon, 1e-5)})
 
     def init(key: jax.Array, x: Any) -> Params:
         if not x.shape:
-            raise ValueError(
-                "layer_norm() needs an input [..., features], got a scalar; use x[None]"
-            )
+            raise ValueError(f"{name} needs an input [..., features], got a scalar; use x[None]")
         shape, dtype = x.shape[-1:], float_like(x)
         return {"scale": jnp.ones(shape, dtype), "bias": jnp.zeros(shape, dtype)}
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        require_features("layer_norm()", x, params["scale"].shape[0])
+        require_features(name, x, params["scale"].shape[0])
+        x = as_float(x, params["scale"].dtype)
         variance = jnp.var(x, axis=-1, keepdims=True)  # the mean of squares cancels far from zero
         y = jax.nn.standardize(x, axis=-1, variance=variance, epsilon=epsilon)
         return y * align(params["scale"], y) + align(params["bias"], y)
 
-    return Network(init, apply, (), "layer_norm()")
+    return Network(init, apply, (), name)
 
 
 def no_params(key: jax.Array, x: Any) -> tuple:
@@ -271,6 +274,16 @@ def require_features(name: str, x: Any, features: int) -> None:
         )
 
 
-def as_float(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Integer inputs, such as pixels, in the type of the weights."""
-    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(kernel.dtype)
+def as_float(x: jax.Array, dtype: Any) -> jax.Array:
+    """Integer inputs, such as pixels, in a float type; floats stay as they are."""
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(dtype)
+
+
+def called(layer: str, arguments: tuple, options: dict[str, tuple[Any, Any]]) -> str:
+    """A layer's name: its call, with the options ``(value, default)`` that are not at the default.
+
+    Functions, such as initialisers, are left out: their repr holds an address.
+    """
+    shown = {n: v for n, (v, default) in options.items() if v != default and not callable(v)}
+    parts = [*map(repr, arguments), *(f"{n}={v!r}" for n, v in shown.items())]
+    return f"{layer}({', '.join(parts)})"

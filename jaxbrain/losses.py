@@ -97,15 +97,18 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     L = - log softmax(z)_label, or - sum_k t_k log softmax(z)_k for a distribution t
 
     Args:
-      logits: ``[classes]``, before the softmax.
-      target: an integer label ``[]`` in 0..classes-1, or a distribution ``[classes]`` (one-hot).
+      logits: ``[classes]``, before the softmax; or ``[..., classes]``, a sequence for instance,
+        over which the mean is taken.
+      target: an integer label ``[]`` in 0..classes-1, or a distribution ``[classes]`` (one-hot);
+        with the leading axes of logits.
 
     Returns:
-      A scalar; nan where a traced label is out of range.
+      A scalar; nan where a traced label is out of range, or a distribution is none.
 
     Raises:
       TypeError: if a label is not an integer.
-      ValueError: if the shapes do not fit, or a label that is known is out of range.
+      ValueError: if the shapes do not fit, a label that is known is out of range, or a
+        distribution that is known has a negative entry or does not sum to 1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -120,8 +123,11 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
             "always 0; use binary_cross_entropy for one yes-no output"
         )
     if jnp.shape(target) == jnp.shape(logits):
+        _raise_no_distribution(target)
         target = jnp.asarray(target).astype(jnp.result_type(logits))
-        return jnp.sum(optax.losses.softmax_cross_entropy(logits, target))
+        inside = jnp.all(target >= 0, axis=-1) & (jnp.abs(jnp.sum(target, axis=-1) - 1) < 1e-2)
+        loss = optax.losses.softmax_cross_entropy(logits, target)
+        return jnp.mean(jnp.where(inside, loss, jnp.nan))
     if jnp.shape(target) != jnp.shape(logits)[:-1]:
         raise ValueError(
             f"target of softmax_cross_entropy for logits of shape {jnp.shape(logits)} must be "
@@ -141,7 +147,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     inside = (target >= 0) & (target < classes)
     labels = jnp.where(inside, target, 0)
     loss = optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
-    return jnp.sum(jnp.where(inside, loss, jnp.nan))
+    return jnp.mean(jnp.where(inside, loss, jnp.nan))
 
 
 def _same_shape(prediction: Any, target: Any) -> jax.Array:
@@ -169,3 +175,15 @@ def _raise_outside(value: jax.Array, high: int, what: str) -> None:
     known = np.asarray(value)
     if not np.all((known >= 0) & (known <= high)):
         raise ValueError(f"{what} must be in 0..{high}, got {known.tolist()}")
+
+
+def _raise_no_distribution(target: Any) -> None:
+    """One-hot targets that are no tracers are checked at once: each row is a distribution."""
+    if isinstance(target, jax.core.Tracer):
+        return
+    known = np.asarray(target, float)
+    if np.any(known < 0) or np.any(abs(known.sum(-1) - 1) > 1e-2):
+        raise ValueError(
+            "a target of softmax_cross_entropy in the shape of the logits must be a distribution "
+            f"(one-hot, or positive with sum 1), got {known.tolist()}"
+        )

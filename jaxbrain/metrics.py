@@ -18,11 +18,12 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
     Several classes: argmax(logits) == label. One output: (logit > 0) == (target > 1/2).
 
     Args:
-      logits: ``[classes]``; or ``[1]`` or ``[]``, one logit before its sigmoid.
+      logits: ``[classes]``; or ``[1]`` or ``[]``, one logit before its sigmoid (after it, use
+        `binary_accuracy`); or ``[..., classes]``, over which the mean is taken.
       target: an integer label ``[]`` or one-hot ``[classes]``; for one logit 0 or 1 in its shape.
 
     Returns:
-      1.0 or 0.0; its mean over examples is the accuracy.
+      1.0 or 0.0 in float32; its mean over examples is the accuracy.
 
     Raises:
       ValueError: if the shapes do not fit.
@@ -38,14 +39,14 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
         return _decide(logits, target, 0.0)
     if target.shape == logits.shape:
         target = jnp.argmax(target, axis=-1)
-    if target.shape != logits.shape[:-1] or logits.ndim != 1:
+    if target.shape != logits.shape[:-1]:
         raise ValueError(
             f"accuracy: for logits of shape {logits.shape} (one example) the target must be an "
             f"integer label of shape () or one-hot {logits.shape}, got shape {target.shape}"
         )
     # in 32 bits: class 257 must not become the byte 1
-    right = jnp.argmax(logits).astype("int32") == target.astype("int32")
-    return right.astype(logits.dtype)
+    right = jnp.argmax(logits, axis=-1).astype("int32") == target.astype("int32")
+    return jnp.mean(right, dtype="float32")
 
 
 def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
@@ -127,7 +128,13 @@ def _evaluate(what: Closure, params: Params, data: Any, batch_size: int | None) 
     rows = (
         jax.vmap(one)(data) if batch_size is None else jax.lax.map(one, data, batch_size=batch_size)
     )
-    return jax.tree.map(jnp.mean, rows)
+    return {name: _mean(values) for name, values in rows.items()}
+
+
+def _mean(values: jax.Array) -> jax.Array:
+    """In float32 at least: half precision cannot count to 1,000."""
+    exact = values.dtype == "float64" or values.dtype == "float32"
+    return jnp.mean(values, dtype=values.dtype if exact else "float32")
 
 
 def require_pairs(name: str, data: Any) -> int:
@@ -157,4 +164,4 @@ def _decide(output: jax.Array, target: jax.Array, threshold: float) -> jax.Array
             f"{output.shape} and target {target.shape}; use y[:, None] for a column of targets"
         )
     right = (output > threshold) == (target.astype(output.dtype) > 0.5)
-    return jnp.all(right).astype(output.dtype)
+    return jnp.all(right).astype("float32")

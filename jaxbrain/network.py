@@ -171,7 +171,10 @@ def parallel(
       (5,)
     """
     _require_networks("parallel", branches)
-    name = f"parallel({', '.join(map(repr, branches))})"
+    inner = list(map(repr, branches))
+    if combine is not concatenate:
+        inner.append(f"combine={getattr(combine, '__name__', type(combine).__name__)}")
+    name = f"parallel({', '.join(inner)})"
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         keys = jax.random.split(key, len(branches))
@@ -218,7 +221,8 @@ def residual(net: Network) -> Network:
                 f"residual({net}): the output must have the shape of the input, {x.shape}, "
                 f"but it is {y.shape}; end the inner network with a layer of that size"
             )
-        return x + y
+        # integer inputs, such as pixels, in the type of what is added to them
+        return (x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(y.dtype)) + y
 
     return Network(net.init, apply, net.layers, f"residual({net})")
 
@@ -285,7 +289,9 @@ def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         return _cast(net.apply(_cast(params, compute), _cast(x, compute), key=key), output)
 
-    return Network(net.init, apply, net.layers, f"with_precision({net}, {compute.name})")
+    options = "" if output == jnp.float32 else f", output={output.name}"
+    name = f"with_precision({net}, {compute.name}{options})"
+    return Network(net.init, apply, net.layers, name)
 
 
 def lift(net: Network) -> Cell:

@@ -131,8 +131,10 @@ class Progress:
             self._draw(now)
 
     def note(self, text: str) -> None:
-        """Writes `text` on a line of its own below what was drawn."""
+        """Writes `text` on a line of its own, below what was drawn; also where nothing is drawn."""
         if not self._enabled:
+            if self._file is not None:
+                self._write(text + "\n")
             return
         if self._pending:
             self._draw(time.monotonic())

@@ -10,14 +10,15 @@ import jax
 import numpy as np
 import optax
 
-from jaxbrain import checkpoint, closures
+from jaxbrain import checkpoint
+from jaxbrain.fingerprint import describe, fingerprint
 from jaxbrain.network import LearningRule
 
 _SECONDS = 1.0
 _SHARE = 0.05
 
 
-def describe(
+def settings_of(
     rule: LearningRule,
     optimizer: optax.GradientTransformation,
     data: Any,
@@ -27,8 +28,9 @@ def describe(
 ) -> dict[str, Any]:
     """What has to be the same for a run to be continued, as plain values."""
     return {
-        "rule": closures.describe(rule.grads),
-        "optimizer": closures.describe(optimizer),
+        "rule": describe(rule.grads),
+        "configuration of the rule and its network": fingerprint(rule),
+        "optimizer": describe(optimizer),
         "examples": len(jax.tree.leaves(data)[0]),
         "data": _crc(data),
         "batch_size": batch_size,

@@ -1,4 +1,4 @@
-"""A random order of n rows that costs nothing to make on any device."""
+"""A random order of n rows that costs little to make on any device."""
 
 import jax
 import jax.numpy as jnp

@@ -1,13 +1,13 @@
 """A network as a table: layers, shapes, numbers of parameters."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxbrain.network import Network, example
+from jaxbrain import closures
+from jaxbrain.network import Network, batch, example, parallel, serial
 
 _WIDEST_NAME = 44
 _MOST_LEAVES = 4
@@ -134,19 +134,31 @@ def _output(network: Network, params: Any, x: Any) -> Any:
         raise
 
 
-def _innermost(network: Network) -> str:
-    """The name without the wrappers that keep the layers of what they wrap."""
-    # A wrapper passes on the layers of a chain and of parallel branches alike: only the name
-    # tells whether each layer feeds the next one or all of them see the same input.
-    return re.sub(r"^((batch|residual|with_precision)\()+", "", repr(network))
+def _same(one: Network, other: Network) -> bool:
+    """Whether two networks compute the same, whatever their names."""
+    return one._replace(name="") == other._replace(name="")
+
+
+def _same_init(one: Network, other: Network) -> bool:
+    return closures.key(one.init) == closures.key(other.init)
 
 
 def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> Iterator[Row]:
-    inner = _innermost(network)
-    if "batch(" in repr(network)[: -len(inner)] and x is not None:
-        x = example(x)
+    chain = serial(*network.layers)
+    if x is not None and _same(network, batch(chain)):
+        network, x = chain, example(x)
+    is_chain = _same(network, chain)
+    # `residual` and `with_precision` keep the init of what they wrap; `parallel` has one for all
+    # ways to combine. What is none of these hides the inputs of its parts.
+    feeds_on, forks = _same_init(network, chain), _same_init(network, parallel(*network.layers))
+    x = x if feeds_on or forks else None
     for i, (layer, part) in enumerate(zip(network.layers, params, strict=True)):
-        y = _output(layer, part, x)
+        try:
+            y = _output(layer, part, x)
+        except Exception:
+            if is_chain:
+                raise
+            x = y = None
         shapes = ", ".join(_shape(leaf.shape) for leaf in jax.tree.leaves(y))
         if layer.layers:
             _check(layer, part, f"params[{i}]")
@@ -154,7 +166,7 @@ def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> 
             yield from _walk(layer, part, x, depth + 1, seen)
         else:
             yield _row(repr(layer), depth, part, shapes, seen)
-        x = x if inner.startswith("parallel(") else y
+        x = x if forks else y
 
 
 def _check(network: Network, params: Any, name: str) -> None:

@@ -12,6 +12,7 @@ from jaxbrain.metrics import Metric, evaluate, require_pairs
 from jaxbrain.network import LearningRule, Params, example
 from jaxbrain.shuffling import shuffle
 
+_VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
 _SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
 
 
@@ -72,6 +73,11 @@ def make_watch(
         raise ValueError(f"validation and metrics belong together: {missing} is missing")
     if validation is not None:
         require_pairs("validation", validation)
+    for name in {"loss", "step_loss"} & set(metrics or {}):
+        raise ValueError(
+            f"a metric cannot be called {name!r}, which is the training loss in the History; "
+            'call it "validation_loss"'
+        )
     return Watch(validation, tuple((metrics or {}).items()), record)
 
 
@@ -204,12 +210,14 @@ def run(
     """A whole training as one pure function: jit, vmap, grad or shard it.
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
+    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not.
 
     Args:
       rule: what teaches.
       optimizer: any optax transformation.
       data: ``(x [examples, ...], y [examples, ...])``.
-      key: of params, order and noise; the same key gives the same result.
+      key: of params, order and noise; the same key gives the same result. A given state has its
+        own key, which goes on.
       epochs: passes over the data.
       batch_size: examples a step; None, or more than there are: all in one step.
       validation: ``(x, y)`` on which metrics are measured after each epoch.
@@ -265,12 +273,16 @@ def _look(
     size: int,
     watch: Watch,
 ) -> History:
-    rows = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
+    weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
     exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
     if watch.data is not None:
-        measured = evaluate(rule.network, state.params, watch.data, dict(watch.metrics))
+        rows = len(jax.tree.leaves(watch.data)[0])
+        at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
+        measured = evaluate(
+            rule.network, state.params, watch.data, dict(watch.metrics), batch_size=at_once
+        )
     record = None if watch.record is None else watch.record(state)
     return History(
-        jnp.sum(losses.astype(exact) * jnp.asarray(rows, exact)), losses, measured, record
+        jnp.sum(losses.astype(exact) * jnp.asarray(weights, exact)), losses, measured, record
     )

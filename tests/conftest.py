@@ -1,11 +1,4 @@
-"""Settings of the whole suite: strict promotion, few optimisations, one set of data."""
-
-import os
-
-# Compiling is most of the time of this suite, and what is compiled runs once. Set before jax is
-# imported; results differ from optimised code in the last digits only.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-os.environ.setdefault("MPLBACKEND", "agg")
+"""What several test files share: data, figures."""
 
 from pathlib import Path
 
@@ -17,13 +10,6 @@ import pytest
 pytest.register_assert_rewrite("tests.contract", "tests.small")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def strict_jax():
-    """No silent broadcasting, no silent change of dtype."""
-    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
-        yield
 
 
 @pytest.fixture

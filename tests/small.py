@@ -29,7 +29,7 @@ WATCHED = {
     "epochs": 13,
     "batch_size": BATCH,
     "validation": (X, Y),
-    "metrics": {"loss": jb.losses.mse},
+    "metrics": {"validation_loss": jb.losses.mse},
     "record": first_bias,
 }
 

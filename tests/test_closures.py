@@ -10,7 +10,8 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.closures import Closure, describe, key
+from jaxbrain.closures import Closure, key
+from jaxbrain.fingerprint import describe
 
 W = {"a": jnp.array([0.5, -1.5, 2.0]), "b": jnp.array([[0.25, -0.75]])}
 G = {"a": jnp.array([0.3, -0.2, 5.0]), "b": jnp.array([[-0.1, 0.7]])}

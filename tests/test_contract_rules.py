@@ -70,6 +70,10 @@ def test_rule_keeps_the_type_of_its_state(name, dtype, wide):
     """Else no scan can carry it."""
     with jax.enable_x64(wide):
         rule, params, state, x, y = setting(name, dtype)
+        if (name, dtype) == ("predictive_coding", "bfloat16"):  # its nudge would drown
+            with pytest.raises(TypeError, match=r"32 bits, got bfloat16.*with_precision"):
+                jax.eval_shape(rule.grads, params, state, x, y)
+            return
         loss, grads, after = jax.eval_shape(rule.grads, params, state, x, y)
     shapes = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype.name), tree)  # noqa: E731
     assert shapes(after) == shapes(state)

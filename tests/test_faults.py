@@ -54,7 +54,7 @@ def test_one_input_that_is_not_finite(value, wrap):
     with pytest.raises(ValueError, match=r"y of validation must be finite, .*\[7, 0\]"):
         fit(
             (X, Y), validation=(X, wrap(changed(Y, (7, 0), value))),
-            metrics={"loss": jb.losses.mse},
+            metrics={"validation_loss": jb.losses.mse},
         )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_a_label_out_of_range_for_validation():
     with pytest.raises(ValueError, match=r"validation.*labels must be in 0\.\.2.*\[6\] it is 3"):
         fit(
             (X, LABELS), CLASSES, validation=(X, changed(LABELS, 6, 3)),
-            metrics={"loss": jb.losses.softmax_cross_entropy},
+            metrics={"validation_loss": jb.losses.softmax_cross_entropy},
         )  # fmt: skip
 
 
@@ -329,7 +329,7 @@ def test_another_number_of_features():
     with pytest.raises(ValueError, match=r"made for 3 input features, got .*\(2,\)"):
         fit((X[:, :2], Y), state=state)
     with pytest.raises(ValueError, match=r"made for 3 input features, got .*\(2,\)"):
-        fit((X, Y), validation=(X[:, :2], Y), metrics={"loss": jb.losses.mse})
+        fit((X, Y), validation=(X[:, :2], Y), metrics={"validation_loss": jb.losses.mse})
     with pytest.raises(ValueError, match=r"made for 3 input features, got .*\(2,\)"):
         jb.evaluate(chain(1), state.params, (X[:, :2], Y), {"loss": jb.losses.mse})
 
@@ -363,3 +363,20 @@ def test_the_data_of_the_caller_are_not_changed():
     fit((x, y), CLASSES)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(y, LABELS)
+
+
+def test_a_metric_that_is_nan_warns_once():
+    """The training goes on, but not silently."""
+    wrong = Y.at[0, 0].set(2.0) if hasattr(Y, "at") else np.where(np.arange(Y.size) == 0, 2.0, 0.5)
+    wrong = jnp.asarray(wrong, "float32").reshape(Y.shape)
+    metrics = {"entropy": jb.losses.binary_cross_entropy}
+    with pytest.warns(UserWarning, match="metric 'entropy' is nan.*epoch 1") as found:
+        _, history = fit((X, Y), validation=(X, wrong), metrics=metrics, epochs=3)
+    assert len(found) == 1 and np.isnan(history.metrics["entropy"]).all()
+    assert np.isfinite(history.loss).all()
+
+
+@pytest.mark.parametrize("name", ["loss", "step_loss"])
+def test_a_metric_does_not_take_the_name_of_the_training_loss(name):
+    with pytest.raises(ValueError, match=f"cannot be called '{name}'.*validation_loss"):
+        fit((X, Y), validation=(X, Y), metrics={name: jb.losses.mse})

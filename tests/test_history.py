@@ -12,11 +12,11 @@ from tests.small import ADAM, BATCH, KEY, NOISY, RULE, STEPS, WATCHED, X, Y, ass
 def test_history_of_metrics_and_records():
     state, history = jb.fit(
         RULE, optax.adam(0.05), (X, Y), key=KEY, epochs=13, batch_size=BATCH,
-        validation=(X[:7], Y[:7]), metrics={"loss": jb.losses.mse, "error": error},
+        validation=(X[:7], Y[:7]), metrics={"validation_loss": jb.losses.mse, "error": error},
         record=lambda s: (s.params, {"norm": optax.tree.norm(s.params)}, s.step > 5),
     )  # fmt: skip
     assert history.loss.shape == (13,) and history.step_loss.shape == (13, STEPS)
-    assert set(history.metrics) == {"loss", "error"}
+    assert set(history.metrics) == {"validation_loss", "error"}
     params, norm, late = history.record
     for leaf in jax.tree.leaves(history):
         assert isinstance(leaf, np.ndarray) and len(leaf) == 13
@@ -25,7 +25,7 @@ def test_history_of_metrics_and_records():
     hidden = np.tanh(hidden)
     output = np.einsum("enj,ejk->enk", hidden, params[2]["kernel"]) + params[2]["bias"][:, None]
     expected = np.mean((output - Y[:7]) ** 2, axis=(1, 2))
-    np.testing.assert_allclose(history.metrics["loss"], expected, rtol=1e-4)
+    np.testing.assert_allclose(history.metrics["validation_loss"], expected, rtol=1e-4)
     np.testing.assert_allclose(
         history.metrics["error"], np.mean(output - Y[:7], axis=1)[:, 0], rtol=1e-4, atol=1e-6
     )

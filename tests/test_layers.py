@@ -137,6 +137,7 @@ POOLS = [
     ((6, 7, 2), (2, 3), None, "VALID"),
     ((6, 7, 2), (3, 3), (2, 1), "SAME"),
     ((9, 2), (4,), 2, "SAME"),
+    ((6, 7, 2), (3, 2), 2, ((1, 0), (0, 1))),
     ((4, 4, 4, 1), (2, 2, 3), None, "SAME"),
 ]
 
@@ -235,6 +236,65 @@ def test_integer_inputs_get_float_weights(layer, shape):
     np.testing.assert_allclose(y, layer.apply(params, x.astype("float32")))
 
 
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (jb.avg_pool(2), (4, 4, 1)),
+        (jb.layer_norm(), (2, 5)),
+        (jb.dropout(0.25), (40,)),
+        (jb.residual(jb.dense(5)), (5,)),
+    ],
+    ids=repr,
+)
+def test_pixels_are_computed_with_as_floats(layer, shape):
+    x = jnp.asarray(RNG.integers(190, 256, shape), "uint8")
+    params = layer.init(KEY, x)
+    for key in (None, KEY):
+        y = layer.apply(params, x, key=key)
+        assert y.dtype == jnp.float32
+        want = layer.apply(params, x.astype("float32"), key=key)
+        np.testing.assert_allclose(y, want, rtol=1e-6)
+
+
+def test_the_mean_of_bright_pixels_is_bright():
+    assert jb.avg_pool(2).apply((), jnp.full((2, 2, 1), 200, "uint8")).tolist() == [[[200.0]]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_many_dropout_rates_at_once(dtype):
+    x, rates = (generic(200) + 9.0).astype(dtype), jnp.array([0.0, 0.25, 0.5])
+    ys = jax.vmap(lambda rate: jb.dropout(rate).apply((), x, key=KEY))(rates)
+    assert ys.dtype == dtype
+    for rate, y in zip(rates.tolist(), ys, strict=True):
+        want = jb.dropout(rate).apply((), x, key=KEY)
+        np.testing.assert_allclose(np.float32(y), np.float32(want), rtol=1e-2)
+    names = []
+    jax.jit(lambda rate: names.append(repr(jb.dropout(rate))))(0.5)
+    assert names == ["dropout(...)"]
+
+
+NAMES = {
+    "dense(8)": jb.dense(8, kernel_init=jax.nn.initializers.normal(0.1)),
+    "dense(8, bias_init=None)": jb.dense(8, bias_init=None),
+    "conv(4, (3, 3))": jb.conv(4, kernel_size=3, bias_init=jax.nn.initializers.ones),
+    "conv(4, (3,), stride=(2,), padding='VALID', bias_init=None)": jb.conv(
+        4, (3,), stride=2, padding="VALID", bias_init=None
+    ),
+    "conv(4, (3, 3), padding=((1, 0), (0, 1)))": jb.conv(4, 3, padding=[[1, 0], [0, 1]]),
+    "max_pool((2, 2))": jb.max_pool(2, stride=(2, 2)),
+    "max_pool((2, 2), stride=(1, 2))": jb.max_pool(2, stride=(1, 2)),
+    "avg_pool((2, 2), padding='SAME')": jb.avg_pool(2, padding="SAME"),
+    "layer_norm()": jb.layer_norm(),
+    "layer_norm(epsilon=0.1)": jb.layer_norm(epsilon=0.1),
+    "dropout(0.5)": jb.dropout(0.5),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_tell_what_is_not_the_default(name):
+    assert repr(NAMES[name]) == name
+
+
 FOUR = jax.ShapeDtypeStruct((4,), jnp.float32)
 IMAGE = jax.ShapeDtypeStruct((6, 6, 2), jnp.float32)
 TABLE = {"table": jnp.ones((5, 3))}
@@ -285,22 +345,25 @@ MISTAKES = {
         ValueError,
         "stride must have one entry",
     ),
-    "conv window": (
+    "conv kernel": (
         lambda: jb.conv(2, (3, 3, 3, 3)),
         ValueError,
-        "window must cover 1 to 3 spatial",
+        "conv: kernel_size must cover 1 to 3 spatial",
     ),
-    "conv no window": (lambda: jb.conv(2, ()), ValueError, "window must cover 1 to 3"),
-    "conv negative": (lambda: jb.conv(2, (3, -3)), ValueError, "window must be a positive integer"),
-    "conv padding": (
-        lambda: apply(jb.conv(2, 3, padding="SOME"), IMAGE, IMAGE),
+    "conv no kernel": (lambda: jb.conv(2, ()), ValueError, "kernel_size must cover 1 to 3"),
+    "conv negative": (
+        lambda: jb.conv(2, (3, -3)),
         ValueError,
-        "(?i)padding",
+        "kernel_size must be a positive int",
     ),
-    "conv pairs": (
-        lambda: apply(jb.conv(2, 3, padding=((1, 1),)), IMAGE, IMAGE),
+    "conv padding": (lambda: jb.conv(2, 3, padding="SOME"), ValueError, "conv: padding must be"),
+    "conv pairs": (lambda: jb.conv(2, 3, padding=((1, 1),)), ValueError, "conv: padding must be"),
+    "conv pad 1": (lambda: jb.conv(2, 3, padding=1), ValueError, "padding must be .* got 1"),
+    "pool padding": (lambda: jb.max_pool(2, padding="same"), ValueError, "max_pool: padding must"),
+    "pool pairs": (
+        lambda: jb.avg_pool(2, padding=(1, 1)),
         ValueError,
-        "(?i)padding",
+        r"avg_pool: padding must be .* got \(1, 1\)",
     ),
     "pool axes": (lambda: apply(jb.max_pool(2), IMAGE, shape(4)), ValueError, "max_pool.*3 axes"),
     "pool window": (lambda: jb.avg_pool(0), ValueError, "avg_pool: window must be a positive"),

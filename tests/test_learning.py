@@ -354,3 +354,25 @@ def test_a_chain_without_weights_has_nothing_to_learn(make):
     value, grads, _ = rule.grads(params, rule.init(KEY, params, x[0]), x, 2 * x)
     assert grads == ((), ())
     np.testing.assert_allclose(value, 1.5 * (2 - np.tanh(1)) ** 2)
+
+
+def test_feedback_of_its_own_teaches_what_begins_at_zero():
+    """A readout that begins at zero draws feedback of zero: the hidden layer is frozen."""
+    zeros, uniform = jax.nn.initializers.zeros, jax.nn.initializers.uniform(0.5)
+    net = jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dense(3, kernel_init=zeros))
+    x, y = jax.random.normal(jax.random.key(0), (6, 4)), jnp.array([0, 1, 2, 0, 1, 2])
+    params = net.init(jax.random.key(1), x[0])
+
+    def hidden(**options):
+        rule = jb.feedback_alignment(net, jb.losses.softmax_cross_entropy, **options)
+        state = rule.init(jax.random.key(2), params, x[0])
+        return rule.grads(params, state, x, y)[1][0]["kernel"], state
+
+    frozen, _ = hidden()
+    moved, feedback = hidden(feedback_init=uniform)
+    assert not frozen.any() and jnp.abs(moved).max() > 1e-3
+    assert jax.tree.structure(feedback) == jax.tree.structure(params)
+    error = jnp.full((6, 3), 1 / 3) - jax.nn.one_hot(y, 3)
+    slope = 1 - jnp.tanh(x @ params[0]["kernel"]) ** 2
+    want = x.T @ ((error @ feedback[2]["kernel"].T) * slope) / 6
+    np.testing.assert_allclose(moved, want, rtol=1e-5, atol=1e-6)

@@ -50,12 +50,6 @@ def test_softmax_cross_entropy_of_labels_one_hots_and_distributions():
     np.testing.assert_allclose(jax.grad(softmax_cross_entropy)(Z, jnp.array(2)), error, atol=1e-6)
 
 
-def test_softmax_cross_entropy_of_a_sequence_is_a_sum():
-    logits = jnp.stack([Z, -Z, 2 * Z])
-    want = sum(softmax_cross_entropy(logits[i], jnp.array(i)) for i in range(3))
-    np.testing.assert_allclose(softmax_cross_entropy(logits, jnp.arange(3)), want, rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     "dtype, classes", [("uint8", 256), ("int8", 200), ("uint8", 300), ("int16", 9)]
 )
@@ -148,3 +142,25 @@ def test_targets_of_one_axis_for_outputs_of_two():
 def test_unknown_keywords_are_refused(loss):
     with pytest.raises(TypeError, match="reduction"):
         loss(Z, T, reduction="sum")
+
+
+@pytest.mark.parametrize("wrong", [[0.0, 0.0, 0.0], [5.0, -2.0, 7.0], [2.0, 1.0, 0.0]])
+def test_a_target_in_the_shape_of_the_logits_is_a_distribution(wrong):
+    loss, wrong = jb.losses.softmax_cross_entropy, jnp.array(wrong)
+    with pytest.raises(ValueError, match="must be a distribution"):
+        loss(jnp.zeros(3), wrong)
+    assert jnp.isnan(jax.jit(loss)(jnp.zeros(3), wrong))
+    soft = jnp.array([0.2, 0.5, 0.3])
+    np.testing.assert_allclose(jax.jit(loss)(jnp.zeros(3), soft), np.log(3), rtol=1e-6)
+
+
+def test_sequences_are_averaged_over_time():
+    logits = jax.random.normal(jax.random.key(0), (5, 3))
+    labels = jnp.array([0, 2, 1, 1, 0])
+    one_by_one = [
+        jb.losses.softmax_cross_entropy(z, y) for z, y in zip(logits, labels, strict=True)
+    ]
+    got = jb.losses.softmax_cross_entropy(logits, labels)
+    np.testing.assert_allclose(got, np.mean(one_by_one), rtol=1e-6)
+    right = np.mean(np.argmax(logits, -1) == labels)
+    np.testing.assert_allclose(jb.accuracy(logits, labels), right)

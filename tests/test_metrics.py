@@ -50,7 +50,7 @@ def test_binary_accuracy_is_about_probabilities(target):
     [
         (jb.accuracy, L, jnp.array([1])),
         (jb.accuracy, L, jnp.ones(4)),
-        (jb.accuracy, jnp.ones((2, 3)), jnp.ones((2,), int)),
+        (jb.accuracy, jnp.ones((2, 3)), jnp.ones((3,), int)),
         (jb.accuracy, jnp.ones(1), jnp.array(1)),
         (binary_accuracy, jnp.ones(1), jnp.array(1)),
         (binary_accuracy, jnp.ones(2), jnp.ones(2)),

@@ -79,6 +79,15 @@ def test_parallel_combines_as_told():
     np.testing.assert_allclose(joined[3:], jnp.sin(X), rtol=1e-6)
 
 
+def test_names_tell_what_is_not_the_default():
+    one = jb.dense(3)
+    assert repr(jb.parallel(one, one)) == "parallel(dense(3), dense(3))"
+    assert repr(jb.parallel(one, combine=sum)) == "parallel(dense(3), combine=sum)"
+    assert repr(jb.with_precision(one, jnp.bfloat16)) == "with_precision(dense(3), bfloat16)"
+    half = jb.with_precision(one, jnp.float16, output=jnp.float16)
+    assert repr(half) == "with_precision(dense(3), float16, output=float16)"
+
+
 def test_residual_adds_its_input():
     net = jb.residual(jb.dense(3))
     params = net.init(KEY, X)

@@ -18,7 +18,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain import closures
+from jaxbrain.fingerprint import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_more_epochs_extend_a_finished_run(tmp_path):
     fit(tmp_path, epochs=10)
     longer = fit(tmp_path, epochs=20, on_chunk=lambda info: seen.append(info.epoch))
     assert_same(longer, fit(epochs=20))
-    assert seen == list(range(11, 21))
+    assert seen == list(range(10, 21))  # once where it goes on
 
 
 def test_fewer_epochs_than_there_are_is_an_error(tmp_path):
@@ -271,8 +271,11 @@ def train(epochs, directory):
         checkpoint=directory, on_chunk=hook if directory else None,
     )
 
+calls = []  # the first one may be that of the resumed state, before anything new
+
 def hook(info):
-    if info.epoch % 5 == 0:
+    calls.append(info.epoch)
+    if len(calls) > 1 and info.epoch % 5 == 0:
         print(info.epoch, flush=True)
 
 directory = sys.argv[2] if len(sys.argv) > 2 else None
@@ -367,5 +370,5 @@ class Scaled:
     ids=str(list(range(14))).strip("[]").split(", "),
 )
 def test_settings_hold_no_address_that_changes_with_the_process(value):
-    words = closures.describe(value)
+    words = describe(value)
     assert words and "0x" not in words

@@ -38,7 +38,7 @@ def fit(optimizer=None, *, net=network, rule=jb.backprop, data=(X, Y), **kwargs)
     arguments = {"key": jax.random.key(0), "epochs": 2, "batch_size": 4, **kwargs}
     result = jb.fit(
         rule(net(), jb.losses.mse), optimizer or optax.adam(1e-3), data,
-        validation=(X, Y), metrics={"loss": jb.losses.mse}, record=record, **arguments,
+        validation=(X, Y), metrics={"validation_loss": jb.losses.mse}, record=record, **arguments,
     )  # fmt: skip
     return len(CALLS), result
 

@@ -39,7 +39,7 @@ print("run")
 
 fitted = jb.fit(
     rule, optimizer, data, key=key, epochs=12, batch_size=16,
-    validation=data, metrics={"loss": jb.losses.mse},
+    validation=data, metrics={"validation_loss": jb.losses.mse},
 )
 close((alone[0].params, alone[1].loss), (fitted[0].params, fitted[1].loss))
 again, _ = jb.fit(rule, optimizer, data, key=key, epochs=2, batch_size=16, state=fitted[0])

@@ -81,6 +81,40 @@ def test_of_a_batched_network_one_example_is_shown():
     assert [row.output for row in jb.summary(net, made(net, x), x).rows] == ["[3]", "[2]"]
 
 
+@pytest.mark.parametrize(
+    "net, outputs",
+    [
+        (jb.with_precision(jb.serial(jb.dense(3), jb.dense(2)), "bfloat16"), ["[3]", "[2]"]),
+        (jb.batch(jb.serial(jb.dense(3), jb.dense(2))), ["[3]", "[2]"]),
+        (jb.parallel(jb.dense(3), jb.dense(2)), ["[3]", "[2]"]),
+        (jb.parallel(jb.dense(3), jb.dense(3), combine=sum), ["[3]", "[3]"]),
+    ],
+    ids=repr,
+)
+def test_a_name_tells_nothing_of_the_shapes(net, outputs):
+    x = shape(10, 4)
+    for name in (net.name, "two eyes", "serial(", "parallel("):
+        table = jb.summary(net._replace(name=name), made(net, x), x)
+        found = [row.output.replace("10, ", "") for row in table.rows]
+        assert found == outputs and table.total == sum(row.size for row in table.rows)
+
+
+def test_parts_whose_inputs_are_hidden_show_no_shape():
+    inner = jb.serial(jb.dense(3), jb.dense(2))
+
+    def backwards(params, x, *, key=None):
+        return inner.layers[0].apply(params[0], inner.layers[1].apply(params[1], x))
+
+    params, x = made(jb.serial(jb.dense(3), jb.dense(2)), shape(3)), shape(3)
+    params = (made(jb.dense(3), shape(2)), made(jb.dense(2), shape(3)))
+    net = jb.Network(lambda key, x: params, backwards, inner.layers, "serial(backwards)")
+    outer = jb.serial(net, jb.dense(4))
+    rows = jb.summary(outer, (params, made(jb.dense(4), shape(3))), x).rows
+    assert [row.output for row in rows] == ["[3]", "", "", "[4]"]
+    kept = inner._replace(apply=backwards)  # the init of a chain alone does not make one
+    assert [row.output for row in jb.summary(kept, params, x).rows] == ["", ""]
+
+
 def test_a_single_layer():
     net = jb.dense(3)
     assert jb.summary(net, made(net, shape(2)), shape(2)).rows[0].output == "[3]"

@@ -1,5 +1,6 @@
 """What a classifier does: its decision boundary and its confusion matrix."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -55,6 +56,32 @@ def test_two_logits_equal_one():
     one = viz.decision_boundary(lambda p: p[:, 0], x, n=n)
     two = viz.decision_boundary(lambda p: jnp.stack([0 * p[:, 0], p[:, 0]], 1), x, n=n)
     np.testing.assert_allclose(one.images[0].get_array(), two.images[0].get_array(), atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_outputs_that_are_probabilities_already(classes):
+    x, n = np.random.default_rng(0).normal(size=(9, 2)), 15
+    logits = lambda p: p @ jnp.array([[3.0, -1, 0], [1, 2, -2]])[:, :classes]  # noqa: E731
+    squash = jax.nn.sigmoid if classes == 1 else jax.nn.softmax
+    drawn = [
+        viz.decision_boundary(logits, x, n=n),
+        viz.decision_boundary(lambda p: squash(logits(p)), x, n=n, probabilities=lambda p: p),
+        viz.decision_boundary(logits, x, n=n, probabilities=squash),
+    ]
+    first, *others = [ax.images[0].get_array() for ax in drawn]
+    for other in others:
+        np.testing.assert_allclose(first, other, atol=1e-5)
+    with pytest.raises(ValueError, match=r"probabilities must return p in 0\.\.1"):
+        viz.decision_boundary(logits, x, n=n, probabilities=lambda p: p)
+
+
+def test_labels_of_two_classes():
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    for y in ([0, 1, 1, 0], [-1, 1, 1, -1], [1, 1, 1, 1], [True, False, True, True]):
+        viz.decision_boundary(lambda p: p[:, 0], x, np.array(y), n=4)
+    for y in ([0, 1, 2, 3], [1, 2, 1, 2], [-1, 0, 1, 1], [-2, 0, 0, 0]):
+        with pytest.raises(ValueError, match=r"y must lie in 0\.\.1 or be -1 and 1, got"):
+            viz.decision_boundary(lambda p: p[:, 0], x, np.array(y), n=4)
 
 
 def test_boundary_of_a_classifier_in_numpy():

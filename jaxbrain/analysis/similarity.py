@@ -20,7 +20,7 @@ def angles(a: Params, b: Params) -> jax.Array:
     arccos(u . v) is not.
 
     Args:
-      a: a pytree whose children are layers, such as the gradients of a `serial`.
+      a: a pytree whose children are layers, such as the gradients of a `serial`; or one layer.
       b: of the same structure.
 
     Returns:
@@ -64,7 +64,7 @@ def angles_to(
       >>> rule = jb.backprop(net, jb.losses.half_mse)
       >>> state = jb.init_state(rule, optax.sgd(0.1), x[0], key=jax.random.key(0))
       >>> angles_to(rule, rule, (x, y))(state).round(3).tolist()
-      [0.0, 0.0]
+      [0.0]
     """
 
     def record(state: TrainState) -> jax.Array:
@@ -78,7 +78,8 @@ def angles_to(
 
 
 def _layers(tree: Any) -> list[jax.Array]:
-    parts = jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
+    single = isinstance(tree, dict) and all(isinstance(v, jax.Array) for v in tree.values())
+    parts = [tree] if single else jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
     return [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
 
 

@@ -102,7 +102,7 @@ def _extra(name: str, without: str) -> bool:
 
 
 def _gradient() -> str:
-    """Backprop against central differences, along a random direction."""
+    """Backprop against central differences, along the gradient."""
     net = jb.serial(jb.dense(8), jb.elementwise(jnp.tanh), jb.dense(3))
     rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
     x, y = jax.random.normal(jax.random.key(0), (16, 4)), jnp.arange(16) % 3

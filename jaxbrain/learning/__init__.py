@@ -2,6 +2,12 @@
 
 from jaxbrain.learning.backprop import backprop
 from jaxbrain.learning.feedback import direct_feedback_alignment, feedback_alignment
-from jaxbrain.learning.predictive import predictive_coding
+from jaxbrain.learning.predictive import Settling, predictive_coding
 
-__all__ = ["backprop", "direct_feedback_alignment", "feedback_alignment", "predictive_coding"]
+__all__ = [
+    "Settling",
+    "backprop",
+    "direct_feedback_alignment",
+    "feedback_alignment",
+    "predictive_coding",
+]

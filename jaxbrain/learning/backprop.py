@@ -14,10 +14,10 @@ Loss = Callable[[jax.Array, jax.Array], jax.Array]
 def backprop(net: Network, loss: Loss) -> LearningRule:
     """The gradient of the mean loss, by ``jax.grad``.
 
-    dL/dW_l = delta_l a_{l-1}^T, delta_l = (W_{l+1}^T delta_{l+1}) * f'(z_l)
+    dL/dW_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} W_{l+1}^T) * f'(z_l)
 
     Args:
-      net: any network of one example.
+      net: any network of one example (not ``jb.batch(net)``).
       loss: ``(prediction, target) -> scalar`` of one example.
 
     Returns:

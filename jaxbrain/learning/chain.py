@@ -1,6 +1,6 @@
 """The layer pullback: the one mechanism behind every local rule on a chain of layers.
 
-``pull_params(layer, params, x, signal)`` is the change of a layer's weights for a signal at its
+``pull_params(layer, params, x, signal)`` is the gradient of a layer's weights for a signal at its
 output; ``pull_input`` carries a signal back to its input. The signal makes the rule: the error
 carried through the same weights is back-propagation, through other weights feedback alignment,
 projected from the output direct feedback alignment; the layer's own output is Hebb's rule.
@@ -19,10 +19,11 @@ def require_chain(net: Network, rule: str) -> None:
     """Refuse what is not one flat `serial` of layers, naming the fix."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
-    if not net.layers or net != serial(*net.layers):
+    if not net.layers or net._replace(name="") != serial(*net.layers)._replace(name=""):
         raise ValueError(
             f"{rule} teaches a chain, layer by layer, and {net} is none; build it as "
-            "jb.serial(layer, layer, ...)"
+            "jb.serial(layer, layer, ...), of one example, and wrap single layers if need be: "
+            "jb.serial(*(jb.with_precision(layer, dtype) for layer in net.layers))"
         )
     for i, layer in enumerate(net.layers):
         if layer.layers:
@@ -62,7 +63,7 @@ def on_batch(layer: Network, params: Params, x: Any, keys: Any) -> Any:
 def pull_params(
     layer: Network, params: Params, x: Any, signal: Any, *, key: jax.Array | None = None
 ) -> Params:
-    """The change of a layer's weights for a signal at its output, summed over the batch.
+    """The gradient of a layer's weights for a signal at its output, summed over the batch.
 
     For a dense layer: x^T signal.
     """

@@ -10,20 +10,24 @@ from jaxbrain.learning.backprop import Loss
 from jaxbrain.network import LearningRule, Network, Params
 
 
-def feedback_alignment(net: Network, loss: Loss) -> LearningRule:
+def feedback_alignment(
+    net: Network, loss: Loss, *, feedback_init: Initializer | None = None
+) -> LearningRule:
     """Back-propagation with fixed random weights on the way back.
 
-    delta_l = (B_{l+1}^T delta_{l+1}) * f'(z_l), dW_l = delta_l a_{l-1}^T
+    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l)
 
-    The forward weights come to align with B, and the change with the gradient.
+    The forward weights come to align with B, and g with the gradient.
 
     Args:
       net: a flat `serial` chain.
       loss: ``(prediction, target) -> scalar`` of one example.
+      feedback_init: initialiser of each B_l in the shape of the kernel of its layer; None: B is
+        drawn like the network's own weights. Give one where these begin at zero.
 
     Returns:
-      A LearningRule whose state is B: weights drawn like the network's, by its own initialisers.
-      With the state set to params it is back-propagation.
+      A LearningRule whose state is B, in the treedef of params. With the state set to params it
+      is back-propagation.
 
     Raises:
       ValueError: if net is not a flat chain.
@@ -44,7 +48,15 @@ def feedback_alignment(net: Network, loss: Loss) -> LearningRule:
     chain.require_chain(net, "feedback_alignment")
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
-        return net.init(key, x)
+        if feedback_init is None:
+            return net.init(key, x)
+        leaves, treedef = jax.tree.flatten(params)
+        keys = jax.random.split(key, max(len(leaves), 1))
+        drawn = [
+            feedback_init(k, leaf.shape, leaf.dtype) if leaf.ndim > 1 else leaf
+            for k, leaf in zip(keys, leaves, strict=False)
+        ]
+        return jax.tree.unflatten(treedef, drawn)
 
     def grads(
         params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
@@ -68,7 +80,7 @@ def direct_feedback_alignment(
 ) -> LearningRule:
     """The output error, projected straight to every hidden layer by fixed random weights.
 
-    delta_l = (B_l e) * f'(z_l), dW_l = delta_l a_{l-1}^T, e = dL/doutput
+    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (e B_l) * f'(z_l), e = dL/doutput
 
     Args:
       net: a flat `serial` chain whose output is ``[outputs]``.

@@ -39,23 +39,37 @@ def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[flo
 
 
 def _ask(predict: Callable, grid: np.ndarray) -> np.ndarray:
-    """Logits of the grid [points, classes], or [points, 1] of a binary classifier."""
+    """What predict says of the grid: [points, classes], or [points, 1] of a binary classifier."""
     try:
         answer = jax.jit(predict)(grid)
     except jax.errors.JAXTypeError:
         # The classifier of another library computes in NumPy and cannot be traced.
         answer = predict(grid)
-    logits = as_floats("predict(points)", hosts("predict(points)", [answer])[0])
-    if logits.shape[0] != len(grid) or logits.ndim > 2:
+    answer = as_floats("predict(points)", hosts("predict(points)", [answer])[0])
+    if answer.ndim not in (1, 2) or answer.shape[0] != len(grid):
         raise ValueError(
-            f"predict must map points [{len(grid)}, 2] to logits [{len(grid)}] or "
-            f"[{len(grid)}, classes], got {list(logits.shape)}; of a network pass "
+            f"predict must map points [{len(grid)}, 2] to outputs [{len(grid)}] or "
+            f"[{len(grid)}, classes], got {list(answer.shape)}; of a network pass "
             "partial(jaxbrain.batch(net).apply, params)"
         )
-    return logits.reshape(len(grid), -1)
+    return answer.reshape(len(grid), -1)
 
 
-def _probabilities(logits: np.ndarray) -> np.ndarray:
+def _checked(p: np.ndarray) -> np.ndarray:
+    """[points, classes] of what `probabilities` returned; one p becomes the classes 0 and 1."""
+    if p.shape[1] == 1:
+        p = np.concatenate([1 - p, p], axis=1)
+    # half precision leaves sums that are 1 to two digits
+    if not (p.min() > -_ROUNDING and np.abs(p.sum(axis=1) - 1).max() < _ROUNDING):
+        raise ValueError(
+            "probabilities must return p in 0..1 of class 1, or [points, classes] with rows that "
+            f"sum to 1, got {p.min():.3g}..{p.max():.3g} and sums {p.sum(axis=1).min():.3g}.."
+            f"{p.sum(axis=1).max():.3g}; leave it out where predict returns logits"
+        )
+    return p
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
     """[points, classes]; one logit becomes the two classes 0 and 1."""
     if logits.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
@@ -65,6 +79,7 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 _UNDECIDED = 0.02  # a difference in probability that nobody can see
+_ROUNDING = 0.02
 
 
 def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:
@@ -149,6 +164,7 @@ def decision_boundary(
     *,
     n: int = 150,
     pad: float = 0.15,
+    probabilities: Callable[[Any], Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draws what a classifier of the plane answers: confidence as colour, the boundary as line.
@@ -157,16 +173,20 @@ def decision_boundary(
       predict: maps points `[m, 2]` to logits: `[m]` or `[m, 1]` of a binary classifier, or
         `[m, classes]`. It is compiled once, for the n x n points of the picture.
       x: the data `[samples, 2]`.
-      y: its labels `[samples]` or one-hot `[samples, classes]`; each class has its own marker.
+      y: its labels `[samples]` or one-hot `[samples, classes]`, of two classes 0 and 1 or -1 and 1;
+        each class has its own marker.
       n: points of the grid along each side.
       pad: margin around the data, as a part of its extent.
+      probabilities: from what predict returns to probabilities, `[m]` or `[m, 1]` of class 1 or
+        `[m, classes]`; of a network that ends in a sigmoid or softmax pass `lambda p: p`. None:
+        sigmoid or softmax of logits.
       ax: the Axes to draw in; default: a new figure.
 
     Returns:
       The Axes; of more than 2,000 samples it shows every so many, and its title says so.
 
     Raises:
-      ValueError: a shape is wrong, or a label out of range.
+      ValueError: a shape is wrong, a label out of range, or what should be a probability is none.
       TypeError: an array is traced.
       ImportError: matplotlib is not installed.
 
@@ -188,13 +208,14 @@ def decision_boundary(
     if labels is not None and len(labels) != len(points):
         raise ValueError(f"y must have {len(points)} labels, one per sample, got {len(labels)}")
     grid, extent = _grid(points, n, pad)
-    p = _probabilities(_ask(predict, grid)).reshape(n, n, -1)
+    if probabilities is None:
+        p = _softmax(_ask(predict, grid))
+    else:
+        p = _checked(_ask(lambda points: probabilities(predict(points)), grid))
+    p = p.reshape(n, n, -1)
     classes = p.shape[-1]
-    if labels is not None and classes > 2 and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"y must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}; predict returns "
-            f"{classes} classes"
-        )
+    if labels is not None:
+        _require_classes(labels, classes)
     ax = axes(ax, width=6.2, height=5.0)
     (_fill_two if classes == 2 else _fill_many)(ax, p, extent)
     _lines(ax, p, extent)
@@ -207,6 +228,16 @@ def decision_boundary(
     if stride > 1:
         ax.set_title(f"{len(points[::stride]):,} of {len(points):,} samples")
     return ax
+
+
+def _require_classes(labels: np.ndarray, classes: int) -> None:
+    found = set(labels.tolist())
+    if not (found <= set(range(classes)) or (classes == 2 and found <= {-1, 1})):
+        other = " or be -1 and 1" if classes == 2 else ""
+        raise ValueError(
+            f"y must lie in 0..{classes - 1}{other}, got {min(found)}..{max(found)}; predict "
+            f"returns {classes} classes"
+        )
 
 
 def _write_cells(ax: "Axes", table: np.ndarray, colours: np.ndarray, normalize: bool) -> None:

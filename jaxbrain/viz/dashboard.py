@@ -23,6 +23,7 @@ def dashboard(
     predict: Callable[[Any], Any] | None = None,
     x: Any = None,
     y: Any = None,
+    probabilities: Callable[[Any], Any] | None = None,
 ) -> "Figure":
     """Draws a trained network from four sides: diagram, curve, what it sees, its weights.
 
@@ -36,6 +37,7 @@ def dashboard(
       predict: maps points `[m, 2]` to logits.
       x: the data.
       y: its labels.
+      probabilities: from what predict returns to probabilities, as in `decision_boundary`.
 
     Returns:
       The Figure.
@@ -60,7 +62,7 @@ def dashboard(
     network(params, ax=panels[0, 0])
     curves(history, ax=panels[0, 1]).set_title("learning", fontsize=11)
     if plane and predict is not None:
-        decision_boundary(predict, x, y, ax=panels[1, 0])
+        decision_boundary(predict, x, y, probabilities=probabilities, ax=panels[1, 0])
     elif square:
         units = kernels[0].shape[1]
         first = receptive_fields(kernels[0], ax=panels[1, 0])

@@ -23,7 +23,7 @@ MAGNITUDE = "cividis"
 NEGATIVE, POSITIVE = "#b35806", "#542788"
 
 # Okabe and Ito's colours; the pale ones (below 3:1 on white) serve as fills only.
-LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#AA4488")
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7")
 FILL_COLOURS = (*LINE_COLOURS, "#E69F00", "#56B4E9", "#F0E442")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
