@@ -20,7 +20,7 @@ def test_the_ten_lines_run(capsys):
     assert len(BLOCKS[0].splitlines()) <= 10
     names = {}
     exec(BLOCKS[0], names)
-    assert names["logits"].shape == (450, 10)
+    assert names["logits"].shape == (449, 10)
     printed = capsys.readouterr().out
     accuracy = float(re.search(r"'accuracy': Array\(([\d.]+)", printed)[1])
     assert accuracy > 0.94
