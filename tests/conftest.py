@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 # Plain modules: without this a failed assertion in them would not say what it compared.
-pytest.register_assert_rewrite("tests.contract", "tests.small")
+pytest.register_assert_rewrite("tests.contract", "tests.small", "tests.theory")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 

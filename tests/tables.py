@@ -20,6 +20,16 @@ class Case(NamedTuple):
     noisy: bool = False
 
 
+class Rule(NamedTuple):
+    """How to build a rule, and what sets it apart from back-propagation."""
+
+    make: object
+    draws: bool  # its state is drawn at random
+    random: bool  # it needs a key for its gradient
+    own_loss: bool  # reports a loss of its own, not that of the prediction
+    wide: bool  # refuses half precision
+
+
 def chain():
     return jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dropout(0.3), jb.dense(3))
 
@@ -61,14 +71,21 @@ METRICS = {
         lambda k: jax.random.bernoulli(k, 0.5, (1,)).astype("float32"),
     ),
 }
+
+
+def rule(name, *, draws=False, random=False, own_loss=False, wide=False, **options):
+    """A rule of `jb.learning`, with options that suit a small network."""
+    return Rule(
+        lambda net, loss: getattr(jb.learning, name)(net, loss, **options),
+        draws, random, own_loss, wide,
+    )  # fmt: skip
+
+
 RULES = {
-    "backprop": (lambda net, loss: jb.backprop(net, loss), False),
-    "feedback_alignment": (lambda net, loss: jb.feedback_alignment(net, loss), True),
-    "direct_feedback_alignment": (lambda net, loss: jb.direct_feedback_alignment(net, loss), True),
-    "predictive_coding": (
-        lambda net, loss: jb.predictive_coding(net, loss, nudge=0.1, steps=4, step_size=0.2),
-        False,
-    ),
+    "backprop": rule("backprop"),
+    "feedback_alignment": rule("feedback_alignment", draws=True),
+    "direct_feedback_alignment": rule("direct_feedback_alignment", draws=True),
+    "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2),
 }
 EXEMPT = {
     "Cell": "a type", "LearningRule": "a type", "Network": "a type",

@@ -1,14 +1,11 @@
 """Back-propagation: the exact gradient, for any network."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 
-from jaxbrain.learning.chain import batch_loss
+from jaxbrain.learning.chain import Loss, batch_loss
 from jaxbrain.network import LearningRule, Network, Params, batch
-
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def backprop(net: Network, loss: Loss) -> LearningRule:

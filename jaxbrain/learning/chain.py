@@ -12,7 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.layers import no_params
 from jaxbrain.network import Network, Params, batch, serial
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def require_chain(net: Network, rule: str) -> None:
@@ -31,6 +34,21 @@ def require_chain(net: Network, rule: str) -> None:
                 f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
                 "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
             )
+
+
+def has_weights(layer: Network) -> bool:
+    """Whether a layer learns; one of the user's own making, without `no_params`, counts as such."""
+    return layer.init is not no_params
+
+
+def require_hidden(net: Network, rule: str, why: str) -> None:
+    """Refuse a chain with fewer than two layers of weights."""
+    require_chain(net, rule)
+    if sum(map(has_weights, net.layers)) < 2:
+        raise ValueError(
+            f"{rule} needs a hidden layer, {why}, and {net} has none; put one before the last: "
+            "jb.serial(jb.dense(64), jb.elementwise(jax.nn.relu), jb.dense(10)), or use jb.backprop"
+        )
 
 
 def forward(net: Network, params: Params, x: Any, *, key: jax.Array | None = None) -> list[Any]:
@@ -97,9 +115,37 @@ def blocks(params: Params) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(params)][: len(starts)], strict=True))
 
 
-def batch_loss(
-    loss: Callable[[jax.Array, jax.Array], jax.Array], output: jax.Array, y: jax.Array
-) -> jax.Array:
+def block_shapes(net: Network, params: Params, x: Any) -> list[jax.ShapeDtypeStruct]:
+    """The output of each block for one example x."""
+    shapes = []
+    for layer, p in zip(net.layers, params, strict=True):
+        x = jax.eval_shape(layer.apply, p, x)
+        shapes.append(x)
+    return [shapes[stop - 1] for _, stop in blocks(params)]
+
+
+def loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, jax.Array]:
+    """The mean loss of a batch, and its derivative at the output ``[batch, ...]``."""
+    return jax.value_and_grad(lambda o: batch_loss(loss, o, y))(output)
+
+
+def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
+    """Targets as vectors in the shape of the output: integer labels become one-hot.
+
+    Raises:
+      ValueError: if y has neither the shape of the output nor that of its labels.
+    """
+    if jnp.shape(y) == output.shape:
+        return jnp.asarray(y).astype(output.dtype)
+    if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):
+        return jax.nn.one_hot(y, output.shape[-1], dtype=output.dtype)
+    raise ValueError(
+        f"{rule} needs targets in the shape of the output, {output.shape}, or integer labels "
+        f"{output.shape[:-1]}, got {jnp.result_type(y)} {jnp.shape(y)}"
+    )
+
+
+def batch_loss(loss: Loss, output: jax.Array, y: jax.Array) -> jax.Array:
     """The mean of a per-example loss over the batch.
 
     Raises:

@@ -6,7 +6,7 @@ import jax
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.learning import chain
-from jaxbrain.learning.backprop import Loss
+from jaxbrain.learning.chain import Loss
 from jaxbrain.network import LearningRule, Network, Params
 
 
@@ -62,7 +62,7 @@ def feedback_alignment(
         params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Params]:
         activities = chain.forward(net, params, x, key=key)
-        value, signal = _loss_and_error(loss, activities[-1], y)
+        value, signal = chain.loss_and_error(loss, activities[-1], y)
         keys = chain.layer_keys(net, x, key)
         changes = []
         for i in reversed(range(len(net.layers))):
@@ -107,21 +107,19 @@ def direct_feedback_alignment(
     chain.require_chain(net, "direct_feedback_alignment")
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple[jax.Array, ...]:
-        shapes = []
-        for layer, p in zip(net.layers, params, strict=True):
-            x = jax.eval_shape(layer.apply, p, x)
-            shapes.append(x)
-        hidden = [shapes[stop - 1] for _, stop in chain.blocks(params)[:-1]]
+        shapes = chain.block_shapes(net, params, x)
+        hidden = shapes[:-1]
         keys = jax.random.split(key, max(len(hidden), 1))
         return tuple(
-            feedback_init(k, (x.size, h.size), h.dtype) for k, h in zip(keys, hidden, strict=False)
+            feedback_init(k, (shapes[-1].size, h.size), h.dtype)
+            for k, h in zip(keys, hidden, strict=False)
         )
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         activities = chain.forward(net, params, x, key=key)
-        value, error = _loss_and_error(loss, activities[-1], y)
+        value, error = chain.loss_and_error(loss, activities[-1], y)
         keys = chain.layer_keys(net, x, key)
         flat = error.reshape(error.shape[0], -1)
         changes = list(params)
@@ -139,8 +137,3 @@ def direct_feedback_alignment(
         return value, tuple(changes), state
 
     return LearningRule(init, grads, net, "direct_feedback_alignment")
-
-
-def _loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, jax.Array]:
-    """The mean loss, and its derivative at the output ``[batch, ...]``."""
-    return jax.value_and_grad(lambda o: chain.batch_loss(loss, o, y))(output)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxbrain.learning import chain
-from jaxbrain.learning.backprop import Loss
+from jaxbrain.learning.chain import Loss
 from jaxbrain.network import LearningRule, Network, Params
 
 
