@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import NamedTuple
 
-PACKAGES = ("jax", "jaxlib", "optax", "chex", "numpy", "keras", "torch", "equinox", "flax")
+PACKAGES = ("jax", "jaxlib", "optax", "chex", "numpy", "keras", "torch", "equinox", "flax", "pcx")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
