@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import statistics
 from functools import partial
 from pathlib import Path
@@ -53,8 +54,8 @@ def measure_rules(names: list[str], rounds: int, least: float) -> dict[str, dict
         used = grads.compile().memory_analysis()
         rows[name] = {
             "compile_s": seconds,
-            "working_kib": used.temp_size_in_bytes / 2**10,
-            "peak_kib": used.peak_memory_in_bytes / 2**10,
+            "working_kib": getattr(used, "temp_size_in_bytes", math.nan) / 2**10,
+            "peak_kib": getattr(used, "peak_memory_in_bytes", math.nan) / 2**10,
         }
 
         def once(_, program=program, state=state):
@@ -65,7 +66,8 @@ def measure_rules(names: list[str], rounds: int, least: float) -> dict[str, dict
     for name, timing in timings.items():
         rows[name]["ms"] = 1e3 * statistics.median(timing.processor)
         rows[name]["ratio"] = measure.paired_ratio(timing.processor, timings[REFERENCE].processor)
-        rows[name]["memory_ratio"] = rows[name]["temporary_mib"] / rows[REFERENCE]["temporary_mib"]
+        for kind in ("working", "peak"):
+            rows[name][f"{kind}_ratio"] = rows[name][f"{kind}_kib"] / rows[REFERENCE][f"{kind}_kib"]
     return rows
 
 
