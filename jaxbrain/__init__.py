@@ -4,7 +4,7 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 ``jax.grad``, ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and optax do the rest.
 """
 
-from jaxbrain import analysis, checkpoint, datasets, learning, losses, metrics, viz
+from jaxbrain import analysis, checkpoint, datasets, learning, losses, metrics, testing, viz
 from jaxbrain.convolution import avg_pool, conv, max_pool
 from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
 from jaxbrain.layers import dense, dropout, elementwise, embed, flatten, layer_norm
@@ -71,6 +71,7 @@ __all__ = [
     "serial",
     "step",
     "summary",
+    "testing",
     "viz",
     "with_precision",
 ]

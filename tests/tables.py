@@ -85,8 +85,43 @@ RULES = {
     "backprop": rule("backprop"),
     "feedback_alignment": rule("feedback_alignment", draws=True),
     "direct_feedback_alignment": rule("direct_feedback_alignment", draws=True),
+    "direct_random_target_projection": rule("direct_random_target_projection", draws=True),
+    "sign_symmetry": rule("sign_symmetry"),
+    "fixed_random_sign_symmetry": rule("fixed_random_sign_symmetry", draws=True),
+    "batch_random_sign_symmetry": rule("batch_random_sign_symmetry", random=True),
+    "kolen_pollack": rule("kolen_pollack", draws=True, decay=0.1),
+    "weight_mirror": rule("weight_mirror", draws=True, random=True, samples=8),
     "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2),
+    "centered_predictive_coding": rule(
+        "centered_predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2
+    ),
+    "clamped_predictive_coding": rule(
+        "clamped_predictive_coding", wide=True, steps=4, step_size=0.2
+    ),
+    "fixed_prediction_coding": rule("fixed_prediction_coding", wide=True, steps=4),
+    "zero_divergence_inference_learning": rule("zero_divergence_inference_learning", wide=True),
+    "incremental_predictive_coding": rule(
+        "incremental_predictive_coding", wide=True, steps=4, step_size=0.2, weight_step=0.01
+    ),
+    "equilibrium_propagation": rule("equilibrium_propagation", wide=True, nudge=0.5, feedback=0.5),
+    "random_sign_equilibrium_propagation": rule(
+        "random_sign_equilibrium_propagation", random=True, wide=True, nudge=0.5, feedback=0.5
+    ),
+    "centered_equilibrium_propagation": rule("centered_equilibrium_propagation", wide=True),
+    "holomorphic_equilibrium_propagation": rule("holomorphic_equilibrium_propagation", wide=True),
+    "contrastive_hebbian": rule("contrastive_hebbian", wide=True),
+    "target_propagation": rule("target_propagation"),
+    "difference_target_propagation": rule("difference_target_propagation"),
+    "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
+    "local_losses": rule("local_losses", draws=True),
+    "forward_forward": rule("forward_forward", random=True, own_loss=True),
+    "pepita": rule("pepita", draws=True, wide=True),
+    "forward_gradient": rule("forward_gradient", random=True),
+    "node_perturbation": rule("node_perturbation", random=True, wide=True, scale=0.3),
+    "weight_perturbation": rule("weight_perturbation", random=True, wide=True, scale=0.3),
 }
+# rules of machines of their own: test_boltzmann, test_helmholtz
+GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
 EXEMPT = {
     "Cell": "a type", "LearningRule": "a type", "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",

@@ -17,12 +17,14 @@ CE = jb.losses.softmax_cross_entropy
 rules = pytest.mark.parametrize("name", RULES)
 
 
+NET = jb.serial(jb.dense(5), TANH, jb.dropout(0.3), jb.dense(3))
+
+
 def setting(name, dtype="float32"):
-    net = jb.serial(jb.dense(5), TANH, jb.dropout(0.3), jb.dense(3))
-    rule = RULES[name].make(net, CE)
+    rule = RULES[name].make(NET, CE)
     x = jax.random.normal(jax.random.key(2), (6, 4), "float32").astype(dtype)
     y = jnp.arange(6, dtype="int32") % 3
-    params = net.init(KEY, x[0])
+    params = NET.init(KEY, x[0])
     return rule, params, rule.init(jax.random.key(3), params, x[0]), x, y
 
 
@@ -38,8 +40,8 @@ def test_rule_signatures_and_identity(name):
     assert signature(rule.init) == places("key", "params", "x")
     assert signature(rule.grads) == places("params", "state", "x", "y") + KEYWORD
     assert rule == again and hash(rule) == hash(again) and jax.tree.leaves(rule) == []
-    assert rule != RULES[name].make(jb.serial(jb.dense(3)), CE)
-    assert rule != RULES[name].make(rule.network, jb.losses.half_mse)
+    assert rule != RULES[name].make(jb.serial(jb.dense(4), TANH, jb.dense(3)), CE)
+    assert rule != RULES[name].make(NET, jb.losses.half_mse)
     assert all(rule != setting(other)[0] for other in RULES if other != name)
     assert repr(rule) == rule.name == name
     assert rule.network == setting(name)[0].network

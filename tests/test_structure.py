@@ -22,7 +22,7 @@ TIERS = (
     {"learning", "memory", "motor"},
     {
         "analysis", "training", "fit", "metrics", "guards", "progress",
-        "checkpoint", "checkpoint_file", "resuming",
+        "checkpoint", "checkpoint_file", "resuming", "testing",
     },
     {"viz", "summary"},
     {"cli", "__main__"},

@@ -41,7 +41,7 @@ PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
 def test_every_public_function_stands_in_the_table():
-    assert set(viz.__all__) == {*CALLS, "dashboard"}
+    assert set(viz.__all__) == {*CALLS, "comparison", "dashboard"}
 
 
 @PICTURES
@@ -110,13 +110,18 @@ MISSING = """
 import sys
 sys.modules['matplotlib'] = sys.modules['matplotlib.pyplot'] = None
 import numpy as np, jaxbrain.viz as viz
+from jaxbrain.analysis import Comparison, Result
+from jaxbrain.training import History
+one = np.ones((2, 3))
+result = Result(None, None, History(one, one, {'accuracy': one}, None), 1.0)
+found = Comparison({'a': result}, 'accuracy', None)
 calls = [
     lambda: viz.network([np.ones((2, 2))]), lambda: viz.curves([1.0, 0.5]),
     lambda: viz.decision_boundary(lambda x: x[:, 0], np.eye(2), n=3),
     lambda: viz.weights(np.ones((2, 2))), lambda: viz.receptive_fields(np.ones((4, 2))),
     lambda: viz.activations(np.ones((2, 2))), lambda: viz.alignment(np.ones((2, 2))),
     lambda: viz.compare({'a': [1.0]}), lambda: viz.confusion([0], [0]),
-    lambda: viz.dashboard([1.0], [np.ones((2, 2))]),
+    lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
 ]
 assert len(calls) == len(viz.__all__)
 for call in calls:

@@ -1,12 +1,49 @@
 """The options of the command line; argparse only, so that ``--help`` is answered at once."""
 
 import argparse
+import difflib
 import sys
 from typing import NoReturn
 
 from jaxbrain import __version__
 
-RULES = ("backprop", "feedback_alignment", "direct_feedback_alignment", "predictive_coding")
+RULES = (
+    "backprop",
+    "feedback_alignment",
+    "direct_feedback_alignment",
+    "direct_random_target_projection",
+    "sign_symmetry",
+    "batch_random_sign_symmetry",
+    "fixed_random_sign_symmetry",
+    "kolen_pollack",
+    "weight_mirror",
+    "target_propagation",
+    "difference_target_propagation",
+    "gait_propagation",
+    "local_losses",
+    "predictive_coding",
+    "centered_predictive_coding",
+    "clamped_predictive_coding",
+    "fixed_prediction_coding",
+    "zero_divergence_inference_learning",
+    "incremental_predictive_coding",
+    "equilibrium_propagation",
+    "random_sign_equilibrium_propagation",
+    "centered_equilibrium_propagation",
+    "holomorphic_equilibrium_propagation",
+    "contrastive_hebbian",
+    "forward_forward",
+    "pepita",
+    "forward_gradient",
+    "node_perturbation",
+    "weight_perturbation",
+)
+FIRST_RULES = (
+    "backprop",
+    "feedback_alignment",
+    "direct_feedback_alignment",
+    "predictive_coding",
+)
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 TOYS = ("xor", "moons", "circles", "spirals")
 DATA = ("digits", *TOYS)
@@ -54,13 +91,21 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _demo(commands: argparse._SubParsersAction) -> None:
-    what = "train four learning rules on handwritten digits and draw what they learn"
+    what = "train learning rules on handwritten digits and draw what they learn"
     demo = commands.add_parser("demo", help=what, description=f"{what.capitalize()}.")
     demo.add_argument(
         "--out",
         default="jaxbrain-demo",
         metavar="DIR",
         help="for the pictures (default: ./%(default)s)",
+    )
+    demo.add_argument(
+        "--rules",
+        type=_rules,
+        default=FIRST_RULES,
+        metavar="NAMES",
+        help=f"separated by commas, or all (default: {','.join(FIRST_RULES)}); "
+        "train --help lists them",
     )
     demo.add_argument(
         "--epochs", type=_count, default=30, metavar="N", help="(default: %(default)s)"
@@ -231,6 +276,17 @@ def _sizes(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"expected sizes such as 128,64, or none, got {text!r}"
         ) from None
+
+
+def _rules(text: str) -> tuple[str, ...]:
+    names = RULES if text == "all" else tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in RULES:
+            near = difflib.get_close_matches(name, RULES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; choose of {', '.join(RULES)}"
+            raise argparse.ArgumentTypeError(f"no rule is called {name!r}{hint}")
+    # backprop is what the others are measured against
+    return ("backprop", *(name for name in dict.fromkeys(names) if name != "backprop"))
 
 
 def _batch_size(text: str) -> int | None:

@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import platform
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,26 +77,6 @@ def devices() -> str:
     ]
     cores = f", {os.cpu_count()} cores" if jax.default_backend() == "cpu" else ""
     return ", ".join(names) + cores
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text: the first to the left, the others to the right.
-
-    Examples:
-      >>> print(table(("rule", "accuracy"), [("backprop", "0.97")]))
-      rule      accuracy
-      ------------------
-      backprop      0.97
-    """
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (headings, *rows)
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def make_directory(path: str) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
+from jaxbrain.analysis.columns import columns
 from jaxbrain.cli.data import Data, Pair, load
 from jaxbrain.cli.faults import Fault
 from jaxbrain.cli.parser import LEARNING_RATES
@@ -25,7 +26,6 @@ from jaxbrain.cli.terminal import (
     draw,
     make_directory,
     shown,
-    table,
     use_compile_cache,
     versions,
 )
@@ -134,8 +134,11 @@ def _job(options: argparse.Namespace, data: Data) -> Job:
     optimizer = (
         optax.sgd(rate, momentum=0.9) if momentum else getattr(optax, options.optimizer)(rate)
     )
-    rule = getattr(jb, options.rule)(net, loss)
-    return Job(net, rule, optimizer, loss, score, name)
+    try:
+        rule = getattr(jb.learning, options.rule)(net, loss)
+    except ValueError as error:  # a rule that cannot teach this network says why
+        raise Fault(error) from error
+    return Job(rule.network, rule, optimizer, loss, score, name)
 
 
 def _accuracy(data: Pair) -> Callable:
@@ -230,7 +233,7 @@ def _report(job: Job, rows: dict[str, dict[str, float]], how_long: str) -> None:
         for part, row in rows.items()
     ]
     heading = {"accuracy": "accuracy", "r2": "R squared"}[name]
-    print(f"\n{table(('', 'rows', 'loss', heading), cells)}\n\n{how_long}\n")
+    print(f"\n{columns(('', 'rows', 'loss', heading), cells)}\n\n{how_long}\n")
 
 
 def _list_files(directory: Path, pictures: list[Path]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jaxbrain.learning.chain import Loss, batch_loss
+from jaxbrain.learning.chain import Loss, batch_loss, no_state
 from jaxbrain.network import LearningRule, Network, Params, batch
 
 
@@ -38,9 +38,6 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
     if not isinstance(net, Network):
         raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
 
-    def init(key: jax.Array, params: Params, x: Any) -> tuple:
-        return ()
-
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
@@ -50,4 +47,4 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
         value, gradient = jax.value_and_grad(mean_loss)(params)
         return value, gradient, state
 
-    return LearningRule(init, grads, net, "backprop")
+    return LearningRule(no_state, grads, net, "backprop")

@@ -102,6 +102,38 @@ def pull_input(
     return pull(signal)[0]
 
 
+def block_gradients(
+    net: Network, params: Params, activities: list[Any], errors: Any, keys: Any
+) -> Params:
+    """The gradients of all weights for an error at the output of each block, none crossing one.
+
+    Args:
+      net: a flat `serial` chain.
+      params: of net.
+      activities: of `forward`.
+      errors: ``[batch, ...]`` in the shape of each block's output, or flat, from the first to the
+        last.
+      keys: of `layer_keys`.
+
+    Returns:
+      A tree like params, summed over the batch.
+    """
+    changes = list(params)
+    # without weights there is an error at the output, and no block to take it
+    for (start, stop), signal in zip(blocks(params), errors, strict=False):
+        signal = signal.reshape(activities[stop].shape)
+        for i in reversed(range(start + 1, stop)):
+            signal = pull_input(net.layers[i], params[i], activities[i], signal, key=keys[i])
+        layer, p = net.layers[start], params[start]
+        changes[start] = pull_params(layer, p, activities[start], signal, key=keys[start])
+    return tuple(changes)
+
+
+def no_state(key: jax.Array, params: Params, x: Any) -> tuple:
+    """The init of a rule without state."""
+    return ()
+
+
 def blocks(params: Params) -> list[tuple[int, int]]:
     """``(start, stop)`` of each layer that has weights together with the activations after it.
 

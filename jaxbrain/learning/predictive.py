@@ -1,29 +1,16 @@
 """Predictive coding: activities settle to explain input and target at once; weights then learn
-locally from what is left unexplained."""
+locally from what is left unexplained. Here the target nudges the output, from one side or both."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
-import optax
 
-from jaxbrain.learning import chain
+from jaxbrain.learning import inference
 from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.inference import Block, Descent, Hierarchy, Settling, fixed_step
+from jaxbrain.learning.requirements import require_count, require_positive
 from jaxbrain.network import LearningRule, Network, Params
-
-
-class Settling(NamedTuple):
-    """How well an inference settled.
-
-    Attributes:
-      residual: |dF/dz| at the end over |dF/dz| at the start, both over the whole batch: 0 is
-        settled, 1 or more means that the step size is too large or the steps too few.
-      energy: F at the end, per example.
-    """
-
-    residual: jax.Array
-    energy: jax.Array
 
 
 def energy(
@@ -56,11 +43,8 @@ def energy(
     Returns:
       A scalar.
     """
-    total = nudge * jnp.sum(jax.vmap(loss)(latents[-1], y))
-    predictions = _predictions(net, params, [x, *latents[:-1]], key)
-    for latent, prediction in zip(latents, predictions, strict=True):
-        total += 0.5 * jnp.sum(jnp.square(latent - prediction))
-    return total
+    blocks = inference.block_functions(net, params, x, key)
+    return jnp.sum(inference.energies(_nudged(blocks, loss, y, nudge), params, latents, x))
 
 
 def settle(
@@ -73,6 +57,7 @@ def settle(
     nudge: float | jax.Array,
     steps: int,
     step_size: float | jax.Array,
+    descent: Descent = fixed_step,
     key: jax.Array | None = None,
 ) -> tuple[list[jax.Array], Settling]:
     """Gradient descent of the activities on the energy, from the feed-forward ones.
@@ -88,27 +73,19 @@ def settle(
       nudge: the weight of the loss (beta).
       steps: how many descent steps.
       step_size: of the activities.
+      descent: one step, ``(energies, latents, step_size) -> latents``; with
+        `jaxbrain.learning.inference.backtracking` the energy never rises.
       key: noise of the network; None is deterministic.
 
     Returns:
       The settled z_1..z_L and how well they settled.
     """
-    start = _feed_forward(net, params, x, key)
-
-    def free_energy(latents: list[jax.Array]) -> jax.Array:
-        return energy(net, loss, params, latents, x, y, nudge=nudge, key=key)
-
-    def descend(_: int, latents: list[jax.Array]) -> list[jax.Array]:
-        force = jax.grad(free_energy)(latents)
-        return jax.tree.map(lambda z, g: z - step_size * g, latents, force)
-
-    latents = jax.lax.fori_loop(0, steps, descend, start)
-    left, force = jax.value_and_grad(free_energy)(latents)
-    # feed-forward activities leave no prediction error: only the nudge moves them
-    error = jax.grad(lambda output: jnp.sum(jax.vmap(loss)(output, y)))(start[-1])
-    before, after = nudge * optax.tree.norm(error), optax.tree.norm(force)
-    residual = jnp.where(before > 0, after / jnp.where(before > 0, before, 1), 0)
-    return latents, Settling(residual, left / latents[-1].shape[0])
+    blocks = inference.block_functions(net, params, x, key)
+    start = inference.feed_forward(blocks, params, x)
+    hierarchy = _nudged(blocks, loss, y, nudge)
+    return inference.relax(
+        hierarchy, params, start, x, steps=steps, step_size=step_size, descent=descent
+    )
 
 
 def predictive_coding(
@@ -118,6 +95,7 @@ def predictive_coding(
     nudge: float | jax.Array = 0.01,
     steps: int = 20,
     step_size: float | jax.Array = 0.1,
+    descent: Descent = fixed_step,
 ) -> LearningRule:
     """Predictive coding with a nudged output: settle the activities, then learn from the errors.
 
@@ -126,7 +104,7 @@ def predictive_coding(
     As the nudge goes to 0 at the fixed point this becomes back-propagation, with an error of the
     order of the nudge. With few steps the gradients of the early layers are too small (by default
     under a fifth of back-propagation's in the first of three layers, before training): use Adam or
-    more steps. Weights that grow need a smaller step size. Watch both:
+    more steps. Weights that grow need a smaller step size, or backtracking. Watch both:
     ``fit(..., record=lambda state: state.rule_state.residual)``.
 
     Args:
@@ -135,6 +113,8 @@ def predictive_coding(
       nudge: the weight of the loss at the output (beta); positive.
       steps: of the inference; a positive integer.
       step_size: of the activities; positive.
+      descent: one step, ``(energies, latents, step_size) -> latents``; with
+        `jaxbrain.learning.inference.backtracking` the energy never rises.
 
     Returns:
       A LearningRule whose state is the `Settling` of the last batch. The loss it reports is that
@@ -142,7 +122,8 @@ def predictive_coding(
 
     Raises:
       ValueError: if net is not a flat chain or a number is not positive.
-      TypeError: at trace time, if the network answers in half precision, in which the nudge drowns.
+      TypeError: if descent is no function; at trace time, if the network answers in half
+        precision, in which the nudge drowns.
 
     Source: Whittington and Bogacz 2017, doi 10.1162/NECO_a_00949; nudging from
     equilibrium propagation, Scellier and Bengio 2017, doi 10.3389/fncom.2017.00024.
@@ -158,61 +139,95 @@ def predictive_coding(
       >>> bool(state.residual < 0.5)
       True
     """
-    chain.require_chain(net, "predictive_coding")
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"predictive_coding: steps must be a positive integer, got {steps!r}")
-    _require_positive(nudge=nudge, steps=steps, step_size=step_size)
+    _require("predictive_coding", nudge, steps, step_size, descent)
 
-    def init(key: jax.Array, params: Params, x: Any) -> Settling:
-        zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return Settling(zero, zero)
+    def infer(params: Params, x: Any, y: Any, blocks: Any, outputs: Any) -> Any:
+        hierarchy = _nudged(blocks, loss, y, nudge)
+        latents, state = inference.relax(
+            hierarchy, params, outputs, x, steps=steps, step_size=step_size, descent=descent
+        )
+        scale = 1 / (nudge * outputs[-1].shape[0])
+        return inference.change(hierarchy, params, latents, x, scale=scale), state
 
-    def grads(
-        params: Params, state: Settling, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, Settling]:
-        output = chain.forward(net, params, x, key=key)[-1]
-        if output.dtype.itemsize < 4:
-            raise TypeError(
-                f"predictive_coding needs activities of 32 bits, got {output.dtype}; wrap each "
-                "layer: jb.serial(*(jb.with_precision(layer, jnp.bfloat16) for layer in ...))"
+    return inference.coding_rule("predictive_coding", net, loss, infer)
+
+
+def centered_predictive_coding(
+    net: Network,
+    loss: Loss,
+    *,
+    nudge: float | jax.Array = 0.1,
+    steps: int = 20,
+    step_size: float | jax.Array = 0.1,
+    descent: Descent = fixed_step,
+) -> LearningRule:
+    """Predictive coding with the output nudged towards the target and away from it.
+
+    g_l = [dF/dW_l (z^+) - dF/dW_l (z^-)] / (2 nudge), z^+ and z^- settled with +nudge and -nudge
+
+    F is that of `predictive_coding`. At the fixed points g is back-propagation's gradient with an
+    error of the order of the nudge squared, so a larger nudge will do, which few bits drown less.
+    The two settle side by side, which takes less than twice the time of one.
+
+    Args:
+      net: a flat `serial` chain.
+      loss: ``(prediction, target) -> scalar`` of one example.
+      nudge: the weight of the loss at the output (beta); positive, and so small that the output is
+        not pushed away for ever: below 1 for `jaxbrain.losses.half_mse`.
+      steps: of each inference; a positive integer.
+      step_size: of the activities; positive.
+      descent: one step, ``(energies, latents, step_size) -> latents``; with
+        `jaxbrain.learning.inference.backtracking` the energy never rises.
+
+    Returns:
+      A LearningRule whose state is the `Settling` of the last batch: the larger residual and the
+      mean energy of the two. The loss it reports is that of the feed-forward prediction.
+
+    Raises:
+      ValueError: if net is not a flat chain or a number is not positive.
+      TypeError: if descent is no function; at trace time, if the network answers in half
+        precision, in which the nudge drowns.
+
+    Source: centered nudging, Laborieux et al. 2021, doi 10.3389/fnins.2021.633674; in predictive
+    coding, Pinchetti et al. 2024, arXiv 2407.01163.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
+      >>> rule = centered_predictive_coding(net, jb.losses.softmax_cross_entropy)
+      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
+      >>> params = net.init(jax.random.key(0), x[0])
+      >>> state = rule.init(jax.random.key(1), params, x[0])
+      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> bool(state.residual < 0.5)
+      True
+    """
+    _require("centered_predictive_coding", nudge, steps, step_size, descent)
+
+    def infer(params: Params, x: Any, y: Any, blocks: Any, outputs: Any) -> Any:
+        def learn(beta: jax.Array) -> tuple[Params, Settling]:
+            hierarchy = _nudged(blocks, loss, y, beta)
+            latents, state = inference.relax(
+                hierarchy, params, outputs, x, steps=steps, step_size=step_size, descent=descent
             )
-        value = chain.batch_loss(loss, output, y)
-        if not chain.blocks(params):
-            return value, params, state
-        latents, state = settle(
-            net, loss, params, x, y, nudge=nudge, steps=steps, step_size=step_size, key=key
-        )
-        changes = jax.grad(lambda p: energy(net, loss, p, latents, x, y, nudge=nudge, key=key))(
-            params
-        )
-        scale = 1 / (nudge * latents[-1].shape[0])
-        return value, jax.tree.map(lambda g: scale * g, changes), state
+            scale = 1 / (2 * beta * outputs[-1].shape[0])
+            return inference.change(hierarchy, params, latents, x, scale=scale), state
 
-    return LearningRule(init, grads, net, "predictive_coding")
+        beta = jnp.asarray(nudge, outputs[-1].dtype)
+        changes, state = jax.vmap(learn)(jnp.stack([beta, -beta]))
+        grads = jax.tree.map(lambda g: g[0] + g[1], changes)  # the second over a negative nudge
+        return grads, Settling(jnp.max(state.residual), jnp.mean(state.energy))
+
+    return inference.coding_rule("centered_predictive_coding", net, loss, infer)
 
 
-def _predictions(
-    net: Network, params: Params, inputs: list[Any], key: jax.Array | None
-) -> list[jax.Array]:
-    """The output of each block for its own input."""
-    keys = chain.layer_keys(net, inputs[0], key)
-    bounds = chain.blocks(params)
-    outputs = []
-    for (start, stop), x in zip(bounds, inputs, strict=True):
-        for i in range(start if outputs else 0, stop):
-            x = chain.on_batch(net.layers[i], params[i], x, keys[i])
-        outputs.append(x)
-    return outputs
+def _nudged(blocks: tuple[Block, ...], loss: Loss, y: Any, nudge: Any) -> Hierarchy:
+    """Every block predicts a free activity, and the loss pulls at the last of them."""
+    return Hierarchy(blocks, lambda params, output: nudge * jax.vmap(loss)(output, y))
 
 
-def _feed_forward(net: Network, params: Params, x: Any, key: jax.Array | None) -> list[jax.Array]:
-    """The output of each block for the output of the one before: no errors, no energy."""
-    activities = chain.forward(net, params, x, key=key)
-    return [activities[stop] for _, stop in chain.blocks(params)]
-
-
-def _require_positive(**numbers: Any) -> None:
-    for name, value in numbers.items():
-        known = not isinstance(value, jax.core.Tracer)
-        if known and not (jnp.ndim(value) == 0 and value > 0):
-            raise ValueError(f"predictive_coding: {name} must be positive, got {value!r}")
+def _require(rule: str, nudge: Any, steps: Any, step_size: Any, descent: Any) -> None:
+    require_count(rule, "steps", steps)
+    require_positive(rule, "nudge", nudge)
+    require_positive(rule, "step_size", step_size)
+    inference.require_descent(rule, descent)

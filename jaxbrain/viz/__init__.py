@@ -6,6 +6,7 @@ imported when a function is called, not before.
 """
 
 from jaxbrain.viz.boundary import confusion, decision_boundary
+from jaxbrain.viz.comparison import comparison
 from jaxbrain.viz.curves import curves
 from jaxbrain.viz.dashboard import dashboard
 from jaxbrain.viz.learning import alignment, compare
@@ -16,6 +17,7 @@ __all__ = [
     "activations",
     "alignment",
     "compare",
+    "comparison",
     "confusion",
     "curves",
     "dashboard",

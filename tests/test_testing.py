@@ -1,0 +1,228 @@
+"""The checks that prove a rule: right rules pass, planted faults are found and named."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.testing import (
+    check_gradient,
+    check_rule,
+    check_settled,
+    check_unbiased,
+    relative_error,
+)
+from tests.tables import RULES
+from tests.theory import CE, problem
+
+KEY = jax.random.key(4)
+NET = jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dense(3))
+RIGHT = jb.backprop(NET, CE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def small():
+    return problem(NET, CE)
+
+
+def faulty(change, rule=RIGHT):
+    """A rule with something done to what `grads` returns."""
+
+    def grads(params, state, x, y, *, key=None):
+        return change(*rule.grads(params, state, x, y, key=key), x=x, key=key)
+
+    return rule._replace(grads=grads, name="faulty")
+
+
+def first_layer(change):
+    return faulty(
+        lambda v, g, s, x, key: (v, ({**g[0], "kernel": change(g[0]["kernel"])}, *g[1:]), s)
+    )
+
+
+def test_relative_error_is_numpys(small):
+    a, b = small[0], problem(NET, CE, seed=3)[0]
+    pairs = [
+        [np.concatenate([np.ravel(v) for v in jax.tree.leaves(layer)]) for layer in (p, q)]
+        for p, q in zip(a, b, strict=True)
+        if p
+    ]
+    want = [np.linalg.norm(u - v) / np.linalg.norm(v) for u, v in pairs]
+    np.testing.assert_allclose(relative_error(a, b), want, rtol=1e-12)
+    zero = jax.tree.map(jnp.zeros_like, a)
+    assert relative_error(zero, zero).tolist() == [0, 0]
+    assert relative_error(a, zero).tolist() == [np.inf, np.inf]
+    assert relative_error(zero, a).tolist() == [1, 1]
+
+
+def test_gradient_oracle(small):
+    params, x, y = small
+    rule = jb.feedback_alignment(NET, CE)
+    found = check_gradient(rule, params, (x, y), state=params, rtol=1e-12)
+    assert found.shape == (2,) and np.all(found < 1e-12)
+    check_gradient(rule, params, (x, y), state=params, reference=RIGHT, rtol=1e-12)
+    dropout = jb.backprop(jb.serial(*NET.layers[:2], jb.dropout(0.5), NET.layers[2]), CE)
+    wide = (*params[:2], (), params[2])
+    check_gradient(dropout, wide, (x, y), key=KEY, rtol=1e-12)  # both under the same noise
+    with pytest.raises(AssertionError) as error:
+        check_gradient(rule, params, (x, y))
+    said = str(error.value).splitlines()
+    assert said[0].startswith(
+        "check_gradient: feedback_alignment departs from jax.grad of its loss"
+    )
+    assert said[3].startswith("0 dense(5)") and said[3].endswith("<- here")
+    assert said[4].startswith("2 dense(3)") and not said[4].endswith("<- here")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda k: k * 1.001, lambda k: k.at[0, 0].add(1e-2), lambda k: k.at[1].multiply(jnp.nan),
+     lambda k: -k, jnp.zeros_like],
+    ids=["longer", "one weight", "nan", "sign", "nothing"],
+)  # fmt: skip
+def test_gradient_oracle_finds_small_faults(small, change):
+    params, x, y = small
+    with pytest.raises(AssertionError, match=r"0 dense\(5\).*<- here"):
+        check_gradient(first_layer(change), params, (x, y), reference=RIGHT)
+
+
+def noisy(spread, scale=1.0, shift=0.0):
+    def change(value, grads, state, x, key):
+        leaves, tree = jax.tree.flatten(grads)
+        keys = jax.random.split(key, len(leaves))
+        leaves = [
+            scale * g + shift + spread * jax.random.normal(k, g.shape, g.dtype)
+            for g, k in zip(leaves, keys, strict=True)
+        ]
+        return value, jax.tree.unflatten(tree, leaves), state
+
+    return faulty(change)
+
+
+def test_unbiased(small):
+    params, x, y = small
+    data = x, y
+    found = check_unbiased(noisy(0.05), params, data, reference=RIGHT, key=KEY, samples=400)
+    assert np.all(found.variance > 0)
+    check_unbiased(RIGHT, params, data, reference=RIGHT, key=KEY, samples=2)  # no noise, no bias
+    check_unbiased(jb.feedback_alignment(NET, CE), params, data, state=params, key=KEY, samples=2)
+    for fault in (noisy(0.05, shift=0.02), noisy(0.05, scale=0.8), noisy(0.0, scale=0.999)):
+        with pytest.raises(AssertionError, match=r"faulty is biased.*\n.*\n.*\n.*<- here"):
+            check_unbiased(fault, params, data, reference=RIGHT, key=KEY, samples=400)
+    with pytest.raises(AssertionError, match=r"cannot tell its gradient from none; take \d"):
+        check_unbiased(noisy(5.0), params, data, reference=RIGHT, key=KEY, samples=20)
+
+
+def test_unbiased_rejects_as_seldom_as_it_says(small):
+    """The bound of Székely and Bakirov: at z = 2 at most 4.6 % for each of the two tests."""
+    params, x, y = small
+    rule = noisy(0.05)
+
+    def ratios(key):
+        found = jb.analysis.bias_and_variance(rule, RIGHT, params, (x, y), key=key, samples=40)
+        return found.bias / found.standard_error, abs(found.scale - 1) / found.scale_error
+
+    whole, along = jax.jit(jax.vmap(ratios))(jax.random.split(KEY, 400))
+    assert np.mean(whole > 2) <= 0.046
+    # of 40 samples the second is a t-test: a little more often than a normal number
+    assert 0.02 < np.mean(along > 2) < 0.08
+
+
+def test_settled(small):
+    params, x, y = small
+    still = jb.predictive_coding(NET, CE, steps=1500)
+    (residual,) = check_settled(still, params, (x, y), tolerance=1e-6)
+    assert residual == jax.jit(still.grads)(params, still.init(KEY, params, x[0]), x, y)[2].residual
+    for steps, step_size in ((2, 0.1), (60, 2.5)):  # too early; too large a step
+        rule = jb.predictive_coding(NET, CE, steps=steps, step_size=step_size)
+        with pytest.raises(AssertionError, match="predictive_coding has not settled: residual"):
+            check_settled(rule, params, (x, y), tolerance=1e-6)
+    two = faulty(
+        lambda v, g, s, x, key: (v, g, {"a": (s,), "b": s._replace(residual=jnp.nan)}), still
+    )
+    with pytest.raises(AssertionError, match=r"residual .*, nan"):
+        check_settled(two, params, (x, y), tolerance=1e-6, state=still.init(KEY, params, x[0]))
+    with pytest.raises(ValueError, match="backprop holds no residual; return a named tuple"):
+        check_settled(RIGHT, params, (x, y), tolerance=1e-6)
+
+
+@pytest.mark.parametrize("name", ["backprop", "feedback_alignment", "predictive_coding"])
+def test_rules_keep_the_contract(small, name):
+    _, x, y = small
+    check_rule(RULES[name].make(NET, CE), x, y)
+
+
+def test_a_rule_that_needs_a_key_keeps_the_contract(small):
+    _, x, y = small
+    check_rule(noisy(0.1), x, y)
+
+
+COUNT = iter(range(10**6))
+FAULTS = {
+    "the loss must be one number": lambda v, g, s, x, key: (v[None], g, s),
+    "the loss must be a floating": lambda v, g, s, x, key: (v.astype("int32"), g, s),
+    "the state must keep its structure": lambda v, g, s, x, key: (v, g, (s, v)),
+    "grads must have the structure.*PyTreeDef": lambda v, g, s, x, key: (v, list(g), s),
+    r"grads must.*float32 \(5,\) at \[0\]\['bias'\]": lambda v, g, s, x, key: (
+        v, jax.tree.map(lambda a: a.astype("float32"), g), s
+    ),
+    r"the gradient\[2\]\['bias'\] is not finite": lambda v, g, s, x, key: (
+        v, (*g[:2], {**g[2], "bias": g[2]["bias"] / 0}), s
+    ),
+    r"layer 0 dense\(5\) gets no gradient": lambda v, g, s, x, key: (
+        v, (jax.tree.map(jnp.zeros_like, g[0]), *g[1:]), s
+    ),
+    r"jax.jit must not change loss": lambda v, g, s, x, key: (v + next(COUNT), g, s),
+    r"the order of the examples must not change grads\[0\]": lambda v, g, s, x, key: (
+        v, ({**g[0], "bias": g[0]["bias"] * x[0, 0]}, *g[1:]), s
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_contract_is_named(small, fault):
+    _, x, y = small
+    with pytest.raises(AssertionError, match=f"check_rule: faulty: {fault}"):
+        check_rule(faulty(FAULTS[fault]), x, y)
+
+
+def test_what_is_meant_can_be_said(small):
+    _, x, y = small
+    still = faulty(FAULTS[r"layer 0 dense\(5\) gets no gradient"])
+    check_rule(still, x, y, untrained=(0,))
+    turned = faulty(FAULTS[r"the order of the examples must not change grads\[0\]"])
+    check_rule(turned, x, y, any_order=False)
+    with pytest.raises(TypeError, match="must be a LearningRule, got function"):
+        check_rule(jb.backprop, x, y)
+    with pytest.raises(ValueError, match="at least two examples"):
+        check_rule(RIGHT, x[:1], y[:1])
+
+
+def test_what_depends_on_the_batch_of_seeds_is_found(small):
+    """A rule that does something else when mapped."""
+    _, x, y = small
+    doubled = jax.custom_batching.custom_vmap(lambda v: v)
+    doubled.def_vmap(lambda size, batched, v: (2 * v, batched[0]))
+
+    def change(v, g, s, x, key):
+        return doubled(v), g, s
+
+    with pytest.raises(AssertionError, match=r"jax\.vmap over seeds must not change loss"):
+        check_rule(faulty(change), x, y)
+
+
+def test_a_fault_within_the_rule_is_not_hidden(small):
+    _, x, y = small
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("what the rule says")
+
+    with pytest.raises(RuntimeError, match="what the rule says"):
+        check_rule(RIGHT._replace(grads=broken), x, y)
