@@ -238,7 +238,7 @@ def test_what_cannot_be_taught_is_refused(name):
 def test_numbers_and_targets_that_make_no_sense():
     net = jb.serial(jb.dense(6), jb.dense(3))
     for scale in (0, -1.0, np.ones(2)):
-        with pytest.raises(ValueError, match="sign_symmetry: scale must be a positive number"):
+        with pytest.raises(ValueError, match="sign_symmetry: scale must be positive"):
             L.sign_symmetry(net, CE, scale=scale)
     params, x, _ = problem(net, CE)
     with pytest.raises(ValueError, match=r"batch_random_sign_symmetry needs a key.*key=key"):

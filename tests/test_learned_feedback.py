@@ -238,7 +238,7 @@ def test_decays_can_be_swept():
 
 def test_numbers_that_make_no_sense():
     net = jb.serial(jb.dense(6), jb.dense(3))
-    with pytest.raises(ValueError, match=r"kolen_pollack: decay must be zero or .*, got -0.1"):
+    with pytest.raises(ValueError, match=r"kolen_pollack: decay must not be negative, got -0.1"):
         kolen_pollack(net, CE, decay=-0.1)
     with pytest.raises(TypeError, match=r"optimizer must be an optax .* optax.sgd\(0.1\), got flo"):
         kolen_pollack(net, CE, optimizer=0.1)

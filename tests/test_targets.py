@@ -228,7 +228,7 @@ def test_target_propagation_refuses(name):
     params, x, y = problem(net, CE)
     noisy, quiet = rule(net, CE), rule(net, CE, noise=0.0)
     state = noisy.init(KEY, params, x[0])
-    with pytest.raises(ValueError, match=rf"{title} needs a key.*key=key.*noise=0\.0"):
+    with pytest.raises(ValueError, match=rf"{title} needs a key.*noise=0\.0.*key=key"):
         jax.eval_shape(noisy.grads, params, state, x, y)
     jax.eval_shape(quiet.grads, params, state, x, y)
 

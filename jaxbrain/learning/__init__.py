@@ -6,8 +6,11 @@ makes rules of them) and the machines that generate (`boltzmann`, `belief`, `hel
 
 from jaxbrain.learning import belief, boltzmann, hebbian, helmholtz, plasticity, spike_timing
 from jaxbrain.learning.backprop import backprop
-from jaxbrain.learning.boltzmann import contrastive_divergence, persistent_contrastive_divergence
 from jaxbrain.learning.clamping import contrastive_hebbian
+from jaxbrain.learning.divergence import (
+    contrastive_divergence,
+    persistent_contrastive_divergence,
+)
 from jaxbrain.learning.equilibrium import (
     centered_equilibrium_propagation,
     equilibrium_propagation,

@@ -149,6 +149,13 @@ def down(
 
     Raises:
       ValueError: if the machines do not fit onto each other.
+
+    Examples:
+      >>> import jax
+      >>> from jaxbrain.learning.boltzmann import rbm
+      >>> machines = [rbm(n).init(jax.random.key(n), jnp.ones(m)) for m, n in ((4, 3), (3, 2))]
+      >>> down(machines, jnp.ones(2)).shape
+      (4,)
     """
     _require_fitting("down", machines)
     for level, machine in reversed(list(enumerate(machines))[1:]):

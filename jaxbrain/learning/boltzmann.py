@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines: one layer of hidden causes, learned by dreaming against the data.
+"""Restricted Boltzmann machines: one layer of hidden causes for what is seen.
 
     p(v, h) = exp(-E(v, h)) / Z,   E = e(v; b) - c.h - v W h
 
@@ -15,22 +15,20 @@ import numpy as np
 from jax.nn.initializers import Initializer, normal
 
 from jaxbrain.layers import align, as_float, float_like, positive, require_features
-from jaxbrain.learning.requirements import kind, require_key
 from jaxbrain.learning.visible import Visible, bernoulli, flip, gaussian
-from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.network import Network, Params
 
 _MOST_HIDDEN = 16  # 65,536 states
 
 __all__ = [
     "Visible",
     "bernoulli",
-    "contrastive_divergence",
     "energy",
     "free_energy",
     "gaussian",
     "gibbs",
+    "hidden_drive",
     "log_partition",
-    "persistent_contrastive_divergence",
     "rbm",
     "reconstruct",
 ]
@@ -97,6 +95,12 @@ def energy(
 
     Returns:
       A scalar.
+
+    Examples:
+      >>> import jax
+      >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
+      >>> float(energy(params, jnp.array([1.0, 0.0, 1.0]), jnp.array([0.0, 1.0])))
+      -2.0
     """
     drive = hidden_drive(params, v)
     return visible.energy(params["visible_bias"], v) - jnp.dot(h, drive)
@@ -185,6 +189,12 @@ def reconstruct(
 
     Returns:
       The mean of the visible units ``[visible]``.
+
+    Examples:
+      >>> import jax
+      >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
+      >>> [round(float(mean), 2) for mean in reconstruct(params, jnp.ones(3))]
+      [0.87, 0.87, 0.87]
     """
     h = _hidden(params, v, key)
     return visible.mean(params["visible_bias"], jnp.dot(params["kernel"], h))
@@ -231,115 +241,24 @@ def gibbs(
     return jax.lax.scan(step, v, jax.random.split(key, steps))[0]
 
 
-def contrastive_divergence(
-    net: Network, *, visible: Visible = bernoulli(), steps: int = 1
-) -> LearningRule:
-    """Raise the probability of the data, lower that of where the chain drifts from them.
+def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
+    """The log odds of the hidden units.
 
-    g = E_data[dF(v)/dw] - E_k[dF(v)/dw], v of the second after k Gibbs steps from the data
-
-    For the weights, minus the mean of v h over the data plus that over the reconstructions, with
-    probabilities for h. As k grows it becomes the gradient of the mean - log p(v); at k = 1 it is
-    biased, and is the gradient of no function.
+    c + v W
 
     Args:
-      net: an `rbm`.
-      visible: the kind of visible units, `bernoulli` or `gaussian`.
-      steps: k, of the Gibbs chain; static.
+      params: of an `rbm`.
+      v: ``[visible]``.
 
     Returns:
-      A LearningRule without state, for examples ``[visible]``. Targets are ignored: give the data
-      twice, ``jb.fit(rule, optimizer, (x, x), ...)``. The loss it reports is the mean over the
-      batch of - log p(v | h) at h = p(h | v), the error of the reconstruction, which is not what
-      the gradient descends: it usually falls along with it.
-
-    Raises:
-      TypeError: if net is not a Network, or visible no Visible.
-      ValueError: if net is no `rbm`, steps is not positive, or at trace time if there is no key.
-
-    Source: Hinton 2002, doi 10.1162/089976602760128018.
-
-    Examples:
-      >>> import jax, jaxbrain as jb, optax
-      >>> rule = contrastive_divergence(rbm(4))
-      >>> x = jax.numpy.tile(jax.numpy.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), (8, 1))
-      >>> state, history = jb.fit(rule, optax.adam(0.1), (x, x), key=jax.random.key(0), epochs=20)
-      >>> bool(history.loss[-1] < history.loss[0])
-      True
-    """
-    name = "contrastive_divergence"
-    _check_arguments(name, net, visible, steps=steps)
-
-    def init(key: jax.Array, params: Params, x: Any) -> tuple:
-        return ()
-
-    def grads(
-        params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, tuple]:
-        x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
-        dreams = _run_chains(params, x, key, steps, visible)
-        return *_contrast(params, x, dreams, visible), state
-
-    return LearningRule(init, grads, net, name)
-
-
-def persistent_contrastive_divergence(
-    net: Network, *, visible: Visible = bernoulli(), steps: int = 1, chains: int = 64
-) -> LearningRule:
-    """Contrastive divergence whose chains never return to the data: they dream on between steps.
-
-    g = E_data[dF(v)/dw] - E_chains[dF(v)/dw], the chains k Gibbs steps further at each update
-
-    While the weights change slowly the chains stay near the machine's own distribution, so that
-    this follows the likelihood. Where they change fast the chains fall behind and the likelihood
-    swings: let the learning rate shrink, ``optax.sgd(optax.linear_schedule(0.1, 0.0, steps))``.
-
-    Args:
-      net: an `rbm`.
-      visible: the kind of visible units, `bernoulli` or `gaussian`.
-      steps: k, Gibbs steps between two updates; static.
-      chains: how many (the fantasy particles).
-
-    Returns:
-      A LearningRule whose state are the chains ``[chains, visible]``, drawn from the visible
-      biases at first. Targets are ignored, as in `contrastive_divergence`, and the loss is the
-      same error of the reconstruction, which may well rise while the likelihood does too.
-
-    Raises:
-      TypeError: if net is not a Network, or visible no Visible.
-      ValueError: if net is no `rbm`, a number is not positive, or at trace time if there is no key.
-
-    Source: Tieleman 2008, doi 10.1145/1390156.1390290.
+      ``[hidden]``.
 
     Examples:
       >>> import jax
-      >>> rule, x = persistent_contrastive_divergence(rbm(4), chains=10), jax.numpy.ones((2, 3))
-      >>> params = rule.network.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> loss, grads, state = rule.grads(params, state, x, x, key=jax.random.key(2))
-      >>> state.shape
-      (10, 3)
+      >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
+      >>> hidden_drive(params, jnp.ones(3)).tolist()
+      [3.0, 3.0]
     """
-    name = "persistent_contrastive_divergence"
-    _check_arguments(name, net, visible, steps=steps, chains=chains)
-
-    def init(key: jax.Array, params: Params, x: Any) -> jax.Array:
-        bias = params["visible_bias"]
-        sample = lambda k: visible.sample(k, bias, jnp.zeros_like(bias))  # noqa: E731
-        return jax.vmap(sample)(jax.random.split(key, chains))
-
-    def grads(
-        params: Params, state: jax.Array, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, jax.Array]:
-        x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
-        state = _run_chains(params, state, key, steps, visible)
-        return *_contrast(params, x, state, visible), state
-
-    return LearningRule(init, grads, net, name)
-
-
-def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
-    """The log odds of the hidden units, c + v W."""
     total = jnp.dot(as_float(v, params["kernel"].dtype), params["kernel"])
     return total + align(params["hidden_bias"], total)
 
@@ -347,47 +266,3 @@ def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
 def _hidden(params: Params, v: jax.Array, key: jax.Array | None) -> jax.Array:
     p = jax.nn.sigmoid(hidden_drive(params, v))
     return p if key is None else flip(key, p)
-
-
-def _run_chains(
-    params: Params, v: jax.Array, key: jax.Array, steps: int, visible: Visible
-) -> jax.Array:
-    keys = jax.random.split(key, len(v))
-    move = lambda v, k: gibbs(params, v, key=k, steps=steps, visible=visible)  # noqa: E731
-    return jax.vmap(move)(v, keys)
-
-
-def _contrast(
-    params: Params, data: jax.Array, dreams: jax.Array, visible: Visible
-) -> tuple[jax.Array, Params]:
-    """The error of the reconstruction of the data, and the gradient of F(data) - F(dreams)."""
-
-    def contrast(params: Params) -> jax.Array:
-        mean = lambda v: jnp.mean(  # noqa: E731
-            jax.vmap(lambda one: free_energy(params, one, visible=visible))(v)
-        )
-        return mean(data) - mean(dreams)
-
-    def surprise(v: jax.Array) -> jax.Array:
-        bias, drive = params["visible_bias"], jnp.dot(params["kernel"], _hidden(params, v, None))
-        at_once = visible.energy(bias, v) - jnp.dot(v, drive)
-        return at_once + visible.log_partition(bias, drive)
-
-    return jnp.mean(jax.vmap(surprise)(data)), jax.grad(contrast)(params)
-
-
-def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
-    if not isinstance(net, Network):
-        raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
-    if kind(net) != "rbm":
-        raise ValueError(
-            f"{rule} teaches a restricted Boltzmann machine, and {net} is none; build it as "
-            "jb.learning.boltzmann.rbm(64), and a deep one with jb.learning.belief.stack"
-        )
-    if not isinstance(visible, Visible):
-        raise TypeError(
-            f"{rule}: visible must be a Visible, such as jb.learning.boltzmann.gaussian(), called, "
-            f"got {getattr(visible, '__name__', type(visible).__name__)}"
-        )
-    for name, value in counts.items():
-        positive(rule, name, value)

@@ -87,6 +87,12 @@ def recognise(params: Params, x: jax.Array, *, key: jax.Array) -> tuple[jax.Arra
 
     Returns:
       The states of all layers, x first and the top last.
+
+    Examples:
+      >>> import jax
+      >>> params = helmholtz(2).init(jax.random.key(0), jnp.ones(3))
+      >>> [len(s) for s in recognise(params, jnp.ones(3), key=jax.random.key(1))]
+      [3, 2]
     """
     return _climb(params, x, key)
 
@@ -125,6 +131,12 @@ def log_generative(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
 
     Returns:
       A scalar.
+
+    Examples:
+      >>> import jax
+      >>> params = helmholtz(2).init(jax.random.key(0), jnp.ones(3))
+      >>> round(float(log_generative(params, (jnp.ones(3), jnp.zeros(2)))), 4)  # 5 log 1/2
+      -3.4657
     """
     total = -binary_cross_entropy(params["prior"], states[-1])
     for layer, below, above in zip(params["generative"], states[:-1], states[1:], strict=True):
@@ -143,6 +155,12 @@ def log_recognition(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
 
     Returns:
       A scalar.
+
+    Examples:
+      >>> import jax
+      >>> params = helmholtz(2).init(jax.random.key(0), jnp.ones(3))
+      >>> round(float(log_recognition(params, (jnp.zeros(3), jnp.ones(2)))), 4)  # 2 log 1/2
+      -1.3863
     """
     total = jnp.zeros((), params["prior"].dtype)
     for layer, below, above in zip(params["recognition"], states[:-1], states[1:], strict=True):

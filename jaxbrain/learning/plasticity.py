@@ -66,7 +66,22 @@ def local(name: str, change: Change, carry: Callable[[jax.Array], Any] | None = 
 
 
 def decay(dt: Any, tau: Any, dtype: Any) -> jax.Array:
-    """What is left of a trace after dt, exactly: exp(-dt / tau); 0 for tau = 0."""
+    """What is left of a trace after a time, exactly.
+
+    exp(-dt / tau), 0 for tau = 0
+
+    Args:
+      dt: the time that has passed.
+      tau: the time constant, in the same unit; 0 or positive.
+      dtype: of the result.
+
+    Returns:
+      A scalar.
+
+    Examples:
+      >>> round(float(decay(1.0, 10.0, "float32")), 4)
+      0.9048
+    """
     return jnp.exp(-dt / jnp.asarray(tau)).astype(dtype)
 
 

@@ -1,7 +1,6 @@
 """What rules require of their arguments. What is not known yet, under a trace, is not checked."""
 
 import inspect
-import math
 from typing import Any
 
 import jax
@@ -12,14 +11,15 @@ from jaxbrain.network import Network
 
 
 def require_positive(
-    rule: str, name: str, value: Any, *, zero: bool = False, below: float = math.inf
+    rule: str, name: str, value: Any, *, zero: bool = False, below: float | None = None
 ) -> None:
     """Refuse a number that is not positive, or where zero is allowed negative."""
     if isinstance(value, jax.core.Tracer):
         return
-    if jnp.ndim(value) != 0 or not (value >= 0 if zero else value > 0) or not value < below:
+    good = jnp.ndim(value) == 0 and (value >= 0 if zero else value > 0)
+    if not good or (below is not None and not value < below):
         wanted = "must not be negative" if zero else "must be positive"
-        limit = f" and below {below:g}" if below < math.inf else ""
+        limit = "" if below is None else f" and below {below:g}"
         raise ValueError(f"{rule}: {name} {wanted}{limit}, got {value!r}")
 
 

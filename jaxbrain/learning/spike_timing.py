@@ -18,7 +18,18 @@ from jaxbrain.network import Cell
 
 
 def everywhere(w: jax.Array) -> jax.Array:
-    """1: a change that does not depend on the weight (additive STDP)."""
+    """A change that does not depend on the weight (additive STDP).
+
+    Args:
+      w: the weights ``[pre, post]``.
+
+    Returns:
+      Ones in their shape.
+
+    Examples:
+      >>> everywhere(jnp.zeros((1, 2))).tolist()
+      [[1.0, 1.0]]
+    """
     return jnp.ones_like(w)
 
 
