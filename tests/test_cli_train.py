@@ -11,7 +11,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.cli.data import load
-from jaxbrain.cli.parser import RULES, make_parser
+from jaxbrain.cli.parser import FIRST_RULES, RULES, make_parser
 from tests.command_line import plane_csv, results, train, write_csv, write_idx
 from tests.conftest import shared
 
@@ -94,14 +94,39 @@ def test_a_training_that_diverges_says_so(capsys):
 
 
 @pytest.mark.parametrize(
-    ("rule", "optimizer"), list(zip(RULES, ["momentum", "sgd", "adamw", "rmsprop"], strict=True))
+    ("rule", "optimizer"),
+    list(zip(FIRST_RULES, ["momentum", "sgd", "adamw", "rmsprop"], strict=True)),
 )
-def test_every_rule_and_optimiser_trains(rule, optimizer, draw):
+def test_every_optimiser_trains(rule, optimizer, draw):
     draw()
     words = ("--data", "moons", "--hidden", "6", "--activation", "tanh", "--epochs", 20)
     assert train(*words, "--rule", rule, "--optimizer", optimizer) == 0
     assert Path("out/boundary.png").exists()  # of points in the plane
     assert results()["test"]["accuracy"] > 0.7
+
+
+@pytest.mark.parametrize("rule", [name for name in RULES if name not in FIRST_RULES])
+def test_every_other_rule_trains(rule):
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    inputs = 0.3 * rng.normal(size=(120, 16))
+    inputs[np.arange(120), 12 + labels] += 1  # inputs 0, 1, 2 are forward-forward's label
+    write_csv("three.csv", [[*row, label] for row, label in zip(inputs, labels, strict=True)])
+    words = ("--data", "three.csv", "--hidden", "16", "--activation", "tanh", "--epochs", 60)
+    assert train(*words, "--rule", rule, "--learning-rate", 0.02) == 0
+    assert results()["test"]["accuracy"] > 0.8
+
+
+def test_a_rule_that_cannot_teach_the_network_says_so(capsys):
+    plane_csv("plane.csv")
+    for words, said in {
+        ("--data", "moons", "--rule", "forward_forward"): "forward_forward",
+        ("--data", "plane.csv", "--rule", "forward_forward"): "forward_forward",
+        ("--data", "moons", "--rule", "pepita", "--hidden", "none"): "pepita",
+    }.items():
+        assert train(*words, "--epochs", 1) == 2
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("jaxbrain train: error:") and said in line
 
 
 def test_mnist_within_ten_epochs():

@@ -37,10 +37,15 @@ def numbers(line):
     ]
 
 
+def row_of(lines, label):
+    """The one line that begins with a label."""
+    (line,) = [line for line in lines if line.startswith(label)]
+    return line
+
+
 def row(lines, label):
     """The numbers after a label, in the one line that begins with it."""
-    (line,) = [line for line in lines if line.startswith(label)]
-    return numbers(line[len(label) :])
+    return numbers(row_of(lines, label)[len(label) :])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
@@ -139,3 +144,60 @@ def test_population_solves_xor_at_the_rates_in_the_middle(example):
     together = row(lines, "all at once: jax.vmap of jb.run")
     assert alone[1] > 0 and together[1] > 0  # how fast is no test's business
     assert together[2] == 1
+
+
+def test_your_own_rule_is_proven_and_learns(example):
+    pytest.importorskip("sklearn")
+    lines = example("your_own_rule")
+    assert "check_rule: passed" in lines
+    assert "half the spikes: found out" in lines
+    biased = [numbers(line)[2:4] for line in lines if line.startswith(("0 dense", "2 dense"))]
+    assert len(biased) == 2  # bias relative to the norm of the mean, and in standard errors
+    for bias, errors in biased:
+        assert bias == pytest.approx(0.5, abs=0.05)
+        assert errors > 4
+    accuracy = {name: row(lines, name)[0] for name in ("backprop ", "spiking feedback (ours)")}
+    floor, *_ = row(lines, "floor: last layer only")
+    assert accuracy["backprop "] > accuracy["spiking feedback (ours)"] > max(0.93, floor + 0.05)
+
+
+@pytest.mark.slow
+def test_learning_rules_beat_the_floor_or_say_so(example):
+    pytest.importorskip("sklearn")
+    lines = example("learning_rules")
+    start, end = (i for i, line in enumerate(lines) if line.startswith(("----", "accuracy: ")))
+    table = [line for line in lines[start + 1 : end] if line]
+    assert len(table) == 30
+    floor, *_ = row(table, "floor: last layer only")
+    weak = {line.split()[0] for line in lines if "does not beat the floor" in line}
+    assert weak == {"forward_gradient", "weight_perturbation"}
+    for line in table:
+        name, accuracy = line.split()[0], numbers(line[35:])[0]
+        assert (accuracy > floor + 0.05) == (name not in weak | {"floor:"}), line
+
+
+def test_receptive_fields_are_the_principal_components(example):
+    lines = example("receptive_fields")
+    assert row(lines, "Oja, length of the weights")[0] == pytest.approx(1, abs=1e-2)
+    assert row(lines, "Oja, least |cos| to component 1")[0] > 0.999
+    assert numbers(row_of(lines, "Sanger, least |cos|").split("1-16")[1])[0] > 0.999
+    assert row(lines, "Sanger, median kurtosis of the units")[0] < 1
+    assert row(lines, "BCM, median kurtosis of the units")[0] > 5
+
+
+def test_spike_timing_reproduces_the_published_fit(example):
+    lines = example("spike_timing")
+    for label in ("window of pairs", "window of triplets"):
+        assert numbers(row_of(lines, label).split(":")[1])[0] < 0.01
+    for label, error in (("triplets, full", 0.34), ("triplets, minimal", 0.36)):
+        assert row(lines, label)[0] == pytest.approx(error, abs=0.02)
+    assert row(lines, "pairs, best fit")[0] > 5
+
+
+def test_dreams_come_nearer_to_the_digits(example):
+    pytest.importorskip("sklearn")
+    lines = example("dreaming")
+    assert row(lines, "  through the machine")[0] < 0.7 * row(lines, "  the mean digit")[0]
+    noise, *dreams = (numbers(line)[-1] for line in lines if line.startswith("  dreams, "))
+    assert dreams[-1] < dreams[0] < noise / 2
+    assert len(set(re.findall(r"(\d): \d+", lines[-3]))) == 10

@@ -193,7 +193,7 @@ def _strips(ax: "Axes", angles: list[np.ndarray | None], layer: int) -> Any:
 def _scale(ax: "Axes", image: Any, reference: str) -> None:
     bar = ax.figure.colorbar(image, ax=ax, extend="max", pad=0.03, fraction=0.12, aspect=28)
     bar.set_ticks([0, 30, 60, 90])
-    bar.set_label(f"angle to {reference}'s gradient (degrees)", fontsize=9)
+    bar.set_label(f"angle to {reference}'s\ngradient (degrees)", fontsize=8.5)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
 
 
@@ -201,7 +201,9 @@ def _costs(ax: "Axes", costs: list[float], reference: str) -> None:
     rows = range(len(costs))
     ax.barh(rows, [cost - 1 for cost in costs], left=1.0, height=0.55, color="#9a9a9a", zorder=2)
     ax.set_xscale("log")
-    ax.set_xlim(min(0.5, 0.8 * min(costs)), 2.6 * max(2.0, *costs))
+    limits = min(0.5, 0.8 * min(costs)), 2.6 * max(2.0, *costs)
+    ax.set_xlim(limits)
+    _round_ticks(ax, limits)
     ax.axvline(1.0, color="#555555", linewidth=0.9)
     for row, cost in enumerate(costs):
         ax.text(
@@ -213,3 +215,13 @@ def _costs(ax: "Axes", costs: list[float], reference: str) -> None:
         )
     ax.set_xlabel(f"time of a step\n({reference} = 1)")
     bare(ax, keep=("bottom",))
+
+
+def _round_ticks(ax: "Axes", limits: tuple[float, float]) -> None:
+    """0.5, 1, 2, 5, ... on a short axis, powers of ten on a long one; never two in one place."""
+    low, high = limits
+    steps = (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
+    ticks = [tick for tick in np.outer(decades, steps).ravel() if low <= tick <= high]
+    ax.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
