@@ -175,7 +175,14 @@ def relax(
     def energy(latents: Latents) -> jax.Array:
         return energies(still if start else hierarchy, params, latents, x)
 
-    latents = jax.lax.fori_loop(0, steps, lambda _, z: descent(energy, z, step_size), start)
+    def push(last: Latents) -> jax.Array:
+        return hierarchy.top(params, last[0])
+
+    latents, done = start, 0
+    # at first there are no prediction errors and only z_K moves, which saves products
+    if start and descent is fixed_step and isinstance(steps, int) and steps > 0:
+        latents, done = start[:-1] + fixed_step(push, start[-1:], step_size), 1
+    latents = jax.lax.fori_loop(done, steps, lambda _, z: descent(energy, z, step_size), latents)
     return latents, settling(hierarchy.top, energy, params, start, latents)
 
 
