@@ -4,7 +4,7 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 ``jax.grad``, ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and optax do the rest.
 """
 
-from jaxbrain import analysis, checkpoint, datasets, learning, losses, metrics, testing, viz
+from jaxbrain import analysis, checkpoint, datasets, learning, losses, memory, metrics, testing, viz
 from jaxbrain.convolution import avg_pool, conv, max_pool
 from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
 from jaxbrain.layers import dense, dropout, elementwise, embed, flatten, layer_norm
@@ -18,6 +18,7 @@ from jaxbrain.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.network import (
     Cell,
     LearningRule,
+    Memory,
     Network,
     batch,
     lift,
@@ -36,6 +37,7 @@ __all__ = [
     "ChunkInfo",
     "History",
     "LearningRule",
+    "Memory",
     "Network",
     "NonFiniteError",
     "TrainState",
@@ -63,6 +65,7 @@ __all__ = [
     "lift",
     "losses",
     "max_pool",
+    "memory",
     "metrics",
     "parallel",
     "predictive_coding",

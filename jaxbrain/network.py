@@ -98,6 +98,28 @@ class LearningRule(NamedTuple):
     name: str = "rule"
 
 
+@static
+class Memory(NamedTuple):
+    """An associative memory: from a part, or from something like it, to the whole.
+
+    Attributes:
+      store: ``(patterns) -> params``; patterns ``[n, ...]``, or a pair of keys and values where one
+        thing is to recall another.
+      recall: ``(params, cue, *, key=None) -> (state, info)`` for one cue; what the info holds is
+        in `jaxbrain.memory.Info`. A key means noise; a memory that cannot do without says so.
+      energy: ``(params, state) -> scalar``, which never rises along a recall without noise; None
+        where the memory has none.
+      add: optional ``(params, pattern) -> params``: one pattern more, without the others.
+      name: what ``repr`` shows.
+    """
+
+    store: Callable[[Any], Params]
+    recall: Callable[..., tuple[Any, Any]]
+    energy: Callable[[Params, Any], jax.Array] | None
+    add: Callable[[Params, Any], Params] | None = None
+    name: str = "memory"
+
+
 def serial(*layers: Network) -> Network:
     """A chain: each layer's output is the next one's input.
 

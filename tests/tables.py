@@ -11,6 +11,14 @@ import jax.numpy as jnp
 import jaxbrain as jb
 
 
+def bipolar(key, shape=(3, 40)):
+    return jax.random.rademacher(key, shape, "float32")
+
+
+def first(patterns):
+    return patterns[0]
+
+
 class Case(NamedTuple):
     """How to build a network, and what it takes."""
 
@@ -122,8 +130,23 @@ RULES = {
 }
 # rules of machines of their own: test_boltzmann, test_helmholtz
 GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
+
+
+class Stored(NamedTuple):
+    """How to build a memory, and something that it can keep."""
+
+    make: object
+    patterns: object = bipolar  # (key) -> what store takes: few, so that recall is exact
+    cue: object = first  # (patterns) -> one cue
+    answer: object = first  # (patterns) -> the state that recall must return for it
+    key: bool = False  # recall needs a key
+    tolerance: float = 0.0
+
+
+MEMORIES: dict[str, Stored] = {}
 EXEMPT = {
-    "Cell": "a type", "LearningRule": "a type", "Network": "a type",
+    "Cell": "a type", "LearningRule": "a type", "Memory": "a type",
+    "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
     "NonFiniteError": "an error",
     "evaluate": "test_metrics", "summary": "test_summary",

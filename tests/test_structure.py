@@ -17,7 +17,10 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 
 # Imports go down or sideways, never up. A folder stands for all it holds.
 TIERS = (
-    {"closures", "fingerprint", "network", "losses", "datasets", "shuffling", "files"},
+    {
+        "closures", "fingerprint", "network", "requirements", "losses", "datasets", "shuffling",
+        "files",
+    },
     {"layers", "convolution", "cells"},
     {"learning", "memory", "motor"},
     {

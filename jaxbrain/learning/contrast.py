@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.requirements import require_wide
 from jaxbrain.learning.symmetric import (
     Output,
     States,
@@ -22,6 +21,7 @@ from jaxbrain.learning.symmetric import (
     settle,
 )
 from jaxbrain.network import LearningRule, Params, split_key
+from jaxbrain.requirements import require_wide
 
 Points = Callable[[jax.Array | None, Any], tuple[jax.Array, jax.Array]]
 OutputOf = Callable[[System, jax.Array, jax.Array, Any], Output]

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxbrain.layers import as_float, positive
 from jaxbrain.learning.boltzmann import free_energy, gibbs, hidden_drive
 from jaxbrain.learning.chain import no_state
-from jaxbrain.learning.requirements import kind, require_key
 from jaxbrain.learning.visible import Visible, bernoulli
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import kind, require_key
 
 
 def contrastive_divergence(

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.contrast import OutputOf, Phases, contrast_rule, nudged
-from jaxbrain.learning.requirements import require_key
 from jaxbrain.learning.symmetric import Output, System, require_numbers, symmetric_system
 from jaxbrain.network import LearningRule, Network
+from jaxbrain.requirements import require_key
 
 _SIGN = 0x7369676E  # far from the numbers of the examples, whose keys come from the same one
 

@@ -13,8 +13,8 @@ from jaxbrain.layers import elementwise
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.inverses import is_elementwise
-from jaxbrain.learning.requirements import kind, require_positive
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import kind, require_positive
 
 Function = Callable[[jax.Array], jax.Array]
 

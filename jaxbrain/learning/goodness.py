@@ -10,8 +10,8 @@ from jaxbrain.layers import as_float
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.modulation import refuse_tokens
-from jaxbrain.learning.requirements import require_key, require_positive
 from jaxbrain.network import LearningRule, Network, Params, example, split_key
+from jaxbrain.requirements import require_key, require_positive
 
 Negatives = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 

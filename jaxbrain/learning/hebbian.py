@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxbrain.learning.chain import target_vectors
 from jaxbrain.learning.plasticity import decay, local
-from jaxbrain.learning.requirements import require_positive
 from jaxbrain.network import Cell
+from jaxbrain.requirements import require_positive
 
 
 def _outer(x: jax.Array, y: jax.Array) -> jax.Array:

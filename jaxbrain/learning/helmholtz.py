@@ -14,10 +14,10 @@ from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.layers import align, as_float, float_like, positive, require_features
 from jaxbrain.learning.chain import no_state
-from jaxbrain.learning.requirements import kind, require_key
 from jaxbrain.learning.visible import flip
 from jaxbrain.losses import binary_cross_entropy
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import kind, require_key
 
 
 def helmholtz(*sizes: int, kernel_init: Initializer = lecun_normal()) -> Network:

@@ -12,9 +12,9 @@ from jaxbrain import losses
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.contrast import Phases, contrast_rule, nudged
-from jaxbrain.learning.requirements import kind
 from jaxbrain.learning.symmetric import Output, System, require_numbers, symmetric_system
 from jaxbrain.network import LearningRule, Network
+from jaxbrain.requirements import kind
 
 Error = Callable[[jax.Array, Any], jax.Array]
 

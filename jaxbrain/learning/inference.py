@@ -11,8 +11,8 @@ import optax
 
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.requirements import require_wide
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import require_wide
 
 Block = Callable[[Params, Any], jax.Array]
 Latents = list[jax.Array]

@@ -9,8 +9,8 @@ import optax
 
 from jaxbrain.layers import align
 from jaxbrain.learning import chain
-from jaxbrain.learning.requirements import kind
 from jaxbrain.network import Network, Params
+from jaxbrain.requirements import kind
 
 
 class Inverses(NamedTuple):

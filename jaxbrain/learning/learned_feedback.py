@@ -11,14 +11,14 @@ from jax.nn.initializers import Initializer
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.feedback import carry_back, draw_like
-from jaxbrain.learning.requirements import (
+from jaxbrain.network import LearningRule, Network, Params, example
+from jaxbrain.requirements import (
     as_number,
     require_count,
     require_fraction,
     require_key,
     require_positive,
 )
-from jaxbrain.network import LearningRule, Network, Params, example
 
 _NOISE = 0x3177  # separates the keys of the mirror's noise from those of the network's
 

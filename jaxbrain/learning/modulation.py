@@ -8,8 +8,8 @@ from jax.nn.initializers import Initializer, variance_scaling
 from jaxbrain.layers import as_float
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.requirements import kind, require_wide
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import kind, require_wide
 
 # 0.05 times He's uniform: +-0.05 sqrt(6 / inputs)
 SMALL = variance_scaling(2 * 0.05**2, "fan_out", "uniform")

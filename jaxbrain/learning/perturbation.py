@@ -15,14 +15,14 @@ import jax.numpy as jnp
 
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.requirements import (
+from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import (
     as_number,
     require_count,
     require_key,
     require_positive,
     require_wide,
 )
-from jaxbrain.network import LearningRule, Network, Params
 
 Noise = Callable[[jax.Array, Any, Any], jax.Array]
 

@@ -18,8 +18,8 @@ from jax.nn.initializers import lecun_normal
 from jaxbrain.layers import as_float, float_like
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.requirements import kind, require_positive
 from jaxbrain.network import Cell, LearningRule, Network, Params, serial
+from jaxbrain.requirements import kind, require_positive
 
 Change = Callable[[jax.Array, Any, jax.Array, jax.Array, Any], tuple[Any, jax.Array]]
 

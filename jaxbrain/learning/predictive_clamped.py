@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxbrain.learning import inference
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.inference import Block, Descent, Hierarchy, Latents, Settling, fixed_step
-from jaxbrain.learning.requirements import require_count, require_positive
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import require_count, require_positive
 
 
 def clamped_energy(

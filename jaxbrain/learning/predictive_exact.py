@@ -10,8 +10,8 @@ from jaxbrain.learning import chain, inference
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.inference import Settling, fixed_step
 from jaxbrain.learning.predictive_clamped import clamped
-from jaxbrain.learning.requirements import require_count, require_positive
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import require_count, require_positive
 
 
 def fixed_prediction_coding(

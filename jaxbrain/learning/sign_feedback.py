@@ -14,8 +14,8 @@ from jax.nn.initializers import Initializer
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.feedback import carry_back, draw_like
-from jaxbrain.learning.requirements import require_key, require_positive
 from jaxbrain.network import LearningRule, Network, Params, example
+from jaxbrain.requirements import require_key, require_positive
 
 _MAGNITUDES = 0x516E  # separates the keys of the magnitudes from those of the network's noise
 

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.learning.plasticity import decay, local, modulated
-from jaxbrain.learning.requirements import require_positive
 from jaxbrain.network import Cell
+from jaxbrain.requirements import require_positive
 
 
 def everywhere(w: jax.Array) -> jax.Array:

@@ -20,8 +20,8 @@ import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.learning import chain
-from jaxbrain.learning.requirements import as_number, kind, require_count, require_positive
 from jaxbrain.network import Network, Params, serial, split_key
+from jaxbrain.requirements import as_number, kind, require_count, require_positive
 
 States = list[jax.Array]
 Output = Callable[[jax.Array, jax.Array], jax.Array]

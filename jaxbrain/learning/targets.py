@@ -15,8 +15,8 @@ from jax.core import Tracer
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.inverses import Inverses, decoder, draw, reconstruct
-from jaxbrain.learning.requirements import require_key, require_positive
 from jaxbrain.network import LearningRule, Network, Params
+from jaxbrain.requirements import require_key, require_positive
 
 # from decode, the block's input and output, and how far the target is from the output:
 # how far the target of the input is from the input
