@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from tests.tables import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -51,20 +52,29 @@ def test_the_other_blocks_run():
 
 
 def test_every_name_in_the_table_exists():
-    rows = re.findall(r"^\| (?!part)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (?!part|family)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
     names = re.findall(r"`([a-z_.]+)`", " ".join(rows))
     assert len(names) > 40
     for name in names:
         inside = [jb, jb.datasets, jb.metrics]
         head, *tail = name.split(".")
-        found = [getattr(place, head, None) for place in inside]
-        assert any(found), name
+        found = [getattr(place, head) for place in inside if hasattr(place, head)]
+        assert found, name
         for part in tail:
-            assert hasattr(next(f for f in found if f), part), name
+            assert hasattr(found[0], part), name
+            found = [getattr(found[0], part)]
 
 
 def test_every_link_leads_somewhere():
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(links) > 7
+    headings = re.findall(r"^#+ (.*)$", README, flags=re.MULTILINE)
+    anchors = {"#" + heading.lower().replace(" ", "-") for heading in headings}
     for link in links:
-        assert (ROOT / link).exists(), link
+        assert link in anchors or (ROOT / link).exists(), link
+
+
+def test_every_rule_is_named():
+    section = README.split("## Learning rules")[1].split("## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", section)) == set(RULES)
+    assert f"any of {len(RULES)} rules" in README and f"[{len(RULES) - 1} others]" in README
