@@ -5,6 +5,7 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 """
 
 from jaxbrain import analysis, checkpoint, datasets, learning, losses, memory, metrics, testing, viz
+from jaxbrain.association import associative_lookup, associative_pool, self_association
 from jaxbrain.convolution import avg_pool, conv, max_pool
 from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
 from jaxbrain.layers import dense, dropout, elementwise, embed, flatten, layer_norm
@@ -43,6 +44,8 @@ __all__ = [
     "TrainState",
     "accuracy",
     "analysis",
+    "associative_lookup",
+    "associative_pool",
     "avg_pool",
     "backprop",
     "batch",
@@ -71,6 +74,7 @@ __all__ = [
     "predictive_coding",
     "residual",
     "run",
+    "self_association",
     "serial",
     "step",
     "summary",

@@ -15,6 +15,10 @@ def bipolar(key, shape=(3, 40)):
     return jax.random.rademacher(key, shape, "float32")
 
 
+def random_rows(key, shape=(3, 40)):
+    return jax.random.normal(key, shape)
+
+
 def first(patterns):
     return patterns[0]
 
@@ -56,6 +60,10 @@ NETWORKS = {
     "embed": Case(lambda: jb.embed(7, 3), (5,), "int32"),
     "dropout": Case(lambda: jb.dropout(0.3), (6,), noisy=True),
     "layer_norm": Case(lambda: jb.layer_norm(epsilon=1e-3), (2, 6)),
+    "associative_lookup": Case(lambda: jb.associative_lookup(5, 3), (4,)),
+    "associative_lookup of rows": Case(lambda: jb.associative_lookup(5, 3, steps=2), (2, 4)),
+    "associative_pool": Case(lambda: jb.associative_pool(2, 3, beta=2.0), (6, 4)),
+    "self_association": Case(lambda: jb.self_association(6, heads=2), (5, 4)),
     "serial": Case(chain, (4,), noisy=True),
     "parallel": Case(lambda: jb.parallel(jb.dense(3), jb.dropout(0.3)), (4,), noisy=True),
     "residual": Case(
@@ -64,7 +72,13 @@ NETWORKS = {
     "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
     "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
 }
-CELLS = {"lift": (lambda: jb.lift(chain()), (4,))}
+CELLS = {
+    "lift": (lambda: jb.lift(chain()), (4,)),
+    "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, decay=0.9), (4,)),
+    "linear_attention": (lambda: jb.memory.linear_attention(3, 2), (4,)),
+    "delta_fast_weights": (lambda: jb.memory.delta_fast_weights(3, 2), (4,)),
+    "external_memory": (lambda: jb.memory.external_memory(5, 3), (4,)),
+}
 LOSSES = {
     "half_mse": ("prediction", lambda k: jax.random.normal(k, (4,))),
     "mse": ("prediction", lambda k: jax.random.normal(k, (4,))),
@@ -143,7 +157,40 @@ class Stored(NamedTuple):
     tolerance: float = 0.0
 
 
-MEMORIES: dict[str, Stored] = {}
+MEMORIES: dict[str, Stored] = {
+    "dense_associative_memory": Stored(lambda: jb.memory.dense_associative_memory()),
+    "dense_associative_memory all at once": Stored(
+        lambda: jb.memory.dense_associative_memory(
+            interaction=jb.memory.exponential(), update=jb.memory.all_at_once
+        )
+    ),
+    "modern_hopfield": Stored(lambda: jb.memory.modern_hopfield(beta=1.0)),
+    "modern_hopfield to the end": Stored(
+        lambda: jb.memory.modern_hopfield(beta=0.7, max_steps=20), random_rows
+    ),
+    "hierarchical_memory": Stored(
+        lambda: jb.memory.hierarchical_memory(visible=jb.memory.lagrangians.tanh)
+    ),
+    "bidirectional": Stored(
+        lambda: jb.memory.bidirectional(max_steps=20),
+        lambda key: (bipolar(key), bipolar(jax.random.fold_in(key, 1), (3, 30))),
+        lambda pairs: pairs[0][0],
+        lambda pairs: jax.tree.map(first, pairs),
+    ),
+    "willshaw": Stored(
+        lambda: jb.memory.willshaw(),
+        lambda key: jax.random.bernoulli(key, 0.15, (3, 40)).astype("float32"),
+    ),
+    "sparse_distributed": Stored(
+        lambda: jb.memory.sparse_distributed(jax.random.key(1), locations=300, radius=16)
+    ),
+    "holographic": Stored(
+        lambda: jb.memory.holographic(jb.memory.holographic_reduced(256)),
+        lambda key: tuple(jax.random.normal(key, (2, 3, 256)) / 16),
+        lambda pairs: pairs[0][0],
+        lambda pairs: pairs[1][0],
+    ),
+}
 EXEMPT = {
     "Cell": "a type", "LearningRule": "a type", "Memory": "a type",
     "Network": "a type",

@@ -21,7 +21,7 @@ TIERS = (
         "closures", "fingerprint", "network", "requirements", "losses", "datasets", "shuffling",
         "files",
     },
-    {"layers", "convolution", "cells"},
+    {"layers", "convolution", "association", "cells"},
     {"learning", "memory", "motor"},
     {
         "analysis", "training", "fit", "metrics", "guards", "progress",

@@ -36,6 +36,16 @@ CALLS = {
     "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
     "compare": lambda c, **kw: viz.compare({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
     "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
+    "recall": lambda c, **kw: viz.recall(
+        *(c(np.sign(array(2, 6))) for _ in "pcr"), shape=(2, 3), **kw
+    ),
+    "energy": lambda c, **kw: viz.energy(c(array(2, 5)), **kw),
+    "landscape": lambda c, **kw: viz.landscape(
+        lambda s: (s**2).sum(), patterns=c(array(2, 2)), paths=c(array(2, 3, 2)), n=12, **kw
+    ),
+    "capacity": lambda c, **kw: viz.capacity(
+        {"a": (c(np.arange(1.0, 4.0, dtype="float32")), c(array(3, 5)))}, theory={"a": 0.1}, **kw
+    ),
 }
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
@@ -121,6 +131,8 @@ calls = [
     lambda: viz.weights(np.ones((2, 2))), lambda: viz.receptive_fields(np.ones((4, 2))),
     lambda: viz.activations(np.ones((2, 2))), lambda: viz.alignment(np.ones((2, 2))),
     lambda: viz.compare({'a': [1.0]}), lambda: viz.confusion([0], [0]),
+    lambda: viz.recall(*3 * [np.ones((1, 4))]), lambda: viz.energy([1.0, 0.5]),
+    lambda: viz.landscape(lambda s: s.sum(), n=3), lambda: viz.capacity(([0.1], [0.2])),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
 ]
 assert len(calls) == len(viz.__all__)

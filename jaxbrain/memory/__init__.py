@@ -4,6 +4,115 @@ An associative memory is a `jaxbrain.Memory`: ``store(patterns) -> params``,
 ``recall(params, cue) -> (state, Info)``, ``energy(params, state)``.
 """
 
+from jaxbrain.memory import lagrangians, replay
+from jaxbrain.memory.bidirectional import bidirectional, swap_sides
+from jaxbrain.memory.consolidation import (
+    Anchor,
+    elastic_penalty,
+    full_elastic_penalty,
+    hold,
+    hold_online,
+    no_anchor,
+    penalised,
+)
+from jaxbrain.memory.dense_associative import all_at_once, dense_associative_memory, one_by_one
+from jaxbrain.memory.external import external_memory
+from jaxbrain.memory.fast_weights import (
+    delta_fast_weights,
+    hebbian_fast_weights,
+    linear_attention,
+)
+from jaxbrain.memory.fisher import empirical_fisher, fisher, full_fisher, sampled_fisher
+from jaxbrain.memory.hierarchical import (
+    Hierarchy,
+    bilinear,
+    hidden_layer,
+    hierarchical_memory,
+    hierarchy,
+)
+from jaxbrain.memory.holographic import holographic, holographic_capacity
+from jaxbrain.memory.interactions import (
+    Interaction,
+    exponential,
+    polynomial,
+    rectified_polynomial,
+)
+from jaxbrain.memory.modern import modern_hopfield
 from jaxbrain.memory.patterns import Info, cover, flip, overlap
+from jaxbrain.memory.replay import Reservoir, rehearsed, reservoir
+from jaxbrain.memory.sleep import sleep_replay
+from jaxbrain.memory.sparse_distributed import (
+    activation_probability,
+    sparse_distributed,
+    sparse_distributed_capacity,
+)
+from jaxbrain.memory.symbols import (
+    VectorSymbols,
+    clean_up,
+    fourier_holographic_reduced,
+    holographic_reduced,
+    multiply_add_permute,
+    unitary,
+)
+from jaxbrain.memory.synaptic import SynapticState, end_task, synaptic_intelligence
+from jaxbrain.memory.willshaw import willshaw, willshaw_capacity, willshaw_load
 
-__all__ = ["Info", "cover", "flip", "overlap"]
+__all__ = [
+    "Anchor",
+    "Hierarchy",
+    "Info",
+    "Interaction",
+    "Reservoir",
+    "SynapticState",
+    "VectorSymbols",
+    "activation_probability",
+    "all_at_once",
+    "bidirectional",
+    "bilinear",
+    "clean_up",
+    "cover",
+    "delta_fast_weights",
+    "dense_associative_memory",
+    "elastic_penalty",
+    "empirical_fisher",
+    "end_task",
+    "exponential",
+    "external_memory",
+    "fisher",
+    "flip",
+    "fourier_holographic_reduced",
+    "full_elastic_penalty",
+    "full_fisher",
+    "hebbian_fast_weights",
+    "hidden_layer",
+    "hierarchical_memory",
+    "hierarchy",
+    "hold",
+    "hold_online",
+    "holographic",
+    "holographic_capacity",
+    "holographic_reduced",
+    "lagrangians",
+    "linear_attention",
+    "modern_hopfield",
+    "multiply_add_permute",
+    "no_anchor",
+    "one_by_one",
+    "overlap",
+    "penalised",
+    "polynomial",
+    "rectified_polynomial",
+    "rehearsed",
+    "replay",
+    "reservoir",
+    "sampled_fisher",
+    "sleep_replay",
+    "sparse_distributed",
+    "sparse_distributed_capacity",
+    "swap_sides",
+    "synaptic_intelligence",
+    "unitary",
+    "willshaw",
+    "willshaw_capacity",
+    "willshaw_load",
+]

@@ -6,23 +6,30 @@ imported when a function is called, not before.
 """
 
 from jaxbrain.viz.boundary import confusion, decision_boundary
+from jaxbrain.viz.capacity import capacity
 from jaxbrain.viz.comparison import comparison
 from jaxbrain.viz.curves import curves
 from jaxbrain.viz.dashboard import dashboard
+from jaxbrain.viz.energy import energy, landscape
 from jaxbrain.viz.learning import alignment, compare
 from jaxbrain.viz.network import network
+from jaxbrain.viz.recall import recall
 from jaxbrain.viz.weights import activations, receptive_fields, weights
 
 __all__ = [
     "activations",
     "alignment",
+    "capacity",
     "compare",
     "comparison",
     "confusion",
     "curves",
     "dashboard",
     "decision_boundary",
+    "energy",
+    "landscape",
     "network",
+    "recall",
     "receptive_fields",
     "weights",
 ]
