@@ -129,6 +129,8 @@ def test_a_rule_that_cannot_teach_the_network_says_so(capsys):
         assert train("--data", data, "--rule", rule, *rest, "--epochs", 1) != 0
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith(f"jaxbrain train: error: {said}")
+    # and what failed before it learned anything is not in the way
+    assert train("--data", "moons", *linear, "--epochs", 1) == 0
 
 
 def test_mnist_within_ten_epochs():

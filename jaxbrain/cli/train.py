@@ -110,6 +110,10 @@ def _epochs_before(directory: Path, settings: dict[str, Any], resume: bool) -> i
             f"{directory} holds another training ({options}); give another --out, or replace it "
             "with --no-resume"
         )
+    return _epochs_saved(directory)
+
+
+def _epochs_saved(directory: Path) -> int:
     try:
         return int(jb.checkpoint.metadata(directory / _CHECKPOINTS[0])["epoch"])
     except (OSError, ValueError, KeyError):
@@ -211,8 +215,12 @@ def _fit(
     except OSError as error:
         raise Fault(f"--out {options.out}: {error}", code=1) from error
     except ValueError as error:
-        hint = " (--no-resume)" if "checkpoint" in str(error) else ""
-        raise Fault(f"{error}{hint}") from error
+        if "checkpoint" in str(error):
+            raise Fault(f"{error} (--no-resume)") from error
+        if not _epochs_saved(Path(options.out)):  # nothing learned is nothing to go on from
+            for name in _CHECKPOINTS:
+                Path(options.out, name).unlink(missing_ok=True)
+        raise Fault(error) from error
 
 
 def _measure(job: Job, data: Data, state: jb.TrainState) -> dict[str, dict[str, float]]:
