@@ -4,7 +4,18 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 ``jax.grad``, ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and optax do the rest.
 """
 
-from jaxbrain import analysis, checkpoint, datasets, learning, losses, memory, metrics, testing, viz
+from jaxbrain import (
+    analysis,
+    cells,
+    checkpoint,
+    datasets,
+    learning,
+    losses,
+    memory,
+    metrics,
+    testing,
+    viz,
+)
 from jaxbrain.association import associative_lookup, associative_pool, self_association
 from jaxbrain.convolution import avg_pool, conv, max_pool
 from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
@@ -50,6 +61,7 @@ __all__ = [
     "backprop",
     "batch",
     "binary_accuracy",
+    "cells",
     "checkpoint",
     "conv",
     "datasets",

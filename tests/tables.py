@@ -69,11 +69,20 @@ NETWORKS = {
     "residual": Case(
         lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
     ),
+    "unroll": Case(
+        lambda: jb.cells.unroll(jb.lift(jb.serial(jb.dense(3), jb.dropout(0.3)))),
+        (5, 4),
+        noisy=True,
+    ),
+    "last": Case(lambda: jb.cells.last(), (5, 4)),
     "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
     "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
 }
 CELLS = {
     "lift": (lambda: jb.lift(chain()), (4,)),
+    "elman": (lambda: jb.cells.elman(3), (4,)),
+    "gru": (lambda: jb.cells.gru(3), (4,)),
+    "learned_carry": (lambda: jb.cells.learned_carry(jb.cells.gru(3)), (4,)),
     "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, decay=0.9), (4,)),
     "linear_attention": (lambda: jb.memory.linear_attention(3, 2), (4,)),
     "delta_fast_weights": (lambda: jb.memory.delta_fast_weights(3, 2), (4,)),
@@ -158,6 +167,19 @@ class Stored(NamedTuple):
 
 
 MEMORIES: dict[str, Stored] = {
+    "hopfield": Stored(lambda: jb.memory.hopfield()),
+    "hopfield storkey synchronous": Stored(
+        lambda: jb.memory.hopfield(storage=jb.memory.storkey, update=jb.memory.synchronous)
+    ),
+    "hopfield pseudo_inverse heat_bath": Stored(
+        lambda: jb.memory.hopfield(
+            storage=jb.memory.pseudo_inverse, update=jb.memory.heat_bath(0.05), max_steps=5
+        ),
+        key=True,
+    ),
+    "graded_hopfield": Stored(
+        lambda: jb.memory.graded_hopfield(storage=jb.memory.pseudo_inverse), tolerance=1e-3
+    ),
     "dense_associative_memory": Stored(lambda: jb.memory.dense_associative_memory()),
     "dense_associative_memory all at once": Stored(
         lambda: jb.memory.dense_associative_memory(

@@ -38,6 +38,7 @@ def test_every_public_name_is_in_a_table():
 LEARNING = ("belief", "boltzmann", "hebbian", "helmholtz", "plasticity", "spike_timing")
 MODULES = (
     jb, jb.losses, jb.metrics, jb.learning, jb.analysis, jb.testing, jb.datasets, jb.checkpoint,
+    jb.cells, jb.memory,
     *(getattr(jb.learning, name) for name in LEARNING),
 )  # fmt: skip
 DOCUMENTED = {

@@ -11,7 +11,13 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning import forward_forward
-from jaxbrain.learning.goodness import any_label, draw_label, goodness, likely_label
+from jaxbrain.learning.goodness import (
+    any_label,
+    draw_label,
+    goodness,
+    likely_label,
+    overlay_label,
+)
 from tests.theory import CE, HALF, distance, mlp, problem, weights
 
 KEY = jax.random.key(6)
@@ -225,3 +231,17 @@ def test_forward_forward_beats_frozen_hidden_layers(digits):
             batch_size=32, validation=digits[1], metrics={"accuracy": jb.accuracy}, progress=False,
         )  # fmt: skip
         assert history.metrics["accuracy"][-1] > 0.94
+
+
+def test_the_wave_of_a_label_is_its_equation():
+    x = np.random.default_rng(0).normal(size=(5, 6, 2))
+    label = np.array([0.0, 0.25, 0.75, 0.0])
+    p, q = np.meshgrid(np.arange(5) / 5, np.arange(6) / 6, indexing="ij")
+    wave = sum(
+        label[c] * np.cos(2 * np.pi * f * (p * np.cos(np.pi * c / 4) + q * np.sin(np.pi * c / 4)))
+        for c, f in enumerate([1, 2, 3, 1])
+    )
+    want = 0.7 * x + 0.3 * np.abs(x).max() * wave[..., None]
+    np.testing.assert_allclose(overlay_label(jnp.asarray(x), jnp.asarray(label)), want, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"x must be \[height, width, ...\]"):
+        overlay_label(jnp.ones(8), jnp.asarray(label))

@@ -14,8 +14,10 @@ from jaxbrain.network import LearningRule, Network, Params, example, split_key
 from jaxbrain.requirements import require_key, require_positive
 
 Negatives = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Drawing = Callable[[jax.Array, jax.Array], jax.Array]
 
 _NEGATIVES = 0xFF  # separates the draw of wrong labels from the network's own noise
+_IMAGE = 0.7  # of an image that stays under the wave of a label
 _EPSILON = 1e-8  # a silent layer stays silent
 
 
@@ -50,6 +52,63 @@ def any_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Array:
     return likely_label(key, jnp.zeros_like(logits), label)
 
 
+def draw_label(x: jax.Array, label: jax.Array) -> jax.Array:
+    """An input whose first entries are the label, as bright as its brightest one.
+
+    Args:
+      x: ``[...]``, of more entries than there are classes.
+      label: ``[classes]``: one-hot, or any distribution.
+
+    Returns:
+      ``[...]``.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> draw_label(jnp.array([1.0, 2.0, -3.0, 4.0]), jnp.array([0.0, 1.0])).tolist()
+      [0.0, 4.0, -3.0, 4.0]
+    """
+    drawn = x.reshape(-1).at[: len(label)].set(jnp.max(jnp.abs(x)) * label)
+    return drawn.reshape(x.shape)
+
+
+def overlay_label(x: jax.Array, label: jax.Array) -> jax.Array:
+    """An image under the wave of its label, which is everywhere: for convolutions.
+
+    x' = 0.7 x + 0.3 max|x| sum_c label_c w_c,  w_c = cos(2 pi f_c (p cos a_c + q sin a_c))
+
+    The wave of class c runs in a direction of its own, a_c = pi c / classes, f_c = 1, 2 or 3 times
+    over the image, p and q in 0..1 along its height and width.
+
+    Args:
+      x: ``[height, width, ...]``.
+      label: ``[classes]``: one-hot, or any distribution.
+
+    Returns:
+      ``[height, width, ...]``.
+
+    Raises:
+      ValueError: if x has no height and width.
+
+    Source: Scodellaro et al. 2023, arXiv 2312.14924.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> overlay_label(jnp.ones((8, 8, 1)), jax.nn.one_hot(2, 10)).shape
+      (8, 8, 1)
+    """
+    if x.ndim < 2:
+        raise ValueError(f"overlay_label: x must be [height, width, ...], got shape {x.shape}")
+    height, width = x.shape[:2]
+    classes = jnp.arange(len(label), dtype=x.dtype)
+    angle, times = jnp.pi * classes / len(label), 1 + classes % 3
+    p = (jnp.arange(height, dtype=x.dtype) / height)[:, None, None]
+    q = (jnp.arange(width, dtype=x.dtype) / width)[None, :, None]
+    path = p * jnp.cos(angle)[None, None] + q * jnp.sin(angle)[None, None]
+    wave = jnp.cos(2 * jnp.pi * times[None, None] * path) @ label
+    wave = wave.reshape(height, width, *[1] * (x.ndim - 2))
+    return _IMAGE * x + (1 - _IMAGE) * jnp.max(jnp.abs(x)) * wave
+
+
 def forward_forward(
     net: Network,
     loss: Loss,
@@ -57,6 +116,7 @@ def forward_forward(
     threshold: float | jax.Array = 0.5,
     sharpness: float | jax.Array = 40.0,
     negatives: Negatives = likely_label,
+    draw: Drawing = draw_label,
 ) -> LearningRule:
     """Each hidden block tells the true label from a wrong one by its activity; no way back.
 
@@ -77,8 +137,10 @@ def forward_forward(
     the largest is the predicted label. Its params are those of net, whose own output would be that
     of a layer in an unusual state: predict with ``rule.network``.
 
-    A convolution sees the label only where it is drawn: put a dense hidden layer after the
-    convolutions, else the rule stays near chance, and no pooling between, which blurs the label.
+    A convolution sees the label only where it is drawn: over images draw it everywhere,
+    ``draw=jb.learning.goodness.overlay_label``, else a chain of convolutions stays near chance.
+    Use strides instead of pooling, which blurs the label (three convolutions with ReLU on the
+    digits of scikit-learn: .92 after 20 epochs; with pooling .3).
 
     Args:
       net: a flat `serial` chain whose output is ``[classes]``, with at least one hidden layer.
@@ -88,6 +150,7 @@ def forward_forward(
       sharpness: how fast the two part (s); positive.
       negatives: ``(key, logits [classes], label []) -> label``, never the true one: `likely_label`,
         or `any_label`, which learns more slowly.
+      draw: ``(x, label [classes]) -> x``: `draw_label` or, for images, `overlay_label`.
 
     Returns:
       A LearningRule without state, whose gradient needs a key. Targets are integer labels or
@@ -117,7 +180,7 @@ def forward_forward(
 
     def local_losses(params: Params, x: Any, y: Any, labels: Any, keys: Any) -> jax.Array:
         logits, right, wrong = jax.vmap(
-            lambda a, label, k: _views(net, negatives, params, a, label, k)
+            lambda a, label, k: _views(net, draw, negatives, params, a, label, k)
         )(x, labels, keys)
         s, theta = (jnp.asarray(number, right.dtype) for number in (sharpness, threshold))
         hidden = jax.nn.softplus(s * (theta - right)) + jax.nn.softplus(s * (wrong - theta))
@@ -128,7 +191,7 @@ def forward_forward(
     ) -> tuple[jax.Array, Params, tuple]:
         key = require_key("forward_forward", key, "it draws wrong labels")
         x = as_float(x, jnp.float32)
-        _classes(net, params, example(x))
+        _classes(net, draw, params, example(x))
         output = jax.eval_shape(lambda: chain.forward(net, params, x)[-1])
         labels = jnp.argmax(chain.target_vectors("forward_forward", y, output), axis=-1)
         # the noise of batch(net), the same in all three passes of an example
@@ -137,26 +200,7 @@ def forward_forward(
         value, changes = jax.value_and_grad(local_losses)(params, x, y, labels, (noise, draws))
         return value, changes, state
 
-    return LearningRule(chain.no_state, grads, _predictor(net), "forward_forward")
-
-
-def draw_label(x: jax.Array, label: jax.Array) -> jax.Array:
-    """An input whose first entries are the label, as bright as its brightest one.
-
-    Args:
-      x: ``[...]``, of more entries than there are classes.
-      label: ``[classes]``: one-hot, or any distribution.
-
-    Returns:
-      ``[...]``.
-
-    Examples:
-      >>> import jax.numpy as jnp
-      >>> draw_label(jnp.array([1.0, 2.0, -3.0, 4.0]), jnp.array([0.0, 1.0])).tolist()
-      [0.0, 4.0, -3.0, 4.0]
-    """
-    drawn = x.reshape(-1).at[: len(label)].set(jnp.max(jnp.abs(x)) * label)
-    return drawn.reshape(x.shape)
+    return LearningRule(chain.no_state, grads, _predictor(net, draw), "forward_forward")
 
 
 def goodness(
@@ -188,23 +232,29 @@ def goodness(
 
 
 def _views(
-    net: Network, negatives: Negatives, params: Params, x: jax.Array, label: jax.Array, keys: Any
+    net: Network,
+    draw: Drawing,
+    negatives: Negatives,
+    params: Params,
+    x: jax.Array,
+    label: jax.Array,
+    keys: Any,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """One example under a neutral, the true and a wrong label: logits, goodness and goodness."""
-    noise, draw = keys
-    classes = _classes(net, params, x)
+    noise, choice = keys
+    classes = _classes(net, draw, params, x)
 
     def seen(drawn: jax.Array) -> tuple[jax.Array, jax.Array]:
-        labelled = draw_label(x, drawn.astype(x.dtype))
+        labelled = draw(x, drawn.astype(x.dtype))
         return goodness(net, params, labelled, key=jax.random.clone(noise))
 
     logits = seen(jnp.full(classes, 1 / classes))[1]
-    wrong = negatives(draw, jax.lax.stop_gradient(logits), label)
+    wrong = negatives(choice, jax.lax.stop_gradient(logits), label)
     (right, wrong), _ = jax.vmap(seen)(jax.nn.one_hot(jnp.stack([label, wrong]), classes))
     return logits, right, wrong
 
 
-def _predictor(net: Network) -> Network:
+def _predictor(net: Network, draw: Drawing) -> Network:
     """The goodness of every label, from the params of net."""
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
@@ -212,15 +262,15 @@ def _predictor(net: Network) -> Network:
 
         def vote(label: jax.Array) -> jax.Array:
             own = None if key is None else jax.random.clone(key)
-            values, _ = goodness(net, params, draw_label(x, label), key=own)
+            values, _ = goodness(net, params, draw(x, label), key=own)
             return jnp.sum(values[1:] if len(values) > 1 else values)
 
-        return jax.vmap(vote)(jnp.eye(_classes(net, params, x), dtype=x.dtype))
+        return jax.vmap(vote)(jnp.eye(_classes(net, draw, params, x), dtype=x.dtype))
 
     return Network(net.init, apply, net.layers, f"goodness({net})")
 
 
-def _classes(net: Network, params: Params, x: Any) -> int:
+def _classes(net: Network, draw: Drawing, params: Params, x: Any) -> int:
     """The number of classes, if one label fits into one input."""
     shape = jax.eval_shape(net.apply, params, x).shape
     if len(shape) != 1 or shape[0] < 2:
@@ -228,7 +278,7 @@ def _classes(net: Network, params: Params, x: Any) -> int:
             f"forward_forward needs one output for each class, [classes], got shape {shape} of one "
             f"example from {net}; end it with jb.dense(classes), two for a yes-no question"
         )
-    if x.size <= shape[0]:
+    if draw is draw_label and x.size <= shape[0]:
         raise ValueError(
             f"forward_forward draws the label into the first {shape[0]} entries of the input, "
             f"which has only {x.size}; append that many zeros to x"

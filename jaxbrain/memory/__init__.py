@@ -6,6 +6,7 @@ An associative memory is a `jaxbrain.Memory`: ``store(patterns) -> params``,
 
 from jaxbrain.memory import lagrangians, replay
 from jaxbrain.memory.bidirectional import bidirectional, swap_sides
+from jaxbrain.memory.capacity import CapacityCurve, capacity_curve
 from jaxbrain.memory.consolidation import (
     Anchor,
     elastic_penalty,
@@ -23,6 +24,7 @@ from jaxbrain.memory.fast_weights import (
     linear_attention,
 )
 from jaxbrain.memory.fisher import empirical_fisher, fisher, full_fisher, sampled_fisher
+from jaxbrain.memory.graded import graded_hopfield
 from jaxbrain.memory.hierarchical import (
     Hierarchy,
     bilinear,
@@ -31,6 +33,7 @@ from jaxbrain.memory.hierarchical import (
     hierarchy,
 )
 from jaxbrain.memory.holographic import holographic, holographic_capacity
+from jaxbrain.memory.hopfield import asynchronous, heat_bath, hopfield, synchronous
 from jaxbrain.memory.interactions import (
     Interaction,
     exponential,
@@ -46,6 +49,15 @@ from jaxbrain.memory.sparse_distributed import (
     sparse_distributed,
     sparse_distributed_capacity,
 )
+from jaxbrain.memory.storage import (
+    Storage,
+    add_hebb,
+    add_pseudo_inverse,
+    add_storkey,
+    hebb,
+    pseudo_inverse,
+    storkey,
+)
 from jaxbrain.memory.symbols import (
     VectorSymbols,
     clean_up,
@@ -55,24 +67,39 @@ from jaxbrain.memory.symbols import (
     unitary,
 )
 from jaxbrain.memory.synaptic import SynapticState, end_task, synaptic_intelligence
+from jaxbrain.memory.theory import (
+    dense_bit_error,
+    dense_capacity,
+    hopfield_bit_error,
+    hopfield_overlap,
+)
 from jaxbrain.memory.willshaw import willshaw, willshaw_capacity, willshaw_load
 
 __all__ = [
     "Anchor",
+    "CapacityCurve",
     "Hierarchy",
     "Info",
     "Interaction",
     "Reservoir",
+    "Storage",
     "SynapticState",
     "VectorSymbols",
     "activation_probability",
+    "add_hebb",
+    "add_pseudo_inverse",
+    "add_storkey",
     "all_at_once",
+    "asynchronous",
     "bidirectional",
     "bilinear",
+    "capacity_curve",
     "clean_up",
     "cover",
     "delta_fast_weights",
     "dense_associative_memory",
+    "dense_bit_error",
+    "dense_capacity",
     "elastic_penalty",
     "empirical_fisher",
     "end_task",
@@ -83,6 +110,9 @@ __all__ = [
     "fourier_holographic_reduced",
     "full_elastic_penalty",
     "full_fisher",
+    "graded_hopfield",
+    "heat_bath",
+    "hebb",
     "hebbian_fast_weights",
     "hidden_layer",
     "hierarchical_memory",
@@ -92,6 +122,9 @@ __all__ = [
     "holographic",
     "holographic_capacity",
     "holographic_reduced",
+    "hopfield",
+    "hopfield_bit_error",
+    "hopfield_overlap",
     "lagrangians",
     "linear_attention",
     "modern_hopfield",
@@ -101,6 +134,7 @@ __all__ = [
     "overlap",
     "penalised",
     "polynomial",
+    "pseudo_inverse",
     "rectified_polynomial",
     "rehearsed",
     "replay",
@@ -109,8 +143,10 @@ __all__ = [
     "sleep_replay",
     "sparse_distributed",
     "sparse_distributed_capacity",
+    "storkey",
     "swap_sides",
     "synaptic_intelligence",
+    "synchronous",
     "unitary",
     "willshaw",
     "willshaw_capacity",

@@ -47,7 +47,7 @@ def flip(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     """
     require_fraction("flip", "fraction", fraction)
     n = pattern.shape[-1]
-    places = jnp.arange(n) < jnp.round(fraction * n)
+    places = jnp.arange(n) < jnp.round(jnp.asarray(fraction) * n).astype(int)
     return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
 
 
@@ -72,7 +72,7 @@ def cover(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Ar
     """
     require_fraction("cover", "fraction", fraction)
     n = pattern.shape[-1]
-    seen = jnp.arange(n) < n - jnp.round(fraction * n)
+    seen = jnp.arange(n) < n - jnp.round(jnp.asarray(fraction) * n).astype(int)
     return jnp.where(seen, pattern, jnp.asarray(value, pattern.dtype))
 
 

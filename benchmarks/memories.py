@@ -1,0 +1,248 @@
+"""Recall, capacity curves and retrieval by several hands: equal equations, equal results."""
+
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxbrain as jb
+
+UNITS, PATTERNS, PROBES, SWEEPS = 1000, 100, 256, 50
+BLOCK = 8  # units that share a product; 4 and 32 are slower
+LOADS, TRIALS, CURVE_UNITS, CURVE_PROBES = (0.05, 0.1, 0.15, 0.2, 0.3), 20, 200, 50
+FEATURES, STORED, QUERIES, BETA = 64, 1000, 256, 0.5
+
+
+class Job(NamedTuple):
+    """One implementation: its name, and a call that is finished when it returns.
+
+    The first thing that the call returns is the same for all implementations.
+    """
+
+    label: str
+    run: Callable[[], Any]
+
+
+def compiled(f: Callable, *arguments: Any) -> Callable[[], Any]:
+    """A call of the jitted f that waits for its result."""
+    program = jax.jit(f).lower(*arguments).compile()
+    return lambda: jax.block_until_ready(program(*arguments))
+
+
+def probes(flipped: float) -> tuple[np.ndarray, np.ndarray]:
+    """Random patterns [patterns, units] and probes [probes, units] with some bits flipped."""
+    rng = np.random.default_rng(0)
+    patterns = rng.choice([-1.0, 1.0], (PATTERNS, UNITS)).astype(np.float32)
+    turned = rng.random((PROBES, UNITS)).argsort(axis=1) < flipped * UNITS
+    signs = np.where(turned, np.float32(-1), np.float32(1))
+    return patterns, signs * patterns[np.arange(PROBES) % PATTERNS]
+
+
+def hebb(patterns: np.ndarray) -> np.ndarray:
+    """The weights times n, without a diagonal: whole numbers, whose sums no order can change."""
+    weights = patterns.T @ patterns
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def _sign(field: jax.Array, state: jax.Array) -> jax.Array:
+    return jnp.where(field == 0, state, jnp.sign(field))
+
+
+def _energies(weights: Any, state: Any) -> Any:
+    """Of states [units, probes]."""
+    return -0.5 * (state * (weights @ state)).sum(axis=0)
+
+
+def hand_asynchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
+    """All probes in one array [units, probes]; passes over blocks in which nothing would change."""
+    n, count = weights.shape[0], -(-weights.shape[0] // BLOCK)
+    beyond = count * BLOCK - n
+    filled = jnp.pad(weights, ((0, beyond), (0, beyond)))
+    rows, starts = filled.reshape(count, BLOCK, -1), jnp.arange(count) * BLOCK
+
+    def block(carry, rows_start):
+        rows, start = rows_start
+        mine, field = (jax.lax.dynamic_slice_in_dim(part, start, BLOCK) for part in carry)
+
+        def change(carry):
+            among = jax.lax.dynamic_slice_in_dim(rows, start, BLOCK, axis=1)
+
+            def unit(i, inner):
+                mine, field = inner
+                new = _sign(field[i], mine[i])
+                return mine.at[i].set(new), field + among[:, i, None] * (new - mine[i])[None]
+
+            new, _ = jax.lax.fori_loop(0, BLOCK, unit, (mine, field))
+            state = jax.lax.dynamic_update_slice_in_dim(carry[0], new, start, 0)
+            return state, carry[1] + rows.T @ (new - mine)
+
+        changes = jnp.any(_sign(field, mine) != mine)
+        return jax.lax.cond(changes, change, lambda carry: carry, carry), None
+
+    def sweep(carry):
+        old, steps, moving = carry
+        new = jax.lax.scan(block, old, (rows, starts))[0]
+        return new, steps + moving, jnp.any(new[0] != old[0], axis=0)
+
+    state = jnp.pad(cues.T, ((0, beyond), (0, 0)))
+    moving = jnp.ones(len(cues), bool)
+    start = ((state, filled @ state), jnp.zeros(len(cues), jnp.int32), moving)
+    (state, fields), steps, _ = jax.lax.while_loop(
+        lambda c: jnp.any(c[2]) & (jnp.max(c[1]) < SWEEPS), sweep, start
+    )
+    return state[:n].T, steps, -0.5 * (state * fields).sum(axis=0)
+
+
+def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
+    """One product of matrices a step, until every probe rests or is where it was two steps ago."""
+
+    def step(carry):
+        state, before, going, steps = carry
+        new = jnp.where(going, _sign(weights @ state, state), state)
+        rests = jnp.all(new == state, axis=0) | jnp.all(new == before, axis=0)
+        return new, state, going & ~rests, steps + going
+
+    going = jnp.ones(len(cues), bool)
+    start = (cues.T, jnp.full_like(cues.T, jnp.nan), going, going.astype(jnp.int32) * 0)
+    state, _, _, steps = jax.lax.while_loop(
+        lambda c: jnp.any(c[2]) & (jnp.max(c[3]) < SWEEPS), step, start
+    )
+    return state.T, steps, _energies(weights, state)
+
+
+def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A block of units, one product; probes that have come to rest are no longer computed."""
+    state, going = cues.T.copy(), np.arange(len(cues))
+    for _ in range(SWEEPS):
+        old = state[:, going]
+        new = old.copy()
+        for start in range(0, len(weights), BLOCK):
+            rows = weights[start : start + BLOCK]
+            field = rows @ new
+            among = rows[:, start : start + BLOCK]
+            for i in range(len(rows)):
+                was = new[start + i].copy()
+                new[start + i] = np.where(field[i] == 0, was, np.sign(field[i]))
+                change = new[start + i] - was
+                if change.any():
+                    field[i + 1 :] += among[i + 1 :, i, None] * change
+        state[:, going] = new
+        going = going[(new != old).any(axis=0)]
+        if not len(going):
+            break
+    return state.T, _energies(weights, state)
+
+
+def numpy_synchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As the hand-written JAX; probes that have come to rest are no longer computed."""
+    state, going = cues.T.copy(), np.arange(len(cues))
+    old = before = np.full_like(state, np.nan)
+    for _ in range(SWEEPS):
+        old = state[:, going]
+        field = weights @ old
+        new = np.where(field == 0, old, np.sign(field))
+        state[:, going] = new
+        on = (new != old).any(axis=0) & (new != before).any(axis=0)
+        going, before = going[on], old[:, on]
+        if not len(going):
+            break
+    return state.T, _energies(weights, state)
+
+
+def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
+    """Recall of all probes: final states, sweeps and energies."""
+    patterns, cues = probes(flipped)
+    weights = hebb(patterns)
+    by_hand = {"asynchronous": hand_asynchronous, "synchronous": hand_synchronous}[update]
+    by_numpy = {"asynchronous": numpy_asynchronous, "synchronous": numpy_synchronous}[update]
+    memory = jb.memory.hopfield(update=getattr(jb.memory, update), max_steps=SWEEPS)
+    many = jax.vmap(memory.recall, in_axes=(None, 0))
+    arrays = jnp.asarray(weights), jnp.asarray(cues)
+    return {
+        "hand": Job("hand-written JAX (limit)", compiled(by_hand, *arrays)),
+        "jaxbrain": Job("jaxbrain, jit of vmap of recall", compiled(many, *arrays)),
+        "numpy": Job("NumPy, probes at rest left out", partial(by_numpy, weights, cues)),
+    }
+
+
+def numpy_curve() -> np.ndarray:
+    """The mean overlap [loads] of a loop over loads and trials, all probes of a trial at once."""
+    rng = np.random.default_rng(0)
+    means = np.zeros((len(LOADS), TRIALS))
+    for (i, trial), _ in np.ndenumerate(means):
+        shape = round(LOADS[i] * CURVE_UNITS), CURVE_UNITS
+        patterns = rng.choice([-1.0, 1.0], shape).astype(np.float32)
+        cues = patterns[:CURVE_PROBES]
+        means[i, trial] = (numpy_asynchronous(hebb(patterns), cues)[0] * cues).mean()
+    return means.mean(axis=1)
+
+
+def curve_jobs() -> dict[str, Job]:
+    """The overlap against load of Hebb's rule, asynchronous recall from stored patterns."""
+    options = {"trials": TRIALS, "probes": CURVE_PROBES}
+    memory, key = jb.memory.hopfield(max_steps=SWEEPS), jax.random.key(0)
+
+    def curve() -> np.ndarray:
+        found = jb.memory.capacity_curve(memory, CURVE_UNITS, LOADS, key, **options)
+        return found.overlap.mean(axis=1)
+
+    return {
+        "numpy": Job("NumPy, loop over loads and trials", numpy_curve),
+        "jaxbrain": Job("jaxbrain, capacity_curve", curve),
+    }
+
+
+def hamux_retrieval(patterns: jax.Array, queries: jax.Array) -> Callable[[], Any]:
+    """One descent of hamux' energy, with a synapse whose energy is the log-sum-exp."""
+    import equinox as eqx
+    import hamux
+
+    class Lookup(eqx.Module):
+        W: jax.Array
+
+        def __call__(self, xhat):
+            return -jax.nn.logsumexp(BETA * xhat @ self.W.T) / BETA
+
+    neurons = {"x": hamux.NeuronLayer(hamux.lagr_identity, (FEATURES,))}
+    ham = hamux.HAM(neurons, {"lookup": Lookup(patterns)}, [(("x",), "lookup")]).vectorize()
+
+    arrays, static = eqx.partition(ham, eqx.is_array)
+
+    def retrieve(arrays, queries):
+        ham, xs = eqx.combine(arrays, static), {"x": queries}
+        return queries - ham.dEdact(ham.activations(xs), xs)["x"]
+
+    return compiled(retrieve, arrays, queries)
+
+
+def retrieval_jobs() -> dict[str, Job]:
+    """One step of the modern Hopfield network, which is attention without projections."""
+    rng = np.random.default_rng(0)
+    patterns = jnp.asarray(rng.normal(size=(STORED, FEATURES)).astype(np.float32))
+    noise = rng.normal(size=(QUERIES, FEATURES)).astype(np.float32)
+    queries = patterns[:QUERIES] + 0.3 * jnp.asarray(noise)
+    memory = jb.memory.modern_hopfield(beta=BETA)
+    params, recall = memory.store(patterns), jax.vmap(memory.recall, in_axes=(None, 0))
+
+    def attention(keys, queries):
+        return jax.nn.softmax(BETA * queries @ keys.T, axis=-1) @ keys
+
+    def built_in(keys, queries):
+        keys = keys[None, :, None]
+        return jax.nn.dot_product_attention(queries[None, :, None], keys, keys, scale=BETA)[0, :, 0]
+
+    jobs = {
+        "hand": Job("softmax(beta Q K^T) K (limit)", compiled(attention, patterns, queries)),
+        "built in": Job("jax.nn.dot_product_attention", compiled(built_in, patterns, queries)),
+        "jaxbrain": Job("jaxbrain, the state alone",
+                        compiled(lambda p, q: recall(p, q)[0], params, queries)),
+        "info": Job("jaxbrain, state and energy", compiled(recall, params, queries)),
+    }  # fmt: skip
+    with contextlib.suppress(ImportError):
+        jobs["hamux"] = Job("hamux, dEdact of a vectorised HAM", hamux_retrieval(patterns, queries))
+    return jobs

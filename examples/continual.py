@@ -1,0 +1,99 @@
+"""Five tasks one after another: what a network forgets, and what keeps it from forgetting.
+
+Each task is the same digits under another permutation of the pixels, and nobody says which it is.
+Elastic weights hold what mattered for the old tasks (exact Fisher information), synaptic
+intelligence what lowered their loss; replay keeps 200 digits of each task and mixes them in.
+
+    python examples/continual.py             # the picture: pictures/continual.png
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+
+import jaxbrain as jb
+from jaxbrain import memory, viz
+
+TASKS, EPOCHS, SEEDS, KEPT = 5, 10, 5, 200
+METHODS = ["no protection", "elastic weights", "synaptic intelligence", "replay", "all at once"]
+LOSS, TANH, ADAM = jb.losses.softmax_cross_entropy, jb.elementwise(jnp.tanh), optax.adam(2e-3)
+NET = jb.serial(jb.dense(128), TANH, jb.dense(64), TANH, jb.dense(10))
+RULE, INTELLIGENT = jb.backprop(NET, LOSS), memory.synaptic_intelligence(ADAM, strength=0.05)
+
+
+def protected(name: str, remembered) -> jb.LearningRule:
+    if name == "elastic weights":
+        return memory.penalised(RULE, memory.elastic_penalty(remembered, strength=50.0))
+    return memory.rehearsed(RULE, remembered, n=32) if name == "replay" else RULE
+
+
+def end_task(name: str, state: jb.TrainState, remembered, data, key: jax.Array):
+    if name == "elastic weights":
+        importance = memory.fisher(NET, LOSS, state.params, data[0])
+        return state, memory.hold(remembered, state.params, importance)
+    if name == "synaptic intelligence":
+        return state._replace(opt_state=memory.end_task(state.opt_state, state.params)), remembered
+    if name == "replay":
+        some = jax.tree.map(lambda a: jax.random.choice(key, a, (KEPT,), replace=False), data)
+        return state, memory.replay.add(remembered, some, key=key)
+    return state, remembered
+
+
+def life(name: str, train, test, key: jax.Array) -> jax.Array:
+    """The accuracy of every task after every epoch, ``[epochs, tasks]``."""
+    orders = jax.vmap(lambda k: jax.random.permutation(k, 64))(jax.random.split(key, TASKS))
+    x, y = jnp.moveaxis(train[0][:, orders], 1, 0), jnp.stack([train[1]] * TASKS)
+    if name == "all at once":
+        x, y = x.reshape(1, -1, 64), y.reshape(1, -1)
+
+    def right(params, order: jax.Array) -> jax.Array:
+        return jb.evaluate(NET, params, (test[0][:, order], test[1]), {"": jb.accuracy})[""]
+
+    def task(carry, data):
+        state, remembered = carry
+        rule, now = protected(name, remembered), jax.random.fold_in(key, state.step)
+        look = lambda s: jax.vmap(partial(right, s.params))(orders)  # noqa: E731
+        state, history = jb.run(rule, adam, data, key=key, epochs=EPOCHS, record=look, state=state)
+        return end_task(name, state, remembered, data, now), history.record
+
+    adam = INTELLIGENT if name == "synaptic intelligence" else ADAM
+    state = jb.init_state(RULE, adam, x[0, 0], key=jax.random.fold_in(key, 1))
+    store = memory.reservoir(KEPT * TASKS, (x[0, 0], y[0, 0]))
+    remembered = {"elastic weights": memory.no_anchor(state.params), "replay": store}.get(name, ())
+    return jax.lax.scan(task, (state, remembered), (x, y))[1].reshape(-1, TASKS)
+
+
+def main(out: Path) -> None:
+    split = jb.datasets.train_test_split(*jb.datasets.digits(), key=jax.random.key(0))
+    train, test = jax.tree.map(jnp.asarray, split)
+    keys, overall = jax.random.split(jax.random.key(1), SEEDS), {}
+    figure, axes = plt.subplots(2, 3, figsize=(14, 7.6), layout="constrained", sharey=True)
+    print(f"{'accuracy at the end, task':<25}{1:>7}{2:>7}{3:>7}{4:>7}{5:>7}{'mean':>9}")
+    for name, ax in zip(METHODS, axes.flat, strict=False):
+        found = np.asarray(jax.jit(jax.vmap(partial(life, name, train, test)))(keys))
+        mean, each = found[:, -1].mean(1), "".join(f"{a:7.2f}" for a in found[:, -1].mean(0))
+        print(f"{name:<25}{each}{mean.mean():9.3f} ± {mean.std(ddof=1):.3f}", flush=True)
+        found = np.repeat(found, TASKS * EPOCHS // len(found[0]), axis=1)
+        overall[name] = found.mean(2)
+        for i, colour in enumerate(plt.get_cmap("viridis")(np.linspace(0, 0.9, TASKS))):
+            at = np.arange(0 if name == "all at once" else i * EPOCHS, TASKS * EPOCHS)
+            ax.plot(at + 1, found[:, at, i].mean(0), color=colour, label=f"task {i + 1}")
+        ax.set(title=name, xlabel="epoch", ylabel="" if ax in axes[:, 1:] else "accuracy")
+    axes[0, 0].legend(frameon=False, loc="lower left")
+    viz.curves(overall, ax=axes[1, 2]).set(title="mean of the five", ylabel="", ylim=(0, 1))
+    axes[1, 2].legend(frameon=False, loc="lower right", fontsize=9)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "continual.png", dpi=130)
+    print(f"\nPicture: {out / 'continual.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

@@ -1,0 +1,99 @@
+"""A network that must remember: pairs of a letter and a digit go by, then one letter is asked for.
+
+Each episode pairs them anew, so all there is to learn is how to remember. The recurrent network
+(Collins et al. 2017, arXiv 1611.09913) has its activity for that, the others have fast weights: a
+Hebbian write adds, a delta write corrects, as it must where a letter comes again with a new digit.
+
+    python examples/remembering_network.py   # the picture: pictures/remembering_network.png
+"""
+
+import argparse
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+
+import jaxbrain as jb
+from jaxbrain.viz.style import LINE_COLOURS
+
+LETTERS, DIGITS, PAIRS, SEEDS = 16, 10, (1, 2, 4, 8, 12, 16), 3
+
+
+def episodes(seed: int, pairs: np.ndarray, again: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Letters and digits [episodes, steps, 2], -1 before they begin, digit 10 asks; answers."""
+    rng, place = np.random.default_rng(seed), np.tile(np.arange(LETTERS), (len(pairs), 1))
+    letters = rng.integers(LETTERS, size=place.shape) if again else rng.permuted(place, axis=1)
+    seen = np.stack([letters, rng.integers(DIGITS, size=place.shape)], -1)
+    every, asked = np.arange(len(pairs)), rng.integers(LETTERS - pairs, LETTERS)
+    last = np.max(np.where(letters == letters[every, asked, None], place, 0), axis=1)
+    question = np.stack([letters[every, asked], np.full(len(pairs), DIGITS)], -1)
+    answers, seen[place < LETTERS - pairs[:, None]] = seen[every, last, 1], -1
+    return np.concatenate([seen, question[:, None]], 1), answers
+
+
+def encode(x: jax.Array) -> jax.Array:
+    """An episode [steps, 2] in units [steps, 27], one for each letter, digit and the question."""
+    return jnp.hstack([jax.nn.one_hot(x[:, 0], LETTERS), jax.nn.one_hot(x[:, 1], DIGITS + 1)])
+
+
+def gated(units: int) -> jb.Cell:
+    slow, start = jb.dense(2 * units), jnp.zeros(units)
+
+    def step(params, h, x, *, key=None):
+        z, c = jnp.split(slow.apply(params, jnp.concatenate([x, h])), 2)
+        return (jax.nn.sigmoid(z) * h + jax.nn.sigmoid(-z) * jnp.tanh(c),) * 2
+
+    return jb.Cell(lambda key, x: slow.init(key, jnp.zeros(x.size + units)), lambda *_: start, step)
+
+
+def last(cell: jb.Cell) -> jb.Network:
+    """The output of a cell at the last step."""
+
+    def apply(params, xs, *, key=None):
+        start, made = cell.carry(params, xs[0]), cell.project(params, xs) if cell.project else xs
+        return jax.lax.scan(lambda carry, x: cell.step(params, carry, x), start, made)[1][-1]
+
+    return jb.Network(lambda key, xs: cell.init(key, jnp.zeros(xs.shape[1])), apply)
+
+
+CELLS = {
+    "recurrent network": gated(25),
+    "Hebbian fast weights": jb.memory.hebbian_fast_weights(32, 16),
+    "delta fast weights": jb.memory.delta_fast_weights(32, 16),
+}
+
+
+def main(out: Path) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained", sharey=True)
+    print(f"Right answers by the number of pairs, mean of {SEEDS} seeds; by chance {1 / DIGITS}")
+    for ax, task in zip(axes, ("all letters different", "letters may come again"), strict=True):
+        pairs, again = np.random.default_rng(0).integers(1, 17, 10000), "again" in task
+        data = episodes(0, pairs, again)
+        tests = [episodes(1, np.full(1000, n), again) for n in PAIRS]
+        print(f"\n{task:<23}parameters" + "".join(f"{n:8d}" for n in PAIRS))
+        for i, (name, cell) in enumerate(CELLS.items()):
+            net = jb.serial(jb.elementwise(encode), last(cell), jb.dense(DIGITS))
+            rule, right = jb.backprop(net, jb.losses.softmax_cross_entropy), []
+            for seed in range(SEEDS):
+                how = {"key": jax.random.key(seed), "epochs": 5, "batch_size": 100}
+                p = jb.fit(rule, optax.adam(1e-2), data, **how)[0].params
+                right += [jb.evaluate(net, p, test, {"is": jb.accuracy})["is"] for test in tests]
+            size = sum(leaf.size for leaf in jax.tree.leaves(p))
+            means = np.mean(np.reshape(right, (SEEDS, -1)), axis=0)
+            print(f"{name:<23}{size:10,}" + "".join(f"{mean:8.3f}" for mean in means))
+            ax.plot(PAIRS, means, "os^"[i] + "-", color=LINE_COLOURS[i], ms=11 - 3 * i, label=name)
+        ax.axhline(1 / DIGITS, color="#777777", lw=1, ls=":", label="chance")
+        ax.set(title=f"right answers, {task}", xlabel="pairs", xticks=PAIRS, ylim=(0, 1.05))
+    axes[0].legend(frameon=False, loc="center right")
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "remembering_network.png", dpi=130)
+    print(f"\nPicture: {out / 'remembering_network.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

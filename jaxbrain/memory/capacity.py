@@ -1,0 +1,115 @@
+"""How much a memory holds: random patterns stored and recalled, at one load after the other."""
+
+import functools
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.network import Memory
+from jaxbrain.requirements import require_count, require_fraction
+
+
+class CapacityCurve(NamedTuple):
+    """What came back of random patterns, by load; arrays of NumPy.
+
+    Attributes:
+      loads: patterns per unit ``[loads]``, after rounding to whole patterns.
+      patterns: stored ``[loads]``.
+      overlap: of the state recalled with the pattern ``[loads, trials]``, averaged over the probes.
+      bit_error: share of bits with the wrong sign ``[loads, trials]``.
+      exact: share of the probes without a wrong bit ``[loads, trials]``.
+    """
+
+    loads: np.ndarray
+    patterns: np.ndarray
+    overlap: np.ndarray
+    bit_error: np.ndarray
+    exact: np.ndarray
+
+
+def capacity_curve(
+    memory: Memory,
+    n: int,
+    loads: Sequence[float] | np.ndarray,
+    key: jax.Array,
+    *,
+    trials: int = 5,
+    probes: int = 50,
+    flips: float = 0.0,
+) -> CapacityCurve:
+    """Store random patterns of +1 and -1, recall some of them, and say how like they came back.
+
+    The patterns of a load are drawn anew in each trial; all trials and probes run as one program.
+
+    Args:
+      memory: of patterns of +1 and -1; its recall gets a key of the trial.
+      n: units.
+      loads: patterns per unit, each above zero.
+      key: of the patterns, the flips and the recall.
+      trials: sets of patterns.
+      probes: patterns recalled in a trial at most; the first ones stored.
+      flips: share of a cue's bits that are turned over.
+
+    Returns:
+      A CapacityCurve.
+
+    Raises:
+      TypeError: if memory is no Memory.
+      ValueError: if loads is no list of positive numbers, if flips is not from 0 to 1, or if n,
+        trials or probes is no positive integer.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> curve = capacity_curve(jb.memory.hopfield(), 100, [0.05, 0.5], jax.random.key(0))
+      >>> curve.patterns.tolist(), curve.overlap.shape
+      ([5, 50], (2, 5))
+      >>> curve.overlap.mean(axis=1).round(1).tolist()[0]
+      1.0
+    """
+    if not isinstance(memory, Memory):
+        raise TypeError(f"capacity_curve: memory must be a jaxbrain.Memory, got {memory!r}")
+    for name, value in (("n", n), ("trials", trials), ("probes", probes)):
+        require_count("capacity_curve", name, value)
+    require_fraction("capacity_curve", "flips", flips)
+    wanted = np.asarray(loads, float)
+    if wanted.ndim != 1 or wanted.size == 0 or not np.all(wanted > 0):
+        raise ValueError(f"capacity_curve: loads must be a list of positive numbers, got {loads!r}")
+
+    counts = np.maximum(1, np.round(wanted * n)).astype(int)
+    results = []
+    for i, count in enumerate(counts.tolist()):
+        keys = jax.random.split(jax.random.fold_in(key, i), trials)
+        with warnings.catch_warnings():  # that there are too many is what is looked for
+            warnings.simplefilter("ignore", UserWarning)
+            results.append(_trials(memory, keys, float(flips), (count, n), min(probes, count)))
+    overlap, wrong, exact = np.stack(jax.device_get(results), axis=1)
+    return CapacityCurve(counts / n, counts, overlap, wrong, exact)
+
+
+@functools.partial(jax.jit, static_argnames=("flips", "shape", "probes"))
+def _trials(
+    memory: Memory, keys: jax.Array, flips: float, shape: tuple[int, int], probes: int
+) -> jax.Array:
+    """The overlap, the share of wrong bits and the share of exact recalls ``[3, trials]``."""
+
+    def spoiled(key: jax.Array, pattern: jax.Array) -> jax.Array:
+        places = jnp.arange(pattern.shape[0]) < round(flips * pattern.shape[0])
+        return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
+
+    def trial(key: jax.Array) -> jax.Array:
+        draw, spoil, search = jax.random.split(key, 3)
+        patterns = jax.random.rademacher(draw, shape, dtype=jnp.result_type(float))
+        params, targets = memory.store(patterns), patterns[:probes]
+        cues = jax.vmap(spoiled)(jax.random.split(spoil, probes), targets) if flips else targets
+        # one key for all probes of a trial: an order of the units that all of them share
+        states = jax.vmap(lambda cue: memory.recall(params, cue, key=search)[0])(cues)
+        wrong = (states > 0) != (targets > 0)
+        return jnp.stack([
+            jnp.mean(states * targets), jnp.mean(wrong), jnp.mean(~jnp.any(wrong, axis=1))
+        ])  # fmt: skip
+
+    return jax.vmap(trial)(keys).T

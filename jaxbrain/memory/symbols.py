@@ -1,0 +1,275 @@
+"""Vector symbols: structures in vectors of one width.
+
+Symbols are random vectors, nearly orthogonal to each other. `bind` makes of two a third that is
+like neither, `bundle` of many one that is like each, `unbind` takes a binding apart, and what
+comes out noisy is cleaned up by comparing it with all symbols known.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.network import static
+from jaxbrain.requirements import require_count
+
+
+@static
+class VectorSymbols(NamedTuple):
+    """A family of vector symbols; all functions take vectors ``[n]``, `bundle` many of them.
+
+    Attributes:
+      draw: ``(key, count) -> [count, n]``, random symbols.
+      bind: ``(x, y) -> [n]``, like neither; commutative, associative, distributive over sums.
+      unbind: ``(z, y) -> [n]``, x of ``z = bind(x, y)``, or something like it.
+      bundle: ``(vectors [count, n]) -> [n]``, the sum made a vector of the family again.
+      similarity: ``(x, y) -> scalar``, the cosine: 1 is equal, about 0 unrelated.
+      name: what ``repr`` shows.
+    """
+
+    draw: Callable[[jax.Array, int], jax.Array]
+    bind: Callable[[jax.Array, jax.Array], jax.Array]
+    unbind: Callable[[jax.Array, jax.Array], jax.Array]
+    bundle: Callable[[jax.Array], jax.Array]
+    similarity: Callable[[jax.Array, jax.Array], jax.Array]
+    name: str = "symbols"
+
+
+def holographic_reduced(n: int) -> VectorSymbols:
+    """Holographic reduced representations (HRR): real vectors bound by circular convolution.
+
+    (x * y)_j = sum_k x_k y_{j-k};  unbound by correlation, x_j ~ sum_k y_k z_{k+j}
+
+    Symbols are normal of variance 1/n, bundles of unit length. Unbinding is approximate: the
+    cosine of what comes out of a sum of k bindings with what went in is about 1 / sqrt(k + 1). It
+    is exact where y is `unitary`.
+
+    Args:
+      n: width of the vectors.
+
+    Returns:
+      Vector symbols.
+
+    Raises:
+      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
+
+    References:
+      Plate (1995), Holographic reduced representations, doi:10.1109/72.377968.
+
+    Examples:
+      >>> import jax
+      >>> symbols = holographic_reduced(1024)
+      >>> colour, red, shape = symbols.draw(jax.random.key(0), 3)
+      >>> found = symbols.unbind(symbols.bind(colour, red), colour)
+      >>> [f"{symbols.similarity(found, symbol):.1f}" for symbol in (red, shape)]
+      ['0.7', '-0.0']
+    """
+    require_count("holographic_reduced", "n", n)
+
+    def draw(key: jax.Array, count: int) -> jax.Array:
+        return jax.random.normal(key, (count, n), float) / math.sqrt(n)
+
+    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _alike(n, x=x, y=y)
+        return jnp.fft.irfft(jnp.fft.rfft(x) * jnp.fft.rfft(y), n)
+
+    def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
+        z, y = _alike(n, z=z, y=y)
+        return jnp.fft.irfft(jnp.fft.rfft(z) * jnp.conj(jnp.fft.rfft(y)), n)
+
+    def bundle(vectors: jax.Array) -> jax.Array:
+        total = _total(n, vectors)
+        return total / _length(total)
+
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), f"holographic_reduced({n})")
+
+
+def fourier_holographic_reduced(n: int) -> VectorSymbols:
+    """Fourier holographic reduced representations (FHRR): phases, bound by adding them.
+
+    z_j = x_j y_j with |x_j| = |y_j| = 1;  unbound exactly by x_j = z_j conj(y_j)
+
+    The cosine of what comes out of a sum of k bindings with what went in is about 1 / sqrt(k).
+    Vectors are complex.
+
+    Args:
+      n: width of the vectors.
+
+    Returns:
+      Vector symbols.
+
+    Raises:
+      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
+
+    References:
+      Plate (1995), Holographic reduced representations, doi:10.1109/72.377968, section VI.
+
+    Examples:
+      >>> import jax
+      >>> symbols = fourier_holographic_reduced(256)
+      >>> x, y = symbols.draw(jax.random.key(0), 2)
+      >>> f"{symbols.similarity(symbols.unbind(symbols.bind(x, y), y), x):.4f}"
+      '1.0000'
+    """
+    require_count("fourier_holographic_reduced", "n", n)
+
+    def draw(key: jax.Array, count: int) -> jax.Array:
+        phase = jax.random.uniform(key, (count, n), float, -math.pi, math.pi)
+        return jax.lax.complex(jnp.cos(phase), jnp.sin(phase))
+
+    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _alike(n, x=x, y=y)
+        return x * y
+
+    def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
+        z, y = _alike(n, z=z, y=y)
+        return z * jnp.conj(y)
+
+    def bundle(vectors: jax.Array) -> jax.Array:
+        total = _total(n, vectors)
+        return total / _nonzero(jnp.abs(total)).astype(total.dtype)
+
+    name = f"fourier_holographic_reduced({n})"
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), name)
+
+
+def multiply_add_permute(n: int) -> VectorSymbols:
+    """Multiply, add, permute (MAP): vectors of +1 and -1, bound by multiplying them.
+
+    z_j = x_j y_j, which unbinds itself;  bundle_j = sgn(sum_k x_kj)
+
+    The cosine of a bundle of an odd number k with each of its vectors is the binomial
+    C(k-1, (k-1)/2) / 2^(k-1) on average. Where an even number ties the bundle is 0. The order of
+    things is kept by permuting them: ``jnp.roll(x, 1)`` is like x no more.
+
+    Args:
+      n: width of the vectors.
+
+    Returns:
+      Vector symbols.
+
+    Raises:
+      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
+
+    References:
+      Gayler (1998), Multiplicative binding, representation operators and analogy;
+      Kanerva (2009), Hyperdimensional computing, doi:10.1007/s12559-009-9009-8.
+
+    Examples:
+      >>> import jax
+      >>> symbols = multiply_add_permute(1000)
+      >>> x = symbols.draw(jax.random.key(0), 3)
+      >>> f"{symbols.similarity(symbols.bundle(x), x[0]):.1f}"
+      '0.5'
+    """
+    require_count("multiply_add_permute", "n", n)
+
+    def draw(key: jax.Array, count: int) -> jax.Array:
+        return jax.random.rademacher(key, (count, n), float)
+
+    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _alike(n, x=x, y=y)
+        return x * y
+
+    def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
+        z, y = _alike(n, z=z, y=y)
+        return z * y
+
+    def bundle(vectors: jax.Array) -> jax.Array:
+        return jnp.sign(_total(n, vectors))
+
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), f"multiply_add_permute({n})")
+
+
+def unitary(vector: jax.Array) -> jax.Array:
+    """The nearest vector whose binding turns but does not stretch: unbinding it is exact.
+
+    x_f <- x_f / |x_f| in the Fourier domain
+
+    Args:
+      vector: ``[n]`` of `holographic_reduced`.
+
+    Returns:
+      ``[n]``, of unit length.
+
+    Raises:
+      ValueError: if vector is complex: its symbols are unitary already.
+
+    Examples:
+      >>> import jax
+      >>> symbols = holographic_reduced(256)
+      >>> x, y = symbols.draw(jax.random.key(0), 2)
+      >>> y = unitary(y)
+      >>> f"{symbols.similarity(symbols.unbind(symbols.bind(x, y), y), x):.4f}"
+      '1.0000'
+    """
+    vector = jnp.asarray(vector)
+    if jnp.iscomplexobj(vector):
+        raise ValueError(f"unitary: vector must be real, got {vector.dtype}")
+    spectrum = jnp.fft.rfft(vector)
+    size = jnp.abs(spectrum)
+    turned = jnp.where(size == 0, 1, spectrum / _nonzero(size).astype(spectrum.dtype))
+    return jnp.fft.irfft(turned, vector.shape[-1])
+
+
+def clean_up(symbols: VectorSymbols, codebook: jax.Array, vector: jax.Array) -> jax.Array:
+    """Which symbol a noisy vector is most like.
+
+    Args:
+      symbols: the family.
+      codebook: ``[symbols, n]``, all that are known.
+      vector: ``[n]``.
+
+    Returns:
+      The row, a whole number; ``codebook[row]`` is the clean symbol.
+
+    Examples:
+      >>> import jax
+      >>> symbols = multiply_add_permute(100)
+      >>> codebook = symbols.draw(jax.random.key(0), 5)
+      >>> int(clean_up(symbols, codebook, codebook[3].at[:20].set(1.0)))
+      3
+    """
+    return jnp.argmax(jax.vmap(symbols.similarity, in_axes=(0, None))(codebook, vector))
+
+
+def _alike(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
+    for name, vector in vectors.items():
+        if jnp.shape(vector) != (n,):
+            raise ValueError(
+                f"{name} must have the shape ({n},), got {jnp.shape(vector)}; "
+                "many at once: jax.vmap"
+            )
+    return tuple(map(as_inexact, vectors.values()))
+
+
+def _total(n: int, vectors: Any) -> jax.Array:
+    array = as_inexact(vectors)
+    if array.ndim != 2 or array.shape[1] != n:
+        raise ValueError(f"vectors must have the shape [count, {n}], got {array.shape}")
+    return jnp.sum(array, axis=0)
+
+
+def _cosine(n: int) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    def similarity(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _alike(n, x=x, y=y)
+        return jnp.real(jnp.vdot(x, y)) / (_length(x) * _length(y))
+
+    return similarity
+
+
+def as_inexact(values: Any) -> jax.Array:
+    """An array of real or complex numbers: whole ones become the default float."""
+    array = jnp.asarray(values)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+def _length(x: jax.Array) -> jax.Array:
+    return jnp.sqrt(_nonzero(jnp.real(jnp.vdot(x, x))))  # inside the root, for its gradient at 0
+
+
+def _nonzero(size: jax.Array) -> jax.Array:
+    """A length to divide by: nothing divided by nothing is nothing."""
+    return jnp.where(size == 0, 1, size)

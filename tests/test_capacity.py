@@ -1,0 +1,159 @@
+"""Capacity: what theory says, and what memories hold."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.memory import (
+    capacity_curve,
+    dense_bit_error,
+    dense_capacity,
+    hebb,
+    hopfield,
+    hopfield_bit_error,
+    hopfield_overlap,
+    pseudo_inverse,
+    synchronous,
+    theory,
+)
+
+KEY = jax.random.key(4)
+
+
+def draw(count, n, seed=0):
+    return np.random.default_rng(seed).choice([-1.0, 1.0], (count, n)).astype(np.float32)
+
+
+@pytest.mark.parametrize("load", [0.138, 0.185, 0.37, 0.61])
+def test_one_step_turns_as_many_bits_as_theory_says(load):
+    """Against one synchronous step, and against that step by hand."""
+    n = 1000
+    step = hopfield(update=synchronous, max_steps=1)
+    curve = capacity_curve(step, n, [load], KEY, trials=3, probes=200)
+    want = float(hopfield_bit_error(curve.loads[0], n=n))
+    np.testing.assert_allclose(curve.bit_error.mean(), want, rtol=0.1)
+    x = draw(curve.patterns[0], n)
+    wrong = np.mean((x @ np.array(hebb(x))) * x <= 0)
+    np.testing.assert_allclose(wrong, want, rtol=0.15)
+    assert abs(curve.bit_error.mean() / float(hopfield_bit_error(1.3 * load)) - 1) > 0.1
+
+
+def test_published_bit_errors():
+    loads = jnp.array([0.105, 0.138, 0.185, 0.37, 0.61])
+    published = [0.001, 0.0036, 0.01, 0.05, 0.1]
+    np.testing.assert_allclose(hopfield_bit_error(loads), published, rtol=0.03)
+    assert float(hopfield_bit_error(0.01, n=100)) == 0  # one pattern alone
+    dense = {(3, 100, 600): 0.0092, (3, 100, 1500): 0.0680, (4, 50, 3000): 0.0478}
+    for (degree, n, patterns), want in dense.items():
+        assert float(dense_bit_error(n, degree, patterns)) == pytest.approx(want, abs=2e-4)
+    np.testing.assert_allclose(dense_bit_error(80, 2, 16), hopfield_bit_error(0.2), rtol=1e-6)
+    assert dense_capacity(200, 2) == pytest.approx(200 / (2 * np.log(200)))
+
+
+def test_overlap_solves_the_mean_field_equations():
+    """m, C and r of Amit, Gutfreund and Sompolinsky, not the one equation they come down to."""
+    with jax.enable_x64(True):
+        for load in (0.01, 0.05, 0.1, 0.13, 0.1379):
+            m = float(hopfield_overlap(load))
+            r = 1.0
+            for _ in range(5000):
+                spread = load * r
+                c = np.sqrt(2 / (np.pi * spread)) * np.exp(-(m**2) / (2 * spread))
+                r = 1 / (1 - c) ** 2
+            again = float(jax.scipy.special.erf(m / np.sqrt(2 * load * r)))
+            assert m == pytest.approx(again, abs=1e-6)
+        # the critical load is where the equation has its maximum
+        y = jnp.linspace(1.3, 1.7, 100_001)
+        root = theory._load_root(y)
+        assert float(jnp.max(root)) ** 2 / 2 == pytest.approx(theory.CRITICAL_LOAD, abs=1e-8)
+        assert float(y[jnp.argmax(root)]) == pytest.approx(theory._Y_CRITICAL, abs=1e-3)
+        below, above = hopfield_overlap(jnp.array([0.1379, 0.138]))
+        assert 0.966 < float(below) < 0.969 and float(above) == 0
+        assert jax.jit(hopfield_overlap)(jnp.full((2, 3), 0.1)).shape == (2, 3)
+
+
+def test_overlap_falls_beyond_the_critical_load():
+    curve = capacity_curve(hopfield(), 2000, [0.11, 0.18], KEY, trials=1, probes=10)
+    below, above = curve.overlap.mean(axis=1)
+    assert below > 0.97 and above < 0.6
+    np.testing.assert_allclose(below, float(hopfield_overlap(0.11)), atol=0.01)
+
+
+def test_pseudo_inverse_recalls_from_a_distance_up_to_half():
+    loads = [0.5, 0.75, 0.95]
+    curve = capacity_curve(
+        hopfield(storage=pseudo_inverse), 200, loads, KEY, trials=2, probes=12, flips=0.05
+    )
+    np.testing.assert_allclose(curve.exact.mean(axis=1), [1.0, 0.1, 0.0], atol=0.15)
+    still = capacity_curve(hopfield(storage=pseudo_inverse), 200, [0.95], KEY, trials=1, probes=12)
+    assert still.exact.min() == 1
+    alike = hopfield(storage=pseudo_inverse, self_coupling=1.0)
+    assert capacity_curve(alike, 200, [0.5], KEY, trials=1, probes=12, flips=0.05).exact.max() < 0.1
+
+
+def test_a_curve_is_the_loop_it_replaces():
+    """Also: the key decides, loads become whole patterns, the probes are the first stored."""
+    n, memory = 50, hopfield(update=synchronous)
+    curve = capacity_curve(memory, n, [0.11, 0.5], KEY, trials=3, probes=7, flips=0.1)
+    assert curve.patterns.tolist() == [6, 25] and curve.loads.tolist() == [0.12, 0.5]
+    assert all(isinstance(part, np.ndarray) for part in curve)
+    for i, count in enumerate([6, 25]):
+        for t, key in enumerate(jax.random.split(jax.random.fold_in(KEY, i), 3)):
+            pattern_key, flip_key, _ = jax.random.split(key, 3)
+            x = jax.random.rademacher(pattern_key, (count, n), dtype=jnp.float32)
+            keys = jax.random.split(flip_key, min(7, count))
+            params = hebb(x)
+            turned = [jax.random.permutation(k, jnp.arange(n) < 5) for k in keys]
+            cues = [jnp.where(t, -one, one) for t, one in zip(turned, x, strict=False)]
+            ends = np.array([memory.recall(params, cue)[0] for cue in cues])
+            wrong = ends != np.array(x)[: len(ends)]
+            np.testing.assert_allclose(curve.bit_error[i, t], wrong.mean(), atol=1e-6)
+            np.testing.assert_allclose(curve.overlap[i, t], 1 - 2 * wrong.mean(), atol=1e-6)
+            np.testing.assert_allclose(curve.exact[i, t], 1 - wrong.any(1).mean(), atol=1e-6)
+    other = capacity_curve(memory, n, [0.5], jax.random.key(9), trials=3, probes=7, flips=0.1)
+    assert np.any(other.overlap != curve.overlap[1:])
+
+
+def test_a_curve_does_not_warn_of_what_it_looks_for():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        capacity_curve(hopfield(update=synchronous), 50, [0.5], KEY, trials=3, probes=7, flips=0.1)
+
+
+OTHERS = {
+    "dense": lambda: jb.memory.dense_associative_memory(),
+    "modern": lambda: jb.memory.modern_hopfield(beta=1.0),
+    "graded": lambda: jb.memory.graded_hopfield(),
+}
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS)
+def test_any_memory_of_signs_has_a_curve(make):
+    memory = make()
+    curve = capacity_curve(memory, 60, [0.05], KEY, trials=2, probes=3, flips=0.1)
+    assert curve.exact.min() == 1 and curve.overlap.min() > 0.95
+
+
+def test_mistakes_are_refused():
+    memory = hopfield()
+    with pytest.raises(TypeError, match=r"memory must be a jaxbrain\.Memory"):
+        capacity_curve(hopfield, 10, [0.1], KEY)
+    for wrong in ([], [0.0], 0.1, [-1]):
+        with pytest.raises(ValueError, match="loads must be a list of positive numbers"):
+            capacity_curve(memory, 10, wrong, KEY)
+    for wrong in ("n", "trials", "probes"):
+        options = {"n": 10, "trials": 1, "probes": 1, wrong: 0}
+        n = options.pop("n")
+        with pytest.raises(ValueError, match=f"{wrong} must be a positive integer"):
+            capacity_curve(memory, n, [0.1], KEY, **options)
+    with pytest.raises(ValueError, match="flips must be from 0 to 1"):
+        capacity_curve(memory, 10, [0.1], KEY, flips=1.5)
+    for f, arguments in ((dense_bit_error, (10, 1, 5)), (dense_capacity, (10, 1))):
+        with pytest.raises(ValueError, match="degree must be at least 2"):
+            f(*arguments)
+    with pytest.raises(ValueError, match="n must be a positive integer"):
+        hopfield_bit_error(0.1, n=0)

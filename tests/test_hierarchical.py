@@ -1,0 +1,301 @@
+"""Lagrangians, and the memories made of them, against formulas, each other, laws of the energy."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxbrain.memory import (
+    bilinear,
+    hidden_layer,
+    hierarchical_memory,
+    hierarchy,
+    lagrangians,
+    modern_hopfield,
+)
+
+sharp = functools.partial(lagrangians.softmax, beta=2.5)
+power = functools.partial(lagrangians.repu, degree=4)
+
+
+def normalised(x):
+    return (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+
+
+# the activation and the scalar itself, in NumPy
+LAGRANGIANS = {
+    "identity": (lagrangians.identity, lambda x: x, lambda x: np.sum(x**2) / 2),
+    "relu": (
+        lagrangians.relu,
+        lambda x: np.maximum(x, 0),
+        lambda x: np.sum(np.maximum(x, 0) ** 2) / 2,
+    ),
+    "repu": (power, lambda x: np.maximum(x, 0) ** 3, lambda x: np.sum(np.maximum(x, 0) ** 4) / 4),
+    "sigmoid": (
+        lagrangians.sigmoid,
+        lambda x: 1 / (1 + np.exp(-x)),
+        lambda x: np.sum(np.log(1 + np.exp(x))),
+    ),
+    "tanh": (lagrangians.tanh, np.tanh, lambda x: np.sum(np.log(np.cosh(x)))),
+    "softmax": (
+        sharp,
+        lambda x: np.exp(2.5 * x) / np.exp(2.5 * x).sum(),
+        lambda x: np.log(np.exp(2.5 * x).sum()) / 2.5,
+    ),
+    "spherical": (
+        lagrangians.spherical,
+        lambda x: x / np.linalg.norm(x),
+        lambda x: np.linalg.norm(x),
+    ),
+    "layer_norm": (
+        lagrangians.layer_norm,
+        normalised,
+        lambda x: x.size * np.sqrt(x.var() + 1e-5),
+    ),
+}
+each = pytest.mark.parametrize("name", LAGRANGIANS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+def normal(shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+@each
+def test_a_lagrangian_is_its_formula_and_its_gradient_the_activation(name):
+    lagrangian, activation, formula = LAGRANGIANS[name]
+    x = 2 * normal((3, 2))
+    value, g = jax.value_and_grad(lagrangian)(x)
+    np.testing.assert_allclose(value, formula(np.asarray(x)), rtol=1e-10)
+    np.testing.assert_allclose(g, activation(np.asarray(x)), rtol=1e-10)
+
+
+@each
+def test_a_lagrangian_is_convex(name):
+    """And its second derivative at 0 is that of the activation: no kink where there is none."""
+    hessian = jax.jit(jax.hessian(LAGRANGIANS[name][0]))
+    for x in (normal(5), jnp.zeros(5)):
+        h = hessian(x)
+        np.testing.assert_allclose(h, h.T, atol=1e-12)
+        assert np.linalg.eigvalsh(h).min() > -1e-9
+    want = {"tanh": np.eye(5), "sigmoid": np.eye(5) / 4, "softmax": 0.5 * (np.eye(5) - 0.2)}
+    if name in want:
+        np.testing.assert_allclose(h, want[name], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softmax", "spherical", "layer_norm"])
+def test_what_grows_as_x_does_never_overflows(name):
+    """In single precision, where x^2 and exp(x) do."""
+    lagrangian, activation, _ = LAGRANGIANS[name]
+    x = jnp.asarray([3e30, -1e30, 0.0, 1e3, -2e30], "float32")
+    value, g = jax.value_and_grad(lagrangian)(x)
+    assert g.dtype == value.dtype == "float32"
+    assert np.isfinite(value) and np.all(np.isfinite(g))
+    bounded = {"sigmoid": [1, 0, 0.5, 1, 0], "tanh": [1, -1, 0, 1, -1], "softmax": [1, 0, 0, 0, 0]}
+    want = bounded[name] if name in bounded else activation(np.float64(x))
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.exp(np.asarray(x))).any() and np.isinf(np.asarray(x) ** 2).any()
+    np.testing.assert_allclose(g, want, atol=1e-6)
+    assert np.all(np.isfinite(jax.grad(lagrangian)(jnp.zeros(4, "float32"))))
+
+
+def triple(weights, a, b, c):
+    return -jnp.einsum("abc,a,b,c->", weights, jnp.tanh(a), b, c)
+
+
+def three_layers():
+    """Layers of three kinds, one of them an image, in a circle and with a synapse of all three."""
+    net = hierarchy(
+        {"image": lagrangians.tanh, "cause": sharp, "label": lagrangians.layer_norm},
+        [
+            (("image", "cause"), lambda w, g, h: bilinear(w, g.reshape(-1), h)),
+            (("cause", "label"), bilinear),
+            (("label", "cause", "label"), triple),
+        ],
+    )
+    params = (normal((4, 6)), normal((3, 4), 1), 0.3 * normal((3, 4, 3), 2))
+    states = {"image": normal((2, 3), 3), "cause": normal(4, 4), "label": normal(3, 5)}
+    return net, params, states
+
+
+def test_energy_and_descent_of_two_layers_are_the_formulas():
+    w, x, h = (np.asarray(a) for a in (normal((4, 3)), normal(3, 1), normal(4, 2)))
+    net = hierarchy({"v": lagrangians.tanh, "h": sharp}, [(("v", "h"), bilinear)])
+    g, f = np.tanh(x), np.exp(2.5 * h) / np.exp(2.5 * h).sum()
+    energy = x @ g - np.log(np.cosh(x)).sum()
+    energy += h @ f - math.log(np.exp(2.5 * h).sum()) / 2.5 - f @ w @ g
+    states = {"v": jnp.asarray(x), "h": jnp.asarray(h)}
+    np.testing.assert_allclose(net.energy((jnp.asarray(w),), states), energy, rtol=1e-12)
+    down = net.descent((jnp.asarray(w),), states)
+    np.testing.assert_allclose(down["v"], w.T @ f - x, rtol=1e-12)
+    np.testing.assert_allclose(down["h"], w @ g - h, rtol=1e-12)
+    np.testing.assert_allclose(net.activations(states)["h"], f, rtol=1e-12)
+
+
+def test_descent_is_the_gradient_of_the_energy_by_the_activations():
+    """dE/dx = (dg/dx) dE/dg: the energy differentiated as a whole knows nothing of synapses."""
+    net, params, states = three_layers()
+    by_state = jax.grad(net.energy, argnums=1)(params, states)
+    _, push = jax.jvp(net.activations, (states,), (net.descent(params, states),))
+    for name in states:
+        np.testing.assert_allclose(by_state[name], -push[name], rtol=1e-9, atol=1e-12)
+    plain = net.descent(params, states)
+    assert all(np.abs(by_state[name] + plain[name]).max() > 0.1 for name in states)
+
+
+def test_the_energy_never_rises_for_small_steps():
+    """From many states of a circular graph; for large steps it does rise."""
+    net, params, _ = three_layers()
+    shapes = {"image": (2, 3), "cause": (4,), "label": (3,)}
+    starts = {k: 2 * normal((30, *shape), i) for i, (k, shape) in enumerate(shapes.items())}
+
+    @jax.jit
+    def path(step_size):
+        def one(states):
+            def step(x, _):
+                down = net.descent(params, x)
+                return {k: x[k] + step_size * down[k] for k in x}, net.energy(params, x)
+
+            return jax.lax.scan(step, states, None, 200)[1]
+
+        return jax.vmap(one)(starts)
+
+    small, large = np.asarray(path(0.02)), np.asarray(path(1.9))
+    assert np.diff(small, axis=1).max() < 1e-10 and np.all(small[:, 0] - small[:, -1] > 0.1)
+    assert np.diff(large, axis=1).max() > 0.1
+
+
+def test_settling_ends_where_the_states_are_their_input():
+    net, params, states = three_layers()
+    end, info = net.settle(params, states, step_size=0.1, max_steps=5000, tolerance=1e-10)
+    assert info.converged and 10 < info.steps < 5000
+    for down in net.descent(params, end).values():
+        np.testing.assert_allclose(down, 0, atol=1e-8)
+    np.testing.assert_allclose(info.energy, net.energy(params, end), rtol=1e-12)
+    assert info.energy < net.energy(params, states)
+
+
+def test_a_step_size_of_zero_clamps_a_layer_and_others_have_their_own():
+    net, params, states = three_layers()
+    sizes = {"image": 0.0, "cause": 0.4, "label": jnp.asarray(0.1)}
+    one, _ = net.settle(params, states, step_size=sizes, max_steps=1)
+    down = net.descent(params, states)
+    for name, size in sizes.items():
+        np.testing.assert_allclose(one[name], states[name] + size * down[name], rtol=1e-12)
+    end, info = net.settle(params, states, step_size=sizes, tolerance=1e-9)
+    np.testing.assert_array_equal(end["image"], states["image"])
+    assert info.converged
+    assert np.abs(net.descent(params, end)["label"]).max() < 1e-7
+
+
+@pytest.mark.parametrize("beta", [0.7, 3.0])
+def test_identity_and_softmax_are_the_modern_hopfield_network(beta):
+    """Every step and, but for constants, the energy."""
+    x, cues = normal((6, 8)), normal((10, 8), 1)
+    hidden = functools.partial(lagrangians.softmax, beta=beta)
+    constant = math.log(6) / beta + float(jnp.max(jnp.sum(x**2, axis=1))) / 2
+    for steps in (1, 3):
+        mine = hierarchical_memory(hidden=hidden, max_steps=steps, tolerance=0.0)
+        other = modern_hopfield(beta=beta, max_steps=steps, tolerance=0.0)
+        params = mine.store(x)
+        got, info = jax.vmap(mine.recall, in_axes=(None, 0))(params, cues)
+        want, wanted = jax.vmap(other.recall, in_axes=(None, 0))(params, cues)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(info.energy + constant, wanted.energy, rtol=1e-9)
+    cold = hierarchical_memory(max_steps=3, tolerance=0.0).recall(params, cues[0])[0]
+    assert np.abs(cold - want[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["identity", "sigmoid", "tanh", "spherical", "layer_norm"])
+def test_a_fast_hidden_layer_is_the_two_layers_with_the_hidden_one_at_its_input(name):
+    """The same energy and the same force on what is seen."""
+    visible, w, x = LAGRANGIANS[name][0], normal((5, 4)), normal(4, 1)
+    both = hierarchy({"v": visible, "h": sharp}, [(("v", "h"), bilinear)])
+    one = hierarchy({"v": visible}, [(("v",), hidden_layer(sharp))])
+    states = {"v": x, "h": w @ jax.grad(visible)(x)}
+    np.testing.assert_allclose(both.energy((w,), states), one.energy((w,), {"v": x}), rtol=1e-10)
+    force = one.descent((w,), {"v": x})["v"]
+    np.testing.assert_allclose(both.descent((w,), states)["v"], force, rtol=1e-10)
+    away = both.energy((w,), {**states, "h": states["h"] + 0.5 * normal(5, 2)})
+    assert abs(away - one.energy((w,), {"v": x})) > 1e-3
+
+
+@pytest.mark.parametrize("hidden", ["relu", "repu", "sigmoid", "softmax"])
+@pytest.mark.parametrize("visible", ["tanh", "spherical"])
+def test_up_to_a_whole_step_the_energy_of_a_memory_never_rises(visible, hidden):
+    """For every convex pair of Lagrangians; beyond it, it does."""
+    x, starts = normal((7, 5)), 2 * normal((20, 5), 1)
+    pair = {"visible": LAGRANGIANS[visible][0], "hidden": LAGRANGIANS[hidden][0]}
+
+    @jax.jit
+    def path(step_size):
+        memory = hierarchical_memory(**pair, step_size=step_size, max_steps=1)
+
+        def step(s, _):
+            return memory.recall({"patterns": x}, s)[0], memory.energy({"patterns": x}, s)
+
+        return jax.vmap(lambda s: jax.lax.scan(step, s, None, 15)[1])(starts)
+
+    for step_size in (0.3, 1.0):
+        assert np.diff(path(step_size), axis=1).max() < 1e-9
+    assert np.diff(path(3.0), axis=1).max() > 1e-3
+
+
+def test_memories_of_several_kinds_recall():
+    """40 patterns of 60 units, a tenth of the bits flipped; a flat hidden layer cannot."""
+    x = jnp.sign(normal((40, 60)))
+    noise = np.random.default_rng(1).permuted(np.tile(np.arange(60) < 6, (40, 1)), axis=1)
+    cues = jnp.where(noise, -x, x)
+
+    def right(**options):
+        recall = jax.vmap(hierarchical_memory(**options).recall, in_axes=(None, 0))
+        return np.mean(np.sign(jax.jit(recall)({"patterns": x}, cues)[0]) == x)
+
+    cubic = functools.partial(lagrangians.repu, degree=5)
+    assert right(hidden=sharp) == 1
+    assert right(visible=lagrangians.tanh, hidden=sharp) == 1
+    assert right(visible=lagrangians.tanh, hidden=cubic) > 0.99
+    assert right(visible=lagrangians.layer_norm, hidden=cubic) > 0.99
+    assert right(visible=lagrangians.tanh, hidden=lagrangians.identity) < 0.9
+
+
+def test_names_show_the_options():
+    memory = hierarchical_memory(visible=lagrangians.tanh, hidden=sharp)
+    assert repr(memory) == "hierarchical_memory(tanh, softmax(beta=2.5))"
+    net, again = three_layers()[0], hierarchy({"v": sharp}, [(("v",), hidden_layer(sharp))])
+    assert repr(net) == "hierarchy(image, cause, label)"
+    assert again == hierarchy({"v": sharp}, [(("v",), hidden_layer(sharp))]) != net
+
+
+def settle(**options):
+    net, params, states = three_layers()
+    return net.settle(params, states, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: hierarchy({"v": sharp}, [(("v", "h"), bilinear)]), r"among \['v'\], got \['h'\]"),
+        (lambda: three_layers()[0].energy((), three_layers()[2]), "tuple of 3 entries"),
+        (lambda: three_layers()[0].activations({"image": jnp.ones(2)}), "states must be a dict"),
+        (lambda: three_layers()[0].activations(jnp.ones(2)), "states must be a dictionary"),
+        (lambda: settle(step_size={"image": 0.1}), "step_size must be a dictionary of"),
+        (lambda: settle(step_size=-0.1), "step_size of image must not be negative"),
+        (lambda: settle(max_steps=0), "max_steps must be a positive integer"),
+        (lambda: settle(tolerance=-1.0), "tolerance must not be negative"),
+        (lambda: hierarchical_memory(step_size=0.0), "step_size must be positive"),
+        (lambda: hierarchical_memory(max_steps=0), "max_steps must be a positive integer"),
+        (lambda: hierarchical_memory().store(jnp.ones(3)), r"\[patterns, features\]"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,273 @@
+"""Vector symbols against their algebra and statistics; the holographic memory against theory."""
+
+import math
+import warnings
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxbrain.memory import (
+    clean_up,
+    fourier_holographic_reduced,
+    holographic,
+    holographic_capacity,
+    holographic_reduced,
+    multiply_add_permute,
+    unitary,
+)
+
+FAMILIES = {
+    "hrr": holographic_reduced,
+    "fhrr": fourier_holographic_reduced,
+    "map": multiply_add_permute,
+}
+families = pytest.mark.parametrize("name", FAMILIES)
+KEY = jax.random.key(4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+def near(a, b, tolerance=1e-12):
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("n", [12, 13])
+def test_reduced_binding_is_circular_convolution(n):
+    symbols = holographic_reduced(n)
+    x, y = np.asarray(symbols.draw(KEY, 2))
+    convolved = [sum(x[k] * y[(j - k) % n] for k in range(n)) for j in range(n)]
+    correlated = [sum(y[k] * x[(k + j) % n] for k in range(n)) for j in range(n)]
+    near(symbols.bind(x, y), convolved)
+    near(symbols.unbind(x, y), correlated)
+
+
+def test_fourier_binding_adds_phases():
+    symbols = fourier_holographic_reduced(9)
+    x, y = symbols.draw(KEY, 2)
+    assert x.dtype == "complex128"
+    x, y = np.asarray(x), np.asarray(y)
+    near(symbols.bind(x, y), np.exp(1j * (np.angle(x) + np.angle(y))))
+    near(symbols.unbind(x, y), np.exp(1j * (np.angle(x) - np.angle(y))))
+
+
+@families
+def test_symbols_are_of_their_family(name):
+    """Variance 1/n, phases over the whole circle, signs of both kinds; all nearly orthogonal."""
+    symbols = FAMILIES[name](2000)
+    x = np.asarray(symbols.draw(KEY, 40))
+    assert x.shape == (40, 2000)
+    assert abs(x.mean()) < 5 * np.abs(x).std() / math.sqrt(x.size) + 5 / math.sqrt(x.size)
+    if name == "hrr":
+        near(np.linalg.norm(x, axis=1).mean(), 1, 0.01)
+    else:
+        near(np.abs(x), 1, 1e-12)
+    if name == "map":
+        assert set(np.unique(x)) == {-1, 1}
+    similar = jax.vmap(jax.vmap(symbols.similarity, (None, 0)), (0, None))(x, x)
+    near(jnp.diag(similar), np.ones(40))
+    real = 2 if name == "fhrr" else 1
+    apart = np.asarray(similar)[~np.eye(40, dtype=bool)]
+    assert apart.std() == pytest.approx(1 / math.sqrt(2000 * real), rel=0.1)
+
+
+@families
+@pytest.mark.parametrize("n", [64, 65])
+def test_binding_commutes_associates_and_distributes(name, n):
+    symbols = FAMILIES[name](n)
+    x, y, z = symbols.draw(KEY, 3)
+    bind = symbols.bind
+    near(bind(x, y), bind(y, x))
+    near(bind(bind(x, y), z), bind(x, bind(y, z)))
+    near(bind(x, y + z), bind(x, y) + bind(x, z))
+    assert abs(float(symbols.similarity(bind(x, y), x))) < 0.5
+    assert abs(float(symbols.similarity(bind(x, y), z))) < 0.5
+
+
+@pytest.mark.parametrize("n", [64, 65])
+def test_unbinding_is_exact_where_theory_says(n):
+    for name in ("fhrr", "map"):
+        symbols = FAMILIES[name](n)
+        x, y = symbols.draw(KEY, 2)
+        near(symbols.unbind(symbols.bind(x, y), y), x)
+    symbols = holographic_reduced(n)
+    x, y = symbols.draw(KEY, 2)
+    turn = unitary(y)
+    near(symbols.unbind(symbols.bind(x, turn), turn), x)
+    near(jnp.linalg.norm(turn), 1)
+    near(unitary(turn), turn)
+    assert float(symbols.similarity(turn, y)) > 0.8
+    assert float(jnp.max(jnp.abs(symbols.unbind(symbols.bind(x, y), y) - x))) > 0.1
+
+
+def test_unitary_of_a_vector_with_silent_frequencies():
+    constant = unitary(jnp.ones(8))
+    near(jnp.abs(jnp.fft.rfft(constant)), np.ones(5))
+    assert bool(jnp.all(jnp.isfinite(unitary(jnp.zeros(8)))))
+
+
+@families
+@pytest.mark.parametrize("pairs", [1, 3, 8])
+def test_similarity_of_what_is_unbound(name, pairs):
+    """1/sqrt(k + 1) for HRR, whose key stretches: E|K|^4 = 2 (E|K|^2)^2; else 1/sqrt(k); +-0.01."""
+    symbols = FAMILIES[name](2048)
+
+    def cosine(key):
+        keys, values = symbols.draw(key, 2 * pairs).reshape(2, pairs, -1)
+        trace = jnp.sum(jax.vmap(symbols.bind)(keys, values), axis=0)
+        return symbols.similarity(symbols.unbind(trace, keys[0]), values[0])
+
+    measured = float(jnp.mean(jax.jit(jax.vmap(cosine))(jax.random.split(KEY, 20))))
+    theory = 1 / math.sqrt(pairs + (name == "hrr"))
+    assert measured == pytest.approx(theory, abs=0.01)
+    assert measured != pytest.approx(1 / math.sqrt(pairs + (name != "hrr")), abs=0.01)
+
+
+@pytest.mark.parametrize("k", [3, 5, 9, 21])
+def test_bundle_of_signs_is_the_binomial(k):
+    """C(k-1, (k-1)/2) / 2^(k-1), +-0.005; the law of k + 2 is not."""
+    symbols = multiply_add_permute(40_000)
+    x = symbols.draw(KEY, k)
+    measured = float(jnp.mean(jax.vmap(symbols.similarity, (0, None))(x, symbols.bundle(x))))
+    law = lambda k: math.comb(k - 1, (k - 1) // 2) / 2 ** (k - 1)  # noqa: E731
+    assert measured == pytest.approx(law(k), abs=0.005)
+    assert measured != pytest.approx(law(k + 2), abs=0.005)
+
+
+def test_bundles_are_of_their_family():
+    """Of HRR 1/sqrt(k); of two phasors E cos(d/2) = 2/pi; two signs that differ leave 0."""
+    reduced, fourier = holographic_reduced(20_000), fourier_holographic_reduced(20_000)
+    x = reduced.draw(KEY, 4)
+    near(jnp.linalg.norm(reduced.bundle(x)), 1)
+    assert float(reduced.similarity(reduced.bundle(x), x[0])) == pytest.approx(0.5, abs=0.02)
+    x = fourier.draw(KEY, 2)
+    near(jnp.abs(fourier.bundle(x)), np.ones(20_000))
+    found = float(fourier.similarity(fourier.bundle(x), x[0]))
+    assert found == pytest.approx(2 / math.pi, abs=0.01)
+    signs = multiply_add_permute(2).bundle(jnp.array([[1.0, 1.0], [1.0, -1.0]]))
+    assert signs.tolist() == [1, 0]
+
+
+def chance_of_the_right_answer(signal, noise, others, rivals):
+    """int N(h; signal, noise^2) Phi(h / others)^rivals dh: Frady, Kleyko & Sommer (2018)."""
+    h = np.linspace(signal - 8 * noise, signal + 8 * noise, 4001)
+    density = np.exp(-(((h - signal) / noise) ** 2) / 2) / (noise * math.sqrt(2 * math.pi))
+    below = np.array([math.erfc(-v / others / math.sqrt(2)) / 2 for v in h])
+    return float(np.sum(density * below**rivals) * (h[1] - h[0]))
+
+
+# variances of <found, item>/|item| times n, of the right item and of others; HRR: Plate's 6 for the
+# key's echo, less 1.5 for the length of the item
+VARIANCES = {
+    "hrr": (lambda k: k - 1 + 4.5, lambda k: k + 1),
+    "fhrr": (lambda k: (k - 1) / 2, lambda k: k / 2),
+    "map": (lambda k: k - 1, lambda k: k),
+}
+
+
+@families
+@pytest.mark.parametrize("pairs", [6, 12, 25])
+def test_right_answers_are_as_many_as_theory_says(name, pairs):
+    """The normal approximation, +-0.03; with half the width it is another."""
+    n = 64 if name == "fhrr" else 128
+    symbols = FAMILIES[name](n)
+    memory = holographic(symbols)
+
+    def share(key):
+        keys, values = symbols.draw(key, 2 * pairs).reshape(2, pairs, n)
+        found, _ = jax.vmap(memory.recall, (None, 0))(memory.store((keys, values)), keys)
+        return jnp.mean(jnp.all(found == values, axis=1))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        right = jax.jit(jax.vmap(share))(jax.random.split(KEY, 6000 // pairs))
+    hit, other = (math.sqrt(of(pairs)) for of in VARIANCES[name])
+    theory, half = (
+        chance_of_the_right_answer(1, hit / math.sqrt(m), other / math.sqrt(m), pairs - 1)
+        for m in (n, n / 2)
+    )
+    assert float(jnp.mean(right)) == pytest.approx(theory, abs=0.03)
+    assert float(jnp.mean(right)) != pytest.approx(half, abs=0.03)
+
+
+@families
+def test_memory_is_the_sum_of_its_pairs(name):
+    symbols = FAMILIES[name](300)
+    memory = holographic(symbols)
+    keys, values = symbols.draw(KEY, 8).reshape(2, 4, 300)
+    params = memory.store((keys, values))
+    near(params["trace"], sum(symbols.bind(k, v) for k, v in zip(keys, values, strict=True)))
+    for k, v in zip(keys, values, strict=True):
+        state, info = memory.recall(params, k)
+        near(state, v, 0)
+        assert bool(info.converged) and info.steps == 1 and info.energy is None
+    added = memory.add(memory.store((keys[:3], values[:3])), (keys[3], values[3]))
+    near(added["trace"], params["trace"])
+    near(added["values"], params["values"], 0)
+    assert memory == holographic(FAMILIES[name](300)) != holographic(FAMILIES[name](301))
+    assert symbols == FAMILIES[name](300) and repr(symbols) == symbols.name
+
+
+def test_clean_up_takes_the_most_similar_and_not_the_longest():
+    symbols = holographic_reduced(3)
+    codebook = jnp.array([[10.0, 9.0, 0.0], [1.0, 0.1, 0.0], [0.0, 0.0, 0.0]])
+    assert int(clean_up(symbols, codebook, jnp.array([1.0, 0.0, 0.0]))) == 1
+    assert float(symbols.similarity(codebook[2], codebook[0])) == 0
+    slope = jax.grad(symbols.similarity)(codebook[2], codebook[0])
+    assert bool(jnp.all(jnp.isfinite(slope)))
+
+
+def test_at_capacity_less_than_one_answer_is_wrong():
+    symbols = multiply_add_permute(256)
+    memory = holographic(symbols)
+
+    @partial(jax.jit, static_argnums=1)
+    @partial(jax.vmap, in_axes=(0, None))
+    def mistakes(key, pairs):
+        keys, values = symbols.draw(key, 2 * pairs).reshape(2, pairs, 256)
+        found, _ = jax.vmap(memory.recall, (None, 0))(memory.store((keys, values)), keys)
+        return jnp.sum(jnp.any(found != values, axis=1))
+
+    count, keys = holographic_capacity(256), jax.random.split(KEY, 400)
+    hit, other = math.sqrt((count - 1) / 256), math.sqrt(count / 256)
+    theory = count * (1 - chance_of_the_right_answer(1, hit, other, count - 1))
+    assert float(jnp.mean(mistakes(keys, count))) == pytest.approx(theory, abs=0.12)
+    assert 0.4 < theory < 1
+    with pytest.warns(UserWarning, match=f"answers {count} without a mistake") as seen:
+        assert float(jnp.mean(mistakes(keys[:20], 2 * count))) > 5
+    assert seen[0].filename == __file__
+
+
+def test_refusals():
+    symbols = holographic_reduced(8)
+    memory = holographic(symbols)
+    x = symbols.draw(KEY, 4)
+    phasors = fourier_holographic_reduced(8).draw(KEY, 2)
+    params = holographic(multiply_add_permute(8)).store((x[:1], x[1:2]))
+    wrong = {
+        r"y must have the shape \(8,\), got \(4, 8\); many": (lambda: symbols.bind(x[0], x)),
+        r"vectors must have the shape \[count, 8\], got \(8,\)": (lambda: symbols.bundle(x[0])),
+        "unitary: vector must be real": (lambda: unitary(phasors[0])),
+        "patterns must be a pair of arrays for holographic": (lambda: memory.store(x)),
+        r"patterns\[0\] must have the shape \[pairs, n\]": (lambda: memory.store((x[0], x))),
+        r"patterns\[1\] must be real, as the keys": (lambda: memory.store((x[:2], phasors))),
+        "patterns must be as many on both sides, got 4 and 3": (lambda: memory.store((x, x[:3]))),
+        r"cue must have the shape \(8,\), as the trace": (lambda: memory.recall(params, x[0, :4])),
+        "cue must be real, as the trace, got complex128": (
+            lambda: memory.recall(params, phasors[0])),
+        r"pattern\[1\] must have the shape": (lambda: memory.add(params, (x[0], x))),
+    }  # fmt: skip
+    for message, call in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(TypeError, match=r"symbols must be VectorSymbols, such as .* got int"):
+        holographic(8)  # type: ignore[arg-type]
+    for make in FAMILIES.values():
+        with pytest.raises(ValueError, match="n must be a positive integer, got 0"):
+            make(0)
