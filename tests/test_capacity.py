@@ -96,21 +96,22 @@ def test_pseudo_inverse_recalls_from_a_distance_up_to_half():
 
 
 def test_a_curve_is_the_loop_it_replaces():
-    """Also: the key decides, loads become whole patterns, the probes are the first stored."""
+    """Also: the key decides, loads become whole patterns, the first stored are probed in turn."""
     n, memory = 50, hopfield(update=synchronous)
     curve = capacity_curve(memory, n, [0.11, 0.5], KEY, trials=3, probes=7, flips=0.1)
     assert curve.patterns.tolist() == [6, 25] and curve.loads.tolist() == [0.12, 0.5]
     assert all(isinstance(part, np.ndarray) for part in curve)
     for i, count in enumerate([6, 25]):
         for t, key in enumerate(jax.random.split(jax.random.fold_in(KEY, i), 3)):
-            pattern_key, flip_key, _ = jax.random.split(key, 3)
-            x = jax.random.rademacher(pattern_key, (count, n), dtype=jnp.float32)
-            keys = jax.random.split(flip_key, min(7, count))
-            params = hebb(x)
-            turned = [jax.random.permutation(k, jnp.arange(n) < 5) for k in keys]
-            cues = [jnp.where(t, -one, one) for t, one in zip(turned, x, strict=False)]
+            x = jax.random.rademacher(key, (count, n), dtype=jnp.float32)
+            flip_key, _ = jax.random.split(jax.random.fold_in(key, 1))
+            params, sought = hebb(x), [x[i % count] for i in range(7)]
+            turned = [
+                jax.random.permutation(k, jnp.arange(n) < 5) for k in jax.random.split(flip_key, 7)
+            ]
+            cues = [jnp.where(t, -one, one) for t, one in zip(turned, sought, strict=True)]
             ends = np.array([memory.recall(params, cue)[0] for cue in cues])
-            wrong = ends != np.array(x)[: len(ends)]
+            wrong = ends != np.array(sought)
             np.testing.assert_allclose(curve.bit_error[i, t], wrong.mean(), atol=1e-6)
             np.testing.assert_allclose(curve.overlap[i, t], 1 - 2 * wrong.mean(), atol=1e-6)
             np.testing.assert_allclose(curve.exact[i, t], 1 - wrong.any(1).mean(), atol=1e-6)

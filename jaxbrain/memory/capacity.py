@@ -3,12 +3,13 @@
 import functools
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.memory.patterns import flip
 from jaxbrain.network import Memory
 from jaxbrain.requirements import require_count, require_fraction
 
@@ -51,7 +52,7 @@ def capacity_curve(
       loads: patterns per unit, each above zero.
       key: of the patterns, the flips and the recall.
       trials: sets of patterns.
-      probes: patterns recalled in a trial at most; the first ones stored.
+      probes: recalls in a trial, of the first patterns stored; of fewer patterns again and again.
       flips: share of a cue's bits that are turned over.
 
     Returns:
@@ -85,26 +86,39 @@ def capacity_curve(
         keys = jax.random.split(jax.random.fold_in(key, i), trials)
         with warnings.catch_warnings():  # that there are too many is what is looked for
             warnings.simplefilter("ignore", UserWarning)
-            results.append(_trials(memory, keys, float(flips), (count, n), min(probes, count)))
+            params, targets = _store(memory, keys, (count, n), probes)
+        results.append(_recall(memory, params, targets, keys, float(flips)))
     overlap, wrong, exact = np.stack(jax.device_get(results), axis=1)
     return CapacityCurve(counts / n, counts, overlap, wrong, exact)
 
 
-@functools.partial(jax.jit, static_argnames=("flips", "shape", "probes"))
-def _trials(
-    memory: Memory, keys: jax.Array, flips: float, shape: tuple[int, int], probes: int
+# In two programs: the weights of a Hopfield network have one shape whatever they hold, so that its
+# recall, the longer program, compiles once for all loads.
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "probes"))
+def _store(
+    memory: Memory, keys: jax.Array, shape: tuple[int, int], probes: int
+) -> tuple[Any, jax.Array]:
+    """What each trial stored, and the patterns that it will look for ``[trials, probes, n]``."""
+
+    def trial(key: jax.Array) -> tuple[Any, jax.Array]:
+        patterns = jax.random.rademacher(key, shape, dtype=jnp.result_type(float))
+        return memory.store(patterns), patterns[jnp.arange(probes) % shape[0]]
+
+    return jax.vmap(trial)(keys)
+
+
+@functools.partial(jax.jit, static_argnames=("flips",))
+def _recall(
+    memory: Memory, params: Any, targets: jax.Array, keys: jax.Array, flips: float
 ) -> jax.Array:
     """The overlap, the share of wrong bits and the share of exact recalls ``[3, trials]``."""
 
-    def spoiled(key: jax.Array, pattern: jax.Array) -> jax.Array:
-        places = jnp.arange(pattern.shape[0]) < round(flips * pattern.shape[0])
-        return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
-
-    def trial(key: jax.Array) -> jax.Array:
-        draw, spoil, search = jax.random.split(key, 3)
-        patterns = jax.random.rademacher(draw, shape, dtype=jnp.result_type(float))
-        params, targets = memory.store(patterns), patterns[:probes]
-        cues = jax.vmap(spoiled)(jax.random.split(spoil, probes), targets) if flips else targets
+    def trial(params: Any, targets: jax.Array, key: jax.Array) -> jax.Array:
+        spoil, search = jax.random.split(jax.random.fold_in(key, 1))
+        spoilers = jax.random.split(spoil, len(targets))
+        cues = jax.vmap(lambda k, x: flip(k, x, flips))(spoilers, targets) if flips else targets
         # one key for all probes of a trial: an order of the units that all of them share
         states = jax.vmap(lambda cue: memory.recall(params, cue, key=search)[0])(cues)
         wrong = (states > 0) != (targets > 0)
@@ -112,4 +126,4 @@ def _trials(
             jnp.mean(states * targets), jnp.mean(wrong), jnp.mean(~jnp.any(wrong, axis=1))
         ])  # fmt: skip
 
-    return jax.vmap(trial)(keys).T
+    return jax.vmap(trial)(params, targets, keys).T

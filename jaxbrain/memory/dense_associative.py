@@ -55,7 +55,7 @@ def one_by_one(
         after = _sign(jnp.sum(gain), before)
         return rest + x * after, after
 
-    _, new = jax.lax.scan(turn, patterns @ state, (order, state[order]))
+    _, new = jax.lax.scan(turn, state @ patterns.T, (order, state[order]))
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
@@ -84,7 +84,7 @@ def all_at_once(
       >>> all_at_once(exponential(), patterns, jnp.array([1.0, 1.0, 1.0, -1.0]), None).tolist()
       [1.0, 1.0, -1.0, -1.0]
     """
-    overlaps = patterns @ state
+    overlaps = state @ patterns.T
     f = [interaction.value(overlaps + d, overlaps) for d in (-2, -1, 0, 1, 2)]
     own = jnp.sum((f[2] - f[4]) + (f[2] - f[0])) / 2
     known, unknown = jnp.stack([(f[4] - f[0]) / 2, f[3] - f[1]]) @ patterns
@@ -159,7 +159,7 @@ def dense_associative_memory(
     def energy(params: Params, state: Any) -> jax.Array:
         patterns = params["patterns"]
         state = require_size("state", state, patterns.shape[1]).astype(patterns.dtype)
-        return interaction.energy(patterns @ state, patterns.shape[1])
+        return interaction.energy(state @ patterns.T, patterns.shape[1])
 
     def add(params: Params, pattern: Any) -> Params:
         before = params["patterns"]

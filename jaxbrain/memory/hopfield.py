@@ -107,9 +107,10 @@ def synchronous(
 
     tie = _rounding(weights)
 
+    # a row vector: under vmap that is the faster product of matrices
     def step(carry: tuple) -> tuple:
         state, before, steps, _, _ = carry
-        new = _sign(weights @ state, state, tie)
+        new = _sign(state @ weights, state, tie)
         rests = jnp.all(new == state)
         return new, state, steps + 1, rests, rests | jnp.all(new == before)
 
@@ -254,7 +255,7 @@ def coupled(weights: jax.Array, self_coupling: float | jax.Array) -> jax.Array:
 
 
 def _energy(weights: jax.Array, state: jax.Array) -> jax.Array:
-    return -0.5 * jnp.sum(state * (weights @ state))
+    return -0.5 * jnp.sum(state * (state @ weights))
 
 
 def _sign(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.0) -> jax.Array:

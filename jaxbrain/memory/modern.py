@@ -67,7 +67,7 @@ def modern_hopfield(
         sharpness, limit = as_number(beta, patterns), as_number(tolerance, patterns)
 
         def update(state: jax.Array, step: jax.Array) -> jax.Array:
-            return jax.nn.softmax(sharpness * (patterns @ state)) @ patterns
+            return jax.nn.softmax(sharpness * (state @ patterns.T)) @ patterns
 
         def at_rest(before: jax.Array, after: jax.Array) -> jax.Array:
             return jnp.all(jnp.abs(after - before) <= limit)
@@ -79,7 +79,7 @@ def modern_hopfield(
         patterns = params["patterns"]
         state = require_size("state", state, patterns.shape[1]).astype(patterns.dtype)
         sharpness = as_number(beta, patterns)
-        soft = jax.nn.logsumexp(sharpness * (patterns @ state)) / sharpness
+        soft = jax.nn.logsumexp(sharpness * (state @ patterns.T)) / sharpness
         count = jnp.log(as_number(len(patterns), patterns)) / sharpness
         largest = jnp.max(jnp.sum(patterns**2, axis=1))
         return -soft + jnp.sum(state**2) / 2 + count + largest / 2
