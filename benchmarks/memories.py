@@ -1,6 +1,7 @@
 """Recall, capacity curves and retrieval by several hands: equal equations, equal results."""
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -99,20 +100,26 @@ def hand_asynchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, .
 
 
 def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
-    """One product of matrices a step, until every probe rests or is where it was two steps ago."""
+    """One product of matrices a step, until every probe rests or would be where it was before.
+
+    The product of the last step makes the energy too. Probes are rows: as columns they are slower.
+    """
+
+    def ahead(carry):
+        state, field, before, _ = carry
+        new = _sign(field, state)
+        return new, jnp.any(new != state, axis=1) & jnp.any(new != before, axis=1)
 
     def step(carry):
-        state, before, going, steps = carry
-        new = jnp.where(going, _sign(weights @ state, state), state)
-        rests = jnp.all(new == state, axis=0) | jnp.all(new == before, axis=0)
-        return new, state, going & ~rests, steps + going
+        state, _, before, steps = carry
+        new, going = ahead(carry)
+        new, old = (jnp.where(going[:, None], *pair) for pair in ((new, state), (state, before)))
+        return new, new @ weights, old, steps + going
 
-    going = jnp.ones(len(cues), bool)
-    start = (cues.T, jnp.full_like(cues.T, jnp.nan), going, going.astype(jnp.int32) * 0)
-    state, _, _, steps = jax.lax.while_loop(
-        lambda c: jnp.any(c[2]) & (jnp.max(c[3]) < SWEEPS), step, start
-    )
-    return state.T, steps, _energies(weights, state)
+    start = (cues, cues @ weights, jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
+    end = jax.lax.while_loop(lambda c: jnp.any(ahead(c)[1]) & (jnp.max(c[3]) < SWEEPS), step, start)
+    state, field, _, steps = end
+    return state, steps, -0.5 * (state * field).sum(axis=1)
 
 
 def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,20 +145,34 @@ def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarra
     return state.T, _energies(weights, state)
 
 
-def numpy_synchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As the hand-written JAX; probes that have come to rest are no longer computed."""
-    state, going = cues.T.copy(), np.arange(len(cues))
-    old = before = np.full_like(state, np.nan)
+def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> tuple[Any, Any]:
+    """As the hand-written JAX; where asked, probes at rest are no longer computed."""
+    state, going = cues.copy(), np.arange(len(cues))
+    before = np.full_like(state, np.nan)
     for _ in range(SWEEPS):
-        old = state[:, going]
-        field = weights @ old
+        old = state[going]
+        field = old @ weights
         new = np.where(field == 0, old, np.sign(field))
-        state[:, going] = new
-        on = (new != old).any(axis=0) & (new != before).any(axis=0)
-        going, before = going[on], old[:, on]
-        if not len(going):
+        cycles = (new == before).all(axis=1)
+        new[cycles] = old[cycles]
+        state[going] = new
+        on = (new != old).any(axis=1)
+        if not on.any():
             break
-    return state.T, _energies(weights, state)
+        going, before = (
+            (going[on], old[on]) if drop else (going, np.where(on[:, None], old, before))
+        )
+    return state, _energies(weights, state.T)
+
+
+def low_rank(patterns: jax.Array) -> tuple[Any, jax.Array]:
+    """The same network as a dense memory of degree 2: two thin products a step."""
+    memory = jb.memory.dense_associative_memory(
+        interaction=jb.memory.polynomial(2), update=jb.memory.all_at_once, max_steps=SWEEPS
+    )
+    with warnings.catch_warnings():  # more than it recalls without errors
+        warnings.simplefilter("ignore", UserWarning)
+        return memory, memory.store(patterns)
 
 
 def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
@@ -159,14 +180,23 @@ def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
     patterns, cues = probes(flipped)
     weights = hebb(patterns)
     by_hand = {"asynchronous": hand_asynchronous, "synchronous": hand_synchronous}[update]
-    by_numpy = {"asynchronous": numpy_asynchronous, "synchronous": numpy_synchronous}[update]
     memory = jb.memory.hopfield(update=getattr(jb.memory, update), max_steps=SWEEPS)
     many = jax.vmap(memory.recall, in_axes=(None, 0))
     arrays = jnp.asarray(weights), jnp.asarray(cues)
-    return {
+    jobs = {
         "hand": Job("hand-written JAX (limit)", compiled(by_hand, *arrays)),
         "jaxbrain": Job("jaxbrain, jit of vmap of recall", compiled(many, *arrays)),
-        "numpy": Job("NumPy, probes at rest left out", partial(by_numpy, weights, cues)),
+    }
+    left_out = "NumPy, probes at rest left out"
+    if update == "asynchronous":
+        return {**jobs, "numpy": Job(left_out, partial(numpy_asynchronous, weights, cues))}
+    dense, params = low_rank(jnp.asarray(patterns))
+    many = jax.vmap(dense.recall, in_axes=(None, 0))
+    return {
+        **jobs,
+        "low rank": Job("jaxbrain, dense memory of degree 2", compiled(many, params, arrays[1])),
+        "numpy": Job("NumPy", partial(numpy_synchronous, weights, cues, drop=False)),
+        "numpy drop": Job(left_out, partial(numpy_synchronous, weights, cues, drop=True)),
     }
 
 

@@ -59,7 +59,8 @@ def test_asynchronous_is_unit_after_unit(n, key):
         ends = states[::n]
         want = 1 + next(k for k in range(20) if np.array_equal(ends[k], ends[k + 1]))
         for limit in (1, 20):
-            state, steps, converged = recall(w, s, key, limit)
+            state, field, steps, converged = recall(w, s, key, limit)
+            np.testing.assert_allclose(field, w @ state, atol=1e-12)
             np.testing.assert_array_equal(state, ends[limit])
             assert int(steps) == min(want, limit) and bool(converged) == (want <= limit)
 
@@ -108,21 +109,27 @@ def test_synchronous_is_all_units_at_once():
     w, s = symmetric(2, 30), draw(30)
     want, before = s, None
     for step in range(1, 60):
-        want, before, last = np.sign(w @ want), want, before
-        state, steps, converged = synchronous(w, s, None, step)
-        np.testing.assert_array_equal(state, want)
-        assert int(steps) == step and bool(converged) == np.array_equal(want, before)
-        if bool(converged) or (last is not None and np.array_equal(want, last)):
+        last, before, want = before, want, np.sign(w @ want)
+        found = synchronous(w, s, None, step)
+        if np.array_equal(want, last):  # back where it was two steps ago: it stopped before
+            assert int(found.steps) == step - 1 and not bool(found.converged)
+            np.testing.assert_array_equal(found.state, before)
+            break
+        np.testing.assert_array_equal(found.state, want)
+        np.testing.assert_allclose(found.field, w @ want, atol=1e-12)
+        assert int(found.steps) == step
+        assert bool(found.converged) == np.array_equal(want, before)
+        if bool(found.converged):
             break
     again = synchronous(w, s, None, 1000)
-    assert int(again[1]) == step and bool(again[2]) == bool(converged)
+    assert int(again.steps) == int(found.steps) and again.converged == found.converged
 
 
 def test_synchronous_stops_in_a_cycle():
     w = jnp.array([[0.0, 1.0], [1.0, 0.0]])
     memory = hopfield(update=synchronous)
     state, info = memory.recall(w, jnp.array([1.0, -1.0]))
-    assert not bool(info.converged) and int(info.steps) == 2
+    assert not bool(info.converged) and int(info.steps) == 1
     state, info = hopfield().recall(w, jnp.array([1.0, -1.0]))
     assert bool(info.converged) and float(info.energy) == -1 and state[0] == state[1]
 
@@ -153,10 +160,11 @@ def test_heat_bath_without_heat_is_asynchronous():
         w, s = symmetric(1, n), draw(n)
         cold = heat_bath(1e-9)(w, s, KEY, 30)
         still = asynchronous(w, s, None, 30)
-        np.testing.assert_array_equal(cold[0], still[0])
-        assert int(cold[1]) == 30 and bool(cold[2])
+        np.testing.assert_array_equal(cold.state, still.state)
+        np.testing.assert_allclose(cold.field, w @ cold.state, atol=1e-12)
+        assert int(cold.steps) == 30 and bool(cold.converged)
         warm = heat_bath(1.0)(w, s, KEY, 30)
-        assert not bool(warm[2]) and bool(jnp.any(warm[0] != still[0]))
+        assert not bool(warm.converged) and bool(jnp.any(warm.state != still.state))
 
 
 def test_heat_melts_a_memory():

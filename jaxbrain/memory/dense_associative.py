@@ -65,8 +65,8 @@ def all_at_once(
     """One step of all units together, each seeing what the others were: two matrix products.
 
     Because x_mu,i s_i is +1 or -1, the two values of F that a unit compares, at the overlap h and
-    at h - 2 x_mu,i s_i, are linear in it. The energy may rise, and states may follow each other
-    for ever.
+    at h - 2 x_mu,i s_i, are linear in it. The energy may rise, and two states may follow each other
+    for ever: a recall stops when one would come again, and has not converged.
 
     Args:
       interaction: F.
@@ -149,12 +149,19 @@ def dense_associative_memory(
         patterns = params["patterns"]
         state = require_cue("cue", cue, patterns)
 
-        def sweep(state: jax.Array, step: jax.Array) -> jax.Array:
+        def sweep(states: tuple[jax.Array, jax.Array], step: jax.Array) -> tuple[Any, Any]:
             order = None if key is None else jax.random.fold_in(key, step)
-            return update(interaction, patterns, state, order)
+            return update(interaction, patterns, states[0], order), states[0]
 
-        state, steps, still = relax(sweep, state, max_steps, _equal)
-        return state, Info(steps, still, energy(params, state))
+        def at_rest(before: tuple[Any, Any], after: tuple[Any, Any]) -> jax.Array:
+            return _equal(after[0], before[0]) | _equal(after[0], before[1])  # or in a cycle of two
+
+        start = state, jnp.full_like(state, jnp.nan)
+        (state, before), steps, ended = relax(sweep, start, max_steps, at_rest)
+        converged = _equal(before, state)
+        cycles = ended & ~converged
+        state = jnp.where(cycles, before, state)
+        return state, Info(steps - cycles.astype(jnp.int32), converged, energy(params, state))
 
     def energy(params: Params, state: Any) -> jax.Array:
         patterns = params["patterns"]

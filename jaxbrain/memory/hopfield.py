@@ -1,10 +1,11 @@
 """Hopfield's network of units that are +1 or -1, and how it is updated.
 
-An update is a function ``(weights, state, key, max_steps) -> (state, steps, converged)``:
-`asynchronous`, `synchronous`, what `heat_bath` returns, or yours.
+An update is a function ``(weights, state, key, max_steps) -> Settled``: `asynchronous`,
+`synchronous`, what `heat_bath` returns, or yours.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.core
@@ -16,9 +17,24 @@ from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_l
 from jaxbrain.network import Memory
 from jaxbrain.requirements import as_number, require_count, require_positive
 
-Update = Callable[
-    [jax.Array, jax.Array, jax.Array | None, int], tuple[jax.Array, jax.Array, jax.Array]
-]
+
+class Settled(NamedTuple):
+    """Where an update ends.
+
+    Attributes:
+      state: s ``[n]``.
+      field: sum_j w_ij s_j ``[n]`` of that state, which its energy is made of.
+      steps: sweeps made.
+      converged: whether the last one changed nothing.
+    """
+
+    state: jax.Array
+    field: jax.Array
+    steps: jax.Array
+    converged: jax.Array
+
+
+Update = Callable[[jax.Array, jax.Array, jax.Array | None, int], Settled]
 
 # So many noisy units share one product of matrices; more would make what they do to each other
 # as dear as the product.
@@ -27,7 +43,7 @@ _BLOCK = 32
 
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> Settled:
     """One unit after the other, each seeing those before it as they are now, until none changes.
 
     s_i <- sign(sum_j w_ij s_j), and as it was where the sum is zero
@@ -42,12 +58,12 @@ def asynchronous(
       max_steps: sweeps at most.
 
     Returns:
-      The state, the sweeps made, and whether the last one changed nothing.
+      A Settled.
 
     Examples:
       >>> import jax.numpy as jnp
       >>> weights = jnp.array([[0.0, 1.0], [1.0, 0.0]])
-      >>> asynchronous(weights, jnp.array([1.0, -1.0]), None, 10)[0].tolist()
+      >>> asynchronous(weights, jnp.array([1.0, -1.0]), None, 10).state.tolist()
       [-1.0, -1.0]
     """
     weights, state = jnp.asarray(weights), jnp.asarray(state)
@@ -75,13 +91,13 @@ def asynchronous(
     none = jnp.int32(0)
     start = (state, weights @ state, none - 1, none, none, jnp.bool_(False))
     end = lax.while_loop(lambda c: ~c[5] & (c[4] < max_steps), change, start)
-    return end[0], end[4], end[5]
+    return Settled(end[0], end[1], end[4], end[5])
 
 
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """All units at once, until none changes or the state of two steps ago is back.
+) -> Settled:
+    """All units at once, until none changes or the state of two steps ago would be back.
 
     s <- sign(W s), and as it was where the sum is zero
 
@@ -95,29 +111,34 @@ def synchronous(
       max_steps: updates at most.
 
     Returns:
-      The state, the steps made, and whether the last one changed nothing.
+      A Settled.
 
     Examples:
       >>> import jax.numpy as jnp
       >>> weights = jnp.array([[0.0, 1.0], [1.0, 0.0]])
-      >>> _, steps, converged = synchronous(weights, jnp.array([1.0, -1.0]), None, 10)
-      >>> int(steps), bool(converged)
-      (2, False)
+      >>> found = synchronous(weights, jnp.array([1.0, -1.0]), None, 10)
+      >>> int(found.steps), bool(found.converged)
+      (1, False)
     """
 
     tie = _rounding(weights)
 
     # a row vector: under vmap that is the faster product of matrices
     def step(carry: tuple) -> tuple:
-        state, before, steps, _, _ = carry
-        new = _sign(state @ weights, state, tie)
-        rests = jnp.all(new == state)
-        return new, state, steps + 1, rests, rests | jnp.all(new == before)
+        state, field, _, steps = carry
+        new = _sign(field, state, tie)
+        return new, new @ weights, state, steps + 1
 
-    nowhere = jnp.full_like(state, jnp.nan)
-    start = (state, nowhere, jnp.int32(0), jnp.bool_(False), jnp.bool_(False))
-    end = lax.while_loop(lambda c: ~c[4] & (c[2] < max_steps), step, start)
-    return end[0], end[2], end[3]
+    def unfinished(carry: tuple) -> jax.Array:
+        state, field, before, steps = carry
+        new = _sign(field, state, tie)
+        return jnp.any(new != state) & jnp.any(new != before) & (steps < max_steps)
+
+    start = (state, state @ weights, jnp.full_like(state, jnp.nan), jnp.int32(0))
+    state, field, _, steps = lax.while_loop(unfinished, step, start)
+    # the step that changes nothing needs no product, and counts if it is one of those allowed
+    rests = jnp.all(_sign(field, state, tie) == state) & (steps < max_steps)
+    return Settled(state, field, steps + rests.astype(jnp.int32), rests)
 
 
 def heat_bath(temperature: float | jax.Array) -> Update:
@@ -143,15 +164,15 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     Examples:
       >>> import jax, jax.numpy as jnp
       >>> weights = jnp.array([[0.0, 1.0], [1.0, 0.0]])
-      >>> state, steps, _ = heat_bath(0.1)(weights, jnp.array([1.0, -1.0]), jax.random.key(0), 10)
-      >>> bool(state[0] == state[1]), int(steps)
+      >>> found = heat_bath(0.1)(weights, jnp.array([1.0, -1.0]), jax.random.key(0), 10)
+      >>> bool(found.state[0] == found.state[1]), int(found.steps)
       (True, 10)
     """
     require_positive("heat_bath", "temperature", temperature)
 
     def update(
         weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    ) -> Settled:
         if key is None:
             raise ValueError("heat_bath needs a key: each unit is drawn; pass recall(..., key=key)")
         state, n = jnp.asarray(state), state.shape[0]
@@ -166,7 +187,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
             return new, jnp.all(new == state)
 
         state, rests = lax.fori_loop(0, max_steps, sweep, (state, jnp.bool_(False)))
-        return state, jnp.int32(max_steps), rests
+        return Settled(state, state @ weights, jnp.int32(max_steps), rests)
 
     return update
 
@@ -226,12 +247,13 @@ def hopfield(
     ) -> tuple[jax.Array, Info]:
         state = require_cue("cue", cue, params)
         weights = coupled(params, self_coupling)
-        state, steps, converged = update(weights, state, key, max_steps)
-        return state, Info(steps, converged, _energy(weights, state))
+        found = update(weights, state, key, max_steps)
+        energy = -0.5 * jnp.sum(found.state * found.field)
+        return found.state, Info(found.steps, found.converged, energy)
 
     def energy(params: jax.Array, state: jax.Array) -> jax.Array:
         state = require_size("state", state, params.shape[-1]).astype(params.dtype)
-        return _energy(coupled(params, self_coupling), state)
+        return -0.5 * jnp.sum(state * (state @ coupled(params, self_coupling)))
 
     return Memory(store, recall, energy, as_add(rule), f"hopfield({rule}, {_name(update)})")
 
@@ -252,10 +274,6 @@ def coupled(weights: jax.Array, self_coupling: float | jax.Array) -> jax.Array:
     """The weights with that share of their diagonal."""
     missing = (1 - as_number(self_coupling, weights)) * jnp.diagonal(weights)
     return weights - jnp.diag(missing)
-
-
-def _energy(weights: jax.Array, state: jax.Array) -> jax.Array:
-    return -0.5 * jnp.sum(state * (state @ weights))
 
 
 def _sign(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.0) -> jax.Array:
