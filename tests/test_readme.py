@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.tables import RULES
+from tests.tables import MEMORIES, RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -52,7 +52,7 @@ def test_the_other_blocks_run():
 
 
 def test_every_name_in_the_table_exists():
-    rows = re.findall(r"^\| (?!part|family)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (?!part|family|kind)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
     names = re.findall(r"`([a-z_.]+)`", " ".join(rows))
     assert len(names) > 40
     for name in names:
@@ -63,6 +63,14 @@ def test_every_name_in_the_table_exists():
         for part in tail:
             assert hasattr(found[0], part), name
             found = [getattr(found[0], part)]
+
+
+def test_every_memory_is_named():
+    section = README.split("## Memory")[1].split("## ")[0]
+    named = set(re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)[2:])
+    for name in re.findall(r"`([a-z_]+)`", " ".join(named)):
+        assert hasattr(jb.memory, name), name
+    assert {case.split()[0] for case in MEMORIES} <= set(re.findall(r"`([a-z_]+)`", section))
 
 
 def test_every_link_leads_somewhere():

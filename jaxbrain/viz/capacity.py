@@ -61,7 +61,9 @@ def capacity(
     looks = {name: series_style(index) for index, name in enumerate(measured)}
     drawn = []
     for name, (loads, values) in measured.items():
-        drawn += _marks(ax, loads, values, looks[name], name, joined=name not in lines, log=log)
+        drawn += _marks(
+            ax, loads, values, looks[name], name, joined=not _is_line(lines.get(name)), log=log
+        )
         if name in lines:
             drawn += _theory(ax, lines[name], looks[name], f"{name}, theory")
     for name, line in lines.items():
@@ -117,6 +119,10 @@ def _line(title: str, line: Any) -> Any:
         return float(floats(title, line))
     loads, values = _pair(title, line, "values")
     return loads, values.mean(axis=1)
+
+
+def _is_line(theory: Any) -> bool:
+    return isinstance(theory, tuple)
 
 
 def _scales(ax: "Axes", loads: list[np.ndarray], log: bool) -> None:
