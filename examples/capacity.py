@@ -94,7 +94,7 @@ def main(out: Path) -> None:
 
     figure, axes = plt.subplots(2, 2, figsize=(16, 8.5), layout="constrained")
     fine = np.linspace(0.01, 0.7, 400)
-    theory = {"Hebb": (fine, np.asarray(m.hopfield_overlap(fine)))}
+    theory: dict = {"Hebb": (fine, np.asarray(m.hopfield_overlap(fine)))}
     theory[next(reversed(CLASSICAL))] = m.sparse_distributed_capacity(200, 1000, 86) / 200
     viz.capacity(low, metric="overlap", theory=theory, ax=axes[0, 0])
     viz.capacity(many, metric="overlap", ax=axes[0, 1])

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf, erfc
+from jax.typing import ArrayLike
 
 from jaxbrain.memory.patterns import as_floats
 from jaxbrain.requirements import require_count
@@ -14,7 +15,7 @@ _Y_CRITICAL = 1.5112
 CRITICAL_LOAD = 0.137905566
 
 
-def hopfield_bit_error(load: float | jax.Array, *, n: int | None = None) -> jax.Array:
+def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     """The chance that one step turns a bit of a stored pattern over: Hebb's rule, zero diagonal.
 
     P = 1/2 erfc(sqrt((n - 1) / (2 (p - 1)))), which for large n is 1/2 erfc(sqrt(1 / (2 load)))
@@ -43,7 +44,7 @@ def hopfield_bit_error(load: float | jax.Array, *, n: int | None = None) -> jax.
     return 0.5 * erfc(jnp.sqrt((n - 1) / (2 * others)))
 
 
-def hopfield_overlap(load: float | jax.Array) -> jax.Array:
+def hopfield_overlap(load: ArrayLike) -> jax.Array:
     """The overlap at which recall from a stored pattern comes to rest: Hebb's rule, infinite n.
 
     m = erf(y), sqrt(2 load) = erf(y) / y - 2 / sqrt(pi) exp(-y^2)
@@ -82,7 +83,7 @@ def _load_root(y: jax.Array) -> jax.Array:
     return erf(y) / y - 2 / math.sqrt(math.pi) * jnp.exp(-jnp.square(y))
 
 
-def dense_bit_error(n: int, degree: int, patterns: float | jax.Array) -> jax.Array:
+def dense_bit_error(n: int, degree: int, patterns: ArrayLike) -> jax.Array:
     """The chance that one step turns a bit over in a dense memory, whose energy is a polynomial.
 
     P = 1/2 erfc(sqrt(n^(degree - 1) / (2 (2 degree - 3)!! patterns))),

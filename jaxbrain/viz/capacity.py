@@ -55,7 +55,9 @@ def capacity(
     if not groups:
         raise ValueError("curves is empty: expected a curve, or names with curves")
     measured = {name: _pair(_title("curves", name), c, metric) for name, c in groups.items()}
-    lines = {n: _line(_title("theory", n), line) for n, line in (theory or {}).items()}
+    lines: dict[Any, Any] = {
+        n: _line(_title("theory", n), line) for n, line in (theory or {}).items()
+    }
     ax = axes(ax)
     _scales(ax, [loads for loads, _ in measured.values()], log)
     looks = {name: series_style(index) for index, name in enumerate(measured)}
