@@ -79,7 +79,7 @@ def main(out: Path, mnist: Path | None) -> None:
     print(f"\nTwo digits correlate by {alike:.2f}: what all share drowns what is a digit's own.")
     print("So Hebb's rule fails early, Storkey's too; the pseudo-inverse takes off what is shared.")
     figure = plt.figure(figsize=(16, 7.6), layout="constrained")
-    left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1.3, 1)))
+    left, right = list(figure.subfigures(1, 2, width_ratios=(1.3, 1)))  # pyright: ignore
     x, ax = digits[SHOWN][0], left.subplots(subplot_kw={"title": f"{SHOWN} digits stored"})
     viz.recall(np.tile(x[:ROWS], (2, 1)), spoiled(x)[:, :ROWS].reshape(-1, pixels), drawn, ax=ax)
     for cue, ax in enumerate(right.subplots(2, 1)):
