@@ -13,6 +13,7 @@ from jaxbrain import (
     losses,
     memory,
     metrics,
+    tasks,
     testing,
     viz,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "serial",
     "step",
     "summary",
+    "tasks",
     "testing",
     "viz",
     "with_precision",

@@ -75,6 +75,12 @@ NETWORKS = {
         noisy=True,
     ),
     "last": Case(lambda: jb.cells.last(), (5, 4)),
+    "bidirectional": Case(
+        lambda: jb.cells.bidirectional(jb.cells.gru(3), jb.cells.lstm(2)), (5, 4)
+    ),
+    "parallel_linear_recurrent": Case(lambda: jb.cells.parallel_linear_recurrent(3), (5, 4)),
+    "rate_readout": Case(lambda: jb.cells.rate_readout(dt=0.5), (5, 4)),
+    "parallel_min_gru": Case(lambda: jb.cells.parallel_min_gru(3), (5, 4)),
     "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
     "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
 }
@@ -82,11 +88,40 @@ CELLS = {
     "lift": (lambda: jb.lift(chain()), (4,)),
     "elman": (lambda: jb.cells.elman(3), (4,)),
     "gru": (lambda: jb.cells.gru(3), (4,)),
+    "lstm": (lambda: jb.cells.lstm(3), (4,)),
+    "lstm_peephole": (lambda: jb.cells.lstm_peephole(3), (4,)),
+    "minimal_gated": (lambda: jb.cells.minimal_gated(3), (4,)),
+    "ugrnn": (lambda: jb.cells.ugrnn(3, forget_bias=2.0), (4,)),
+    "min_gru": (lambda: jb.cells.min_gru(3), (4,)),
+    "ctrnn": (lambda: jb.cells.ctrnn(3, tau=(0.1, 0.2, 0.3)), (4,)),
+    "ctrnn learned": (lambda: jb.cells.ctrnn(3, tau=jax.nn.initializers.constant(0.1)), (4,)),
+    "leaky_rnn": (lambda: jb.cells.leaky_rnn(3, tau=0.05, noise=0.1), (4,)),
+    "stack": (lambda: jb.cells.stack(jb.cells.lstm(3), jb.lift(jb.dense(2))), (4,)),
+    "stack on a projection": (
+        lambda: jb.cells.stack(jb.memory.linear_attention(3, 2), jb.cells.gru(3)),
+        (4,),
+    ),
+    "residual": (lambda: jb.cells.residual(jb.cells.ugrnn(4)), (4,)),
+    "low_rank": (lambda: jb.cells.low_rank(5, 2), (4,)),
+    "excitatory_inhibitory": (lambda: jb.cells.excitatory_inhibitory(5), (4,)),
+    "excitatory_inhibitory delayed": (
+        lambda: jb.cells.excitatory_inhibitory(4, delays=[[3, 1, 2, 1]] * 4, noise=0.1),
+        (4,),
+    ),
+    "connected": (lambda: jb.cells.connected(jb.cells.gru(3), jnp.eye(3)), (4,)),
+    "delayed": (lambda: jb.cells.delayed(jb.cells.lstm(3), 2), (4,)),
+    "linear_recurrent": (lambda: jb.cells.linear_recurrent(3, features=2), (4,)),
+    "lif": (lambda: jb.cells.lif(3, reset=jb.cells.to_zero), (4,)),
+    "alif": (lambda: jb.cells.alif(3, beta=0.2, recurrent_init=None), (4,)),
+    "izhikevich": (lambda: jb.cells.izhikevich(3, kind=jb.cells.CHATTERING), (4,)),
+    "leaky_integrator": (lambda: jb.cells.leaky_integrator(3), (4,)),
     "learned_carry": (lambda: jb.cells.learned_carry(jb.cells.gru(3)), (4,)),
     "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, decay=0.9), (4,)),
     "linear_attention": (lambda: jb.memory.linear_attention(3, 2), (4,)),
     "delta_fast_weights": (lambda: jb.memory.delta_fast_weights(3, 2), (4,)),
     "external_memory": (lambda: jb.memory.external_memory(5, 3), (4,)),
+    "echo_state": (lambda: jb.learning.reservoir.echo_state(5, leak=0.3), (4,)),
+    "generator": (lambda: jb.learning.force.generator(5, 2), (4,)),
 }
 LOSSES = {
     "half_mse": ("prediction", lambda k: jax.random.normal(k, (4,))),
@@ -153,6 +188,11 @@ RULES = {
 }
 # rules of machines of their own: test_boltzmann, test_helmholtz
 GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
+# rules of recurrent networks, (cell, readout, loss): test_online, test_rtrl, test_eprop
+ONLINE = {
+    "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
+    "uoro",
+}  # fmt: skip
 
 
 class Stored(NamedTuple):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import shared
+
 plt = pytest.importorskip("matplotlib.pyplot")
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
@@ -272,3 +274,52 @@ def test_dreams_of_the_hippocampus_teach_the_cortex(example):
     )
     assert forgets[0] < 0.1 and min(forgets[2], dreams[2], everything[2]) > 0.9
     assert everything[0] > dreams[0] > 0.8
+
+
+@long
+def test_flip_flop_is_a_cube(example):
+    lines = example("flip_flop")
+    assert row(lines, "stable points") == [8]
+    assert row(lines, "different signs of their readouts") == [8]
+    (saddles,) = row(lines, "saddles with one way out")
+    assert saddles >= 3
+    assert row(lines, "of these with one readout near 0") == [saddles]
+    assert row(lines, "of these that join corners different in one bit") == [saddles]
+
+
+@long
+def test_force_learns_to_generate_its_targets(example):
+    lines = example("force")
+    for label in ("four sines", "twenty outputs"):
+        force, full, silence, _ = row(lines, label)
+        assert max(force, full) < 0.05 < 0.9 < silence
+
+
+@long
+def test_spikes_name_digits(example):
+    pytest.importorskip("sklearn")
+    lines = example("spikes")
+    cells = ("no recurrence", "recurrent   ", "recurrent, adaptive threshold")
+    accuracies = [every(lines, cell)[0][0] for cell in cells]
+    floor = every(lines, "floor: hidden weights frozen")[0][0]
+    assert min(accuracies) > 0.93 > floor
+
+
+@long
+def test_characters_are_guessed_better_than_by_pairs(example):
+    shared("tinyshakespeare.txt")
+    lines = example("characters")
+    unigrams, bigrams, network = (
+        every(lines, f"  {name}")[0][0] for name in ("unigrams", "bigrams", "GRU")
+    )
+    assert network < 2.9 < bigrams < unigrams
+
+
+@long
+def test_online_rules_carry_the_same_amount_at_any_length(example):
+    lines = example("online_learning")
+    found = {name: row(lines, name) for name in ("BPTT", "RTRL", "SnAp-1", "RFLO", "UORO")}
+    for name, (loss, angle, short, long_) in found.items():
+        assert long_ > 10 * short if name == "BPTT" else long_ == short
+        assert angle < 1e-2 if name in ("BPTT", "RTRL") else 0 < angle < 90
+        assert loss < 1 / 6

@@ -52,7 +52,8 @@ def test_the_other_blocks_run():
 
 
 def test_every_name_in_the_table_exists():
-    rows = re.findall(r"^\| (?!part|family|kind)[a-z]+ \| (.*) \|$", README, flags=re.MULTILINE)
+    section = README.split("## What is in it")[1].split("## ")[0]
+    rows = re.findall(r"^\| (?!part)[a-z ]+ \| (.*) \|$", section, flags=re.MULTILINE)
     names = re.findall(r"`([a-z_.]+)`", " ".join(rows))
     assert len(names) > 40
     for name in names:
@@ -71,6 +72,13 @@ def test_every_memory_is_named():
     for name in re.findall(r"`([a-z_]+)`", " ".join(named)):
         assert hasattr(jb.memory, name), name
     assert {case.split()[0] for case in MEMORIES} <= set(re.findall(r"`([a-z_]+)`", section))
+
+
+def test_every_cell_is_named():
+    section = README.split("## Recurrent networks")[1].split("## ")[0]
+    rows = " ".join(re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)[2:])
+    for name in re.findall(r"`([a-z_]+)`", rows):
+        assert hasattr(jb.cells, name), name
 
 
 def test_every_link_leads_somewhere():

@@ -21,7 +21,7 @@ TIERS = (
         "closures", "fingerprint", "network", "requirements", "losses", "datasets", "shuffling",
         "files",
     },
-    {"layers", "convolution", "association", "cells"},
+    {"layers", "convolution", "association", "cells", "tasks"},
     {"learning", "memory", "motor"},
     {
         "analysis", "training", "fit", "metrics", "guards", "progress",

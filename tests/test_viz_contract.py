@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxbrain as jb
 import jaxbrain.viz as viz
-from tests.pictures import history_of, params_of
+from tests.pictures import history_of, params_of, points_of
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -36,6 +37,7 @@ CALLS = {
     "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
     "compare": lambda c, **kw: viz.compare({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
     "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
+    "raster": lambda c, **kw: viz.raster({"a": c(np.eye(4, 3, dtype="float32"))}, **kw),
     "recall": lambda c, **kw: viz.recall(
         *(c(np.sign(array(2, 6))) for _ in "pcr"), shape=(2, 3), **kw
     ),
@@ -45,6 +47,19 @@ CALLS = {
     ),
     "capacity": lambda c, **kw: viz.capacity(
         {"a": (c(np.arange(1.0, 4.0, dtype="float32")), c(array(3, 5)))}, theory={"a": 0.1}, **kw
+    ),
+    "trajectories": lambda c, **kw: viz.trajectories(c(array(2, 5, 4)), **kw),
+    "fixed_points": lambda c, **kw: viz.fixed_points(
+        points_of(c), trajectories=c(array(2, 5, 2)), **kw
+    ),
+    "eigenvalues": lambda c, **kw: viz.eigenvalues(c(array(7)), **kw),
+    "phase_portrait": lambda c, **kw: viz.phase_portrait(
+        jb.cells.elman(2),
+        {"kernel": c(array(1, 2)), "recurrent": c(array(2, 2)), "bias": c(array(2))},
+        c(array(1)),
+        trajectories=c(array(2, 5, 2)),
+        n=12,
+        **kw,
     ),
 }
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
@@ -125,6 +140,9 @@ from jaxbrain.training import History
 one = np.ones((2, 3))
 result = Result(None, None, History(one, one, {'accuracy': one}, None), 1.0)
 found = Comparison({'a': result}, 'accuracy', None)
+import jaxbrain as jb
+from tests.pictures import points_of
+params = {'kernel': one[:1, :2], 'recurrent': np.eye(2), 'bias': one[0, :2]}
 calls = [
     lambda: viz.network([np.ones((2, 2))]), lambda: viz.curves([1.0, 0.5]),
     lambda: viz.decision_boundary(lambda x: x[:, 0], np.eye(2), n=3),
@@ -132,7 +150,11 @@ calls = [
     lambda: viz.activations(np.ones((2, 2))), lambda: viz.alignment(np.ones((2, 2))),
     lambda: viz.compare({'a': [1.0]}), lambda: viz.confusion([0], [0]),
     lambda: viz.recall(*3 * [np.ones((1, 4))]), lambda: viz.energy([1.0, 0.5]),
+    lambda: viz.raster(np.ones((2, 2))),
     lambda: viz.landscape(lambda s: s.sum(), n=3), lambda: viz.capacity(([0.1], [0.2])),
+    lambda: viz.trajectories(np.eye(2)), lambda: viz.fixed_points(points_of()),
+    lambda: viz.eigenvalues([1.0]),
+    lambda: viz.phase_portrait(jb.cells.elman(2), params, one[0, :1]),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
 ]
 assert len(calls) == len(viz.__all__)

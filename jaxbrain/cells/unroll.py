@@ -59,15 +59,17 @@ def scan(
         require_count("scan", "block", block)
     if cell.project is not None:
         xs = cell.project(params, xs)
-    keys = None if key is None else jax.random.split(key, length)
+    # made in the step, where a cell without noise never has them computed
+    times = None if key is None else jnp.arange(length)
 
     def one(carry: Any, now: tuple[Any, Any]) -> tuple[Any, Any]:
-        x, k = now
+        x, t = now
+        k = None if key is None else jax.random.fold_in(key, t)
         return cell.step(params, carry, x, key=k)
 
     if block is None or block >= length:
-        return jax.lax.scan(one, carry, (xs, keys), reverse=reverse)
-    return _in_blocks(one, carry, (xs, keys), length, block, reverse)
+        return jax.lax.scan(one, carry, (xs, times), reverse=reverse)
+    return _in_blocks(one, carry, (xs, times), length, block, reverse)
 
 
 def _in_blocks(

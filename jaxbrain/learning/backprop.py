@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from jaxbrain.learning.chain import Loss, batch_loss, no_state
-from jaxbrain.network import LearningRule, Network, Params, batch
+from jaxbrain.learning.chain import Loss, mean_loss, no_state, require_targets
+from jaxbrain.network import LearningRule, Network, Params
 
 
 def backprop(net: Network, loss: Loss) -> LearningRule:
@@ -41,10 +41,18 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
-        def mean_loss(p: Params) -> jax.Array:
-            return batch_loss(loss, batch(net).apply(p, x, key=key), y)
+        examples = jax.tree.leaves(x)[0].shape[0]
+        require_targets(examples, y)
+        keys = None if key is None else jax.random.split(key, examples)
 
-        value, gradient = jax.value_and_grad(mean_loss)(params)
+        # network and loss under one vmap, which spares a sequence a change of its layout
+        def of_batch(p: Params) -> jax.Array:
+            def of_one(x: Any, y: Any, k: jax.Array | None) -> jax.Array:
+                return loss(net.apply(p, x, key=k), y)
+
+            return mean_loss(jax.vmap(of_one)(x, y, keys))
+
+        value, gradient = jax.value_and_grad(of_batch)(params)
         return value, gradient, state
 
     return LearningRule(no_state, grads, net, "backprop")

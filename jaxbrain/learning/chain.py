@@ -183,13 +183,22 @@ def batch_loss(loss: Loss, output: jax.Array, y: jax.Array) -> jax.Array:
     Raises:
       ValueError: if output and y differ in length, or the loss of one example is no scalar.
     """
+    require_targets(output.shape[0], y)
+    return mean_loss(jax.vmap(loss)(output, y))
+
+
+def require_targets(examples: int, y: Any) -> None:
+    """Refuse targets that are not one for each example."""
     rows = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(y)}
-    if rows != {output.shape[:1]}:
+    if rows != {(examples,)}:
         raise ValueError(
-            f"y must have one target for each of the {output.shape[0]} examples of x, got shape "
+            f"y must have one target for each of the {examples} examples of x, got shape "
             f"{jax.tree.map(jnp.shape, y)}"
         )
-    losses = jax.vmap(loss)(output, y)
+
+
+def mean_loss(losses: jax.Array) -> jax.Array:
+    """The mean over the batch; refuse a loss of one example that is no scalar."""
     if losses.ndim != 1:
         raise ValueError(
             "loss must map one example to a scalar, (prediction, target) -> [], got shape "

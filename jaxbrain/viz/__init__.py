@@ -13,7 +13,11 @@ from jaxbrain.viz.dashboard import dashboard
 from jaxbrain.viz.energy import energy, landscape
 from jaxbrain.viz.learning import alignment, compare
 from jaxbrain.viz.network import network
+from jaxbrain.viz.phase import phase_portrait
+from jaxbrain.viz.raster import raster
 from jaxbrain.viz.recall import recall
+from jaxbrain.viz.spectrum import eigenvalues
+from jaxbrain.viz.trajectories import fixed_points, trajectories
 from jaxbrain.viz.weights import activations, receptive_fields, weights
 
 __all__ = [
@@ -26,10 +30,15 @@ __all__ = [
     "curves",
     "dashboard",
     "decision_boundary",
+    "eigenvalues",
     "energy",
+    "fixed_points",
     "landscape",
     "network",
+    "phase_portrait",
+    "raster",
     "recall",
     "receptive_fields",
+    "trajectories",
     "weights",
 ]

@@ -1,0 +1,99 @@
+"""A network that holds three bits, and the machinery by which it does.
+
+A network of 100 tanh units sees pulses of -1 and 1 on three lines and learns to tell the sign of
+the last pulse on each. Then all points at which it would stand still are found, with what it does
+near them. They make a cube: the eight memories, stable, at its corners; on each edge a saddle with
+one way out, down to the corners beside it; on the faces and inside, points with two ways and three.
+
+    python examples/flip_flop.py             # the picture: pictures/flip_flop.png
+"""
+
+import argparse
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+
+import jaxbrain as jb
+from jaxbrain import viz
+from jaxbrain.analysis import FixedPoints, dimensionality, fixed_points
+
+UNITS, STEPS, BATCH, UPDATES, STARTS = 100, 100, 32, 1200, 1024
+
+
+def train(task: jb.tasks.Task, net: jb.Network) -> tuple:
+    """Params and losses; every batch is made of new trials, inside the compiled loop."""
+    rule = jb.backprop(net, jb.tasks.graded(jb.losses.mse))
+    rate = optax.cosine_decay_schedule(2e-3, UPDATES)
+    optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+    update, draw = jb.step(rule, optimizer), jb.tasks.batches(task, BATCH)
+    state = jb.init_state(rule, optimizer, jnp.zeros((STEPS, 3)), key=jax.random.key(0))
+    keys = jax.random.split(jax.random.key(1), UPDATES)
+    state, losses = jax.jit(lambda s: jax.lax.scan(lambda s, k: update(s, draw(k)), s, keys))(state)
+    return state.params, losses
+
+
+def leave(cell: jb.Cell, params: dict, saddles: FixedPoints) -> np.ndarray:
+    """[saddles, 2, time, units]: where the network goes from either side of each, left alone."""
+    values, vectors = np.linalg.eig(saddles.jacobian)
+    aside = 0.01 * np.real(vectors[np.arange(len(values)), :, abs(values).argmax(axis=1)])
+    sides = jnp.asarray(saddles.states[:, None] + np.stack([-aside, aside], axis=1), jnp.float32)
+    alone = jax.vmap(lambda h: jb.cells.scan(cell, params, h, jnp.zeros((150, 3)))[1])
+    return np.asarray(jax.vmap(alone)(sides))
+
+
+def main(out: Path) -> None:
+    task, cell = jb.tasks.flip_flop(steps=STEPS), jb.cells.elman(UNITS)
+    params, losses = train(task, jb.serial(jb.cells.unroll(cell), jb.dense(3)))
+    kernel, bias = (np.asarray(params[1][name]) for name in ("kernel", "bias"))
+    trials = jax.vmap(task.sample)(jax.random.split(jax.random.key(2), 64))
+    visited = np.asarray(jb.batch(jb.cells.unroll(cell)).apply(params[0], trials.inputs))
+    told = np.mean(np.sign(visited @ kernel + bias) == trials.targets)
+    print(f"Loss after {UPDATES} updates {losses[-50:].mean():.4f}; bits told rightly {told:.4f}")
+    print(f"States it visits take up {dimensionality(visited):.1f} of {UNITS} dimensions\n")
+
+    rng = np.random.default_rng(0)
+    pairs = visited.reshape(-1, UNITS)[rng.integers(visited[..., 0].size, size=(2, STARTS))]
+    mix = rng.random((STARTS, 1))  # between two states: there the saddles are
+    starts = mix * pairs[0] + (1 - mix) * pairs[1] + 0.2 * rng.normal(size=(STARTS, UNITS))
+    found = fixed_points(cell, params[0], jnp.zeros(3), starts)
+    outputs = found.states @ kernel + bias
+    print("point  unstable   readout               signs   largest |eigenvalue|  starts")
+    for i, y in enumerate(np.round(outputs, 2) + 0.0):
+        signs = "".join("0" if abs(v) < 0.2 else "+" if v > 0 else "-" for v in y)
+        row = f"{found.unstable[i]:>10}  {y[0]:6.2f} {y[1]:6.2f} {y[2]:6.2f}{signs:>8}"
+        print(f"{i + 1:>5}{row}{abs(found.eigenvalues[i, 0]):>15.3f}{found.counts[i]:>15}")
+    ways = leave(cell, params[0], found.select(found.unstable == 1))
+    ends = np.sign(ways[:, :, -1] @ kernel + bias)
+    differ = np.sum(ends[:, 0] != ends[:, 1], axis=1)
+    middle = np.sum(abs(outputs[found.unstable == 1]) < 0.2, axis=1)
+    corners = np.unique(np.sign(outputs[found.stable]), axis=0)
+    print(f"\nstable points                                     {found.stable.sum()}")
+    print(f"different signs of their readouts                 {len(corners)}")
+    print(f"saddles with one way out                          {len(middle)}")
+    print(f"of these with one readout near 0                  {np.sum(middle == 1)}")
+    print(f"of these that join corners different in one bit   {np.sum(differ == 1)}")
+    options = {"per_subplot_kw": {"c": {"projection": "3d"}}, "layout": "constrained"}
+    figure, panels = plt.subplot_mosaic("lcr", figsize=(15, 5.2), **options)
+    left, cube, right = panels.values()
+    shift = -3 * np.arange(3)
+    left.plot(0.4 * trials.inputs[0] + shift, color="#999999", linewidth=0.8)
+    left.plot(trials.targets[0] + shift, color="#0072B2", linewidth=4, alpha=0.3)
+    left.plot(visited[0] @ kernel + bias + shift, color="#D55E00", linewidth=1.2)
+    left.set(xlabel="step", yticks=shift, yticklabels=["bit 1", "bit 2", "bit 3"])
+    left.set_title("pulses (grey), target (blue), output (orange)", fontsize=10)
+    viz.fixed_points(found, trajectories=ways, onto=(kernel, bias), ax=cube)
+    values = [found.eigenvalues[found.unstable == n] for n in (0, 1)]
+    viz.eigenvalues(dict(zip(("stable", "saddle, 1 unstable"), values, strict=True)), ax=right)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "flip_flop.png", dpi=130)
+    print(f"\nPicture: {out / 'flip_flop.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

@@ -1,0 +1,110 @@
+"""Learning while the sequence runs: rules that a brain could use, beside back-propagation in time.
+
+The adding task: two marked numbers of a stream are to be added at its end. Back-propagation waits
+for the end and keeps all that happened; the online rules carry what they need along, always the
+same amount. What they leave out costs them angle to the gradient.
+
+    python examples/online_learning.py             # the picture: pictures/online_learning.png
+"""
+
+import argparse
+from pathlib import Path
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+
+import jaxbrain as jb
+from jaxbrain import learning
+from jaxbrain.learning.readout_feedback import symmetric
+
+UNITS, STEPS, BATCH, UPDATES, SEEDS = 16, 10, 16, 300, 1
+TASK, READOUT = jb.tasks.adding(steps=STEPS), jb.dense(1)
+CELL, ADAM = jb.cells.leaky_rnn(UNITS, dt=0.2, tau=1.0), optax.adam(1e-2)
+
+
+def graded(prediction: jax.Array, target: tuple) -> jax.Array:
+    return target[1] * jb.losses.mse(prediction, target[0])
+
+
+def over_trial(prediction: jax.Array, target: tuple) -> jax.Array:
+    return jax.vmap(graded)(prediction, target).mean()
+
+
+ONLINE = {
+    "RTRL": learning.rtrl(CELL, READOUT, graded),
+    "SnAp-1": learning.snap(CELL, READOUT, graded),
+    "e-prop": learning.eprop(CELL, READOUT, graded, feedback=symmetric()),
+    "RFLO": learning.rflo(CELL, READOUT, graded),
+    "UORO": learning.uoro(CELL, READOUT, graded),
+}
+RULES = {name: learning.over_time(rule) for name, rule in ONLINE.items()}
+RULES = {"BPTT": jb.backprop(RULES["RTRL"].network, over_trial), **RULES}
+COLOURS = dict(zip(RULES, ["black", *(f"C{i}" for i in range(5))], strict=True))
+
+
+def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The loss of every update, and the angle to back-propagation in time at the start."""
+    draw, update = jb.tasks.batches(TASK, BATCH), jb.step(rule, ADAM)
+    x, y = jb.tasks.batches(TASK, 64)(jax.random.fold_in(key, 1))
+    state = jb.init_state(rule, ADAM, x[0], key=key)
+    exact = jb.backprop(rule.network, over_trial).grads(state.params, (), x, y)[1]
+    found = rule.grads(state.params, (), x, y, key=key)[1]
+    pair = [(ravel_pytree(grads[0])[0],) for grads in (found, exact)]  # weights of the cell
+    keys = jax.random.split(jax.random.fold_in(key, 2), UPDATES)
+    losses = jax.lax.scan(lambda state, key: update(state, draw(key)), state, keys)[1]
+    return losses, jb.analysis.angles(*pair)[0]
+
+
+def memory(name: str, steps: int) -> float:
+    """KiB that the compiled gradient of a sequence takes beside what comes in and goes out.
+
+    Of an online rule: its carry, and what one step takes, which knows no length of a sequence.
+    """
+    trial, rule = jb.tasks.adding(steps=steps).sample(jax.random.key(0)), RULES[name]
+    x, y = trial.inputs, (trial.targets, trial.mask)
+    params = rule.network.init(jax.random.key(0), x)
+    if name == "BPTT":
+        whole = jax.jit(lambda p: rule.grads(p, (), x[None], jax.tree.map(lambda a: a[None], y))[1])
+        return whole.lower(params).compile().memory_analysis().temp_size_in_bytes / 1024
+    cell, now = ONLINE[name], jax.tree.map(lambda a: a[0], (x, y))
+    params = cell.init(jax.random.key(0), now)
+    carry = cell.carry(params, now)
+    step = jax.jit(lambda p, c: cell.step(p, c, now, key=jax.random.key(1)))
+    kept = sum(leaf.nbytes for leaf in jax.tree.leaves(carry))
+    return (step.lower(params, carry).compile().memory_analysis().temp_size_in_bytes + kept) / 1024
+
+
+def main(out: Path) -> None:
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+    keys, lengths, tilt = jax.random.split(jax.random.key(0), SEEDS), (100, 3000), []
+    print(f"{'':<10}{'loss at the end':>16}{'angle':>8}{'KiB at 100':>13}{'3000':>8}")
+    for name, rule in RULES.items():
+        losses, angles = jax.jit(jax.vmap(lambda key, rule=rule: curve(rule, key)))(keys)
+        smooth = np.asarray(losses).mean(0).reshape(-1, 50).mean(1)
+        kept, angle = [memory(name, n) for n in lengths], float(np.mean(angles))
+        print(f"{name:<10}{smooth[-1] * STEPS:16.4f}{angle:7.1f}°{kept[0]:13.0f}{kept[1]:8.0f}")
+        style = {"color": COLOURS[name], "label": name}
+        style |= {"ls": "--", "zorder": 5} if name == "BPTT" else {"alpha": 0.8}
+        axes[0].semilogy(np.arange(25, UPDATES, 50), smooth * STEPS, **style)
+        axes[2].loglog(lengths, kept, marker="o", ms=4, **style)
+        tilt.append(angle)
+    axes[0].axhline(1 / 6, color="grey", lw=0.8, ls=":")
+    axes[0].text(25, 1 / 6, "always 1", va="bottom", color="grey")
+    axes[0].set(title="learning to add", xlabel="update", ylabel="squared error")
+    axes[1].barh(list(RULES), tilt, color=list(COLOURS.values()))
+    axes[1].set(title="angle to the gradient", xlabel="degrees; 90 is chance", xlim=(0, 95))
+    axes[1].invert_yaxis()
+    axes[2].set(title="memory of one sequence", xlabel="steps", ylabel="KiB")
+    axes[2].legend(frameon=False)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "online_learning.png", dpi=130)
+    print(f"\nPicture: {out / 'online_learning.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    main(parser.parse_args().out)

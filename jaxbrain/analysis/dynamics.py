@@ -1,0 +1,140 @@
+"""How many dimensions a trajectory takes up, and how fast trajectories part."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.analysis.vectors import to_carry, to_vector
+from jaxbrain.cells.unroll import require_cells, require_time
+from jaxbrain.network import Cell, Params
+from jaxbrain.requirements import require_count, require_positive
+
+_TANGENTS = 0x7A46  # of the first directions: they must have a part along every exponent
+
+
+def dimensionality(states: jax.Array) -> jax.Array:
+    """The participation ratio: over how many dimensions states are spread.
+
+    D = (sum_i l_i)^2 / sum_i l_i^2 = (tr C)^2 / tr C^2, l the eigenvalues of the covariance C
+
+    D = n where all n variances are equal, 1 where everything lies on a line. Of few samples it is
+    too low, never above their number less one.
+
+    Args:
+      states: ``[..., units]``: over all leading axes, trials and time, one cloud of states.
+
+    Returns:
+      ``[]``; 0 where nothing varies.
+
+    Raises:
+      ValueError: if there are no two states.
+
+    Source: Gao et al. 2017, doi 10.1101/214262.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> corners = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+      >>> float(dimensionality(corners)), float(dimensionality(corners * jnp.array([[1.0, 0.0]])))
+      (2.0, 1.0)
+    """
+    states = jnp.asarray(states)
+    samples = states.size // max(states.shape[-1], 1) if states.ndim > 1 else 0
+    if samples < 2:
+        raise ValueError(
+            f"states must be [..., units] of two states at least, got shape {list(states.shape)}"
+        )
+    if not jnp.issubdtype(states.dtype, jnp.floating):
+        states = states.astype(float)
+    rows = states.reshape(samples, -1)
+    rows = rows - rows.mean(axis=0, keepdims=True)
+    # Rescaled, as fourth powers leave the numbers; the ratio does not depend on it.
+    largest = jnp.max(jnp.abs(rows))
+    rows = rows / jnp.where(largest == 0, 1, largest)
+    square = rows.T @ rows if rows.shape[1] < samples else rows @ rows.T
+    power = jnp.sum(square**2)
+    return jnp.trace(square) ** 2 / jnp.where(power == 0, 1, power)
+
+
+def lyapunov(
+    cell: Cell,
+    params: Params,
+    carry: Any,
+    xs: Any,
+    *,
+    count: int = 1,
+    discard: int = 0,
+    dt: float = 1.0,
+) -> jax.Array:
+    """The largest Lyapunov exponents of a cell along a trajectory: how fast nearby ones part.
+
+    J_t Q_{t-1} = Q_t R_t (QR),  exponent_i = mean_t ln |(R_t)_ii| / dt,  J_t = d carry_t / d carry
+
+    A positive one is chaos; the sum of all is the rate at which volume grows. Under an input it is
+    the exponent of the driven network: negative where the input alone decides the state at last
+    (the echo state property).
+
+    Args:
+      cell: any cell whose carry holds floating-point numbers.
+      params: of the cell.
+      carry: before the first step.
+      xs: ``[time, ...]``; of a network left alone, zeros.
+      count: how many exponents; the cost grows with it.
+      discard: first steps that do not count: the way onto the attractor, on which the directions
+        turn to the fastest ones.
+      dt: time of a step, in which the exponents are told.
+
+    Returns:
+      ``[count]``, the largest first; -inf where a direction is lost altogether.
+
+    Raises:
+      TypeError: if cell is not a Cell or its carry is not of floats.
+      ValueError: if count is not between 1 and the units, discard leaves no step, or dt is not
+        positive.
+
+    Source: Benettin et al. 1980, doi 10.1007/BF02128236.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> cell = jb.cells.elman(2, activation=lambda h: h)  # linear: ln |eigenvalues|
+      >>> matrix = jnp.array([[2.0, 1.0], [0.0, 0.5]])
+      >>> params = {"kernel": jnp.zeros((1, 2)), "recurrent": matrix, "bias": jnp.zeros(2)}
+      >>> lyapunov(cell, params, jnp.zeros(2), jnp.zeros((99, 1)), count=2, discard=50).round(4)
+      Array([ 0.6931, -0.6931], dtype=float32)
+    """
+    require_cells("lyapunov", cell)
+    length = require_time("lyapunov: xs", xs)
+    require_count("lyapunov", "count", count)
+    require_positive("lyapunov", "dt", dt)
+    types = [jnp.result_type(leaf) for leaf in jax.tree.leaves(carry)]
+    if not types or any(not jnp.issubdtype(dtype, jnp.inexact) for dtype in types):
+        raise TypeError(
+            f"the carry of {cell} must be of floating-point numbers to have Lyapunov exponents, "
+            f"got {[str(dtype) for dtype in types]}"
+        )
+    carry = jax.tree.map(jnp.asarray, carry)
+    vector = to_vector(carry)
+    units = len(vector)
+    if count > units:
+        raise ValueError(f"lyapunov: count must be at most the {units} units, got {count}")
+    if not isinstance(discard, int) or not 0 <= discard < length:
+        raise ValueError(
+            f"lyapunov: discard must leave at least one of the {length} steps of xs, got "
+            f"{discard!r}"
+        )
+    if cell.project is not None:
+        xs = cell.project(params, xs)
+
+    def one(state: tuple, x: Any) -> tuple[tuple, jax.Array]:
+        h, directions = state
+
+        def flow(h: jax.Array) -> jax.Array:
+            return to_vector(cell.step(params, to_carry(h, carry), x)[0])
+
+        h, push = jax.linearize(flow, h)
+        directions, upper = jnp.linalg.qr(jax.vmap(push, in_axes=1, out_axes=1)(directions))
+        return (h, directions), jnp.log(jnp.abs(jnp.diagonal(upper)))
+
+    drawn = jax.random.normal(jax.random.key(_TANGENTS), (units, count), vector.dtype)
+    _, growth = jax.lax.scan(one, (vector, jnp.linalg.qr(drawn)[0]), xs)
+    return -jnp.sort(-growth[discard:].mean(axis=0)) / dt

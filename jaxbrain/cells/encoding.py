@@ -1,0 +1,203 @@
+"""From numbers to spikes, and from spikes back to numbers."""
+
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.nn.initializers import Initializer, lecun_normal, zeros
+
+from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.cells.spiking import decay, require_times
+from jaxbrain.cells.unroll import require_time
+from jaxbrain.layers import as_float, called, float_like, no_params, positive
+from jaxbrain.network import Cell, Network, Params
+from jaxbrain.requirements import as_number, require_count, require_positive
+
+
+def poisson_encode(
+    key: jax.Array, rates: Any, steps: int, *, dt: float | jax.Array = 1.0
+) -> jax.Array:
+    """Spikes at random, each step independent of the others: a Poisson process in small steps.
+
+    P(spike) = rate dt in each step
+
+    Args:
+      key: for the spikes.
+      rates: spikes per unit of time ``[...]``, from 0 to 1 / dt.
+      steps: number of time steps.
+      dt: time of a step.
+
+    Returns:
+      0 and 1 ``[steps, ...]``, in the float type of the rates.
+
+    Raises:
+      ValueError: if a rate is negative or above one spike a step, steps is no positive integer, or
+        dt is not positive.
+
+    Source: Heeger 2000, Poisson model of spike generation.
+
+    Examples:
+      >>> import jax
+      >>> spikes = poisson_encode(jax.random.key(0), jax.numpy.array([0.0, 0.2, 1.0]), 1000)
+      >>> print(spikes.mean(axis=0).round(1))
+      [0.  0.2 1. ]
+    """
+    require_count("poisson_encode", "steps", steps)
+    require_positive("poisson_encode", "dt", dt)
+    rates = _numbers(rates)
+    if not isinstance(rates, jax.core.Tracer) and not isinstance(dt, jax.core.Tracer):
+        chance = np.asarray(rates, np.float64) * float(dt)
+        if not np.all((chance >= 0) & (chance <= 1)):
+            raise ValueError(
+                "poisson_encode: rates must be from 0 to 1 / dt, one spike a step, got "
+                f"{np.min(rates):g} to {np.max(rates):g} at dt={float(dt):g}; take shorter steps"
+            )
+    fine = rates.dtype if rates.dtype.itemsize > 2 else jnp.float32  # half has no small chances
+    chance = rates.astype(fine) * jnp.asarray(dt).astype(fine)
+    drawn = jax.random.uniform(key, (steps, *rates.shape), fine)
+    return (drawn < chance[None]).astype(rates.dtype)
+
+
+def latency_encode(
+    x: Any,
+    steps: int,
+    *,
+    tau: float | jax.Array = 5.0,
+    threshold: float | jax.Array = 0.2,
+    dt: float | jax.Array = 1.0,
+) -> jax.Array:
+    """One spike each, the earlier the larger the number: when a leaky neuron that x drives fires.
+
+    t = tau log(x / (x - threshold)), none where x <= threshold
+
+    It falls into step ceil(t / dt), counted from 1: the first spike of `lif` that gets (1 - alpha)
+    x a step, alpha = exp(-dt / tau).
+
+    Args:
+      x: numbers ``[...]``.
+      steps: number of time steps; what would spike later does not.
+      tau: time constant of the neuron.
+      threshold: from which x on there is a spike.
+      dt: time of a step.
+
+    Returns:
+      0 and 1 ``[steps, ...]``, in the float type of x.
+
+    Raises:
+      ValueError: if a number is not positive, steps is no positive integer, or dt is above tau.
+
+    Source: Zenke and Vogels 2021, doi 10.1162/neco_a_01367.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> latency_encode(jnp.array([0.1, 0.5, 1.0]), 3).T.tolist()
+      [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    require_count("latency_encode", "steps", steps)
+    require_times("latency_encode", 1, {"tau": tau}, dt)
+    require_positive("latency_encode", "threshold", threshold)
+    x = _numbers(x)
+    least = as_number(threshold, x)
+    fires = x > least
+    time = -as_number(tau, x) * jnp.log1p(-least / jnp.where(fires, x, 2 * least))
+    step = jnp.maximum(jnp.ceil(time / as_number(dt, x)), 1)
+    now = jnp.arange(1, steps + 1, dtype=x.dtype).reshape(steps, *[1] * x.ndim)
+    return ((now == step[None]) & fires[None]).astype(x.dtype)
+
+
+def leaky_integrator(
+    units: int,
+    *,
+    tau: float | jax.Array = 20.0,
+    dt: float | jax.Array = 1.0,
+    kernel_init: Initializer = lecun_normal(),
+    bias_init: Initializer = zeros,
+) -> Cell:
+    """A readout by membranes that never spike.
+
+    y_t = kappa y_{t-1} + x_t W + b,  kappa = exp(-dt / tau)
+
+    Args:
+      units: number of readouts.
+      tau: time constant, one or ``[units]``.
+      dt: time of a step, at most tau.
+      kernel_init: initialiser of W ``[inputs, units]``.
+      bias_init: initialiser of b ``[units]``.
+
+    Returns:
+      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "bias"}`` whose carry is y.
+
+    Raises:
+      ValueError: if a number is not positive, or dt is above tau; at trace time, if the inputs do
+        not fit the kernel.
+
+    Source: as in Bellec et al. 2020, doi 10.1038/s41467-020-17236-y.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net, spikes = jb.cells.unroll(leaky_integrator(2)), jax.numpy.ones((5, 3))
+      >>> net.apply(net.init(jax.random.key(0), spikes), spikes).shape
+      (5, 2)
+    """
+    units = positive("leaky_integrator", "units", units)
+    require_times("leaky_integrator", units, {"tau": tau}, dt)
+    options = {"tau": (tau, 20.0), "dt": (dt, 1.0)}
+    plain = {n: o for n, o in options.items() if isinstance(o[0], int | float)}
+    name = called("leaky_integrator", (units,), plain)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        dtype = float_like(x)
+        return {
+            "kernel": kernel_init(key, (x.shape[-1], units), dtype),
+            "bias": bias_init(jax.random.fold_in(key, 1), (units,), dtype),
+        }
+
+    def carry(params: Params, x: Any) -> jax.Array:
+        return jnp.zeros((units,), params["kernel"].dtype)
+
+    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
+        drive = fit_input(name, params, x) @ params["kernel"] + params["bias"]
+        y = decay(tau, dt, drive) * carry + drive
+        return y, y
+
+    return Cell(init, carry, step, None, name)
+
+
+def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
+    """How often each unit spikes: ``[time, ...] -> [...]``.
+
+    sum_t x_t / (steps dt)
+
+    Of what is no spikes, such as the membranes of `leaky_integrator`, it is the mean over time.
+
+    Args:
+      dt: time of a step.
+
+    Returns:
+      A network without parameters.
+
+    Raises:
+      ValueError: if dt is not positive; at trace time, if there is no step.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rate_readout(dt=0.5).apply((), jnp.array([[1.0, 0.0], [1.0, 1.0]])).tolist()
+      [2.0, 1.0]
+    """
+    require_positive("rate_readout", "dt", dt)
+    plain = {"dt": (dt, 1.0)} if isinstance(dt, int | float) else {}
+    name = called("rate_readout", (), plain)
+
+    def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
+        require_time(name, x)
+        x = as_float(x, float_like(x))
+        return jnp.mean(x, axis=0) / as_number(dt, x)
+
+    return Network(no_params, apply, (), name)
+
+
+def _numbers(x: Any) -> jax.Array:
+    x = jnp.asarray(x)
+    return as_float(x, float_like(x))

@@ -1,0 +1,131 @@
+"""Izhikevich's neuron: a quadratic membrane and its recovery, which spike in many ways."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
+
+from jaxbrain.cells.spiking import drive, named, still, synapses
+from jaxbrain.cells.surrogate import Spike, triangle
+from jaxbrain.layers import positive
+from jaxbrain.network import Cell, Params
+from jaxbrain.requirements import as_number, require_positive
+
+_TRIANGLE = triangle()
+
+
+class Quadratic(NamedTuple):
+    """The carry of `izhikevich`.
+
+    Attributes:
+      v: the membrane in mV ``[units]``, before the reset.
+      u: the recovery ``[units]``.
+      spikes: of this step ``[units]``.
+    """
+
+    v: jax.Array
+    u: jax.Array
+    spikes: jax.Array
+
+
+class Izhikevich(NamedTuple):
+    """The four numbers of `izhikevich`.
+
+    Attributes:
+      a: rate of the recovery, per ms.
+      b: how the recovery follows the membrane.
+      c: mV, the membrane after a spike.
+      d: what a spike adds to the recovery.
+    """
+
+    a: Any
+    b: Any
+    c: Any
+    d: Any
+
+
+# Izhikevich 2003, figure 2.
+REGULAR_SPIKING = Izhikevich(0.02, 0.2, -65.0, 8.0)
+INTRINSICALLY_BURSTING = Izhikevich(0.02, 0.2, -55.0, 4.0)
+CHATTERING = Izhikevich(0.02, 0.2, -50.0, 2.0)
+FAST_SPIKING = Izhikevich(0.1, 0.2, -65.0, 2.0)
+LOW_THRESHOLD_SPIKING = Izhikevich(0.02, 0.25, -65.0, 2.0)
+
+_PEAK = 30.0  # mV
+_REST = -65.0
+
+
+def izhikevich(
+    units: int,
+    *,
+    kind: Izhikevich = REGULAR_SPIKING,
+    dt: float | jax.Array = 1.0,
+    surrogate: Spike = _TRIANGLE,
+    kernel_init: Initializer = variance_scaling(100.0, "fan_in", "truncated_normal"),
+    recurrent_init: Initializer | None = orthogonal(),
+    bias_init: Initializer = zeros,
+) -> Cell:
+    """Izhikevich's neurons: regular spiking, bursting, chattering, by four numbers.
+
+    v, u = c, u + d  where z_{t-1}
+    v' = 0.04 v^2 + 5 v + 140 - u + I,  u' = a (b v - u),  I = x_t W + z_{t-1} R + b
+    z_t = [v_t >= 30 mV],  y_t = z_t
+
+    As published, v takes two steps of dt / 2 and then u one of dt.
+
+    Args:
+      units: number of neurons.
+      kind: the numbers a, b, c, d, such as REGULAR_SPIKING, INTRINSICALLY_BURSTING, CHATTERING,
+        FAST_SPIKING and LOW_THRESHOLD_SPIKING of `jaxbrain.cells`.
+      dt: ms of a step, at most 1.
+      surrogate: from (v - 30) / 30 to spikes, with the slope to learn by.
+      kernel_init: initialiser of W ``[inputs, units]``; currents of about 10 make neurons spike.
+      recurrent_init: initialiser of R ``[units, units]``; None is no recurrent weights.
+      bias_init: initialiser of b ``[units]``.
+
+    Returns:
+      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}`` whose carry is
+      a Quadratic.
+
+    Raises:
+      TypeError: if kind is not an Izhikevich.
+      ValueError: if dt is not in 0..1 ms; at trace time, if the inputs do not fit the kernel.
+
+    Source: Izhikevich 2003, doi 10.1109/TNN.2003.820440.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> cell = izhikevich(1, kernel_init=jax.nn.initializers.ones, recurrent_init=None)
+      >>> net, current = jb.cells.unroll(cell), jax.numpy.full((200, 1), 10.0)
+      >>> int(net.apply(net.init(jax.random.key(0), current), current).sum())
+      5
+    """
+    units = positive("izhikevich", "units", units)
+    if not isinstance(kind, Izhikevich):
+        raise TypeError(
+            f"izhikevich: kind must be jb.cells.Izhikevich(a, b, c, d), got {type(kind).__name__}"
+        )
+    require_positive("izhikevich", "dt", dt)
+    if not isinstance(dt, jax.core.Tracer) and dt > 1:
+        raise ValueError(f"izhikevich: dt must be at most 1 ms, or v overshoots; got {dt!r}")
+    options = {"kind": (tuple(kind), tuple(REGULAR_SPIKING)), "dt": (dt, 1.0)}
+    name = named("izhikevich", units, options, recurrent_init)
+    init = synapses(units, kernel_init, recurrent_init, bias_init)
+
+    def carry(params: Params, x: Any) -> Quadratic:
+        (none,) = still(params, units, 1)
+        return Quadratic(none + _REST, as_number(kind.b, none) * (none + _REST), none)
+
+    def step(params: Params, carry: Quadratic, x: Any, *, key: jax.Array | None = None) -> Any:
+        given = drive(name, params, x, carry.spikes)
+        a, b, c, d, time = (as_number(number, given) for number in (*kind, dt))
+        v = carry.v + carry.spikes * (c - carry.v)
+        u = carry.u + carry.spikes * d
+        for _ in range(2):
+            v = v + time / 2 * (0.04 * v**2 + 5 * v + 140 - u + given)
+        u = u + time * a * (b * v - u)
+        spikes = surrogate((v - _PEAK) / _PEAK)
+        return Quadratic(v, u, spikes), spikes
+
+    return Cell(init, carry, step, None, name)

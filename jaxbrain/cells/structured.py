@@ -1,0 +1,349 @@
+"""Recurrent cells with structure: of low rank, of excitatory and inhibitory units, with delays.
+
+Weights lead from rows to columns: row = presynaptic unit. The leak, its times and its noise are
+those of `ctrnn`. Masks, signs and delays are made in `jaxbrain.cells.areas`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
+
+from jaxbrain.cells.areas import (
+    Packed,
+    dale,
+    require_delays,
+    require_mask,
+    require_signs,
+    unpack,
+)
+from jaxbrain.cells.recurrent import fit_input, weights
+from jaxbrain.cells.spiking import require_times
+from jaxbrain.cells.unroll import require_cells
+from jaxbrain.layers import called, float_like, positive
+from jaxbrain.network import Cell, Params
+from jaxbrain.requirements import as_number, require_count, require_positive
+
+
+def low_rank(
+    units: int,
+    rank: int,
+    *,
+    activation: Callable[[jax.Array], jax.Array] = jnp.tanh,
+    dt: float | jax.Array = 0.02,
+    tau: float | jax.Array = 0.1,
+    noise: float | jax.Array = 0.0,
+    kernel_init: Initializer = normal(1.0),
+    factor_init: Initializer = normal(1.0),
+) -> Cell:
+    """A recurrent network whose weights are the product of few vectors.
+
+    x_t = x_{t-1} + a (-x_{t-1} + f(x_{t-1}) n m^T / units + u_t W) + sqrt(2 a) noise xi_t
+    a = dt / tau,  y_t = f(x_t)
+
+    Without noise x stays in the span of the columns of m and the rows of W, whatever n is: there is
+    no bias, which would add a direction.
+
+    Args:
+      units: of x.
+      rank: number of columns of m and of n.
+      activation: f.
+      dt: the time step, not longer than tau.
+      tau: the time constant: one, or one per unit ``[units]``.
+      noise: standard deviation of x from noise alone, without weights; drawn where there is a key.
+      kernel_init: initialiser of W ``[inputs, units]``.
+      factor_init: initialiser of m and of n ``[units, rank]``.
+
+    Returns:
+      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "m", "n"}`` whose carry is x.
+
+    Raises:
+      ValueError: if a number is not positive, rank is above units, or dt above tau; at trace time,
+        if the inputs do not fit the kernel.
+
+    Source: Mastrogiuseppe and Ostojic 2018, doi 10.1016/j.neuron.2018.07.003; Dubreuil et al. 2022,
+      doi 10.1038/s41593-022-01088-4.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net, xs = jb.cells.unroll(low_rank(20, 2)), jax.numpy.ones((5, 3))
+      >>> net.apply(net.init(jax.random.key(0), xs), xs).shape
+      (5, 20)
+    """
+    units, rank = positive("low_rank", "units", units), positive("low_rank", "rank", rank)
+    if rank > units:
+        raise ValueError(f"low_rank: rank must be at most units={units}, got {rank}")
+    name = _checked("low_rank", units, (units, rank), tau, dt, noise)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        given = weights(units, 1, kernel_init, zeros, zeros)(key, x)
+        keys = jax.random.split(jax.random.fold_in(key, 1))
+        m, n = (factor_init(k, (units, rank), float_like(x)) for k in keys)
+        return {"kernel": given["kernel"], "m": m, "n": n}
+
+    def carry(params: Params, x: Any) -> jax.Array:
+        return jnp.zeros((units,), params["kernel"].dtype)
+
+    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
+        x = fit_input(name, params, x)
+        own = (activation(carry) @ params["n"]) @ params["m"].T / units
+        state = _leak(carry, own + x @ params["kernel"], tau, dt, noise, key)
+        return state, activation(state)
+
+    return Cell(init, carry, step, None, name)
+
+
+def excitatory_inhibitory(
+    units: int,
+    *,
+    signs: Any = None,
+    mask: Any = None,
+    delays: Any = None,
+    activation: Callable[[jax.Array], jax.Array] = jax.nn.relu,
+    dt: float | jax.Array = 0.02,
+    tau: float | jax.Array = 0.1,
+    noise: float | jax.Array = 0.0,
+    kernel_init: Initializer = lecun_normal(),
+    recurrent_init: Initializer = lecun_normal(),
+    bias_init: Initializer = zeros,
+) -> Cell:
+    """A rate network under Dale's law: a unit excites all its targets or inhibits them all.
+
+    x_t = x_{t-1} + a (-x_{t-1} + r_{t-1} R + u_t W + b) + sqrt(2 a) noise xi_t,  r_t = f(x_t)
+    R_ij = signs_i mask_ij |A_ij|,  a = dt / tau,  y_t = r_t of the excitatory units
+
+    No value of A breaks the law. At first it is balanced: the excitation and the inhibition that a
+    unit receives cancel, so that inhibitory weights are N_E / N_I as strong. With delays, unit j
+    gets r_i of delays_ij steps before.
+
+    Args:
+      units: of x.
+      signs: +1 or -1 for each unit; None is four fifths excitatory, the first ones.
+      mask: where there may be synapses ``[units, units]``, from rows to columns; None is all but
+        from a unit to itself.
+      delays: steps ``[units, units]``, 1 and more; None is 1 everywhere.
+      activation: f, not negative.
+      dt: the time step, not longer than tau.
+      tau: the time constant: one, or one per unit ``[units]``.
+      noise: standard deviation of x from noise alone, without weights; drawn where there is a key.
+      kernel_init: initialiser of W ``[inputs, units]``.
+      recurrent_init: initialiser of A ``[units, units]`` before it is balanced.
+      bias_init: initialiser of b ``[units]``.
+
+    Returns:
+      A Cell ``[inputs] -> [excitatory units]`` with params ``{"kernel", "recurrent", "bias"}``
+      whose carry is x; with delays (x, earlier rates ``[longest delay - 1, units]``).
+
+    Raises:
+      ValueError: if mask or delays are not ``[units, units]``, signs are other than +1 and -1 or
+        none is +1, a number is not positive, or dt is above tau; at trace time, if the inputs do
+        not fit the kernel.
+
+    Source: Song, Yang and Wang 2016, doi 10.1371/journal.pcbi.1004792.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> cell, x = excitatory_inhibitory(10), jax.numpy.ones(3)
+      >>> params = cell.init(jax.random.key(0), x)
+      >>> cell.step(params, cell.carry(params, x), x)[1].shape
+      (8,)
+    """
+    units = positive("excitatory_inhibitory", "units", units)
+    name = _checked("excitatory_inhibitory", units, (units,), tau, dt, noise)
+    usual = dale(units)
+    sign = require_signs(name, units, usual.signs if signs is None else signs)
+    allowed = require_mask(name, units, usual.mask if mask is None else mask)
+    lag = None if delays is None else require_delays(name, units, delays)
+    longest = 1 if lag is None else int(unpack(lag).max())
+    shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        params = shared(key, x)
+        return {**params, "recurrent": _balanced(params["recurrent"], allowed, sign)}
+
+    def carry(params: Params, x: Any) -> Any:
+        state = jnp.zeros((units,), params["recurrent"].dtype)
+        earlier = jnp.broadcast_to(activation(state)[None], (longest - 1, units))
+        return state if lag is None else (state, earlier)
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        x = fit_input(name, params, x)
+        state, earlier = (carry, jnp.zeros((0, units), x.dtype)) if lag is None else carry
+        rates = activation(state)
+        recurrent = signed_weights(params["recurrent"], unpack(allowed), unpack(sign))
+        past = jnp.concatenate([rates[None], earlier])  # row i: of i + 1 steps before
+        own = rates @ recurrent if lag is None else _delayed_product(past, recurrent, unpack(lag))
+        given = own + x @ params["kernel"] + params["bias"]
+        state = _leak(state, given, tau, dt, noise, key)
+        y = activation(state)[np.flatnonzero(unpack(sign) > 0)]
+        return (state if lag is None else (state, past[:-1])), y
+
+    return Cell(init, carry, step, None, name)
+
+
+def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
+    """Weights that obey Dale's law, from parameters that are free.
+
+    signs_i mask_ij |A_ij|
+
+    Args:
+      magnitudes: A ``[units, units]``, from rows to columns.
+      mask: where there may be synapses ``[units, units]``.
+      signs: of the presynaptic units ``[units]``.
+
+    Returns:
+      The weights ``[units, units]``.
+
+    Raises:
+      ValueError: if the shapes do not fit together.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> area = dale(2, excitatory=0.5)
+      >>> signed_weights(jnp.array([[1.0, -2.0], [3.0, -4.0]]), area.mask, area.signs).tolist()
+      [[0.0, 2.0], [-3.0, -0.0]]
+    """
+    units = len(magnitudes)
+    if magnitudes.shape != (units, units) or np.shape(mask) != (units, units):
+        raise ValueError(
+            "signed_weights: magnitudes and mask must be square and of one size, got "
+            f"{magnitudes.shape} and {np.shape(mask)}"
+        )
+    if np.shape(signs) != (units,):
+        raise ValueError(f"signed_weights: signs must be ({units},), got {np.shape(signs)}")
+    dtype = magnitudes.dtype
+    pattern = jnp.asarray(mask).astype(dtype) * jnp.asarray(signs).astype(dtype)[:, None]
+    return jnp.abs(magnitudes) * pattern
+
+
+def connected(cell: Cell, mask: Any) -> Cell:
+    """A cell whose recurrent weights are zero, and stay so, where a mask is.
+
+    R mask in the place of R, for each gate
+
+    Args:
+      cell: one with params ``"recurrent"`` ``[units, gates units]``, such as `elman` or `gru`.
+      mask: where there may be synapses ``[units, units]``, from rows to columns.
+
+    Returns:
+      A Cell with the params of cell; where there is no synapse their gradient is zero.
+
+    Raises:
+      TypeError: if cell is not a Cell.
+      ValueError: if mask is not square; at trace time, if it does not fit the cell.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> cell = connected(jb.cells.gru(3), jax.numpy.eye(3))
+      >>> params = cell.init(jax.random.key(0), jax.numpy.ones(2))
+      >>> int((params["recurrent"] != 0).sum())
+      9
+    """
+    require_cells("connected", cell)
+    name = f"connected({cell})"
+    fixed = require_mask(name, None, mask)
+    units = len(unpack(fixed))
+
+    def cut(params: Params) -> Params:
+        recurrent = params.get("recurrent") if isinstance(params, dict) else None
+        if recurrent is None or len(recurrent) != units or recurrent.shape[1] % units:
+            got = "none" if recurrent is None else f"{recurrent.shape}"
+            raise ValueError(
+                f'{name}: the cell must have params "recurrent" [units, gates units] of the '
+                f"{units} units of the mask, got {got}"
+            )
+        gates = recurrent.shape[1] // units
+        kept = jnp.tile(jnp.asarray(unpack(fixed)).astype(recurrent.dtype), (1, gates))
+        return {**params, "recurrent": recurrent * kept}
+
+    def init(key: jax.Array, x: Any) -> Params:
+        return cut(cell.init(key, x))
+
+    def carry(params: Params, x: Any) -> Any:
+        return cell.carry(params, x)
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        return cell.step(cut(params), carry, x, key=key)
+
+    return Cell(init, carry, step, cell.project, name)
+
+
+def delayed(cell: Cell, steps: int) -> Cell:
+    """A delay line behind a cell: what it says is heard some steps later.
+
+    y_t = (y of cell)_{t - steps}, zero before
+
+    Args:
+      cell: any cell.
+      steps: of the delay.
+
+    Returns:
+      A Cell with the params of cell, whose carry is (carry of cell, line ``[steps, ...]``).
+
+    Raises:
+      TypeError: if cell is not a Cell.
+      ValueError: if steps is no positive integer.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> echo = jb.cells.unroll(delayed(jb.lift(jb.elementwise(jax.numpy.tanh)), 2))
+      >>> print(echo.apply((), jax.numpy.array([1.0, 2.0, 3.0, 4.0])).round(2))
+      [0.   0.   0.76 0.96]
+    """
+    require_cells("delayed", cell)
+    require_count("delayed", "steps", steps)
+
+    def carry(params: Params, x: Any) -> Any:
+        inner = cell.carry(params, x)
+        y = jax.eval_shape(cell.step, params, inner, x)[1]
+        return inner, jax.tree.map(lambda a: jnp.zeros((steps, *a.shape), a.dtype), y)
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        inner, line = carry
+        inner, y = cell.step(params, inner, x, key=key)
+        after = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), line, y)
+        return (inner, after), jax.tree.map(lambda old: old[0], line)
+
+    return Cell(cell.init, carry, step, cell.project, f"delayed({cell}, {steps})")
+
+
+def _checked(cell: str, units: int, shown: tuple, tau: Any, dt: Any, noise: Any) -> str:
+    """The name of a leaky cell whose numbers are good."""
+    require_times(cell, units, {"tau": tau}, dt)
+    require_positive(cell, "noise", noise, zero=True)
+    options = {"dt": (dt, 0.02), "tau": (tau, 0.1), "noise": (noise, 0.0)}
+    return called(cell, shown, {n: o for n, o in options.items() if isinstance(o[0], int | float)})
+
+
+def _leak(
+    state: jax.Array, given: jax.Array, tau: Any, dt: Any, noise: Any, key: jax.Array | None
+) -> jax.Array:
+    """One step of a leaky state; its noise has the same variance for every dt far below tau."""
+    a = as_number(dt, state) / as_number(tau, state)
+    after = state + a * (given - state)
+    if key is None or (isinstance(noise, int | float) and noise == 0):
+        return after
+    xi = jax.random.normal(key, state.shape, state.dtype)
+    return after + jnp.sqrt(2 * a) * as_number(noise, state) * xi
+
+
+def _balanced(drawn: jax.Array, mask: Packed, signs: Packed) -> jax.Array:
+    """Magnitudes with as much inhibition as excitation to each unit that receives both."""
+    weights = signed_weights(drawn, unpack(mask), unpack(signs))
+    excitation, inhibition = (jnp.maximum(s * weights, 0).sum(axis=0) for s in (1, -1))
+    both = (excitation > 0) & (inhibition > 0)
+    scale = jnp.where(both, excitation / jnp.where(both, inhibition, 1), 1)
+    inhibitory = jnp.asarray(unpack(signs) < 0)[:, None]
+    return jnp.where(inhibitory, scale[None], 1) * jnp.abs(drawn)
+
+
+def _delayed_product(past: jax.Array, recurrent: jax.Array, delays: np.ndarray) -> jax.Array:
+    """sum_i past[delays_ij - 1, i] R_ij, one product for each delay that occurs."""
+    parts = [
+        past[d - 1] @ (recurrent * jnp.asarray(delays == d).astype(recurrent.dtype))
+        for d in np.unique(delays)
+    ]
+    return sum(parts[1:], parts[0])

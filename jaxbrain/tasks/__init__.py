@@ -1,0 +1,25 @@
+"""Tasks: experiments as pure functions of a key, so that data are made inside the compiled loop.
+
+A `Task` holds ``sample(key) -> Trial``; `batches` makes batches of it for `jaxbrain.step`, and
+`graded` scores a network on the steps that count.
+"""
+
+from jaxbrain.tasks.decisions import context_integration, delayed_match, evidence_accumulation
+from jaxbrain.tasks.generation import sine_generation
+from jaxbrain.tasks.recall import adding, copy, flip_flop, sequence_memory
+from jaxbrain.tasks.task import Task, Trial, batches, graded
+
+__all__ = [
+    "Task",
+    "Trial",
+    "adding",
+    "batches",
+    "context_integration",
+    "copy",
+    "delayed_match",
+    "evidence_accumulation",
+    "flip_flop",
+    "graded",
+    "sequence_memory",
+    "sine_generation",
+]

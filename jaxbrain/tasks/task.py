@@ -1,0 +1,166 @@
+"""What a task is: a pure function from a key to a trial, and how rules are trained on it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.network import static
+from jaxbrain.requirements import require_count, require_positive
+
+Score = Callable[[Any, Any], jax.Array]
+
+
+class Trial(NamedTuple):
+    """One trial of a task, in steps of time.
+
+    Attributes:
+      inputs: ``[time, inputs]``.
+      targets: ``[time, outputs]``; zero where nothing is graded.
+      mask: ``[time]``, 1 where the output is graded, else 0.
+      condition: dict of arrays: what sets this trial apart from others.
+    """
+
+    inputs: jax.Array
+    targets: jax.Array
+    mask: jax.Array
+    condition: dict[str, jax.Array]
+
+
+@static
+class Task(NamedTuple):
+    """An experiment.
+
+    Attributes:
+      sample: ``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch.
+      name: what ``repr`` shows.
+    """
+
+    sample: Callable[[jax.Array], Trial]
+    name: str = "task"
+
+
+def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
+    """Fresh batches of a task, to be drawn inside the loop that `jaxbrain.step` runs in.
+
+    Args:
+      task: what to draw from.
+      size: trials a batch.
+
+    Returns:
+      ``(key) -> (x, (targets, mask))``, x ``[size, time, inputs]``: what a rule takes whose loss
+      is `graded`.
+
+    Raises:
+      TypeError: if task is not a Task.
+      ValueError: if size is not positive.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> task = jb.tasks.flip_flop(bits=2, steps=20)
+      >>> net = jb.serial(jb.cells.unroll(jb.cells.gru(8)), jb.dense(2))
+      >>> rule, adam = jb.backprop(net, jb.tasks.graded(jb.losses.mse)), optax.adam(1e-2)
+      >>> key, draw, update = jax.random.key(0), batches(task, 16), jb.step(rule, adam)
+      >>> state = jb.init_state(rule, adam, task.sample(key).inputs, key=key)
+      >>> train = jax.jit(lambda state, keys: jax.lax.scan(
+      ...     lambda state, key: update(state, draw(key)), state, keys))
+      >>> state, losses = train(state, jax.random.split(key, 50))
+      >>> losses.shape, bool(losses[-1] < losses[0])
+      ((50,), True)
+    """
+    if not isinstance(task, Task):
+        raise TypeError(
+            f"batches: task must be a Task such as jb.tasks.adding(), got {type(task).__name__}"
+        )
+    require_count("batches", "size", size)
+
+    def draw(key: jax.Array) -> tuple[Any, Any]:
+        trials = jax.vmap(task.sample)(jax.random.split(key, size))
+        return trials.inputs, (trials.targets, trials.mask)
+
+    return draw
+
+
+def graded(score: Score) -> Score:
+    """A loss or a metric of one step as one of a trial: its mean over the steps that are graded.
+
+    sum_t mask_t score(prediction_t, target_t) / sum_t mask_t
+
+    Args:
+      score: ``(prediction, target) -> scalar`` of one step, such as those of `jaxbrain.losses`.
+
+    Returns:
+      ``(prediction [time, ...], (targets [time, ...], mask [time])) -> scalar`` of one trial;
+      0 where no step is graded.
+
+    Raises:
+      TypeError: if score is not callable; at trace time, if the target is no such pair.
+      ValueError: at trace time, if prediction, targets and mask differ in their number of steps.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> targets, mask = jnp.array([[1.0], [5.0]]), jnp.array([1.0, 0.0])
+      >>> float(graded(jb.losses.mse)(jnp.zeros((2, 1)), (targets, mask)))
+      1.0
+    """
+    if not callable(score):
+        raise TypeError(
+            f"graded: score must be a function such as jb.losses.mse, got {type(score).__name__}"
+        )
+
+    def over_trial(prediction: Any, target: Any) -> jax.Array:
+        if not isinstance(target, tuple | list) or len(target) != 2:
+            raise TypeError(
+                f"graded: target must be a pair (targets, mask), got {type(target).__name__}"
+            )
+        targets, mask = target
+        shapes = [jnp.shape(a) for a in (*jax.tree.leaves((prediction, targets)), mask)]
+        if jnp.ndim(mask) != 1 or len({shape[:1] for shape in shapes}) != 1:
+            raise ValueError(
+                "graded: prediction and targets must be [time, ...] and the mask [time] of one "
+                f"trial, got shapes {shapes}; make the network give an output at every step"
+            )
+        scores = jax.vmap(score)(prediction, targets)
+        mask = jnp.asarray(mask).astype(scores.dtype)
+        total = jnp.sum(mask)
+        # what is not graded is left out and not multiplied by zero, which nan survives
+        kept = jnp.sum(jnp.where(mask == 0, jnp.zeros_like(scores), scores) * mask)
+        return kept / jnp.where(total > 0, total, jnp.ones_like(total))
+
+    return over_trial
+
+
+def periods(task: str, steps: dict[str, int]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """The length of periods that follow each other, and where each begins and ends: for a slice.
+
+    A delay may be of no step. Not slices, which have no hash before Python 3.12.
+    """
+    start, places = 0, {}
+    for name, length in steps.items():
+        if name != "delay_steps" or length != 0 or isinstance(length, bool):
+            require_count(task, name, length)
+        places[name] = start, start + length
+        start += length
+    return start, places
+
+
+def shown(task: str, options: dict[str, Any]) -> str:
+    """What ``repr`` shows of a task: its constructor and what was asked for."""
+    return f"{task}({', '.join(f'{name}={value}' for name, value in options.items())})"
+
+
+def disturbed(key: jax.Array, signal: jax.Array, noise: Any) -> jax.Array:
+    """The signal with Gaussian noise at each step and in each channel."""
+    scale = jnp.asarray(noise).astype(signal.dtype)
+    return signal + scale * jax.random.normal(key, signal.shape, signal.dtype)
+
+
+def require_noise(task: str, noise: Any) -> None:
+    """Refuse a standard deviation below zero."""
+    require_positive(task, "noise", noise, zero=True)
+
+
+def real() -> Any:
+    """The float type that jax has by default now: 32 bits, or 64 where they are enabled."""
+    return jnp.result_type(float)

@@ -1,0 +1,285 @@
+"""Recurrent cells against their equations in NumPy, and against PyTorch where it is installed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.cells import (
+    elman,
+    gru,
+    lstm,
+    lstm_peephole,
+    min_gru,
+    minimal_gated,
+    parallel_min_gru,
+    ugrnn,
+    unroll,
+)  # fmt: skip
+from jaxbrain.cells.recurrent import pointwise
+
+KEY = jax.random.key(0)
+TIME, INPUTS, UNITS = 7, 3, 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+def generic(tree, seed=0, scale=0.7):
+    """The same tree with a value of its own everywhere: biases of zero would hide mistakes."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda a: jnp.asarray(scale * rng.normal(size=a.shape), a.dtype), tree)
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def affine(p, x, h):
+    return x @ p["kernel"] + h @ p["recurrent"] + p["bias"]
+
+
+def numpy_elman(p, h, x):
+    h = np.tanh(affine(p, x, h))
+    return h, h
+
+
+def numpy_gru(p, h, x):
+    w, r, b = (np.split(p[part], 3, -1) for part in ("kernel", "recurrent", "bias"))
+    reset = sigmoid(x @ w[0] + h @ r[0] + b[0])
+    update = sigmoid(x @ w[1] + h @ r[1] + b[1])
+    new = np.tanh(x @ w[2] + b[2] + reset * (h @ r[2] + p["candidate_bias"]))
+    h = (1 - update) * new + update * h
+    return h, h
+
+
+def numpy_lstm(p, carry, x):
+    h, c = carry
+    i, f, g, o = np.split(affine(p, x, h), 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    h = sigmoid(o) * np.tanh(c)
+    return (h, c), h
+
+
+def numpy_peephole(p, carry, x):
+    h, c = carry
+    i, f, g, o = np.split(affine(p, x, h), 4)
+    see_i, see_f, see_o = p["peephole"]
+    new = sigmoid(f + see_f * c) * c + sigmoid(i + see_i * c) * np.tanh(g)
+    h = sigmoid(o + see_o * new) * np.tanh(new)
+    return (h, new), h
+
+
+def numpy_minimal(p, h, x):
+    w, r, b = (np.split(p[part], 2, -1) for part in ("kernel", "recurrent", "bias"))
+    f = sigmoid(x @ w[0] + h @ r[0] + b[0])
+    n = np.tanh(x @ w[1] + (f * h) @ r[1] + b[1])
+    h = (1 - f) * h + f * n
+    return h, h
+
+
+def numpy_ugrnn(p, h, x):
+    g, n = np.split(affine(p, x, h), 2)
+    h = sigmoid(g) * h + (1 - sigmoid(g)) * np.tanh(n)
+    return h, h
+
+
+def numpy_min_gru(p, h, x):
+    z, n = np.split(x @ p["kernel"] + p["bias"], 2)
+    h = (1 - sigmoid(z)) * h + sigmoid(z) * n
+    return h, h
+
+
+CELLS = {
+    "elman": (elman, numpy_elman),
+    "gru": (gru, numpy_gru),
+    "lstm": (lstm, numpy_lstm),
+    "lstm_peephole": (lstm_peephole, numpy_peephole),
+    "minimal_gated": (minimal_gated, numpy_minimal),
+    "ugrnn": (ugrnn, numpy_ugrnn),
+    "min_gru": (min_gru, numpy_min_gru),
+}
+
+
+def numpy_loop(step, params, carry, xs):
+    ys = []
+    for x in xs:
+        carry, y = step(params, carry, x)
+        ys.append(y)
+    return carry, np.stack(ys)
+
+
+def arrays(tree):
+    return jax.tree.map(np.asarray, tree)
+
+
+@pytest.fixture(scope="module")
+def xs(double):
+    return jnp.asarray(np.random.default_rng(1).normal(size=(TIME, INPUTS)))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_equations(name, xs):
+    """From a generic carry; with another order of the gates the result is another."""
+    make, step = CELLS[name]
+    cell = make(UNITS)
+    params = generic(cell.init(KEY, xs[0]))
+    carry = generic(cell.carry(params, xs[0]), 2)
+    ours = jb.cells.scan(cell, params, carry, xs)
+    theirs = numpy_loop(step, arrays(params), arrays(carry), np.asarray(xs))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    turned = {**params, "bias": params["bias"][::-1], "kernel": params["kernel"][:, ::-1]}
+    other = numpy_loop(step, arrays(turned), arrays(carry), np.asarray(xs))[1]
+    assert np.abs(other - np.asarray(ours[1])).max() > 0.05
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm_peephole", "ugrnn"])
+def test_gradients_are_slopes(name, xs):
+    """Central differences of the NumPy form in a random direction, reverse and forward."""
+    make, step = CELLS[name]
+    cell = make(UNITS)
+    params = generic(cell.init(KEY, xs[0]))
+    along, carry = generic(params, 3), generic(cell.carry(params, xs[0]), 2)
+    weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
+
+    def loss(params):
+        return jnp.sum(weight * jb.cells.scan(cell, params, carry, xs)[1])
+
+    def moved(by):
+        there = jax.tree.map(lambda p, d: np.asarray(p + by * d), params, along)
+        return np.sum(weight * numpy_loop(step, there, arrays(carry), np.asarray(xs))[1])
+
+    slope = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    grads = jax.grad(loss)(params)
+    backward = sum(
+        jnp.sum(g * d)
+        for g, d in zip(jax.tree.leaves(grads), jax.tree.leaves(along), strict=True)
+    )  # fmt: skip
+    forward = jax.jvp(loss, (params,), (along,))[1]
+    np.testing.assert_allclose([backward, forward], slope, rtol=1e-8)
+    curved = (moved(1e-3) - 2 * moved(0) + moved(-1e-3)) / 1e-6
+    twice = jax.jvp(lambda p: jax.jvp(loss, (p,), (along,))[1], (params,), (along,))[1]
+    np.testing.assert_allclose(twice, curved, rtol=1e-4)
+
+
+def test_pointwise_changes_no_derivative_and_keeps_less():
+    def f(a, b, c):
+        return jnp.tanh(a + jnp.sin(b) * c) * jax.nn.sigmoid(a * c)
+
+    args = tuple(jax.random.normal(key, (5,)) for key in jax.random.split(KEY, 3))
+    for g in (f, pointwise(f)):
+        np.testing.assert_array_equal(g(*args), f(*args))
+    ours, plain = (jax.jacobian(g, (0, 1, 2))(*args) for g in (pointwise(f), f))
+    np.testing.assert_allclose(jnp.stack(ours), jnp.stack(plain), rtol=1e-13, atol=1e-15)
+
+    def kept(g):
+        return sum(a.size for a in jax.tree.leaves(jax.vjp(g, *args)[1]))
+
+    assert kept(pointwise(f)) <= 3 * 5 < kept(f)
+
+
+def test_the_forget_gate_begins_open():
+    for make, gate in ((lstm, 1), (lstm_peephole, 1), (ugrnn, 0)):
+        bias = make(UNITS, forget_bias=2.5).init(KEY, jnp.ones(INPUTS))["bias"]
+        expected = np.zeros((len(bias) // UNITS, UNITS))
+        expected[gate] = 2.5
+        np.testing.assert_array_equal(bias, expected.ravel())
+
+
+def test_limits_in_which_two_cells_are_one(xs):
+    """Without peepholes an LSTM; a GRU whose reset gate is open a UGRNN."""
+    params = generic(lstm(UNITS).init(KEY, xs[0]))
+    seeing = {**params, "peephole": jnp.zeros((3, UNITS))}
+    plain = unroll(lstm(UNITS)).apply(params, xs)
+    np.testing.assert_array_equal(unroll(lstm_peephole(UNITS)).apply(seeing, xs), plain)
+    opened = {**params, "peephole": jnp.full((3, UNITS), 0.3)}
+    assert np.abs(unroll(lstm_peephole(UNITS)).apply(opened, xs) - plain).max() > 1e-3
+
+    small = generic(ugrnn(UNITS).init(KEY, xs[0]))
+
+    def with_reset(bias):
+        wide = {part: jnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(UNITS, 0)])
+                for part, a in small.items()}  # fmt: skip
+        wide["bias"] = wide["bias"].at[:UNITS].set(bias)
+        return unroll(gru(UNITS)).apply({**wide, "candidate_bias": jnp.zeros(UNITS)}, xs)
+
+    update = unroll(ugrnn(UNITS)).apply(small, xs)
+    np.testing.assert_allclose(with_reset(50.0), update, rtol=1e-13)
+    assert np.abs(with_reset(0.0) - update).max() > 1e-2
+
+
+def test_min_gru_in_parallel():
+    xs = jax.random.normal(jax.random.key(5), (37, INPUTS))
+    net, parallel = unroll(min_gru(UNITS)), parallel_min_gru(UNITS)
+    params = generic(net.init(KEY, xs))
+    assert jax.tree.all(jax.tree.map(np.array_equal, net.init(KEY, xs), parallel.init(KEY, xs)))
+
+    def loss(net):
+        return jax.jit(jax.value_and_grad(lambda p: jnp.sum(jnp.sin(3 * net.apply(p, xs)))))(params)
+
+    for a, b in zip(jax.tree.leaves(loss(net)), jax.tree.leaves(loss(parallel)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+    reverse = parallel.apply(params, xs[::-1])
+    assert np.abs(reverse - net.apply(params, xs)).max() > 0.1
+
+
+def torch_layer(name, params):
+    """PyTorch's layer with the weights of a cell: its rows are outputs, its biases are two."""
+    torch = pytest.importorskip("torch")
+    layer = getattr(torch.nn, name)(INPUTS, UNITS, dtype=torch.float64)
+    first, second = params["bias"], jnp.zeros_like(params["bias"])
+    if name == "GRU":
+        second = second.at[2 * UNITS :].set(params["candidate_bias"])
+    values = params["kernel"].T, params["recurrent"].T, first, second
+    with torch.no_grad():
+        for parameter, value in zip(layer.parameters(), values, strict=True):
+            parameter.copy_(torch.from_numpy(np.array(value)))
+    return layer, torch
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_pytorch_computes_the_same(name, xs):
+    make = {"GRU": gru, "LSTM": lstm}[name]
+    net = unroll(make(UNITS))
+    params = generic(net.init(KEY, xs))
+    layer, torch = torch_layer(name, params)
+    weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
+
+    ys = net.apply(params, xs)
+    theirs, _ = layer(torch.from_numpy(np.array(xs)))
+    np.testing.assert_allclose(ys, theirs.detach().numpy(), rtol=1e-5, atol=1e-12)
+    (theirs * torch.from_numpy(weight)).sum().backward()
+    grads = jax.grad(lambda p: jnp.sum(weight * net.apply(p, xs)))(params)
+    expected = [parameter.grad.numpy() for parameter in layer.parameters()]
+    np.testing.assert_allclose(grads["kernel"].T, expected[0], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(grads["recurrent"].T, expected[1], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(grads["bias"], expected[2], rtol=1e-5, atol=1e-12)
+    if name == "GRU":
+        own = expected[3][2 * UNITS :]
+        np.testing.assert_allclose(grads["candidate_bias"], own, rtol=1e-5, atol=1e-12)
+    swapped = {**params, "kernel": jnp.roll(params["kernel"], UNITS, axis=1)}
+    assert np.abs(net.apply(swapped, xs) - theirs.detach().numpy()).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_refusals(name):
+    make = CELLS[name][0]
+    with pytest.raises(ValueError, match=f"{name}: units must be a positive integer, got 0"):
+        make(0)
+    cell = make(UNITS)
+    params = cell.init(KEY, jnp.ones(INPUTS))
+    with pytest.raises(ValueError, match="made for 3 input features"):
+        cell.step(params, cell.carry(params, jnp.ones(INPUTS)), jnp.ones(5))
+
+
+def test_refusals_of_the_parallel_form():
+    with pytest.raises(ValueError, match="one step at least"):
+        parallel_min_gru(2).init(KEY, jnp.ones((0, 3)))
+    net = parallel_min_gru(2)
+    with pytest.raises(ValueError, match="made for 3 input features"):
+        net.apply(net.init(KEY, jnp.ones((4, 3))), jnp.ones((3, 4)))
