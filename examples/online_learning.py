@@ -92,7 +92,7 @@ def main(out: Path) -> None:
         axes[2].loglog(lengths, kept, marker="o", ms=4, **style)
         tilt.append(angle)
     axes[0].axhline(1 / 6, color="grey", lw=0.8, ls=":")
-    axes[0].text(25, 1 / 6, "always 1", va="bottom", color="grey")
+    axes[0].text(UPDATES - 20, 1 / 6, "always 1", ha="right", va="bottom", color="grey")
     axes[0].set(title="learning to add", xlabel="update", ylabel="squared error")
     axes[1].barh(list(RULES), tilt, color=list(COLOURS.values()))
     axes[1].set(title="angle to the gradient", xlabel="degrees; 90 is chance", xlim=(0, 95))

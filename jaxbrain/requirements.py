@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from jaxbrain.network import Network
 
@@ -28,6 +29,25 @@ def require_fraction(rule: str, name: str, value: Any) -> None:
     known = not isinstance(value, jax.core.Tracer)
     if known and not (jnp.ndim(value) == 0 and 0 <= value <= 1):
         raise ValueError(f"{rule}: {name} must be from 0 to 1, got {value!r}")
+
+
+def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
+    """Refuse times that are not positive, of another shape than one or [units], a dt above tau."""
+    require_positive(cell, "dt", dt)
+    for name, tau in taus.items():
+        if np.shape(tau) not in ((), (units,)):
+            raise ValueError(
+                f"{cell}: {name} must be one number or of shape ({units},), got {np.shape(tau)}"
+            )
+        if isinstance(tau, jax.core.Tracer):
+            continue
+        if not np.all(np.asarray(tau) > 0):
+            raise ValueError(f"{cell}: {name} must be positive, got {tau!r}")
+        if not isinstance(dt, jax.core.Tracer) and np.any(dt > np.asarray(tau)):
+            raise ValueError(
+                f"{cell}: dt must be at most {name}, got dt={dt!r} and {name}={tau!r}; "
+                "take shorter steps"
+            )
 
 
 def require_count(rule: str, name: str, value: Any) -> None:

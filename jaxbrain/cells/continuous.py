@@ -16,7 +16,7 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 from jaxbrain.cells.recurrent import fit_input, weights, zero_carry
 from jaxbrain.layers import called, positive
 from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_positive
+from jaxbrain.requirements import as_number, require_positive, require_times
 
 Time = float | jax.Array
 Activation = Callable[[jax.Array], jax.Array]
@@ -75,7 +75,8 @@ def ctrnn(
     """
     name = _called("ctrnn", units, dt, tau, noise, activation)
     units = positive("ctrnn", "units", units)
-    _require_times("ctrnn", units, dt, tau, noise)
+    require_positive("ctrnn", "noise", noise, zero=True)
+    require_times("ctrnn", units, {} if callable(tau) else {"tau": tau}, dt)
     shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
     init = _with_leak("ctrnn", shared, dt, tau)
 
@@ -142,7 +143,8 @@ def leaky_rnn(
     """
     name = _called("leaky_rnn", units, dt, tau, noise, activation)
     units = positive("leaky_rnn", "units", units)
-    _require_times("leaky_rnn", units, dt, tau, noise)
+    require_positive("leaky_rnn", "noise", noise, zero=True)
+    require_times("leaky_rnn", units, {} if callable(tau) else {"tau": tau}, dt)
     shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
     init = _with_leak("leaky_rnn", shared, dt, tau)
 
@@ -196,28 +198,6 @@ def _with_leak(
 
 def _is_noisy(noise: Any) -> bool:
     return not isinstance(noise, int | float) or noise != 0
-
-
-def _require_times(cell: str, units: int, dt: Any, tau: Any, noise: Any) -> None:
-    """Refuse times without a meaning, as far as they are known."""
-    require_positive(cell, "dt", dt)
-    require_positive(cell, "noise", noise, zero=True)
-    if callable(tau):
-        return
-    if np.shape(tau) not in ((), (units,)):
-        raise ValueError(
-            f"{cell}: tau must be one number or [units] = ({units},), got shape {np.shape(tau)}"
-        )
-    if isinstance(tau, jax.core.Tracer):
-        return
-    least = np.min(np.asarray(tau))
-    if not least > 0:
-        raise ValueError(f"{cell}: tau must be positive, got {tau!r}")
-    if not isinstance(dt, jax.core.Tracer) and dt > least:
-        raise ValueError(
-            f"{cell}: dt must not be longer than tau, or a step overshoots; got dt={dt!r}, "
-            f"tau={tau!r}; shorten dt"
-        )
 
 
 def _called(cell: str, units: int, dt: Any, tau: Any, noise: Any, activation: Any) -> str:

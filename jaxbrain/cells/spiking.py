@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.core
 import jax.numpy as jnp
-import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, weights
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.layers import called, positive
 from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_positive
+from jaxbrain.requirements import as_number, require_positive, require_times
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()
@@ -241,25 +240,6 @@ def alif(
 def decay(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
     """What is left after a step: exp(-dt / tau)."""
     return jnp.exp(-as_number(dt, like) / as_number(tau, like))
-
-
-def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
-    """Refuse times that are not positive, of another shape than one or [units], a dt above tau."""
-    require_positive(cell, "dt", dt)
-    for name, tau in taus.items():
-        if np.shape(tau) not in ((), (units,)):
-            raise ValueError(
-                f"{cell}: {name} must be one number or of shape ({units},), got {np.shape(tau)}"
-            )
-        if isinstance(tau, jax.core.Tracer):
-            continue
-        if not np.all(np.asarray(tau) > 0):
-            raise ValueError(f"{cell}: {name} must be positive, got {tau!r}")
-        if not isinstance(dt, jax.core.Tracer) and np.any(dt > np.asarray(tau)):
-            raise ValueError(
-                f"{cell}: dt must be at most {name}, got dt={dt!r} and {name}={tau!r}; "
-                "take shorter steps"
-            )
 
 
 def named(cell: str, units: int, options: dict[str, Any], recurrent_init: Any) -> str:

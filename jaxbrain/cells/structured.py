@@ -21,11 +21,10 @@ from jaxbrain.cells.areas import (
     unpack,
 )
 from jaxbrain.cells.recurrent import fit_input, weights
-from jaxbrain.cells.spiking import require_times
 from jaxbrain.cells.unroll import require_cells
 from jaxbrain.layers import called, float_like, positive
 from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_count, require_positive
+from jaxbrain.requirements import as_number, require_count, require_positive, require_times
 
 
 def low_rank(
