@@ -127,6 +127,7 @@ def bags(n, seed):
     return x, y
 
 
+@pytest.mark.slow
 def test_a_pool_learns_which_item_of_a_bag_counts():
     """The mean of the items, with the same readout, learns far less: one of twelve is not seen."""
     data, test = bags(600, 1), bags(400, 2)

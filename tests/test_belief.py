@@ -167,6 +167,7 @@ def test_stack_trains_each_on_the_activities_of_the_one_below():
     assert distance(again[0]["kernel"], machines[0]["kernel"]) > 0.5
 
 
+@pytest.mark.slow
 def test_what_a_stack_learned_can_be_fine_tuned_by_any_rule(digits):
     (x, y), test = digits
     x = x[:512]

@@ -130,6 +130,7 @@ def test_the_other_side_recalls_too():
     equal(swap_sides(swap_sides(params)), params)
 
 
+@pytest.mark.slow
 def test_error_of_a_bit_is_the_law_of_signal_and_noise():
     """Q(sqrt(p / (M-1))), within 10 %; the long side b keeps a right, which reads b."""
     p, q, pairs = 300, 2000, 60

@@ -115,6 +115,7 @@ def test_energies_are_sums_over_all_states():
     assert np.isfinite(boltzmann.log_partition(big))
 
 
+@pytest.mark.slow
 def test_likelihood_gradient_is_finite_difference_and_difference_of_expectations():
     (w, b, c), params = machine()
     grads = jax.grad(mean_nll)(params)
@@ -146,6 +147,7 @@ def sampled():
     return empirical(x), found
 
 
+@pytest.mark.slow
 def test_cd_k_is_its_expectation_and_tends_to_the_likelihood(sampled):
     w, b, c = machine()[0]
     data, found = sampled
@@ -180,6 +182,7 @@ def test_gibbs_chain_keeps_the_distribution_of_the_machine():
     assert chi2(ones, model, n) > 10
 
 
+@pytest.mark.slow
 def test_persistent_chains_reach_the_distribution_of_the_machine():
     (w, b, c), params = machine(scale=1.4)
     n, model = 20_000, joint(w, b, c).sum(1)
@@ -248,6 +251,7 @@ def test_mean_is_the_slope_of_the_log_partition_and_the_loss_is_the_reconstructi
     np.testing.assert_allclose(loss, want.sum(1).mean(), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gaussian_cd_is_unbiased_where_the_data_are_the_machine():
     """At the machine's own samples both terms have one expectation, whatever k is."""
     _, params = machine(scale=0.4)
@@ -285,6 +289,7 @@ def test_likelihood_rises_in_training_over_seeds(name):
 
 
 @rules
+@pytest.mark.slow
 def test_contract(name):
     make, x = RULES[name], jnp.asarray(bits(V)[:8])
     rule, params = make(rbm(H), steps=2), machine()[1]

@@ -76,6 +76,7 @@ def test_overlap_solves_the_mean_field_equations():
         assert jax.jit(hopfield_overlap)(jnp.full((2, 3), 0.1)).shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_overlap_falls_beyond_the_critical_load():
     curve = capacity_curve(hopfield(), 2000, [0.11, 0.18], KEY, trials=1, probes=10)
     below, above = curve.overlap.mean(axis=1)
@@ -83,6 +84,7 @@ def test_overlap_falls_beyond_the_critical_load():
     np.testing.assert_allclose(below, float(hopfield_overlap(0.11)), atol=0.01)
 
 
+@pytest.mark.slow
 def test_pseudo_inverse_recalls_from_a_distance_up_to_half():
     loads = [0.5, 0.75, 0.95]
     curve = capacity_curve(
@@ -95,6 +97,7 @@ def test_pseudo_inverse_recalls_from_a_distance_up_to_half():
     assert capacity_curve(alike, 200, [0.5], KEY, trials=1, probes=12, flips=0.05).exact.max() < 0.1
 
 
+@pytest.mark.slow
 def test_a_curve_is_the_loop_it_replaces():
     """Also: the key decides, loads become whole patterns, the first stored are probed in turn."""
     n, memory = 50, hopfield(update=synchronous)

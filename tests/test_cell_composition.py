@@ -37,6 +37,7 @@ def equal(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_stack_is_one_network_after_another(xs):
     low, high = lstm(4), gru(2)
     stacked, chain = unroll(stack(low, high)), jb.serial(unroll(low), unroll(high))
@@ -48,6 +49,7 @@ def test_a_stack_is_one_network_after_another(xs):
     assert np.abs(stacked.apply(params, xs) - chain.apply(params, xs[::-1])).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_a_stack_of_cells_that_look_at_the_carry(xs):
     """A learned carry, and a cell whose projection the stack takes over, blocks as without."""
     cell = stack(jb.memory.linear_attention(4, 2), learned_carry(gru(3)))
@@ -81,6 +83,7 @@ def test_a_shortcut(xs):
     equal(unroll(attention).apply(weights, xs), xs + inner.apply(weights, xs))
 
 
+@pytest.mark.slow
 def test_both_directions(xs):
     net = bidirectional(gru(4), lstm(2))
     params = net.init(KEY, xs)
@@ -106,6 +109,7 @@ def test_both_directions_over_padding(xs):
     assert np.abs(seen - short).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_a_deep_network_in_both_directions_learns_by_any_rule(xs):
     net = jb.serial(bidirectional(stack(gru(3), elman(2)), gru(2)), jb.cells.last(), jb.dense(1))
     rule = jb.backprop(net, jb.losses.mse)

@@ -52,6 +52,7 @@ def test_without_a_place_for_the_cache_it_goes_on(tmp_path, monkeypatch):
     assert directory is None and config.jax_compilation_cache_dir is None
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_keeps_its_programs(tmp_path):
     root = str(Path(jb.__file__).parents[1])
     words = ["train", "--data", "xor", "--hidden", "none", "--epochs", "1"]

@@ -11,6 +11,7 @@ from jaxbrain.cli import doctor
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
 
 
+@pytest.mark.slow
 def test_doctor_finds_all_well(capsys):
     assert main(["doctor", "--no-cache"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -106,6 +106,7 @@ def test_every_optimiser_trains(rule, optimizer, draw):
 
 
 @pytest.mark.parametrize("rule", [name for name in RULES if name not in FIRST_RULES])
+@pytest.mark.slow
 def test_every_other_rule_trains(rule):
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 3

@@ -44,6 +44,7 @@ def found():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_rule_is_trained_as_run_trains_it(found):
     keys = jax.random.split(KEY, 5)
     for name, optimizer in (("backprop", ADAM), ("feedback", ADAM), ("slow", optax.sgd(0.01))):
@@ -153,6 +154,7 @@ def refuse(*args, key=None):
     raise ValueError("no answer")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_when_asked_for(capsys):
     few = {"key": KEY, "seeds": 1, "epochs": 1, "batch_size": None, "validation": MOONS}
     compare_rules({"a": BACKPROP}, ADAM, MOONS, **few)

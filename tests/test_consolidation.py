@@ -53,6 +53,7 @@ def spring(params, centre, importance):
     return sum(0.5 * np.sum(np.asarray(f) * (np.asarray(p) - m) ** 2) for p, m, f in pairs)
 
 
+@pytest.mark.slow
 def test_one_anchor_is_the_sum_of_the_penalties_of_all_tasks():
     params = generic()[0]
     centres, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
@@ -100,6 +101,7 @@ def test_a_penalised_rule_adds_value_and_gradient(make):
     assert repr(both) == f"penalised({make.__name__})"
 
 
+@pytest.mark.slow
 def test_full_fisher_elastic_weights_are_the_joint_solution():
     """Linear network, Gaussian output: tasks one after another end where all at once do."""
     rng = np.random.default_rng(0)
@@ -189,6 +191,7 @@ def descend(optimizer, steps):
 
 
 @pytest.mark.parametrize("inner", [optax.sgd, optax.adam], ids=["sgd", "adam"])
+@pytest.mark.slow
 def test_the_paths_sum_to_the_loss_that_was_lost(inner):
     """Over one stretch of time, in more and smaller steps: the error falls with the step."""
     size = 0.4 if inner is optax.sgd else 0.02
@@ -233,6 +236,7 @@ def test_synaptic_intelligence_is_its_equations():
     np.testing.assert_array_equal(end_task(worse, params).importance, 0)
 
 
+@pytest.mark.slow
 def test_synaptic_intelligence_trains_over_tasks_and_strengths():
     """A vmap over the strength; more of it moves the important weights less, none is sgd."""
     params, x, y = generic()

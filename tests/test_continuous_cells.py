@@ -123,6 +123,7 @@ def test_noise_needs_a_key_and_a_size(make, xs):
 
 
 @both
+@pytest.mark.slow
 def test_what_a_user_sweeps_may_be_traced(make, xs):
     params = generic(make(UNITS).init(KEY, xs[0]))
 
@@ -193,6 +194,7 @@ def test_refusals(make, xs):
     assert repr(make(3, tau=TAUS[:3], activation=jax.nn.relu)) == f"{name}(3)"
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_its_type():
     cell = ctrnn(3, tau=(0.1, 0.2, 0.3), noise=jnp.asarray(0.1, "float32"))
     x = jnp.ones(2, jnp.bfloat16)

@@ -47,6 +47,7 @@ def held_reset(v, spikes, threshold):
     return v - threshold * jax.lax.stop_gradient(spikes)
 
 
+@pytest.mark.slow
 def test_spiking_eprop_is_autodiff_with_recurrent_spikes_held():
     """Adaptive neurons, their equations written out anew."""
     tau, slow, beta = 8.0, 30.0, 0.3
@@ -80,6 +81,7 @@ def test_spiking_eprop_is_autodiff_with_recurrent_spikes_held():
     assert a @ b > 0.5 * jnp.linalg.norm(a) * jnp.linalg.norm(b)
 
 
+@pytest.mark.slow
 def test_without_recurrent_weights_nothing_is_lost():
     rules = [
         over_time(make(RATE, READOUT, LOSS, feedback=SYMMETRIC))
@@ -95,6 +97,7 @@ def test_without_recurrent_weights_nothing_is_lost():
             assert found < 1e-12 if same else found > 0.05
 
 
+@pytest.mark.slow
 def test_without_self_connections_snap_is_rflo():
     snap = over_time(learning.snap(RATE, READOUT, LOSS))
     rflo = over_time(learning.rflo(RATE, READOUT, LOSS, feedback=SYMMETRIC))
@@ -105,6 +108,7 @@ def test_without_self_connections_snap_is_rflo():
     assert error(gradient(snap, (cell, readout)), gradient(rflo, (cell, readout))) > 1e-3
 
 
+@pytest.mark.slow
 def test_rflo_by_hand():
     """Murray's equations in NumPy, the error brought back by the feedback weights."""
     rule = over_time(learning.rflo(RATE, READOUT, LOSS))
@@ -140,6 +144,7 @@ def test_adaptive_feedback_becomes_symmetric():
     assert apart[1] == apart[2]
 
 
+@pytest.mark.slow
 def test_refusals():
     now = (jnp.ones(INPUTS), jnp.ones(2))
 

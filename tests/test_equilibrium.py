@@ -79,6 +79,7 @@ RULES = {
 
 @losses
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.slow
 def test_the_rule_is_its_equation(name, loss):
     make, options, points = RULES[name]
     params, x, y = mild(NET, loss)
@@ -155,6 +156,7 @@ def test_on_a_circle_the_error_falls_geometrically(loss):
     assert gaps(centered, NET, loss, (0.05,))[0] == pytest.approx(gap[0], rel=1e-6)  # two points
 
 
+@pytest.mark.slow
 def test_contrastive_hebbian_becomes_backprop_as_the_feedback_goes():
     params, x, y = mild(NET, HALF)
     exact = jb.backprop(NET, HALF).grads(params, (), x, y)[1]
@@ -191,6 +193,7 @@ def test_the_nudge_belongs_within_the_nonlinearity():
     np.testing.assert_allclose(bias, 0.024, rtol=0.05)  # however small the nudge
 
 
+@pytest.mark.slow
 def test_the_mean_over_the_sign_is_centered():
     params, x, y = mild(NET, CE)
     settings = {"nudge": 0.3, "feedback": 0.6, **LONG}
@@ -216,6 +219,7 @@ CONV = {
 
 
 @pytest.mark.parametrize("name", CONV)
+@pytest.mark.slow
 def test_convolutions_learn_the_gradient_at_the_fixed_point(name):
     """With the masks of dropout the same up, down and in every phase."""
     make, options, pool = CONV[name]
@@ -280,6 +284,7 @@ def test_the_derivatives_of_the_losses_hold_for_complex_predictions(name):
         np.testing.assert_allclose(real, imaginary, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_it_trains_its_hidden_layer(digits):
     """With the hidden layer frozen, as an optimiser that ignores it has it, digits stay unread."""
     net = jb.serial(jb.dense(16), jb.elementwise(jax.nn.relu), jb.dense(10))

@@ -46,6 +46,7 @@ def vectors(grads):
 
 
 @pytest.mark.parametrize("at_once", [3, 7, 50])
+@pytest.mark.slow
 def test_estimate_is_numpys_over_the_same_samples(at_once, small):
     params, x, y = small
     rule, right, n = noisy(NET, 0.1, shift=0.02, scale=0.7), jb.backprop(NET, CE), 11
@@ -67,6 +68,7 @@ def test_estimate_is_numpys_over_the_same_samples(at_once, small):
         np.testing.assert_allclose([float(field[layer]) for field in found], want, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_noise_put_in_is_the_variance_found(small):
     params, x, y = small
     found = bias_and_variance(
@@ -92,6 +94,7 @@ def test_a_deterministic_rule_has_no_variance_but_a_bias(small):
     assert want[0] > 0.01
 
 
+@pytest.mark.slow
 def test_the_noise_of_the_network_is_not_the_rules():
     net = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dropout(0.5), jb.dense(3))
     params, x, y = problem(net, CE)

@@ -110,6 +110,7 @@ def test_erase_then_add_is_an_exact_overwrite():
     np.testing.assert_allclose(ex.write(memory, jnp.asarray(w), jnp.asarray(erase), add), by_row)
 
 
+@pytest.mark.slow
 def test_the_cell_by_hand():
     """Every step of the cell from the interface that it projects, in NumPy; read after write."""
     params, xs = problem()
@@ -221,6 +222,7 @@ def long_run():
 
 
 @pytest.mark.parametrize(("scale", "bias"), [(1, 0), (0, 0), (30, 0), (1e4, 0), (1, 1e30)])
+@pytest.mark.slow
 def test_200_steps_stay_finite(long_run, scale, bias):
     """Empty, ordinary and huge inputs, strengths and powers; the weights' sums do not drift."""
     params, run = long_run
@@ -246,6 +248,7 @@ def test_infinite_orders_are_bounded():
         np.testing.assert_allclose(head.power, 101)
 
 
+@pytest.mark.slow
 def test_gradients_are_right():
     params, xs = problem()
     way = jax.tree.map(lambda p: jnp.cos(7 * p), params)

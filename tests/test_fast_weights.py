@@ -213,6 +213,7 @@ def test_delta_writes_again_and_again_are_the_pseudo_inverse():
     assert errors[0] > 0.05  # once is not enough
 
 
+@pytest.mark.slow
 def test_feature_maps():
     x = jnp.array([1.3, -0.7, 2.1])
     r = np.maximum(np.r_[x, -x], 0)
@@ -242,6 +243,7 @@ def test_gradients_are_right_and_finite(name):
     assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(blank))
 
 
+@pytest.mark.slow
 def test_a_delta_cell_does_not_grow():
     """Unit keys and rates below 1 keep 1,000 steps within the values; a Hebbian cell grows."""
     xs = jax.random.normal(KEY, (1000, INPUTS), "float32")

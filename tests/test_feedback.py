@@ -61,6 +61,7 @@ NETS = {"mlp": (lambda: mlp(jnp.tanh), (4,)), "conv": (convnet, (8, 8, 2))}
 
 
 @pytest.mark.parametrize("name", NETS)
+@pytest.mark.slow
 def test_feedback_through_the_forward_weights_is_backprop(name):
     net, shape = NETS[name][0](), NETS[name][1]
     params, x, y = problem(net, CE, shape=shape)
@@ -72,6 +73,7 @@ def test_feedback_through_the_forward_weights_is_backprop(name):
 
 
 @pytest.mark.parametrize("name", NETS)
+@pytest.mark.slow
 def test_batch_random_magnitudes_that_are_those_of_the_weights_are_backprop(name):
     net, shape = NETS[name][0](), NETS[name][1]
     params, x, y = problem(net, CE, shape=shape)
@@ -129,6 +131,7 @@ def test_fixed_magnitudes_stay_and_their_signs_follow_the_weights():
 
 
 @signs
+@pytest.mark.slow
 def test_signs_of_the_feedback_agree_after_training(name):
     """With one output B is read off the gradient: of the biases below it is e B^T."""
     net = jb.serial(jb.dense(40), jb.dense(1))
@@ -202,6 +205,7 @@ def test_target_projection_through_the_forward_weights_goes_uphill_with_the_targ
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["quiet", "noisy"])
+@pytest.mark.slow
 def test_all_feedback_meets_the_same_noise(key):
     """The masks of dropout are those of back-propagation, with whatever key the rule draws from."""
     net = jb.serial(
@@ -248,6 +252,7 @@ def test_numbers_and_targets_that_make_no_sense():
         rule.grads(params, rule.init(KEY, params, x[0]), x, jnp.zeros((7, 2)))
 
 
+@pytest.mark.slow
 def test_a_chain_without_weights_or_without_hidden_layers():
     x = jnp.linspace(-1, 1, 28).reshape(7, 4)
     for net in (jb.serial(jb.elementwise(jnp.tanh)), jb.serial(jb.dense(4))):
@@ -282,6 +287,7 @@ OPTIONS = {"kolen_pollack": {"optimizer": optax.adam(1e-2)}, "weight_mirror": {"
 
 # the signal of target projection never fades: in a narrow layer it saturates now and then
 @pytest.mark.parametrize("name", sorted(set(RULES) - {"direct_random_target_projection"}))
+@pytest.mark.slow
 def test_hidden_layers_learn(name, digits):
     """Sixteen hidden units: with their weights as they were drawn, 0.80 is right."""
     net = jb.serial(jb.dense(16), jb.elementwise(jnp.tanh), jb.dense(10))

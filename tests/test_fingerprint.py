@@ -50,6 +50,7 @@ def test_another_configuration_is_another_fingerprint(name):
     assert fingerprint(deep[0]) != fingerprint(deep[1])
 
 
+@pytest.mark.slow
 def test_the_same_in_another_process():
     code = (
         "import jax, jaxbrain as jb; from jaxbrain.fingerprint import fingerprint;"

@@ -109,6 +109,7 @@ def test_the_expectation_of_the_hessian_is_the_same():
     assert np.linalg.matrix_rank(found, tol=1e-9) == 2 * len(x)  # classes - 1 for each example
 
 
+@pytest.mark.slow
 def test_the_outcomes_of_your_own_likelihood():
     params, x, _ = generic()
     want = fisher(NET, CE, params, x)
@@ -152,6 +153,7 @@ def test_the_empirical_one_squares_the_gradient_of_each_example():
     assert distance(batch, found) > 0.5  # the square of the batch's gradient is another thing
 
 
+@pytest.mark.slow
 def test_no_fisher_is_the_square_of_the_batch_gradient():
     """Where the network fits its labels that square vanishes; the information does not."""
     net, x = jb.serial(jb.dense(2, bias_init=None)), jnp.array([[1.0], [1.0]])
@@ -167,6 +169,7 @@ def test_no_fisher_is_the_square_of_the_batch_gradient():
         np.testing.assert_allclose(found[0]["kernel"], 0.25)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_the_order_of_the_blocks_does_not_matter():
     params, x, y = generic()
     for f in (
@@ -181,6 +184,7 @@ def test_memory_is_bounded_and_the_order_of_the_blocks_does_not_matter():
     assert memory.temp_size_in_bytes < 10000 * 64 * 8 / 2  # not even half a gradient an example
 
 
+@pytest.mark.slow
 def test_convolutions_jit_and_seeds():
     net = jb.serial(jb.conv(2, 2), jb.elementwise(jnp.tanh), jb.flatten(), jb.dense(3))
     x = jax.random.normal(jax.random.key(0), (5, 4, 4, 1), "float64")

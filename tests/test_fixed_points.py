@@ -52,6 +52,7 @@ def near_one(found, point):
     return i
 
 
+@pytest.mark.slow
 def test_two_tanh_units_have_nine_points_known_in_closed_form():
     """Units apart: h = tanh(g h) has 0 and +-a; every pair is a point, slopes multiply out."""
     g = np.array([1.5, 2.5])
@@ -206,6 +207,7 @@ def test_any_carry_a_tree_with_complex_numbers():
     assert found.kinds.tolist() == ["stable focus"] and found.states.shape == (1, 4)
 
 
+@pytest.mark.slow
 def test_gru_and_select():
     cell = jb.cells.gru(6)
     params = cell.init(jax.random.key(0), X)

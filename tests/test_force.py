@@ -47,6 +47,7 @@ def test_recursive_least_squares_is_ridge_regression_after_each_step():
     assert np.abs(weights - closed_form(r, y, begin, 0.4)).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_a_step_of_the_generator_is_its_equation():
     cell, x = generator(6, 2, gain=1.3, rate=0.2, feedback_scale=0.7), jnp.array([0.4])
     params = cell.init(KEY, x) | {"readout": jax.random.normal(KEY, (6, 2))}
@@ -77,6 +78,7 @@ def problem(steps=7, outputs=2):
 
 
 @pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.slow
 def test_force_by_hand(every):
     """The network feeds on its own output; the readout is the ridge regression of what it met."""
     cell, params, xs, ys = problem()
@@ -124,6 +126,7 @@ def test_full_force_by_hand(every):
 
 
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow
 def test_a_network_goes_on_alone(rule):
     """Two sines, in 32 bits; free it keeps to them, untaught, or without what it learned, not."""
     period, periods = 150, 25

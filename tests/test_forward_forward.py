@@ -54,6 +54,7 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
+@pytest.mark.slow
 def test_forward_forward_is_its_equations():
     """Two hidden layers of tanh: dL/dW = x^T (dL/dg 2h/D f'(z)) of right and wrong labels."""
     net, s, theta = mlp(jnp.tanh), 3.0, 0.4
@@ -110,6 +111,7 @@ def local_loss(net, params, x, y, block, held):
 
 
 @pytest.mark.parametrize("name", NETS)
+@pytest.mark.slow
 def test_every_block_descends_its_own_loss_only(name):
     net, shape = NETS[name]
     params, x, y = problem(net, CE, shape=shape)
@@ -221,6 +223,7 @@ def test_refusals():
         forward_forward(single, HALF).grads(params, (), x, y, key=KEY)
 
 
+@pytest.mark.slow
 def test_forward_forward_beats_frozen_hidden_layers(digits):
     """The floor of the reference is .933, its own number .951."""
     with jax.enable_x64(False):

@@ -64,6 +64,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
+@pytest.mark.slow
 def test_with_orthogonal_weights_gait_is_backprop(name):
     make, shape = NETS[name]
     net = make(jax.nn.leaky_relu)
@@ -75,6 +76,7 @@ def test_with_orthogonal_weights_gait_is_backprop(name):
     assert distance(got[0], want[0]) > 0.1  # the control
 
 
+@pytest.mark.slow
 def test_where_activations_bend_the_error_is_of_the_order_of_the_step():
     net = mlp(jnp.tanh)
     params, x, y = drawn(net)
@@ -120,6 +122,7 @@ def test_gait_is_its_equation():
 
 
 @pytest.mark.parametrize("layer", [jb.conv(2, 2), jb.conv(3, 2, padding="VALID")], ids=repr)
+@pytest.mark.slow
 def test_pseudo_inverse_of_a_convolution(layer):
     x = jax.random.normal(KEY, (5, 3, 3, 2))
     params = layer.init(KEY, x[0])
@@ -144,6 +147,7 @@ def test_known_inverses_undo_their_activation(pair):
     np.testing.assert_allclose(got, slope * signal, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_saturated_units_and_zero_weights_pass_nothing_on():
     """In float32 tanh reaches 1, whose inverse is infinite."""
     with jax.enable_x64(False):
@@ -159,6 +163,7 @@ def test_saturated_units_and_zero_weights_pass_nothing_on():
             assert not np.any(got[0]["kernel"]) and np.any(got[4]["bias"])
 
 
+@pytest.mark.slow
 def test_the_penalty_is_that_of_the_paper():
     """d/dW sum_{i != j} (W W^T)_ij^2 = 4 off(W W^T) W, of columns where the kernel is tall."""
     net = mlp(jax.nn.leaky_relu, (6, 2, 3), jax.nn.initializers.lecun_normal())
@@ -210,6 +215,7 @@ def test_gait_refuses_what_it_cannot_invert():
             make(jb.dense(4), act, jb.dense(3), **{name: value})
 
 
+@pytest.mark.slow
 def test_gait_trains_hidden_layers(digits):
     """From weights that are not orthogonal; with the hidden layers frozen this reaches 0.93."""
     train, test = digits

@@ -72,11 +72,13 @@ def test_embed():
     check(lambda p: jnp.sum(jnp.sin(layer.apply(p, tokens))), table)
 
 
+@pytest.mark.slow
 def test_dropout_under_a_key():
     check(lambda x: jb.dropout(0.3).apply((), x, key=KEY), generic(20))
 
 
 @pytest.mark.parametrize("loss", [jb.losses.half_mse, jb.losses.softmax_cross_entropy])
+@pytest.mark.slow
 def test_energy_of_predictive_coding(loss):
     net = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3))
     x = generic(5, 2)

@@ -82,6 +82,7 @@ def overlap(w):
     return np.abs(VECTORS.T @ w) / np.linalg.norm(w, axis=0)
 
 
+@pytest.mark.slow
 def test_oja_finds_the_first_component_with_length_one():
     w, _ = learned(hebbian.oja())
     np.testing.assert_allclose(np.linalg.norm(w, axis=0), 1, atol=1e-6)
@@ -138,6 +139,7 @@ def presented(rule, w, patterns, *, rate, epochs):
 
 
 @pytest.mark.parametrize("inputs", [2, 4])
+@pytest.mark.slow
 def test_bcm_selects_one_of_several_inputs(inputs):
     patterns = jnp.eye(inputs) if inputs == 2 else jnp.eye(4) + 0.3 * jnp.array(TURN[:4, :4])
     starts = jnp.linalg.solve(patterns, jax.random.uniform(jax.random.key(0), (inputs, 9)) + 0.1)
@@ -186,6 +188,7 @@ def mistakes(x, targets, epochs):
     return wrong, w
 
 
+@pytest.mark.slow
 def test_a_perceptron_makes_no_more_mistakes_than_novikoff_allows():
     x = jax.random.normal(jax.random.key(0), (20, 40, 5))
     teacher = jax.random.normal(jax.random.key(1), (20, 5, 1))
@@ -205,6 +208,7 @@ def test_a_perceptron_makes_no_more_mistakes_than_novikoff_allows():
 LONG = jax.jit(jax.vmap(lambda x, t: mistakes(x, t, 2000)))
 
 
+@pytest.mark.slow
 def test_a_perceptron_stores_half_of_the_problems_at_twice_its_inputs():
     draws, inputs = 200, 10
     for patterns in (15, 20, 25):

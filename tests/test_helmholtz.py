@@ -87,6 +87,7 @@ def test_the_halves_are_distributions_and_their_logarithms_are_these():
     np.testing.assert_allclose(score(hm.log_recognition), log_q, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_free_energy_is_a_bound_and_its_exponential_unbiased():
     params, example = generic(), X[0]
     (x, _, _), log_p, log_q, _ = tables(params)
@@ -106,6 +107,7 @@ def test_free_energy_is_a_bound_and_its_exponential_unbiased():
     np.testing.assert_allclose(tight, -np.log(likelihood), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_wake_and_sleep_gradients_are_their_expectations():
     params, n = generic(), 40_000
     x = jnp.tile(jnp.asarray(X), (n // 3, 1))
@@ -132,6 +134,7 @@ def test_wake_and_sleep_gradients_are_their_expectations():
         )
 
 
+@pytest.mark.slow
 def test_dreams_and_causes_are_drawn_from_the_two_halves():
     params, n = generic(), 40_000
     (x, _, _), log_p, log_q, _ = tables(params)
@@ -150,6 +153,7 @@ def test_dreams_and_causes_are_drawn_from_the_two_halves():
     assert chi2(causes, posterior, here) > 100  # q is not the posterior
 
 
+@pytest.mark.slow
 def test_bound_and_likelihood_improve_in_training():
     x = jnp.asarray(np.repeat([[1, 1, 0, 0], [0, 0, 1, 1]], 16, axis=0).astype(float))
 
@@ -173,6 +177,7 @@ def test_bound_and_likelihood_improve_in_training():
     assert np.all(history.loss[:, -20:].mean(1) < 1.5)
 
 
+@pytest.mark.slow
 def test_contract():
     again = jb.learning.wake_sleep(hm.helmholtz(3, 2))
     assert signature(RULE.init) == places("key", "params", "x")
@@ -210,6 +215,7 @@ def test_types_are_kept(dtype):
     assert loss.dtype == kept and {a.dtype for a in jax.tree.leaves(grads)} == {jnp.dtype(kept)}
 
 
+@pytest.mark.slow
 def test_refusals():
     with pytest.raises(ValueError, match=r"Helmholtz machine, and dense\(3\) is none"):
         jb.learning.wake_sleep(jb.dense(3))

@@ -140,6 +140,7 @@ def test_energy_and_descent_of_two_layers_are_the_formulas():
     np.testing.assert_allclose(net.activations(states)["h"], f, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_descent_is_the_gradient_of_the_energy_by_the_activations():
     """dE/dx = (dg/dx) dE/dg: the energy differentiated as a whole knows nothing of synapses."""
     net, params, states = three_layers()
@@ -197,6 +198,7 @@ def test_a_step_size_of_zero_clamps_a_layer_and_others_have_their_own():
 
 
 @pytest.mark.parametrize("beta", [0.7, 3.0])
+@pytest.mark.slow
 def test_identity_and_softmax_are_the_modern_hopfield_network(beta):
     """Every step and, but for constants, the energy."""
     x, cues = normal((6, 8)), normal((10, 8), 1)
@@ -249,6 +251,7 @@ def test_up_to_a_whole_step_the_energy_of_a_memory_never_rises(visible, hidden):
     assert np.diff(path(3.0), axis=1).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_memories_of_several_kinds_recall():
     """40 patterns of 60 units, a tenth of the bits flipped; a flat hidden layer cannot."""
     x = jnp.sign(normal((40, 60)))

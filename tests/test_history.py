@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 import jaxbrain as jb
 from tests.small import ADAM, BATCH, KEY, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, plain
 
 
+@pytest.mark.slow
 def test_history_of_metrics_and_records():
     state, history = jb.fit(
         RULE, optax.adam(0.05), (X, Y), key=KEY, epochs=13, batch_size=BATCH,
@@ -39,6 +41,7 @@ def error(prediction, target):
     return jnp.sum(prediction - target)
 
 
+@pytest.mark.slow
 def test_callers_arrays_are_usable_after_fit():
     """Buffers may be donated inside; never those of the caller."""
     x, y = jnp.asarray(X), jnp.asarray(Y)
@@ -49,6 +52,7 @@ def test_callers_arrays_are_usable_after_fit():
     assert_same(before, state)
 
 
+@pytest.mark.slow
 def test_callers_numpy_arrays_are_neither_changed_nor_watched():
     """device_put may alias NumPy memory: what a user does with it later must not reach a result."""
     x, y = X.copy(), Y.copy()

@@ -91,6 +91,7 @@ def test_binding_commutes_associates_and_distributes(name, n):
 
 
 @pytest.mark.parametrize("n", [64, 65])
+@pytest.mark.slow
 def test_unbinding_is_exact_where_theory_says(n):
     for name in ("fhrr", "map"):
         symbols = FAMILIES[name](n)
@@ -140,6 +141,7 @@ def test_bundle_of_signs_is_the_binomial(k):
     assert measured != pytest.approx(law(k + 2), abs=0.005)
 
 
+@pytest.mark.slow
 def test_bundles_are_of_their_family():
     """Of HRR 1/sqrt(k); of two phasors E cos(d/2) = 2/pi; two signs that differ leave 0."""
     reduced, fourier = holographic_reduced(20_000), fourier_holographic_reduced(20_000)
@@ -197,6 +199,7 @@ def test_right_answers_are_as_many_as_theory_says(name, pairs):
 
 
 @families
+@pytest.mark.slow
 def test_memory_is_the_sum_of_its_pairs(name):
     symbols = FAMILIES[name](300)
     memory = holographic(symbols)
@@ -223,6 +226,7 @@ def test_clean_up_takes_the_most_similar_and_not_the_longest():
     assert bool(jnp.all(jnp.isfinite(slope)))
 
 
+@pytest.mark.slow
 def test_at_capacity_less_than_one_answer_is_wrong():
     symbols = multiply_add_permute(256)
     memory = holographic(symbols)

@@ -65,6 +65,7 @@ def test_asynchronous_is_unit_after_unit(n, key):
             assert int(steps) == min(want, limit) and bool(converged) == (want <= limit)
 
 
+@pytest.mark.slow
 def test_the_order_is_drawn_from_the_key():
     w, s = symmetric(0, 60), draw(60)
     ends = {bytes(np.array(asynchronous(w, s, k, 50)[0])) for k in jax.random.split(KEY, 5)}
@@ -125,6 +126,7 @@ def test_synchronous_is_all_units_at_once():
     assert int(again.steps) == int(found.steps) and again.converged == found.converged
 
 
+@pytest.mark.slow
 def test_synchronous_stops_in_a_cycle():
     w = jnp.array([[0.0, 1.0], [1.0, 0.0]])
     memory = hopfield(update=synchronous)
@@ -155,6 +157,7 @@ def test_heat_bath_has_boltzmanns_equilibrium(n):
     assert np.any(np.abs(counts - boltzmann(w, 1.25 * temperature)[1]) > 4.5 * error)
 
 
+@pytest.mark.slow
 def test_heat_bath_without_heat_is_asynchronous():
     for n in (30, 70):
         w, s = symmetric(1, n), draw(n)
@@ -167,6 +170,7 @@ def test_heat_bath_without_heat_is_asynchronous():
         assert not bool(warm.converged) and bool(jnp.any(warm.state != still.state))
 
 
+@pytest.mark.slow
 def test_heat_melts_a_memory():
     """One pattern: mean field theory m = tanh(m / T), without magnetisation above T = 1."""
     n, x = 400, draw(400)
@@ -177,6 +181,7 @@ def test_heat_melts_a_memory():
         assert abs(np.mean(run(jax.random.split(KEY, 40)))) == pytest.approx(want, abs=0.03)
 
 
+@pytest.mark.slow
 def test_self_coupling_is_a_share_of_the_diagonal():
     x = draw((20, 40))
     params, s = jb.memory.storkey(x), draw(40, 9)
@@ -189,6 +194,7 @@ def test_self_coupling_is_a_share_of_the_diagonal():
         np.testing.assert_allclose(info.energy, energy(want, state), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_unknown_bits_are_filled_in():
     x = draw((5, 100))
     memory = hopfield()
@@ -224,6 +230,7 @@ def test_mistakes_are_refused():
             jb.memory.graded_hopfield(**{wrong: 0})
 
 
+@pytest.mark.slow
 def test_temperature_and_gain_may_be_swept():
     w, s = symmetric(3, 20), draw(20)
 
@@ -240,6 +247,7 @@ def test_temperature_and_gain_may_be_swept():
 
 
 @pytest.mark.parametrize("gain", [1.5, 3.0])
+@pytest.mark.slow
 def test_graded_comes_to_rest_at_a_fixed_point(gain):
     w = symmetric(4, 30)
     memory = jb.memory.graded_hopfield(gain=gain, tolerance=1e-9, max_steps=5000)
@@ -252,6 +260,7 @@ def test_graded_comes_to_rest_at_a_fixed_point(gain):
     assert not bool(stopped.converged) and int(stopped.steps) == 3
 
 
+@pytest.mark.slow
 def test_graded_follows_the_equation_and_its_energy_falls():
     w, gain, dt = symmetric(6, 25), 3.0, 0.05
     u, v, levels = draw(25, 7), None, []

@@ -23,6 +23,7 @@ def two_inputs():
     return jb.Network(init, apply, (), "two_inputs")
 
 
+@pytest.mark.slow
 def test_inputs_may_be_a_pytree():
     data = ({"a": X[:, :2], "b": X[:, 2]}, Y)
     rule = jb.backprop(two_inputs(), jb.losses.mse)
@@ -34,6 +35,7 @@ def test_inputs_may_be_a_pytree():
     assert_close(fitted[0].params, flat[0].params)
 
 
+@pytest.mark.slow
 def test_targets_may_be_a_pytree():
     def weighted(prediction, target):
         return jb.losses.mse(prediction, target["y"]) * target["weight"]
@@ -51,6 +53,7 @@ def test_targets_may_be_a_pytree():
     assert_close(fitted[0].params, plain_run[0].params)
 
 
+@pytest.mark.slow
 def test_integer_tokens():
     """The middle token of three names the class."""
     tokens = np.random.default_rng(1).integers(0, 5, (40, 3))
@@ -65,6 +68,7 @@ def test_integer_tokens():
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.slow
 def test_half_precision_data_give_half_precision_params(dtype):
     x, y = jnp.asarray(X, dtype), jnp.asarray(Y, dtype)
     state, history = jb.fit(RULE, optax.sgd(0.1), (x, y), key=KEY, epochs=20, batch_size=BATCH)

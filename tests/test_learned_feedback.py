@@ -150,6 +150,7 @@ def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
     assert jnp.linalg.norm(naive - w) / jnp.linalg.norm(w) > 3 * law
 
 
+@pytest.mark.slow
 def test_the_mirror_of_a_convolution_is_right_at_the_border():
     layer, n = jb.conv(5, 3, stride=2), 4000
     x = jnp.ones((5, 5, 4))
@@ -187,6 +188,7 @@ def test_a_step_of_the_mirror():
     assert distance(other[8], after[8]) > 0.01
 
 
+@pytest.mark.slow
 def test_the_mirror_settles_on_the_weights():
     """As an average over (2 - decay) / decay looks, for as long as the weights stay."""
     net, decay, samples = jb.serial(jb.dense(20), jb.dense(30)), 0.05, 100
@@ -208,6 +210,7 @@ def test_the_mirror_settles_on_the_weights():
     assert distance(start[1]["kernel"], w) > 0.5
 
 
+@pytest.mark.slow
 def test_the_mirror_stands_behind_tokens_and_takes_swept_numbers():
     net = jb.serial(jb.embed(5, 4), jb.elementwise(jnp.tanh), jb.flatten(), jb.dense(3))
     x, y = jnp.array([[0, 4], [1, 1], [2, 3]]), jnp.array([0, 1, 2])
@@ -225,6 +228,7 @@ def test_the_mirror_stands_behind_tokens_and_takes_swept_numbers():
     assert not jnp.any(change[0]["table"]) and jnp.any(change[3]["kernel"])
 
 
+@pytest.mark.slow
 def test_decays_can_be_swept():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)

@@ -93,6 +93,7 @@ NETS = {"mlp": (lambda: mlp(jnp.tanh), (4,)), "conv": (convnet, (8, 8, 2))}
 
 
 @pytest.mark.parametrize("name", NETS)
+@pytest.mark.slow
 def test_feedback_through_the_forward_weights_is_backprop(name):
     net, shape = NETS[name][0](), NETS[name][1]
     params, x, y = problem(net, CE, shape=shape)
@@ -115,6 +116,7 @@ def test_direct_feedback_through_the_transposed_weights_is_backprop():
     assert distance(random, exact) > 0.1
 
 
+@pytest.mark.slow
 def test_direct_feedback_in_a_convolution_is_the_gradient_of_a_projection():
     """dW_l = d/dW_l of <B_l e, block_l(input)> with e and the input held."""
     net = convnet()
@@ -139,6 +141,7 @@ def test_direct_feedback_in_a_convolution_is_the_gradient_of_a_projection():
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["quiet", "noisy"])
+@pytest.mark.slow
 def test_with_dropout_the_rules_meet_the_same_noise(key):
     """The same key, the same masks: what differs between rules is the rule."""
     net = jb.serial(
@@ -181,6 +184,7 @@ def test_the_layer_pullback_by_hand():
     assert chain.pull_params(jb.flatten(), (), x, signal) == ()
 
 
+@pytest.mark.slow
 def test_tokens_can_be_taught_by_feedback():
     net = jb.serial(jb.embed(5, 4), jb.elementwise(jnp.tanh), jb.flatten(), jb.dense(3))
     x, y = jnp.array([[0, 4], [1, 1], [2, 3]]), jnp.array([0, 1, 2])
@@ -189,6 +193,7 @@ def test_tokens_can_be_taught_by_feedback():
     assert distance(jb.feedback_alignment(net, CE).grads(params, params, x, y)[1], exact) < 1e-6
 
 
+@pytest.mark.slow
 def test_feedback_alignment_aligns():
     """Lillicrap et al. 2016: the angle to backprop starts near 90 degrees and falls."""
     net = jb.serial(jb.dense(20, bias_init=None), jb.dense(10, bias_init=None))
@@ -284,6 +289,7 @@ def test_a_chain_without_weights_has_nothing_to_learn(make):
     np.testing.assert_allclose(value, 1.5 * (2 - np.tanh(1)) ** 2)
 
 
+@pytest.mark.slow
 def test_feedback_of_its_own_teaches_what_begins_at_zero():
     """A readout that begins at zero draws feedback of zero: the hidden layer is frozen."""
     zeros, uniform = jax.nn.initializers.zeros, jax.nn.initializers.uniform(0.5)

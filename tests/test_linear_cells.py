@@ -33,6 +33,7 @@ def sequence(steps):
     return jax.random.normal(jax.random.key(2), (steps, INPUTS))
 
 
+@pytest.mark.slow
 def test_it_is_the_complex_equation():
     params, xs = generic(), np.asarray(sequence(9))
     p = {name: np.asarray(value) for name, value in params.items()}
@@ -52,6 +53,7 @@ def test_it_is_the_complex_equation():
         assert np.abs(RUN(unroll(CELL), moved, xs) - expected).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_at_once_is_step_by_step():
     params, xs = generic(), sequence(2000)
 
@@ -70,6 +72,7 @@ def test_at_once_is_step_by_step():
     assert jnp.linalg.norm(RUN(PARALLEL, nearly, xs) - slow) > 1e-11 * jnp.linalg.norm(slow)
 
 
+@pytest.mark.slow
 def test_at_once_in_single_precision():
     params = jax.tree.map(lambda a: a.astype("float32"), generic())
     xs = sequence(2000).astype("float32")
@@ -83,6 +86,7 @@ def test_both_forms_have_the_same_params():
     jax.tree.map(np.testing.assert_array_equal, PARALLEL.init(KEY, xs), CELL.init(KEY, xs[0]))
 
 
+@pytest.mark.slow
 def test_how_it_begins():
     """Squares of the radii and angles are uniform; gain undoes the sum over time."""
     cell = linear_recurrent(4000, features=1, min_radius=0.4, max_radius=0.9, max_phase=1.0)

@@ -35,6 +35,7 @@ CASES = {"conv": (convnet, (8, 8, 2), None), "dropout": (with_dropout, (2, 2), K
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_it_is_backprop_within_each_block(name):
     """One loss for all blocks, with a stop_gradient between them, differentiated as a whole."""
     make, shape, key = CASES[name]
@@ -100,6 +101,7 @@ def test_local_losses_are_their_equation():
     assert distance(crossed[0], grads[0]) == 0 < distance(crossed[2], grads[2])
 
 
+@pytest.mark.slow
 def test_outputs_of_any_shape_and_chains_without_hidden_block():
     rows = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3))
     x = jax.random.normal(KEY, (5, 2, 6))
@@ -119,6 +121,7 @@ def test_outputs_of_any_shape_and_chains_without_hidden_block():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.slow
 def test_the_state_keeps_its_types(dtype):
     net = convnet()
     params, x, y = problem(net, CE, shape=(8, 8, 2))
@@ -130,6 +133,7 @@ def test_the_state_keeps_its_types(dtype):
     assert types(after) == types(state)
 
 
+@pytest.mark.slow
 def test_local_losses_train_hidden_layers(digits):
     """With the hidden layers frozen this network reaches 0.93."""
     train, test = digits

@@ -78,6 +78,7 @@ def test_evaluate_is_the_mean_of_a_loop_without_noise(batch_size):
         np.testing.assert_allclose(got[name], want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluate_under_vmap_is_a_population():
     many = jax.vmap(lambda k: NET.init(k, X[0]))(jax.random.split(jax.random.key(2), 3))
     got = jax.vmap(lambda p: jb.evaluate(NET, p, (X, Y), METRICS))(many)

@@ -48,6 +48,7 @@ def test_energy_keeps_the_largest_similarity():
     assert wrong - energy > 20
 
 
+@pytest.mark.slow
 def test_energy_lies_between_its_bounds():
     """0 <= E <= 2 max |x|^2 for states among the patterns: the paper's lemma."""
     x = jnp.asarray(normal((40, 9, 6)))
@@ -60,6 +61,7 @@ def test_energy_lies_between_its_bounds():
 
 
 @pytest.mark.parametrize("beta", [None, 0.9])
+@pytest.mark.slow
 def test_one_step_is_attention(beta):
     """jax.nn.dot_product_attention with queries = cues, keys = values = patterns."""
     x, cues = normal((7, 6)), normal((4, 6), 1)
@@ -97,6 +99,7 @@ def test_one_step_error_falls_exponentially_with_beta():
     assert np.all(slope > 10)
 
 
+@pytest.mark.slow
 def test_the_energy_never_rises_and_the_end_is_a_fixed_point():
     """Over random memories, temperatures and cues; a step twice too long does raise it."""
     x, cues = jnp.asarray(normal((60, 8, 5))), jnp.asarray(2 * normal((60, 5), 1))
@@ -164,6 +167,7 @@ def test_large_numbers_do_not_overflow():
         assert np.isinf(np.exp(10 * x[3] @ x[3]))  # what it must not compute
 
 
+@pytest.mark.slow
 def test_one_step_is_differentiable_and_many_in_the_forward_direction():
     x, cue = jnp.asarray(normal((4, 3))), jnp.asarray(normal(3, 1))
     check_grads(

@@ -31,6 +31,7 @@ def noisy_output():
         jb.predictive_coding,
     ],
 )
+@pytest.mark.slow
 def test_no_key_is_used_twice(make):
     """Where the same noise is meant (a mask, forward and back), `jax.random.clone` says so."""
     rule = make(jb.serial(jb.dense(4), jb.dropout(0.3), jb.dense(1)), jb.losses.mse)

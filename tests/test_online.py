@@ -24,6 +24,7 @@ def close(a, b, rtol=2e-5, atol=1e-6):
 
 
 @pytest.mark.parametrize("name", sorted(ONLINE - {"over_time", "rtrl_diagonal"}))
+@pytest.mark.slow
 def test_a_rule_is_a_cell_and_a_learning_rule(name):
     make = getattr(learning, name)
     cell = make(CELL, READOUT, LOSS)
@@ -51,6 +52,7 @@ def test_a_rule_is_a_cell_and_a_learning_rule(name):
     np.testing.assert_allclose(value, jnp.mean((predicted - Y) ** 2), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_noise_is_that_of_the_network():
     cell = leaky_rnn(4, dt=0.5, tau=1.0, noise=0.5)
     readout = jb.serial(jb.dropout(0.5), READOUT)
@@ -65,6 +67,7 @@ def test_the_noise_is_that_of_the_network():
     assert np.abs(ravel_pytree(silent)[0] - ravel_pytree(gradient(rule, KEY)[1])[0]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_sequence():
     def needed(rule, length):
         xs = jnp.zeros((1, length, 2))
@@ -80,6 +83,7 @@ def test_memory_does_not_grow_with_the_sequence():
     assert needed(bptt, 1000) - needed(bptt, 100) > 900 * 16 * 4
 
 
+@pytest.mark.slow
 def test_fit_trains_and_the_targets_may_be_weighted():
     """Remember the first number over a pause; only the last step is graded."""
     x = jnp.zeros((64, 5, 1)).at[:, 0, 0].set(jnp.linspace(-1, 1, 64))

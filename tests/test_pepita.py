@@ -78,6 +78,7 @@ def test_small_feedback_is_feedback_alignment_through_the_forward_weights():
         assert near / 100 < distance(got, want) < near
 
 
+@pytest.mark.slow
 def test_a_convolution_learns_what_a_product_with_the_difference_would():
     """g = d/dW <h - h', layer(h'_{l-1})>, the difference taken before pooling."""
     net = convnet()
@@ -127,6 +128,7 @@ def test_refusals():
         pepita(jb.serial(jb.embed(5, 4), jb.dense(3)), CE)
 
 
+@pytest.mark.slow
 def test_pepita_beats_frozen_hidden_layers(digits):
     """The floor of the reference is .933; 10 times the feedback stays near chance."""
     with jax.enable_x64(False):

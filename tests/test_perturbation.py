@@ -54,6 +54,7 @@ def off_by(grads, want):
 
 
 @rules
+@pytest.mark.slow
 def test_the_mean_is_the_gradient(name):
     """The controls: another gradient, and the very estimate weighed by its own size."""
     params, x, y = problem(NET, CE)
@@ -65,6 +66,7 @@ def test_the_mean_is_the_gradient(name):
 
 
 @rules
+@pytest.mark.slow
 def test_signs_do_as_well_but_skewed_noise_does_not(name):
     params, x, y = problem(NET, CE)
     want = exact(NET, CE, params, x, y)
@@ -75,6 +77,7 @@ def test_signs_do_as_well_but_skewed_noise_does_not(name):
 
 
 @rules
+@pytest.mark.slow
 def test_the_mean_is_the_gradient_of_a_convolution(name):
     net = convnet()
     params, x, y = problem(net, CE, shape=(8, 8, 2))
@@ -84,6 +87,7 @@ def test_the_mean_is_the_gradient_of_a_convolution(name):
 
 
 @pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.slow
 def test_the_variance_of_the_forward_gradient(n):
     """E|g|^2 / |dL|^2 = 1 + (P + 1)/n for normal directions, 1 + (P - 1)/n for signs."""
     net = jb.serial(jb.dense(2, bias_init=None), TANH, jb.dense(1, bias_init=None))
@@ -106,6 +110,7 @@ def basis(params):
     return total, lambda key, shape, dtype: jnp.asarray(next(rows).reshape(shape), dtype)
 
 
+@pytest.mark.slow
 def test_all_directions_together_give_the_gradient():
     params, x, y = problem(NET, CE)
     truth = jb.backprop(NET, CE).grads(params, (), x, y)
@@ -122,6 +127,7 @@ def test_all_directions_together_give_the_gradient():
 
 
 @pytest.mark.parametrize("name", ["node_perturbation", "weight_perturbation"])
+@pytest.mark.slow
 def test_the_error_of_a_finite_difference_falls_with_the_scale(name):
     """With the same noise: of one estimate like the scale; the limit is the derivative."""
     params, x, y = problem(NET, CE)
@@ -136,6 +142,7 @@ def test_the_error_of_a_finite_difference_falls_with_the_scale(name):
         assert distance(limit, slope) < 1e-4  # of the very same directions
 
 
+@pytest.mark.slow
 def test_node_perturbation_is_its_equation():
     net = jb.serial(jb.dense(6), TANH, jb.dense(5), TANH, jb.dense(3))
     params, x, y = problem(net, HALF)
@@ -165,6 +172,7 @@ def test_node_perturbation_is_its_equation():
     np.testing.assert_allclose(value, loss(a[-1]).mean(), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_fewer_neurons_than_weights_point_better():
     """Mean cosine to the gradient, .24 against .06: on P weights E|v_1|/|v| = sqrt(2 / (pi P))."""
     net = jb.serial(jb.dense(20), TANH, jb.dense(10), TANH, jb.dense(3))
@@ -182,6 +190,7 @@ def test_fewer_neurons_than_weights_point_better():
 
 
 @rules
+@pytest.mark.slow
 def test_noise_of_the_network_is_the_same_in_all_passes(name):
     """Else the difference of two passes would be that of their dropout."""
     net = jb.serial(jb.dense(6), jb.dropout(0.4), TANH, jb.dense(3))
@@ -204,6 +213,7 @@ def test_refusals(name):
 
 
 @pytest.mark.parametrize("name", ["node_perturbation", "weight_perturbation"])
+@pytest.mark.slow
 def test_the_scale_may_be_swept(name):
     params, x, y = problem(NET, CE)
 

@@ -176,6 +176,7 @@ def test_a_bare_layer_and_a_chain_of_one_are_the_same():
     assert bare.network == layer
 
 
+@pytest.mark.slow
 def test_trains_as_examples():
     spikes = jb.elementwise(lambda v: (v > 0.5).astype(v.dtype))
     net = jb.serial(jb.dense(2), spikes)
@@ -219,6 +220,7 @@ def test_a_key_is_for_the_noise_of_the_plasticity():
     assert rule.grads(params, ((),), x, x)[1]["bias"][0] == 0
 
 
+@pytest.mark.slow
 def test_supervised_plasticity_learns_the_digits(digits):
     (x, y), test = digits
     x = x / np.float32(16) if x.max() > 1 else x

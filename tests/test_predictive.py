@@ -53,6 +53,7 @@ def norm(arrays):
     return np.sqrt(sum(np.sum(np.square(a)) for a in arrays))
 
 
+@pytest.mark.slow
 def test_inference_and_learning_are_their_equations(batch):
     params, x, y = batch
     ws = [(np.asarray(p["kernel"]), np.asarray(p["bias"])) for p in params if p]
@@ -145,6 +146,7 @@ def test_a_target_that_is_met_leaves_nothing_to_settle(batch):
     assert all(np.all(np.abs(g) < 1e-12) for g in jax.tree.leaves(grads))
 
 
+@pytest.mark.slow
 def test_nudge_and_step_size_can_be_swept_and_differentiated(batch):
     params, x, y = batch
 
@@ -161,6 +163,7 @@ def test_nudge_and_step_size_can_be_swept_and_differentiated(batch):
     np.testing.assert_allclose(slope, (up - down) / 2e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_convolutions_settle_towards_backprop():
     net = jb.serial(jb.conv(3, 3), TANH, jb.max_pool(2), jb.flatten(), jb.dense(3))
     x = jax.random.normal(KEY, (4, 4, 4, 1), "float64")
@@ -171,6 +174,7 @@ def test_convolutions_settle_towards_backprop():
     assert distance(grads, exact) < 1e-3
 
 
+@pytest.mark.slow
 def test_layers_before_the_first_weights_belong_to_the_first_block():
     front = jb.serial(jb.flatten(), *NET.layers)
     x, y = jax.random.normal(KEY, (5, 2, 2), "float64"), jnp.zeros((5, 3))

@@ -61,6 +61,7 @@ def mean(grads, n):
 
 
 @losses
+@pytest.mark.slow
 def test_clamped_is_its_equations(loss):
     net = mlp(jnp.tanh)
     params, x, y = problem(net, loss)
@@ -78,6 +79,7 @@ def test_clamped_is_its_equations(loss):
     np.testing.assert_allclose([info.energy, state.energy], free / 7, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_incremental_is_its_equations_and_sgd_follows_it():
     net, step, alpha = mlp(jnp.tanh), 0.17, 0.03
     params, x, y = problem(net, CE)
@@ -104,6 +106,7 @@ def test_incremental_is_its_equations_and_sgd_follows_it():
 
 
 @losses
+@pytest.mark.slow
 def test_the_gap_to_backprop_is_of_the_order_of_the_nudge_squared(loss):
     net = mlp(jnp.tanh)
     params, x, y = problem(net, loss)
@@ -141,6 +144,7 @@ def test_the_deep_linear_energy_is_that_of_the_theory():
 
 
 @chains
+@pytest.mark.slow
 def test_clamped_is_not_backprop(net, shape):
     params, x, y = problem(net, CE, shape=shape)
     truth = exact(net, CE, params, x, y)
@@ -169,6 +173,7 @@ def test_clamped_is_not_backprop(net, shape):
 
 @losses
 @chains
+@pytest.mark.slow
 def test_fixed_predictions_settle_to_backprop(net, shape, loss):
     params, x, y = problem(net, loss, shape=shape)
     truth = exact(net, loss, params, x, y)
@@ -181,6 +186,7 @@ def test_fixed_predictions_settle_to_backprop(net, shape, loss):
     assert min(gaps[3, 0.5]) > 1e-2, gaps
 
 
+@pytest.mark.slow
 def test_fixed_predictions_are_their_equations():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)
@@ -210,6 +216,7 @@ def test_fixed_predictions_are_their_equations():
 
 @losses
 @chains
+@pytest.mark.slow
 def test_zero_divergence_is_backprop_at_its_times_only(net, shape, loss):
     params, x, y = problem(net, loss, shape=shape)
     truth = exact(net, loss, params, x, y)
@@ -251,6 +258,7 @@ def test_zero_divergence_with_weights_that_change_at_their_times():
 
 
 @pytest.mark.parametrize("make", [settle, settle_clamped], ids=["nudged", "clamped"])
+@pytest.mark.slow
 def test_backtracking_never_raises_the_energy(make):
     net = mlp(jnp.tanh)
     nudge = {"nudge": 0.5} if make is settle else {}
@@ -280,6 +288,7 @@ def test_backtracking_never_raises_the_energy(make):
     assert rises[6:].all() and not rises[0]  # control: step sizes of 30 and more
 
 
+@pytest.mark.slow
 def test_backtracking_is_for_each_example_and_leaves_a_good_step_alone():
     def bowls(z):
         return jnp.array([1.0, 50.0]) * jnp.sum(z[0] ** 2, axis=1)

@@ -213,6 +213,7 @@ def test_limits_in_which_two_cells_are_one(xs):
     assert np.abs(with_reset(0.0) - update).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_min_gru_in_parallel():
     xs = jax.random.normal(jax.random.key(5), (37, INPUTS))
     net, parallel = unroll(min_gru(UNITS)), parallel_min_gru(UNITS)

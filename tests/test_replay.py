@@ -117,6 +117,7 @@ def test_samples_come_from_the_filled_part_alike():
     assert np.max(np.abs(counts[1:] - 1000)) < 4 * np.sqrt(5000 * 0.2 * 0.8)
 
 
+@pytest.mark.slow
 def test_a_rehearsed_batch_is_the_mean_over_new_and_old():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)
@@ -136,6 +137,7 @@ def test_a_rehearsed_batch_is_the_mean_over_new_and_old():
     assert distance(own[1], without[1]) < 1e-12
 
 
+@pytest.mark.slow
 def test_rehearsal_trains_in_fit_and_compiles_once_for_all_contents():
     traced = []
     net = mlp(jnp.tanh)
@@ -236,6 +238,7 @@ def test_inputs_fire_at_their_rates_and_positive_weights_stay():
     np.testing.assert_array_equal(after[0]["kernel"], params[0]["kernel"])
 
 
+@pytest.mark.slow
 def test_sleep_brings_back_classes_that_were_overwritten(digits):
     """Two digits a task: awake the network knows the last two alone, asleep it finds others."""
     (x, y), (xt, yt) = jax.tree.map(lambda a: jnp.asarray(a, dtype=a.dtype), digits)

@@ -51,6 +51,7 @@ def error(pair):
 
 
 @pytest.mark.parametrize("cell", [elman(UNITS), gru(UNITS)], ids=repr)
+@pytest.mark.slow
 def test_rtrl_is_back_propagation_through_time(cell):
     rule = over_time(learning.rtrl(cell, READOUT, LOSS))
     one_step = over_time(learning.one_step_backprop(cell, READOUT, LOSS))
@@ -59,6 +60,7 @@ def test_rtrl_is_back_propagation_through_time(cell):
     assert min(map(error, gradients(one_step, *points))) > 0.05
 
 
+@pytest.mark.slow
 def test_rtrl_of_a_stack_of_cells():
     """Layers, a carry of several arrays, and one with a counter in it."""
 
@@ -76,6 +78,7 @@ def test_rtrl_of_a_stack_of_cells():
 @pytest.mark.parametrize(
     ("cell", "width"), [(min_gru(UNITS), 1), (linear_recurrent(UNITS), 2)], ids=repr
 )
+@pytest.mark.slow
 def test_where_units_do_not_mix_little_is_kept_and_nothing_lost(cell, width):
     rule = over_time(learning.rtrl_diagonal(cell, READOUT, LOSS))
     params = params_of(rule)
@@ -88,6 +91,7 @@ def test_where_units_do_not_mix_little_is_kept_and_nothing_lost(cell, width):
     assert first < 1e-12 if width == 1 else first > 1e-3
 
 
+@pytest.mark.slow
 def test_snap_keeps_what_n_steps_reach():
     """A ring: n steps reach n units, and all of them the whole gradient."""
     ring = connected(elman(4), np.roll(np.eye(4), 1, axis=1) > 0)
@@ -102,6 +106,7 @@ def test_snap_keeps_what_n_steps_reach():
     assert errors[0] > 1.2 * errors[1] > 1e-3 and errors[2] < 1e-12
 
 
+@pytest.mark.slow
 def test_snap_by_hand():
     """Menick's equations for n = 1 in NumPy: the diagonal of D, one unit a weight."""
     rule = learning.snap(elman(UNITS), READOUT, LOSS)
@@ -122,6 +127,7 @@ def test_snap_by_hand():
     np.testing.assert_allclose(parts, total / TIME, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_approximations():
     cell = leaky_rnn(UNITS, dt=0.5, tau=1.0)
     symmetric = readout_feedback.symmetric()
@@ -155,6 +161,7 @@ def test_the_order_of_the_approximations():
     assert np.all(np.diff(found[:, 1:3], axis=0) < 0)  # the stronger the recurrence the worse
 
 
+@pytest.mark.slow
 def test_random_factors_are_right_in_the_mean():
     """The mean of many draws is about one standard error from the gradient, and from no other."""
     cell, noise = elman(4), []
@@ -172,6 +179,7 @@ def test_random_factors_are_right_in_the_mean():
         jb.testing.check_unbiased(rule, params, batch, reference=cut, **settings)
 
 
+@pytest.mark.slow
 def test_arrays_that_a_cell_was_built_from():
     """Under fit they are traced, and so is what is swept: the wiring is found all the same."""
     tau = jnp.linspace(1.0, 3.0, UNITS)
@@ -185,6 +193,7 @@ def test_arrays_that_a_cell_was_built_from():
     np.testing.assert_allclose(jax.jit(first)(tau), first(tau), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_refusals():
     rule = learning.rtrl_diagonal(gru(UNITS), READOUT, LOSS)
     now = (jnp.ones(INPUTS), jnp.ones(2))

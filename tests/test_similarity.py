@@ -118,6 +118,7 @@ X = jax.random.normal(KEY, (9, 4))
 Y = jnp.arange(9) % 3
 
 
+@pytest.mark.slow
 def test_a_rule_compared_with_itself_and_with_backprop():
     loss = jb.losses.softmax_cross_entropy
     fa, bp = jb.feedback_alignment(NET, loss), jb.backprop(NET, loss)
@@ -132,6 +133,7 @@ def test_a_rule_compared_with_itself_and_with_backprop():
     np.testing.assert_allclose(compare(aligned), 0, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_record_of_more_than_the_angle():
     loss = jb.losses.softmax_cross_entropy
     fa, bp = jb.feedback_alignment(NET, loss), jb.backprop(NET, loss)

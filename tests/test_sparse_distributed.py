@@ -93,6 +93,7 @@ def test_store_and_recall_are_the_equation(n):
     assert kept > 0 and infos.energy is None
 
 
+@pytest.mark.slow
 def test_twenty_of_256_flips_are_corrected():
     """50 patterns: all bits, +-0.002, and 0.97 of the patterns to the last bit, +-0.03.
 

@@ -118,6 +118,7 @@ def test_hebb_holds_what_mceliece_says():
     assert abs(held(hebb, 0.2) - 0.16) < 0.07
 
 
+@pytest.mark.slow
 def test_storkey_holds_more_than_hebb():
     assert held(storkey, 0.2) > 0.995 and held(hebb, 0.2) < 0.25
     assert held(storkey, 0.25) >= 0.99

@@ -75,6 +75,7 @@ def test_low_rank_is_its_equation():
     assert np.abs(other - np.asarray(expected)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_low_rank_stays_in_the_span_of_m_and_the_inputs():
     def spread(rank):
         cell = low_rank(40, rank, **LEAK)
@@ -137,6 +138,7 @@ def test_delays_inside_a_network():
     assert np.abs(ys - plain).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_no_update_breaks_dales_law():
     cell = excitatory_inhibitory(UNITS)
     area = dale(UNITS)
@@ -242,6 +244,7 @@ def test_a_modular_network_with_conduction_delays():
         assert heard[0] == steps
 
 
+@pytest.mark.slow
 def test_connected_cuts_every_gate():
     mask = np.asarray(jax.random.bernoulli(KEY, 0.4, (4, 4)), float)
     cell, plain = connected(gru(4), mask), gru(4)

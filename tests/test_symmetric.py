@@ -57,6 +57,7 @@ def energy(ws, x, s, gain):
 
 
 @pytest.mark.parametrize("gain", [0.3, 1.0])
+@pytest.mark.slow
 def test_no_sweep_raises_the_energy(gain):
     net = mlp(jnp.tanh)
     params, x, _ = problem(net, HALF)  # with large weights, where taking all units at once cycles
@@ -120,6 +121,7 @@ def test_the_residual_is_what_the_last_sweep_moved():
     np.testing.assert_allclose(state.free, norm(after - before) / norm(after), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_layers_in_half_precision():
     net = jb.serial(*(jb.with_precision(layer, jnp.bfloat16) for layer in NET.layers))
     params, x, y = problem(NET, CE)
@@ -159,6 +161,7 @@ def test_what_it_cannot_train_is_refused(make, name):
         make(net, CE)
 
 
+@pytest.mark.slow
 def test_functions_that_are_not_holomorphic_are_refused():
     kinked = (jax.nn.relu, jnp.abs, jax.nn.elu, jax.nn.hard_tanh, jax.nn.leaky_relu, jnp.conj)
     for f in (*kinked, jax.nn.soft_sign, lambda z: jnp.clip(z, 0, 1)):

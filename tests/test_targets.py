@@ -72,6 +72,7 @@ def paper(name, ws, inverses, x, y, loss):
 
 
 @pytest.mark.parametrize(("name", "loss"), [("plain", CE), ("difference", HALF)])
+@pytest.mark.slow
 def test_target_propagation_is_its_equation(name, loss):
     net = deep(6, 5, 4)
     params, x, y = problem(net, loss)
@@ -102,6 +103,7 @@ def exact_inverses(state, params):
     return state._replace(params=tuple(inverses))
 
 
+@pytest.mark.slow
 def test_exact_inverses_give_gauss_newton_targets():
     """For one example and a layer's weights alone: the Gauss-Newton step J^+ dL/dh_H, times
     |input|^2 + 1, J the Jacobian of the last hidden activity in them (Meulemans et al. 2020)."""
@@ -151,6 +153,7 @@ LINEAR = {
 @pytest.mark.parametrize(
     ("name", "key"), [("dense", None), ("conv", KEY)], ids=["dense", "conv with dropout"]
 )
+@pytest.mark.slow
 def test_transposed_inverses_of_linear_blocks_give_backprop(name, key):
     """g_l(u) = W_l^T u + c: whatever its bias and however long the step."""
     net, shape = LINEAR[name][0](), LINEAR[name][1]
@@ -234,6 +237,7 @@ def test_target_propagation_refuses(name):
 
 
 @both
+@pytest.mark.slow
 def test_target_propagation_trains_hidden_layers(name, digits):
     """With the hidden layers frozen this network reaches 0.93."""
     train, test = digits

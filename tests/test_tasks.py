@@ -237,6 +237,7 @@ def test_only_graded_steps_count():
     assert np.isfinite(value) and float(slope[1, 1]) == 1.5 and not slope[2].any()
 
 
+@pytest.mark.slow
 def test_a_network_learns_a_task_inside_the_compiled_loop():
     """Sixteen units hold a bit, and what they were taught is no other answer."""
     task = flip_flop(bits=1, steps=15, probability=0.2)

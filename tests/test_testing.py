@@ -62,6 +62,7 @@ def test_relative_error_is_numpys(small):
     assert relative_error(zero, a).tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_gradient_oracle(small):
     params, x, y = small
     rule = jb.feedback_alignment(NET, CE)
@@ -106,6 +107,7 @@ def noisy(spread, scale=1.0, shift=0.0):
     return faulty(change)
 
 
+@pytest.mark.slow
 def test_unbiased(small):
     params, x, y = small
     data = x, y
@@ -120,6 +122,7 @@ def test_unbiased(small):
         check_unbiased(noisy(5.0), params, data, reference=RIGHT, key=KEY, samples=20)
 
 
+@pytest.mark.slow
 def test_unbiased_rejects_as_seldom_as_it_says(small):
     """The bound of Székely and Bakirov: at z = 2 at most 4.6 % for each of the two tests."""
     params, x, y = small
@@ -135,6 +138,7 @@ def test_unbiased_rejects_as_seldom_as_it_says(small):
     assert 0.02 < np.mean(along > 2) < 0.08
 
 
+@pytest.mark.slow
 def test_settled(small):
     params, x, y = small
     still = jb.predictive_coding(NET, CE, steps=1500)
@@ -154,11 +158,13 @@ def test_settled(small):
 
 
 @pytest.mark.parametrize("name", ["backprop", "feedback_alignment", "predictive_coding"])
+@pytest.mark.slow
 def test_rules_keep_the_contract(small, name):
     _, x, y = small
     check_rule(RULES[name].make(NET, CE), x, y)
 
 
+@pytest.mark.slow
 def test_a_rule_that_needs_a_key_keeps_the_contract(small):
     _, x, y = small
     check_rule(noisy(0.1), x, y)
@@ -193,6 +199,7 @@ def test_a_broken_contract_is_named(small, fault):
         check_rule(faulty(FAULTS[fault]), x, y)
 
 
+@pytest.mark.slow
 def test_what_is_meant_can_be_said(small):
     _, x, y = small
     still = faulty(FAULTS[r"layer 0 dense\(5\) gets no gradient"])
@@ -205,6 +212,7 @@ def test_what_is_meant_can_be_said(small):
         check_rule(RIGHT, x[:1], y[:1])
 
 
+@pytest.mark.slow
 def test_what_depends_on_the_batch_of_seeds_is_found(small):
     """A rule that does something else when mapped."""
     _, x, y = small
