@@ -156,7 +156,7 @@ def working(length: int, block: int | None) -> dict[str, float]:
     run = partial(lambda c, _: jax.block_until_ready(c(params, x, y)), compiled)
     measure.timed(lambda: None, run, 0)
     seconds = min(measure.timed(lambda: None, run, 0)[0] for _ in range(2))
-    sizes = compiled.memory_analysis()
+    sizes: Any = compiled.memory_analysis()
     size = sizes.temp_size_in_bytes + sizes.argument_size_in_bytes + sizes.output_size_in_bytes
     return {"length": length, "block": block or 0, "MiB": size / 2**20, "ms": 1e3 * seconds}
 

@@ -162,7 +162,7 @@ def by_hand(kind: str) -> Callable[[dict, jax.Array], jax.Array]:
         made = jax.lax.scan(step, start(kind), (d_ys, slopes), reverse=True)[1]
         own, given = made if kind == "gru" else (made, made)
         before = jnp.concatenate([jnp.zeros_like(ys[:1]), ys[:-1]]).reshape(-1, UNITS)
-        own, given = (a.reshape(len(before), -1) for a in (own, given))
+        own, given = (a.reshape(len(before), -1) for a in (own, given))  # pyright: ignore
         grads = {"kernel": xs.reshape(-1, INPUTS).T @ given, "recurrent": before.T @ own,
                  "bias": given.sum(0)}  # fmt: skip
         if kind == "gru":

@@ -37,7 +37,7 @@ def by_counting(train: np.ndarray, test: np.ndarray, size: int) -> dict[str, flo
 def main(out: Path, text: Path, updates: int) -> None:
     letters, codes = np.unique(list(text.read_text(encoding="utf-8")), return_inverse=True)
     size, parts = len(letters), np.split(codes.astype(np.int32), [len(codes) * 9 // 10])
-    bars = by_counting(*parts, size)
+    bars = by_counting(parts[0], parts[1], size)
     train, test = (c[: len(c) // STREAMS * STREAMS].reshape(STREAMS, -1) for c in parts)
     cell, readout, blank = jb.cells.gru(UNITS), jb.dense(size), jnp.zeros(size)
     params = cell.init(jax.random.key(0), blank), readout.init(jax.random.key(1), jnp.zeros(UNITS))

@@ -63,10 +63,10 @@ def main(out: Path) -> None:
     print("error of the free network, in standard deviations of its target\n")
     print(f"{'':<18}" + "".join(f"{name:>12}" for name in RULES) + f"{'silence':>12}{'time':>10}")
     made = {}
-    for name, (targets, *job) in jobs.items():
+    for name, (targets, gain, passes, restart) in jobs.items():
         start, errors = time.time(), []
         for rule, learn in RULES.items():
-            made[name, rule] = teach(learn, targets, *job)
+            made[name, rule] = teach(learn, targets, gain, passes, restart)
             errors.append(jnp.sqrt(jnp.mean((made[name, rule] - targets) ** 2) / targets.var()))
         errors.append(jnp.sqrt(jnp.mean(targets**2) / targets.var()))
         shown = "".join(f"{error:12.4f}" for error in errors)

@@ -9,6 +9,7 @@ same amount. What they leave out costs them angle to the gradient.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
@@ -58,6 +59,10 @@ def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     return losses, jb.analysis.angles(*pair)[0]
 
 
+def temporary(program: Any) -> int:
+    return program.compile().memory_analysis().temp_size_in_bytes
+
+
 def memory(name: str, steps: int) -> float:
     """KiB that the compiled gradient of a sequence takes beside what comes in and goes out.
 
@@ -68,13 +73,13 @@ def memory(name: str, steps: int) -> float:
     params = rule.network.init(jax.random.key(0), x)
     if name == "BPTT":
         whole = jax.jit(lambda p: rule.grads(p, (), x[None], jax.tree.map(lambda a: a[None], y))[1])
-        return whole.lower(params).compile().memory_analysis().temp_size_in_bytes / 1024
+        return temporary(whole.lower(params)) / 1024
     cell, now = ONLINE[name], jax.tree.map(lambda a: a[0], (x, y))
     params = cell.init(jax.random.key(0), now)
     carry = cell.carry(params, now)
     step = jax.jit(lambda p, c: cell.step(p, c, now, key=jax.random.key(1)))
     kept = sum(leaf.nbytes for leaf in jax.tree.leaves(carry))
-    return (step.lower(params, carry).compile().memory_analysis().temp_size_in_bytes + kept) / 1024
+    return (temporary(step.lower(params, carry)) + kept) / 1024
 
 
 def main(out: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.cells.unroll import require_cells, require_time
@@ -13,7 +14,7 @@ from jaxbrain.requirements import require_count, require_positive
 _TANGENTS = 0x7A46  # of the first directions: they must have a part along every exponent
 
 
-def dimensionality(states: jax.Array) -> jax.Array:
+def dimensionality(states: ArrayLike) -> jax.Array:
     """The participation ratio: over how many dimensions states are spread.
 
     D = (sum_i l_i)^2 / sum_i l_i^2 = (tr C)^2 / tr C^2, l the eigenvalues of the covariance C

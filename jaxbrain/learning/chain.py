@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxbrain.layers import no_params
 from jaxbrain.network import Network, Params, batch, serial
 
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
+Loss = Callable[[Any, Any], jax.Array]
 
 
 def require_chain(net: Network, rule: str) -> None:
