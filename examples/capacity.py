@@ -23,8 +23,8 @@ KEY, SPARSE = jax.random.key(0), (256, 8)  # units and active units of Willshaw'
 CLASSICAL = {"Hebb": m.hopfield(), "Storkey": m.hopfield(storage=m.storkey)}
 CLASSICAL["pseudo-inverse"] = m.hopfield(storage=m.pseudo_inverse)
 CLASSICAL["Kanerva"] = m.sparse_distributed(KEY, locations=1000, radius=86)
-CUBIC = m.dense_associative_memory(update=m.all_at_once)
-DENSE = {"dense, degree 3": CUBIC, "modern": m.modern_hopfield(beta=1.0)}
+DENSE = {"dense, degree 3": m.dense_associative_memory(update=m.all_at_once)}
+DENSE["modern"] = m.modern_hopfield(beta=1.0)
 SYMBOLS = m.holographic_reduced(1024)
 
 
@@ -35,8 +35,7 @@ def signs(key, count):
 def few_active(key, count):
     units = np.arange(SPARSE[0]) < SPARSE[1]
     one = jax.vmap(lambda k: jax.random.permutation(k, units))
-    patterns = one(jax.random.split(key, 2 * count)).reshape(2, count, SPARSE[0])
-    return patterns.astype("float32")
+    return one(jax.random.split(key, 2 * count)).reshape(2, count, -1).astype("float32")
 
 
 def symbols(key, count):
@@ -94,18 +93,20 @@ def main(out: Path) -> None:
 
     figure, axes = plt.subplots(2, 2, figsize=(16, 8.5), layout="constrained")
     fine = np.linspace(0.01, 0.7, 400)
-    theory: dict = {"Hebb": (fine, np.asarray(m.hopfield_overlap(fine)))}
-    theory[next(reversed(CLASSICAL))] = m.sparse_distributed_capacity(200, 1000, 86) / 200
+    theory: dict = {"Hebb": (fine, np.asarray(m.hopfield_overlap(fine))), "pseudo-inverse": 1.0}
+    theory["Storkey"] = 1 / np.sqrt(2 * np.log(200))
+    theory["Kanerva"] = m.sparse_distributed_capacity(200, 1000, 86) / 200
     viz.capacity(low, metric="overlap", theory=theory, ax=axes[0, 0])
-    viz.capacity(many, metric="overlap", ax=axes[0, 1])
+    errorless = m.dense_capacity(100, 3) / 100
+    viz.capacity(many, metric="overlap", theory={"dense, degree 3": errorless}, ax=axes[0, 1])
     limits = {n: limit for n, (*_, limit) in PAIRS.items()}
     viz.capacity(pairs, theory=limits, metric="pairs without a wrong bit", ax=axes[1, 0])
     axes[1, 0].set(xscale="log", xlabel="pairs stored")
     lines = {n: (one[n].loads, e) for n, e in expected.items()}
     viz.capacity(one, theory=lines, log=True, ax=axes[1, 1])
     for ax, title in zip(axes.flat, ("200 units", "100 units", "pairs", "one step"), strict=True):
-        ax.set_title(title, loc="left")
         ax.legend(*ax.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1, 1))
+        ax.set_title(title, loc="left")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "capacity.png", dpi=130)
     print(f"\nPicture: {out / 'capacity.png'}")
