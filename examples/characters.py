@@ -47,7 +47,7 @@ def main(out: Path, text: Path, updates: int) -> None:
         def read(carry, codes):
             carry, ys = jb.cells.scan(cell, params[0], carry, jax.nn.one_hot(codes[:-1], size))
             logits = readout.apply(params[1], ys)
-            return jb.losses.softmax_cross_entropy(logits, codes[1:]) / jnp.log(2), carry
+            return jb.losses.softmax_cross_entropy(logits, codes[1:]) / np.log(2.0), carry
 
         bits, carry = jax.vmap(read)(carry, codes)
         return bits.mean(), jax.lax.stop_gradient(carry)

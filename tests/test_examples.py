@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from tests.conftest import shared
@@ -23,7 +24,8 @@ def example(tmp_path, monkeypatch, capsys):
     def run(name):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [f"{name}.py"])
-        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
         picture = plt.imread(tmp_path / "pictures" / f"{name}.png")
         assert min(picture.shape[:2]) > 400
         assert picture[..., :3].std() > 0.05, "the picture is blank"
