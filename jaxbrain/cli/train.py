@@ -93,11 +93,9 @@ def _epochs_before(directory: Path, settings: dict[str, Any], resume: bool) -> i
     Raises:
       Fault: if it is another training than that of the settings.
     """
-    found = [directory / name for name in _CHECKPOINTS if (directory / name).exists()]
     if not resume:
-        for path in found:
-            path.unlink()
-    if not found or not resume:
+        _forget(directory)
+    if not any((directory / name).exists() for name in _CHECKPOINTS):
         return 0
     before = _read_json(directory / "run.json").get("settings", settings)
     changed = [name for name in settings if before.get(name) != settings[name]]
@@ -111,6 +109,12 @@ def _epochs_before(directory: Path, settings: dict[str, Any], resume: bool) -> i
             "with --no-resume"
         )
     return _epochs_saved(directory)
+
+
+def _forget(directory: Path) -> None:
+    """Remove what a training could go on from."""
+    for name in _CHECKPOINTS:
+        (directory / name).unlink(missing_ok=True)
 
 
 def _epochs_saved(directory: Path) -> int:
@@ -218,8 +222,7 @@ def _fit(
         if "checkpoint" in str(error):
             raise Fault(f"{error} (--no-resume)") from error
         if not _epochs_saved(Path(options.out)):  # nothing learned is nothing to go on from
-            for name in _CHECKPOINTS:
-                Path(options.out, name).unlink(missing_ok=True)
+            _forget(Path(options.out))
         raise Fault(error) from error
 
 

@@ -81,12 +81,7 @@ def equilibrium_propagation(
         beta = jnp.asarray(nudge).astype(dtype)
         return _one_sided(beta)
 
-    require_numbers(
-        name,
-        {"nudge": nudge, "feedback": feedback},
-        {"steps": steps, "nudged_steps": nudged_steps},
-    )
-    system = symmetric_system(net, name, feedback)
+    system = _system(name, net, nudge, feedback, steps, nudged_steps)
     return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
 
 
@@ -142,12 +137,7 @@ def random_sign_equilibrium_propagation(
         sign = jax.random.rademacher(jax.random.fold_in(key, _SIGN), (), dtype)
         return _one_sided(sign * jnp.asarray(nudge).astype(dtype))
 
-    require_numbers(
-        name,
-        {"nudge": nudge, "feedback": feedback},
-        {"steps": steps, "nudged_steps": nudged_steps},
-    )
-    system = symmetric_system(net, name, feedback)
+    system = _system(name, net, nudge, feedback, steps, nudged_steps)
     return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
 
 
@@ -203,13 +193,20 @@ def centered_equilibrium_propagation(
         weight = 1 / (2 * beta)
         return jnp.stack([beta, -beta]), jnp.stack([weight, -weight])
 
+    system = _system(name, net, nudge, feedback, steps, nudged_steps)
+    return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
+
+
+def _system(
+    name: str, net: Network, nudge: Any, feedback: Any, steps: Any, nudged_steps: Any
+) -> System:
+    """The settling network, once the numbers make sense."""
     require_numbers(
         name,
         {"nudge": nudge, "feedback": feedback},
         {"steps": steps, "nudged_steps": nudged_steps},
     )
-    system = symmetric_system(net, name, feedback)
-    return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
+    return symmetric_system(net, name, feedback)
 
 
 def _one_sided(beta: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -6,7 +6,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.memory.patterns import Info, require_bipolar, require_size
+from jaxbrain.memory.patterns import (
+    Info,
+    require_as_many,
+    require_bipolar,
+    require_pair,
+    require_size,
+    sign_or_stay,
+)
 from jaxbrain.network import Memory
 from jaxbrain.requirements import require_count
 
@@ -62,7 +69,7 @@ def bidirectional(*, max_steps: int = 100) -> Memory:
         weights = params["weights"]
         require_size("cue", cue, weights.shape[0])
         a = require_bipolar("cue", cue, ndim=1).astype(weights.dtype)
-        b = _align(a @ weights, jnp.ones_like(weights[0]))
+        b = sign_or_stay(a @ weights, jnp.ones_like(weights[0]))
 
         def going(carry: Any) -> jax.Array:
             _, steps, moved = carry
@@ -70,8 +77,8 @@ def bidirectional(*, max_steps: int = 100) -> Memory:
 
         def step(carry: Any) -> Any:
             (a, b), steps, _ = carry
-            new_a = _align(weights @ b, a)
-            new_b = _align(new_a @ weights, b)
+            new_a = sign_or_stay(weights @ b, a)
+            new_b = sign_or_stay(new_a @ weights, b)
             moved = jnp.any(new_a != a) | jnp.any(new_b != b)
             return (new_a, new_b), steps + 1, moved
 
@@ -113,27 +120,6 @@ def swap_sides(params: Any) -> Any:
       [[-1.0, 1.0], [1.0, -1.0, 1.0]]
     """
     return {"weights": params["weights"].T}
-
-
-def require_pair(memory: str, patterns: Any, name: str = "patterns") -> tuple[Any, Any]:
-    """Both sides; refuse what is no pair."""
-    if not isinstance(patterns, tuple | list) or len(patterns) != 2:
-        got = type(patterns).__name__
-        raise ValueError(f"{name} must be a pair of arrays for {memory}, got {got}; pass (a, b)")
-    return patterns[0], patterns[1]
-
-
-def require_as_many(a: jax.Array, b: jax.Array) -> None:
-    """Refuse sides of different numbers of rows."""
-    if len(a) != len(b):
-        raise ValueError(
-            f"patterns must be as many on both sides, got {len(a)} and {len(b)}: "
-            "row i of the one belongs to row i of the other"
-        )
-
-
-def _align(field: jax.Array, state: jax.Array) -> jax.Array:
-    return jnp.where(field == 0, state, jnp.sign(field))
 
 
 def _warn_when_full(pairs: int, limit: int) -> None:

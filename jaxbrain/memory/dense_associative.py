@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxbrain.memory.hopfield import require_cue
 from jaxbrain.memory.interactions import Interaction, polynomial
-from jaxbrain.memory.patterns import Info, require_bipolar, require_size
+from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
 from jaxbrain.memory.relaxation import relax
 from jaxbrain.network import Memory, Params
 from jaxbrain.requirements import require_count
@@ -52,7 +52,7 @@ def one_by_one(
         x = columns[i]
         rest = overlaps - x * before
         gain = interaction.value(rest + x, rest) - interaction.value(rest - x, rest)
-        after = _sign(jnp.sum(gain), before)
+        after = sign_or_stay(jnp.sum(gain), before)
         return rest + x * after, after
 
     _, new = jax.lax.scan(turn, state @ patterns.T, (order, state[order]))
@@ -88,7 +88,7 @@ def all_at_once(
     f = [interaction.value(overlaps + d, overlaps) for d in (-2, -1, 0, 1, 2)]
     own = jnp.sum((f[2] - f[4]) + (f[2] - f[0])) / 2
     known, unknown = jnp.stack([(f[4] - f[0]) / 2, f[3] - f[1]]) @ patterns
-    return _sign(jnp.where(state == 0, unknown, known + own * state), state)
+    return sign_or_stay(jnp.where(state == 0, unknown, known + own * state), state)
 
 
 def dense_associative_memory(
@@ -184,11 +184,6 @@ def dense_associative_memory(
 
 def _equal(before: jax.Array, after: jax.Array) -> jax.Array:
     return jnp.all(before == after)
-
-
-def _sign(field: jax.Array, before: jax.Array) -> jax.Array:
-    """The sign of the field; where that is zero, what was before."""
-    return jnp.where(field == 0, before, jnp.sign(field))
 
 
 def _wide(patterns: jax.Array) -> jax.Array:

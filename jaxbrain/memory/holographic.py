@@ -7,8 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.memory.bidirectional import require_as_many, require_pair
-from jaxbrain.memory.patterns import Info
+from jaxbrain.memory.patterns import Info, require_as_many, require_pair
 from jaxbrain.memory.symbols import VectorSymbols, as_inexact, clean_up
 from jaxbrain.network import Memory
 from jaxbrain.requirements import require_count

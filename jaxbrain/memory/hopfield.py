@@ -12,7 +12,7 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
-from jaxbrain.memory.patterns import Info, require_size
+from jaxbrain.memory.patterns import Info, require_size, sign_or_stay
 from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_load
 from jaxbrain.network import Memory
 from jaxbrain.requirements import as_number, require_count, require_positive
@@ -77,7 +77,7 @@ def asynchronous(
     # end a sweep where no unit further on would change.
     def change(carry: tuple) -> tuple:
         state, field, last, changes, steps, _ = carry
-        turns = (_sign(field, state, tie) != state) & (place > last)
+        turns = (sign_or_stay(field, state, tie) != state) & (place > last)
         here = jnp.min(jnp.where(turns, place, n))
         swept = here == n
         unit = order[jnp.minimum(here, n - 1)]
@@ -126,18 +126,18 @@ def synchronous(
     # a row vector: under vmap that is the faster product of matrices
     def step(carry: tuple) -> tuple:
         state, field, _, steps = carry
-        new = _sign(field, state, tie)
+        new = sign_or_stay(field, state, tie)
         return new, new @ weights, state, steps + 1
 
     def unfinished(carry: tuple) -> jax.Array:
         state, field, before, steps = carry
-        new = _sign(field, state, tie)
+        new = sign_or_stay(field, state, tie)
         return jnp.any(new != state) & jnp.any(new != before) & (steps < max_steps)
 
     start = (state, state @ weights, jnp.full_like(state, jnp.nan), jnp.int32(0))
     state, field, _, steps = lax.while_loop(unfinished, step, start)
     # the step that changes nothing needs no product, and counts if it is one of those allowed
-    rests = jnp.all(_sign(field, state, tie) == state) & (steps < max_steps)
+    rests = jnp.all(sign_or_stay(field, state, tie) == state) & (steps < max_steps)
     return Settled(state, field, steps + rests.astype(jnp.int32), rests)
 
 
@@ -276,11 +276,6 @@ def coupled(weights: jax.Array, self_coupling: float | jax.Array) -> jax.Array:
     return weights - jnp.diag(missing)
 
 
-def _sign(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.0) -> jax.Array:
-    """The sign of the field; where that is no more than the tie the state."""
-    return jnp.where(jnp.abs(field) <= tie, state, jnp.sign(field))
-
-
 def _rounding(weights: jax.Array) -> jax.Array:
     """What rounding makes of a field of zero; taken for a sign it could keep a recall going."""
     scale = jnp.max(jnp.sum(jnp.abs(weights), axis=1))
@@ -312,7 +307,7 @@ def _sweep(rows: jax.Array, state: jax.Array, noise: jax.Array) -> jax.Array:
 
         def unit(i: jax.Array, carry: tuple) -> tuple:
             mine, field = carry
-            new = _sign(field[i], mine[i])
+            new = sign_or_stay(field[i], mine[i])
             return mine.at[i].set(new), field + (new - mine[i]) * among[:, i]
 
         start = (mine, rows @ state[:n] - noise)

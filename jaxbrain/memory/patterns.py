@@ -123,6 +123,28 @@ def require_size(name: str, cue: Any, n: int) -> jax.Array:
     return array
 
 
+def require_pair(memory: str, patterns: Any, name: str = "patterns") -> tuple[Any, Any]:
+    """Both sides; refuse what is no pair."""
+    if not isinstance(patterns, tuple | list) or len(patterns) != 2:
+        got = type(patterns).__name__
+        raise ValueError(f"{name} must be a pair of arrays for {memory}, got {got}; pass (a, b)")
+    return patterns[0], patterns[1]
+
+
+def require_as_many(a: jax.Array, b: jax.Array) -> None:
+    """Refuse sides of different numbers of rows."""
+    if len(a) != len(b):
+        raise ValueError(
+            f"patterns must be as many on both sides, got {len(a)} and {len(b)}: "
+            "row i of the one belongs to row i of the other"
+        )
+
+
+def sign_or_stay(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.0) -> jax.Array:
+    """The sign of the field; where that is no more than the tie, the state."""
+    return jnp.where(jnp.abs(field) <= tie, state, jnp.sign(field))
+
+
 def as_floats(values: Any) -> jax.Array:
     """An array of floats: whole numbers become the default float."""
     array = jnp.asarray(values)

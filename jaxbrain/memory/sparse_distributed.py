@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.memory.patterns import Info, require_bipolar, require_size
+from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
 from jaxbrain.memory.relaxation import relax
 from jaxbrain.network import Memory
 from jaxbrain.requirements import require_count
@@ -81,8 +81,7 @@ def sparse_distributed(
 
         def read(state: jax.Array, step: jax.Array) -> jax.Array:
             del step
-            sums = near(addresses, state) @ counters
-            return jnp.where(sums == 0, state, jnp.sign(sums))
+            return sign_or_stay(near(addresses, state) @ counters, state)
 
         state, steps, converged = relax(read, cue, max_steps, jnp.array_equal)
         return state, Info(steps, converged, None)

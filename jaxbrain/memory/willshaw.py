@@ -7,8 +7,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.memory.bidirectional import require_as_many
-from jaxbrain.memory.patterns import Info, as_floats, require_size
+from jaxbrain.memory.patterns import Info, as_floats, require_as_many, require_size
 from jaxbrain.network import Memory
 from jaxbrain.requirements import require_fraction, require_positive
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.style import (
     LINE_COLOURS,
     MAGNITUDE,
@@ -148,7 +149,7 @@ def landscape(
     """
     if n < 2:
         raise ValueError(f"n must be at least 2, got {n}")
-    base = _plane(plane)
+    base = None if plane is None else require_plane(plane)
     stars = np.zeros((0, 2)) if patterns is None else _onto("patterns", patterns, base)
     ways = [] if paths is None else [_onto("paths", path, base) for path in _apart(paths)]
     extent = _bounds(bounds, np.concatenate([stars, *ways]))
@@ -174,19 +175,6 @@ def landscape(
     return ax
 
 
-def _plane(plane: Sequence[Any] | None) -> np.ndarray | None:
-    """[3, units]: origin, first, second."""
-    if plane is None:
-        return None
-    base = floats("plane", list(plane), ndim=(2,))
-    if len(base) != 3 or np.linalg.matrix_rank(base[1:]) < 2:
-        raise ValueError(
-            "plane must be (origin, first, second), each [units], with two directions that are "
-            f"not parallel, got shape {list(base.shape)}"
-        )
-    return base
-
-
 def _apart(paths: Any) -> list[Any]:
     """The paths of an array [paths, steps, units], of a sequence, or the one path given."""
     if isinstance(paths, list | tuple) and all(np.ndim(path) == 2 for path in paths):
@@ -207,16 +195,13 @@ def _onto(name: str, states: Any, base: np.ndarray | None) -> np.ndarray:
         )
     if base is None:
         return points
-    return np.linalg.lstsq(base[1:].T, (points - base[0]).T, rcond=None)[0].T
+    return coordinates(base, points)
 
 
 def _bounds(bounds: Sequence[float] | None, points: np.ndarray) -> tuple[float, ...]:
     """(left, right, bottom, top)."""
     if bounds is not None:
-        left, right, bottom, top = map(float, bounds)
-        if not (left < right and bottom < top):
-            raise ValueError(f"bounds must be (left, right, bottom, top), got {tuple(bounds)}")
-        return left, right, bottom, top
+        return require_bounds(bounds)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return -1.5, 1.5, -1.5, 1.5
@@ -230,9 +215,7 @@ def _over(
     energy: Callable, base: np.ndarray | None, extent: tuple[float, ...], n: int
 ) -> np.ndarray:
     """The energy of every state of the picture [n, n], bottom row first."""
-    left, right, bottom, top = extent
-    across, up = np.meshgrid(np.linspace(left, right, n), np.linspace(bottom, top, n))
-    states = np.stack([across.ravel(), up.ravel()], axis=1)
+    states = grid(extent, n)
     if base is not None:
         states = base[0] + states @ base[1:]
     states = states.astype(jax.dtypes.canonicalize_dtype(float))

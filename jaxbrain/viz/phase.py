@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.network import Cell, Params
+from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.projection import runs_of
 from jaxbrain.viz.style import LINE_COLOURS, MAGNITUDE, colour_bar, fitted, floats, hosts
 
@@ -97,13 +98,7 @@ def _base(cell: Cell, params: Params, x: Any, plane: Sequence[Any] | None) -> np
                 f"[{units}], such as a fixed point and two principal components"
             )
         return np.concatenate([np.zeros((1, 2)), np.eye(2)])
-    base = floats("plane", list(plane), ndim=(2,))
-    if base.shape != (3, units) or np.linalg.matrix_rank(base[1:]) < 2:
-        raise ValueError(
-            f"plane must be (origin, first, second), each [{units}], with two directions that are "
-            f"not parallel, got shape {list(base.shape)}"
-        )
-    return base
+    return require_plane(plane, units)
 
 
 def _on(base: np.ndarray, states: np.ndarray) -> np.ndarray:
@@ -113,16 +108,13 @@ def _on(base: np.ndarray, states: np.ndarray) -> np.ndarray:
             f"fixed and trajectories must have the {base.shape[1]} units of the cell, got shape "
             f"{list(states.shape)}"
         )
-    return np.linalg.lstsq(base[1:].T, (states - base[0]).T, rcond=None)[0].T
+    return coordinates(base, states)
 
 
 def _extent(bounds: Sequence[float] | None, points: np.ndarray) -> tuple[float, ...]:
     """(left, right, bottom, top)."""
     if bounds is not None:
-        left, right, bottom, top = map(float, bounds)
-        if not (left < right and bottom < top):
-            raise ValueError(f"bounds must be (left, right, bottom, top), got {tuple(bounds)}")
-        return left, right, bottom, top
+        return require_bounds(bounds)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return -1.5, 1.5, -1.5, 1.5
@@ -136,9 +128,7 @@ def _flow(
     cell: Cell, params: Params, x: Any, base: np.ndarray, extent: tuple[float, ...], n: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The part of step(h) - h along the plane [2, n, n], and its whole length [n, n]."""
-    left, right, bottom, top = extent
-    across, up = np.meshgrid(np.linspace(left, right, n), np.linspace(bottom, top, n))
-    states = base[0] + np.stack([across.ravel(), up.ravel()], axis=1) @ base[1:]
+    states = base[0] + grid(extent, n) @ base[1:]
     like = jax.eval_shape(cell.carry, params, x)
     dtype = jax.eval_shape(to_vector, like).dtype
 
