@@ -41,7 +41,7 @@ LEARNING = (
 )  # fmt: skip
 MODULES = (
     jb, jb.losses, jb.metrics, jb.learning, jb.analysis, jb.testing, jb.datasets, jb.checkpoint,
-    jb.cells, jb.memory, jb.tasks,
+    jb.cells, jb.memory, jb.motor, jb.tasks,
     *(getattr(jb.learning, name) for name in LEARNING),
 )  # fmt: skip
 DOCUMENTED = {
