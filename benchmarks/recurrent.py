@@ -1,4 +1,4 @@
-"""A training step of recurrent networks by several hands, their memory, and what blocks save.
+"""A training step of recurrent networks by several hands, their memory, what blocks save; RTRL.
 
 128 units, 64 inputs, batch 32, 200 steps: the gradient of the mean square of the outputs, then an
 update by gradient descent. Everyone starts from the same weights, and the loss after some steps is
@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 import optax  # noqa: E402
 
 import jaxbrain as jb  # noqa: E402
+from benchmarks import recurrent_costs as costs  # noqa: E402
 from benchmarks import recurrent_peers as peers  # noqa: E402
 from benchmarks.recurrent_peers import BATCH, INPUTS, LEARNING_RATE, TIME, UNITS, Job  # noqa: E402
 
@@ -83,19 +84,18 @@ def jaxbrain(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> Job:
 
 def forward_jobs(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> dict[str, Callable]:
     """The outputs alone."""
-    x, by_time = jnp.asarray(xs), jnp.asarray(np.swapaxes(xs, 0, 1))
+    x = jnp.asarray(xs)
     net = jb.batch(jb.cells.unroll(CELLS[kind](UNITS)))
     params = jax.tree.map(jnp.asarray, weights)
-    ours, scan = jax.jit(net.apply), jax.jit(partial(peers.naive_outputs, kind))
+    ours = jax.jit(net.apply)
+    scan = jax.jit(lambda p, x: peers.naive_outputs(kind, p, jnp.swapaxes(x, 0, 1)))
     jobs = {
-        "naive JAX (limit)": lambda: jax.block_until_ready(scan(params, by_time)),
+        "naive JAX (limit)": lambda: jax.block_until_ready(scan(params, x)),
         "jaxbrain, batch(unroll)": lambda: jax.block_until_ready(ours(params, x)),
     }
     if kind == "gru":
-        split = jax.jit(peers.gru_by_gate)
-        jobs["JAX, each gate scanned by itself"] = lambda: jax.block_until_ready(
-            split(params, by_time)
-        )
+        split = jax.jit(lambda p, x: peers.gru_by_gate(p, jnp.swapaxes(x, 0, 1)))
+        jobs["JAX, each gate scanned by itself"] = lambda: jax.block_until_ready(split(params, x))
     with contextlib.suppress(ImportError):
         jobs["PyTorch, no_grad"] = peers.torch_outputs(kind, weights, xs)
     return jobs
@@ -215,7 +215,9 @@ def main() -> None:
         found[kind] = {"training": [r._asdict() for r in rows],
                        "forward": [r._asdict() for r in forward]}  # fmt: skip
     found["memory"] = measure_memory()
-    print(f"\n{report_memory(found['memory'])}")
+    print(f"\n{report_memory(found['memory'])}", flush=True)
+    found["rtrl"], found["linear"] = costs.measure_rtrl(), costs.measure_linear(arguments.rounds)
+    print(f"\n{costs.report_rtrl(found['rtrl'])}\n\n{costs.report_linear(found['linear'])}")
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(found, file, indent=2)

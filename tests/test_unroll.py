@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.cells import elman, gru, last, learned_carry, masked, scan, unroll
+from jaxbrain.cells import elman, gru, last, learned_carry, masked, scan, unroll, valid_steps
 
 KEY = jax.random.key(0)
 TIME, INPUTS, UNITS = 11, 3, 4
@@ -146,6 +146,12 @@ def test_refusals(problem):
         unroll(cell).apply(params, xs.T)
     with pytest.raises(ValueError, match=r"a sequence is \[time, inputs\]"):
         unroll(cell).init(KEY, jnp.ones((2, TIME, INPUTS)))
+    with pytest.raises(ValueError, match=r"\[time, 3\], time first, and jb.batch takes a batch"):
+        unroll(cell).apply(params, jnp.ones((2, TIME, INPUTS)))
+    with pytest.raises(ValueError, match=r"from 1 to the 5 steps of the padded .* got \[6, 0\]"):
+        valid_steps(jnp.array([2, 6, 0]), 5)
+    with pytest.raises(TypeError, match="length must be of integers"):
+        valid_steps(2.0, 5)
     with pytest.raises(ValueError, match="same number of steps"):
         unroll(masked(cell)).apply(params, (xs, jnp.ones(3, bool)))
     with pytest.raises(ValueError, match="one bool a step"):
@@ -156,3 +162,10 @@ def test_refusals(problem):
         unroll(cell, block=0)
     with pytest.raises(TypeError, match=r"must be a Cell, got Network; make a cell of it: jb.lift"):
         unroll(jb.dense(3))
+
+
+def test_valid_steps_are_those_before_the_padding():
+    lengths = np.array([1, 3, 5])
+    by_hand = np.array([[t < n for t in range(5)] for n in lengths])
+    np.testing.assert_array_equal(valid_steps(lengths, 5), by_hand)
+    np.testing.assert_array_equal(jax.jit(lambda n: valid_steps(n, 5))(lengths), by_hand)

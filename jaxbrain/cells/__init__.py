@@ -38,7 +38,7 @@ from jaxbrain.cells.structured import (
     low_rank,
     signed_weights,
 )
-from jaxbrain.cells.unroll import last, learned_carry, masked, scan, unroll
+from jaxbrain.cells.unroll import last, learned_carry, masked, scan, unroll, valid_steps
 
 __all__ = [
     "CHATTERING",
@@ -89,4 +89,5 @@ __all__ = [
     "to_zero",
     "ugrnn",
     "unroll",
+    "valid_steps",
 ]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.recurrent import fit_input, pointwise, weights, zero_carry
+from jaxbrain.cells.recurrent import fit_input, fit_sequence, pointwise, weights, zero_carry
 from jaxbrain.cells.unroll import first, require_time
 from jaxbrain.layers import called, positive
 from jaxbrain.network import Cell, Network, Params
@@ -268,7 +268,7 @@ def min_gru(
         return jnp.zeros((units,), params["kernel"].dtype)
 
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        keep, new = _kept_and_new(name, params, x)
+        keep, new = _kept_and_new(params, fit_input(name, params, x))
         h = keep * carry + new
         return h, h
 
@@ -319,7 +319,9 @@ def parallel_min_gru(
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
         require_time(name, x)
-        return jax.lax.associative_scan(after, _kept_and_new(name, params, x))[1]
+        return jax.lax.associative_scan(
+            after, _kept_and_new(params, fit_sequence(name, params, x))
+        )[1]
 
     return Network(init, apply, (), name)
 
@@ -373,9 +375,9 @@ def _inputs_only(units: int, kernel_init: Initializer, bias_init: Initializer) -
     return init
 
 
-def _kept_and_new(name: str, params: Params, x: Any) -> tuple[jax.Array, jax.Array]:
+def _kept_and_new(params: Params, x: Any) -> tuple[jax.Array, jax.Array]:
     """1 - z and z n of `min_gru`, for one step ``[inputs]`` or for all ``[time, inputs]``."""
-    made = fit_input(name, params, x) @ params["kernel"]
+    made = x @ params["kernel"]
     bias = params["bias"].reshape((1,) * (made.ndim - 1) + params["bias"].shape)
     z, n = jnp.split(made + bias, 2, axis=-1)
     return sigmoid(-z), sigmoid(z) * n

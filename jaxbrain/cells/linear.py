@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.cells.recurrent import fit_input, fit_sequence
 from jaxbrain.cells.unroll import require_time
 from jaxbrain.layers import called, float_like, positive
 from jaxbrain.network import Cell, Network, Params
@@ -145,7 +145,7 @@ def parallel_linear_recurrent(
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
         require_time(name, x)
-        x = fit_input(name, params, x)
+        x = fit_sequence(name, params, x)
         drive = _drive(params, x)
         turn = jax.tree.map(
             lambda part: jnp.broadcast_to(part, (len(x), args.units)), eigenvalues(params)

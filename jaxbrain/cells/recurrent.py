@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.layers import as_float, called, float_like, positive, require_features
+from jaxbrain.layers import as_float, called, float_like, positive
 from jaxbrain.network import Cell, Params
 
 
@@ -203,6 +203,22 @@ def zero_carry(units: int) -> Callable[[Params, Any], jax.Array]:
 
 
 def fit_input(name: str, params: Params, x: Any) -> jax.Array:
-    """The input of a step in the float type of the weights; refuse one of another size."""
-    require_features(name, x, params["kernel"].shape[0])
+    """The input of a step in the float type of the weights; refuse one of another shape."""
+    _require_inputs(name, params, x.shape)
     return as_float(x, params["kernel"].dtype)
+
+
+def fit_sequence(name: str, params: Params, xs: Any) -> jax.Array:
+    """The inputs ``[time, inputs]`` of all steps, as `fit_input` takes those of one."""
+    _require_inputs(name, params, xs.shape[1:])
+    return as_float(xs, params["kernel"].dtype)
+
+
+def _require_inputs(name: str, params: Params, shape: tuple[int, ...]) -> None:
+    features = params["kernel"].shape[0]
+    if shape != (features,):
+        raise ValueError(
+            f"{name} was made for {features} input features, got an input of shape {shape} at one "
+            f"step; one sequence is [time, {features}], time first, and jb.batch takes a batch of "
+            f"them [examples, time, {features}]"
+        )

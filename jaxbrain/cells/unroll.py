@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from jaxbrain.network import Cell, Network, Params
 from jaxbrain.requirements import require_count
@@ -222,7 +224,7 @@ def masked(cell: Cell) -> Cell:
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> net = jb.cells.unroll(masked(jb.cells.elman(3)))
-      >>> xs, valid = jnp.ones((5, 2)), jnp.arange(5) < 3
+      >>> xs, valid = jnp.ones((5, 2)), valid_steps(3, 5)
       >>> params = net.init(jax.random.key(0), (xs, valid))
       >>> ys = net.apply(params, (xs, valid))
       >>> bool(jnp.all(ys[2] == ys[4]))
@@ -247,13 +249,51 @@ def masked(cell: Cell) -> Cell:
             raise ValueError(
                 f"{name}: valid must be one bool a step, [time] in all, got shape "
                 f"{jnp.shape(valid)} of {jnp.result_type(valid)}; from lengths: "
-                "jnp.arange(time) < length"
+                "jb.cells.valid_steps(length, time)"
             )
         after = cell.step(params, carry[0], x, key=key)
         kept = jax.tree.map(lambda new, old: jnp.where(valid, new, old), after, carry)
         return kept, kept[1]
 
     return Cell(init, carry, step, None, name)
+
+
+def valid_steps(length: Any, time: int) -> jax.Array:
+    """Which steps of a padded sequence are there: what `masked` takes beside the sequence.
+
+    valid_t = t < length
+
+    Args:
+      length: steps before the padding ``[]``, or of several sequences ``[...]``.
+      time: steps with the padding.
+
+    Returns:
+      ``[..., time]`` of bool.
+
+    Raises:
+      TypeError: if a length is no integer.
+      ValueError: if time is not positive; where it is known, if a length is below one or goes
+        beyond the padding.
+
+    Examples:
+      >>> valid_steps(2, 3).tolist()
+      [True, True, False]
+    """
+    require_count("valid_steps", "time", time)
+    if not jnp.issubdtype(jnp.result_type(length), jnp.integer):
+        raise TypeError(f"valid_steps: length must be of integers, got {length!r}")
+    if not isinstance(length, jax.core.Tracer):
+        wrong = [int(n) for n in np.ravel(np.asarray(length)) if not 1 <= n <= time]
+        if wrong:
+            raise ValueError(
+                f"valid_steps: length must be from 1 to the {time} steps of the padded sequence, "
+                f"got {wrong[:5]}"
+            )
+    length = jnp.asarray(length)
+    return (
+        jnp.arange(time, dtype=length.dtype).reshape((1,) * length.ndim + (time,))
+        < length[..., None]
+    )
 
 
 def first(xs: Any) -> Any:
