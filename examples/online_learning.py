@@ -24,22 +24,19 @@ from jaxbrain.learning.readout_feedback import symmetric
 UNITS, STEPS, BATCH, UPDATES, SEEDS = 16, 10, 16, 300, 1
 TASK, READOUT = jb.tasks.adding(steps=STEPS), jb.dense(1)
 CELL, ADAM = jb.cells.leaky_rnn(UNITS, dt=0.2, tau=1.0), optax.adam(1e-2)
-
-
-def graded(prediction: jax.Array, target: tuple) -> jax.Array:
-    return target[1] * jb.losses.mse(prediction, target[0])
+GRADED = jb.tasks.graded_step(jb.losses.mse)
 
 
 def over_trial(prediction: jax.Array, target: tuple) -> jax.Array:
-    return jax.vmap(graded)(prediction, target).mean()
+    return jax.vmap(GRADED)(prediction, target).mean()
 
 
 ONLINE = {
-    "RTRL": learning.rtrl(CELL, READOUT, graded),
-    "SnAp-1": learning.snap(CELL, READOUT, graded),
-    "e-prop": learning.eprop(CELL, READOUT, graded, feedback=symmetric()),
-    "RFLO": learning.rflo(CELL, READOUT, graded),
-    "UORO": learning.uoro(CELL, READOUT, graded),
+    "RTRL": learning.rtrl(CELL, READOUT, GRADED),
+    "SnAp-1": learning.snap(CELL, READOUT, GRADED),
+    "e-prop": learning.eprop(CELL, READOUT, GRADED, feedback=symmetric()),
+    "RFLO": learning.rflo(CELL, READOUT, GRADED),
+    "UORO": learning.uoro(CELL, READOUT, GRADED),
 }
 RULES = {name: learning.over_time(rule) for name, rule in ONLINE.items()}
 RULES = {"BPTT": jb.backprop(RULES["RTRL"].network, over_trial), **RULES}

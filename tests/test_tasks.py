@@ -72,7 +72,7 @@ def within(values, expected, errors=3.0):
 
 def test_every_task_is_in_the_table():
     made = {n for n in jb.tasks.__all__ if inspect.isfunction(getattr(jb.tasks, n))}
-    assert made - {"batches", "graded"} == set(TASKS)
+    assert made - {"batches", "graded", "graded_step"} == set(TASKS)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -222,6 +222,19 @@ def test_sines_have_the_frequency_that_the_input_names():
         j = round((name - 0.25) * 3)
         assert np.abs(np.fft.rfft(y)).argmax() == round(100 * (1 / 50 + j * (1 / 10 - 1 / 50) / 2))
         assert abs(y[-1]) < 1e-3 and abs(np.abs(y).max() - 1) < 0.06
+
+
+def test_a_graded_step_is_a_part_of_the_graded_trial():
+    """Mean over all steps of graded_step = graded steps / steps x graded; nan elsewhere is left."""
+    prediction, targets = jnp.arange(8.0).reshape(4, 2), jnp.ones((4, 2))
+    mask = jnp.array([0.0, 1.0, 0.0, 1.0])
+    steps = jax.vmap(jb.tasks.graded_step(jb.losses.mse))(prediction, (targets, mask))
+    whole = graded(jb.losses.mse)(prediction, (targets, mask))
+    np.testing.assert_allclose(steps.mean(), whole * 2 / 4, rtol=1e-6)
+    unknown = jb.tasks.graded_step(jb.losses.mse)(jnp.full(2, jnp.nan), (targets[0], mask[0]))
+    assert float(unknown) == 0
+    with pytest.raises(TypeError, match="graded_step: target must be a pair"):
+        jb.tasks.graded_step(jb.losses.mse)(prediction[0], targets[0])
 
 
 def test_only_graded_steps_count():

@@ -104,17 +104,10 @@ def graded(score: Score) -> Score:
       >>> float(graded(jb.losses.mse)(jnp.zeros((2, 1)), (targets, mask)))
       1.0
     """
-    if not callable(score):
-        raise TypeError(
-            f"graded: score must be a function such as jb.losses.mse, got {type(score).__name__}"
-        )
+    _require_score("graded", score)
 
     def over_trial(prediction: Any, target: Any) -> jax.Array:
-        if not isinstance(target, tuple | list) or len(target) != 2:
-            raise TypeError(
-                f"graded: target must be a pair (targets, mask), got {type(target).__name__}"
-            )
-        targets, mask = target
+        targets, mask = _pair("graded", target)
         shapes = [jnp.shape(a) for a in (*jax.tree.leaves((prediction, targets)), mask)]
         if jnp.ndim(mask) != 1 or len({shape[:1] for shape in shapes}) != 1:
             raise ValueError(
@@ -129,6 +122,56 @@ def graded(score: Score) -> Score:
         return kept / jnp.where(total > 0, total, jnp.ones_like(total))
 
     return over_trial
+
+
+def graded_step(score: Score) -> Score:
+    """A loss of one step as one of a step that may not be graded: what online rules take.
+
+    mask_t score(prediction_t, target_t)
+
+    `jaxbrain.learning.online.over_time` takes its mean over all steps, graded or not: where g of T
+    are, this is g / T of `graded`, whose gradient has the same direction.
+
+    Args:
+      score: ``(prediction, target) -> scalar`` of one step, such as those of `jaxbrain.losses`.
+
+    Returns:
+      ``(prediction [...], (target [...], mask [])) -> scalar`` of one step; 0 where it is not
+      graded.
+
+    Raises:
+      TypeError: if score is not callable; at trace time, if the target is no such pair.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> score = graded_step(jb.losses.mse)
+      >>> [float(score(jnp.zeros(1), (jnp.ones(1), jnp.array(mask)))) for mask in (1.0, 0.0)]
+      [1.0, 0.0]
+    """
+    _require_score("graded_step", score)
+
+    def of_step(prediction: Any, target: Any) -> jax.Array:
+        target, mask = _pair("graded_step", target)
+        value = score(prediction, target)
+        mask = jnp.asarray(mask).astype(value.dtype)
+        return jnp.where(mask == 0, jnp.zeros_like(value), value) * mask
+
+    return of_step
+
+
+def _require_score(where: str, score: Any) -> None:
+    if not callable(score):
+        raise TypeError(
+            f"{where}: score must be a function such as jb.losses.mse, got {type(score).__name__}"
+        )
+
+
+def _pair(where: str, target: Any) -> tuple[Any, Any]:
+    if not isinstance(target, tuple | list) or len(target) != 2:
+        raise TypeError(
+            f"{where}: target must be a pair (target, mask), got {type(target).__name__}"
+        )
+    return target[0], target[1]
 
 
 def periods(task: str, steps: dict[str, int]) -> tuple[int, dict[str, tuple[int, int]]]:
