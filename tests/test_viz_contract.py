@@ -61,12 +61,35 @@ CALLS = {
         n=12,
         **kw,
     ),
+    "hand_paths": lambda c, **kw: viz.hand_paths(c(array(3, 5, 2)), targets=c(array(3, 2)), **kw),
+    "velocity_profiles": lambda c, **kw: viz.velocity_profiles(
+        c(array(3, 5) ** 2), directions=c(array(3)), reference=c(array(5)), **kw
+    ),
+    "adaptation_curve": lambda c, **kw: viz.adaptation_curve(
+        c(array(2, 9)), phases={"null": 4, "field": 5}, **kw
+    ),
+    "tuning_curves": lambda c, **kw: viz.tuning_curves(c(array(6)), c(array(6, 4)), **kw),
+    "preferred_directions": lambda c, **kw: viz.preferred_directions(
+        c(array(6)), c(array(6) ** 2), **kw
+    ),
+    "rotations": lambda c, **kw: viz.rotations(
+        c(array(4, 9, 2)), directions=c(array(4)), r2=0.8, surrogates=c(array(20)), **kw
+    ),
+    "surrogate_histogram": lambda c, **kw: viz.surrogate_histogram(0.8, c(array(20)), **kw),
+    "laminar_activity": lambda c, **kw: viz.laminar_activity(
+        c(array(9, 3)), ["L2/3e", "L2/3i", "L5e"], events={"go": 0.05}, **kw
+    ),
+    "connectivity": lambda c, **kw: viz.connectivity(
+        c(array(5, 5)), {"L2/3e": slice(0, 3), "L5e": slice(3, 5)}, **kw
+    ),
 }
+# They draw a figure of several Axes, or write a file.
+OTHERS = {"arm_animation", "comparison", "dashboard"}
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
 def test_every_public_function_stands_in_the_table():
-    assert set(viz.__all__) == {*CALLS, "comparison", "dashboard"}
+    assert set(viz.__all__) == {*CALLS, *OTHERS}
 
 
 @PICTURES
@@ -155,6 +178,12 @@ calls = [
     lambda: viz.trajectories(np.eye(2)), lambda: viz.fixed_points(points_of()),
     lambda: viz.eigenvalues([1.0]),
     lambda: viz.phase_portrait(jb.cells.elman(2), params, one[0, :1]),
+    lambda: viz.hand_paths(one[:, :2]), lambda: viz.velocity_profiles(one),
+    lambda: viz.adaptation_curve(one), lambda: viz.tuning_curves(np.arange(3.0), one[0]),
+    lambda: viz.preferred_directions(one[0]), lambda: viz.rotations(one[:, :2]),
+    lambda: viz.surrogate_histogram(1.0, one[0]), lambda: viz.laminar_activity(one, list('abc')),
+    lambda: viz.connectivity(np.eye(2), ['a', 'b']),
+    lambda: viz.arm_animation(one[:, :2], 'arm.gif'),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
 ]
 assert len(calls) == len(viz.__all__)

@@ -1,14 +1,25 @@
 """Looking at what was learned.
 
 How rules compare with back-propagation and with one another; what recurrent networks do in time:
-where they stand still, how fast trajectories part, how many dimensions they take up.
+where they stand still, how fast trajectories part, how many dimensions they take up; what units
+are tuned to, whether a population's state rotates, how alike two populations are.
 """
 
 from jaxbrain.analysis.comparison import compare_rules, frozen_hidden
+from jaxbrain.analysis.decoders import Linear, recurrent_decoder, ridge_decoder
+from jaxbrain.analysis.decoding import Decoded, Decoder, decode, lagged, r_squared
 from jaxbrain.analysis.dynamics import dimensionality, lyapunov
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.fixed_points import fixed_points
+from jaxbrain.analysis.kinematics import (
+    Kinematics,
+    lateral_deviation,
+    minimum_jerk_correlation,
+    movement_window,
+    reach_kinematics,
+)
 from jaxbrain.analysis.results import Comparison, Result
+from jaxbrain.analysis.rotations import Fits, Rotations, jpca, linear_fit, skew_fit
 from jaxbrain.analysis.similarity import (
     Similarity,
     angles,
@@ -18,25 +29,79 @@ from jaxbrain.analysis.similarity import (
     sign_agreement,
     similarity,
 )
+from jaxbrain.analysis.spaces import (
+    Alignment,
+    PrincipalComponents,
+    cca,
+    cka,
+    pca,
+    procrustes,
+    svcca,
+)
 from jaxbrain.analysis.stability import FixedPoints, classify
+from jaxbrain.analysis.surrogates import (
+    Marginals,
+    condition_inversion,
+    condition_shuffle,
+    marginal_covariances,
+    maximum_entropy,
+)
+from jaxbrain.analysis.sweeps import field_sweep, lesion_sweep, reach_time
+from jaxbrain.analysis.tuning import Tuning, population_vector, tuning
 
 __all__ = [
+    "Alignment",
     "Comparison",
+    "Decoded",
+    "Decoder",
     "Estimate",
+    "Fits",
     "FixedPoints",
+    "Kinematics",
+    "Linear",
+    "Marginals",
+    "PrincipalComponents",
     "Result",
+    "Rotations",
     "Similarity",
+    "Tuning",
     "angles",
     "angles_to",
     "bias_and_variance",
+    "cca",
+    "cka",
     "classify",
     "compare_rules",
     "compared_to",
+    "condition_inversion",
+    "condition_shuffle",
+    "decode",
     "dimensionality",
+    "field_sweep",
     "fixed_points",
     "frozen_hidden",
+    "jpca",
+    "lagged",
+    "lateral_deviation",
+    "lesion_sweep",
+    "linear_fit",
     "lyapunov",
+    "marginal_covariances",
+    "maximum_entropy",
+    "minimum_jerk_correlation",
+    "movement_window",
     "norm_ratios",
+    "pca",
+    "population_vector",
+    "procrustes",
+    "r_squared",
+    "reach_kinematics",
+    "reach_time",
+    "recurrent_decoder",
+    "ridge_decoder",
     "sign_agreement",
     "similarity",
+    "skew_fit",
+    "svcca",
+    "tuning",
 ]

@@ -1,5 +1,176 @@
 """Motor cortex and what it moves: layers, loops through the basal ganglia, bodies, and control."""
 
+from jaxbrain.motor import edits
+from jaxbrain.motor.activation import (
+    first_order_activation,
+    thelen_activation,
+)
+from jaxbrain.motor.arm import (
+    LI_TODOROV,
+    MOTORNET,
+    NIJHOF_KOUWENHOVEN,
+    Arm,
+    ArmState,
+    two_link_arm,
+)
+from jaxbrain.motor.arm26 import (
+    ARM26_MUSCLES,
+    ARM26_SKELETON,
+    arm26,
+    arm26_length,
+    arm26_moment_arms,
+)
+from jaxbrain.motor.basal_ganglia import (
+    BasalGanglia,
+    Pathways,
+    Thresholds,
+    basal_ganglia,
+    gate,
+    nuclei_rates,
+)
+from jaxbrain.motor.cerebellum import (
+    Cerebellum,
+    ForwardModel,
+    Report,
+    Teaching,
+    cerebellum,
+    forward_model,
+)
+from jaxbrain.motor.control import Loop, Scene, Signals, closed_loop
+from jaxbrain.motor.cortex import Cortex, cortex_rates, laminar_cortex
+from jaxbrain.motor.hill import (
+    Hill,
+    hill_force,
+    kistemaker_active,
+    kistemaker_hill,
+    kistemaker_passive,
+    kistemaker_velocity,
+    mujoco_active,
+    mujoco_hill,
+    mujoco_passive,
+    mujoco_velocity,
+    thelen_active,
+    thelen_hill,
+    thelen_passive,
+    thelen_velocity,
+)
+from jaxbrain.motor.layers import (
+    MOTOR,
+    POTJANS_DIESMANN,
+    POTJANS_DIESMANN_SIZES,
+    SENSORY,
+    WEILER,
+    Layers,
+    Wiring,
+    cortical_layers,
+    layer_activity,
+)
+from jaxbrain.motor.lesions import WithGain, with_gain
+from jaxbrain.motor.muscles import (
+    MuscledArm,
+    Muscles,
+    muscled_arm,
+)
+from jaxbrain.motor.oracles import (
+    Movement,
+    Reach,
+    Regulator,
+    linear_reach,
+    lqr,
+    minimum_jerk,
+    reach_cost,
+)
+from jaxbrain.motor.paths import (
+    path_length,
+)
 from jaxbrain.motor.plant import Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.point_mass import PointState, point_mass
+from jaxbrain.motor.selection import (
+    IN_THE_LOOP,
+    Selection,
+    Thalamocortical,
+    selection,
+)
 
-__all__ = ["Drive", "Hand", "Physics", "Plant", "runge_kutta"]
+__all__ = [
+    "ARM26_MUSCLES",
+    "ARM26_SKELETON",
+    "IN_THE_LOOP",
+    "LI_TODOROV",
+    "MOTOR",
+    "MOTORNET",
+    "NIJHOF_KOUWENHOVEN",
+    "POTJANS_DIESMANN",
+    "POTJANS_DIESMANN_SIZES",
+    "SENSORY",
+    "WEILER",
+    "Arm",
+    "ArmState",
+    "BasalGanglia",
+    "Cerebellum",
+    "Cortex",
+    "Drive",
+    "ForwardModel",
+    "Hand",
+    "Hill",
+    "Layers",
+    "Loop",
+    "Movement",
+    "MuscledArm",
+    "Muscles",
+    "Pathways",
+    "Physics",
+    "Plant",
+    "PointState",
+    "Reach",
+    "Regulator",
+    "Report",
+    "Scene",
+    "Selection",
+    "Signals",
+    "Teaching",
+    "Thalamocortical",
+    "Thresholds",
+    "Wiring",
+    "WithGain",
+    "arm26",
+    "arm26_length",
+    "arm26_moment_arms",
+    "basal_ganglia",
+    "cerebellum",
+    "closed_loop",
+    "cortex_rates",
+    "cortical_layers",
+    "edits",
+    "first_order_activation",
+    "forward_model",
+    "gate",
+    "hill_force",
+    "kistemaker_active",
+    "kistemaker_hill",
+    "kistemaker_passive",
+    "kistemaker_velocity",
+    "laminar_cortex",
+    "layer_activity",
+    "linear_reach",
+    "lqr",
+    "minimum_jerk",
+    "mujoco_active",
+    "mujoco_hill",
+    "mujoco_passive",
+    "mujoco_velocity",
+    "muscled_arm",
+    "nuclei_rates",
+    "path_length",
+    "point_mass",
+    "reach_cost",
+    "runge_kutta",
+    "selection",
+    "thelen_activation",
+    "thelen_active",
+    "thelen_hill",
+    "thelen_passive",
+    "thelen_velocity",
+    "two_link_arm",
+    "with_gain",
+]

@@ -1,11 +1,13 @@
-"""Checks that prove a learning rule, one's own too: the contract, the gradient, the mean, rest.
+"""Checks that prove a learning rule or a body, one's own too.
 
 Each check raises an ``AssertionError`` that says in numbers, layer by layer, what is wrong, and
 returns what it measured. `check_rule` is the contract of every rule. Which of the others a rule
 must pass its theory says: one that is back-propagation in a limit passes `check_gradient` there, a
-stochastic estimate of the gradient `check_unbiased`, one that relaxes `check_settled`.
+stochastic estimate of the gradient `check_unbiased`, one that relaxes `check_settled`. Every body
+with equations must pass `check_plant`.
 """
 
+from jaxbrain.testing.bodies import Mechanics, check_plant
 from jaxbrain.testing.contract import check_rule
 from jaxbrain.testing.oracles import (
     check_gradient,
@@ -14,4 +16,12 @@ from jaxbrain.testing.oracles import (
     relative_error,
 )
 
-__all__ = ["check_gradient", "check_rule", "check_settled", "check_unbiased", "relative_error"]
+__all__ = [
+    "Mechanics",
+    "check_gradient",
+    "check_plant",
+    "check_rule",
+    "check_settled",
+    "check_unbiased",
+    "relative_error",
+]

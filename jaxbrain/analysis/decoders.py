@@ -1,0 +1,247 @@
+"""Decoders of movement: linear with a penalty, and recurrent."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
+from jaxbrain.cells.unroll import last, require_cells, unroll
+from jaxbrain.layers import called, dense, dropout
+from jaxbrain.learning.backprop import backprop
+from jaxbrain.learning.reservoir import ridge
+from jaxbrain.losses import mse
+from jaxbrain.network import Cell, Network, Params, batch, serial
+from jaxbrain.requirements import require_count
+from jaxbrain.training import run
+
+_BATCH = 32
+_PENALTIES = tuple(float(p) for p in np.logspace(0, 6, 25))
+
+
+class Linear(NamedTuple):
+    """The params of `ridge_decoder`.
+
+    Attributes:
+      kernel: ``[lags * units, outputs]``, of standardised features.
+      bias: ``[outputs]``.
+      mean: ``[lags * units]``, of the features in training.
+      scale: ``[lags * units]``, their standard deviation; 1 where it is 0.
+      penalty: the one chosen.
+      errors: ``[penalties]``, mean squared errors on the blocks left out.
+    """
+
+    kernel: jax.Array
+    bias: jax.Array
+    mean: jax.Array
+    scale: jax.Array
+    penalty: float
+    errors: np.ndarray
+
+
+def ridge_decoder(
+    *,
+    lags: Sequence[int] = (0, 1, 2),
+    penalties: Sequence[float] = _PENALTIES,
+    folds: int = 5,
+) -> Decoder:
+    """Linear regression on the present and past bins, with a penalty on the squared weights.
+
+    min_W,b  sum_t |z_t W + b - y_t|^2 + penalty |W|^2,  z the features of `lagged`, standardised
+
+    Mean and standard deviation are of the training data, where the penalty is chosen too: of the
+    least error when each of several blocks of consecutive bins is left out. Solved in float64.
+
+    Args:
+      lags: in bins; 0 is the present. A negative one looks into the future.
+      penalties: to choose from.
+      folds: blocks.
+
+    Returns:
+      A Decoder whose params are a `Linear`; it needs no key.
+
+    Raises:
+      ValueError: if lags, penalties or folds are none or out of range; in fit, if there are fewer
+        bins than folds.
+      TypeError: in fit, under a trace.
+
+    Source: Hoerl and Kennard 1970, doi 10.1080/00401706.1970.10488634.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> activity = jax.random.normal(jax.random.key(0), (50, 3))
+      >>> decoder = ridge_decoder(lags=(0, 1), penalties=(0.1, 1.0, 10.0))
+      >>> params = decoder.fit(activity, jnp.roll(activity, 1, axis=0))
+      >>> params.kernel.shape, params.penalty
+      ((6, 3), 1.0)
+    """
+    lags, penalties = require_lags(lags), tuple(float(p) for p in penalties)
+    if not penalties or not all(0 < p < np.inf for p in penalties):
+        raise ValueError(f"ridge_decoder: penalties must be positive numbers, got {penalties}")
+    require_count("ridge_decoder", "folds", folds)
+    if folds < 2:
+        raise ValueError("ridge_decoder: folds must be two at least, one to learn and one to test")
+
+    def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Linear:
+        if any(isinstance(a, jax.core.Tracer) for a in (activity, movement, key)):
+            raise TypeError(
+                "ridge_decoder is fitted on the host in float64; call fit outside jit, vmap and "
+                "grad, and with one key or none"
+            )
+        activity, movement = recording(activity, movement)
+        if len(activity) < 2 * folds:
+            raise ValueError(f"ridge_decoder: {len(activity)} bins are too few for {folds} folds")
+        features = np.asarray(lagged(activity, lags), np.float64)
+        movement = np.asarray(movement, np.float64)
+        mean, scale = _moments(features)
+        z = _standard(features, (mean, scale))
+        errors = _blocked_errors(z, movement, penalties, folds)
+        penalty = penalties[int(np.argmin(errors))]
+        readout = ridge(z, movement, penalty=penalty)
+        moments = jnp.asarray(mean), jnp.asarray(scale)
+        return Linear(readout["kernel"], readout["bias"], *moments, penalty, errors)
+
+    def predict(params: Linear, activity: Any) -> jax.Array:
+        z = lagged(jnp.asarray(activity).astype(params.mean.dtype), lags)
+        return _standard(z, (params.mean, params.scale)) @ params.kernel + params.bias[None]
+
+    return Decoder(fit, predict, f"ridge_decoder(lags={lags})")
+
+
+def recurrent_decoder(
+    cell: Cell,
+    *,
+    bins: int = 4,
+    epochs: int = 60,
+    dropout_rate: float = 0.5,
+    held_back: float = 0.1,
+    optimizer: optax.GradientTransformation | None = None,
+) -> Decoder:
+    """A cell that runs over the last bins, and a dense readout, trained by back-propagation.
+
+    y_t = readout(last(cell(z_{t-bins+1} .. z_t))),  z standardised activity
+
+    Each bin is decoded from a window that ends with it, from a fresh carry. Recordings are short
+    for a network: much dropout on the units and a decay of weights carry it. The last part of the
+    training data is held back from the gradient and chooses the epoch.
+
+    Args:
+      cell: any Cell ``[units] -> [...]``.
+      bins: in a window, the present among them.
+      epochs: passes over the training windows, in batches of 32.
+      dropout_rate: of the units, in training.
+      held_back: the part of the training data that chooses; 0: none, the last epoch is taken.
+      optimizer: any optax transformation; None: AdamW(1e-2), weight decay 0.3, on a cosine.
+
+    Returns:
+      A Decoder that needs a key; its fit is a pure function of the key, to jit and to vmap.
+
+    Raises:
+      TypeError: if cell is not a Cell.
+      ValueError: if a number is out of range; in fit, without a key or of too few bins.
+
+    Source: Glaser et al. 2020, doi 10.1523/ENEURO.0506-19.2020.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> activity = jax.random.normal(jax.random.key(0), (40, 3))
+      >>> decoder = recurrent_decoder(jb.cells.gru(4), bins=2, epochs=2)
+      >>> params = decoder.fit(activity, activity[:, :1], key=jax.random.key(1))
+      >>> decoder.predict(params, activity).shape
+      (40, 1)
+    """
+    require_cells("recurrent_decoder", cell)
+    require_count("recurrent_decoder", "bins", bins)
+    require_count("recurrent_decoder", "epochs", epochs)
+    if not 0 <= held_back < 1:
+        raise ValueError(f"recurrent_decoder: held_back must be from 0 to below 1, got {held_back}")
+    noise, window = dropout(dropout_rate), tuple(range(bins - 1, -1, -1))
+
+    def network(outputs: int) -> Network:
+        return serial(noise, unroll(cell), last(), dense(outputs))
+
+    def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Params:
+        if key is None:
+            raise ValueError(f"{name} needs a key: pass fit(..., key=jax.random.key(0))")
+        x, y = (jnp.asarray(a) for a in recording(activity, movement))
+        if len(x) - round(held_back * len(x)) < 2:
+            raise ValueError(f"{name}: held_back={held_back} of {len(x)} bins leaves none to learn")
+        return learn(x, y, key)
+
+    @jax.jit
+    def learn(x: jax.Array, y: jax.Array, key: jax.Array) -> Params:
+        given, wanted = _moments(x), _moments(y)
+        x, y = windows(_standard(x, given), window), _standard(y, wanted).astype(x.dtype)
+        border = len(x) - round(held_back * len(x))
+        learns, chooses = (x[:border], y[:border]), (x[border:], y[border:])
+        cosine = optax.cosine_decay_schedule(1e-2, epochs * -(-border // _BATCH))
+        chosen = optimizer or optax.adamw(cosine, weight_decay=0.3)
+        weights = _trained(network(y.shape[1]), chosen, learns, chooses, epochs, key)
+        return {"network": weights, "activity": given, "movement": wanted}
+
+    @jax.jit
+    def predict(params: Params, activity: Any) -> jax.Array:
+        given, (middle, spread) = params["activity"], params["movement"]
+        x = jnp.asarray(activity).astype(given[0].dtype)
+        net = batch(network(len(middle)))
+        y = net.apply(params["network"], windows(_standard(x, given), window))
+        return y.astype(middle.dtype) * spread[None] + middle[None]
+
+    name = called("recurrent_decoder", (cell,), {"bins": (bins, 4)})
+    return Decoder(fit, predict, name)
+
+
+def _trained(
+    net: Network,
+    optimizer: optax.GradientTransformation,
+    learns: tuple[jax.Array, jax.Array],
+    chooses: tuple[jax.Array, jax.Array],
+    epochs: int,
+    key: jax.Array,
+) -> Params:
+    """The weights of the epoch of the least error on what chooses; if it is empty, the last."""
+    train = partial(
+        run, backprop(net, mse), optimizer, learns, key=key, epochs=epochs, batch_size=_BATCH
+    )
+    if not len(chooses[0]):
+        return train()[0].params
+    _, history = train(
+        validation=chooses, metrics={"error": mse}, record=lambda state: state.params
+    )
+    best = jnp.argmin(history.metrics["error"])
+    return jax.tree.map(lambda a: a[best], history.record)
+
+
+def _moments(rows: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation of columns; 1 for one that does not vary."""
+    xp = jnp if isinstance(rows, jax.Array) else np
+    scale = rows.std(axis=0)
+    return rows.mean(axis=0), xp.where(scale > 0, scale, xp.ones_like(scale))
+
+
+def _standard(rows: Any, moments: tuple[Any, Any]) -> Any:
+    return (rows - moments[0][None]) / moments[1][None]
+
+
+def _blocked_errors(
+    z: np.ndarray, y: np.ndarray, penalties: tuple[float, ...], folds: int
+) -> np.ndarray:
+    """Mean squared errors [penalties] where each block in turn is left out.
+
+    One singular value decomposition a block serves all penalties.
+    """
+    errors = []
+    for block in np.array_split(np.arange(len(z)), folds):
+        kept = np.delete(np.arange(len(z)), block)
+        middle, base = z[kept].mean(axis=0), y[kept].mean(axis=0)
+        u, s, vt = np.linalg.svd(z[kept] - middle[None], full_matrices=False)
+        seen, given = (z[block] - middle[None]) @ vt.T, u.T @ (y[kept] - base[None])
+        shrunk = [s / (s**2 + penalty) for penalty in penalties]
+        wrong = [seen @ (f[:, None] * given) + base[None] - y[block] for f in shrunk]
+        errors.append([np.mean(e**2) for e in wrong])
+    return np.mean(errors, axis=0)

@@ -1,0 +1,206 @@
+"""Decoders: movement read from neural activity, bin by bin, from the present and the past.
+
+    decoder = ridge_decoder(lags=(0, 1, 2))          # or recurrent_decoder(jb.cells.gru(32))
+    found = decode(decoder, rates, velocity, held_out=0.2)
+    found.r_squared                                   # of each output, on the last fifth
+
+Time is one axis throughout, in its order: what is held out is a block, as neighbouring bins are
+so alike that shuffled ones are no test.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxbrain.network import Params, static
+
+
+@static
+class Decoder(NamedTuple):
+    """What learns to read movement from activity.
+
+    Attributes:
+      fit: ``(activity [time, units], movement [time, outputs], *, key=None) -> params``.
+      predict: ``(params, activity [time, units]) -> movement [time, outputs]``; the first bins,
+        which have no past, take their first bin for it.
+      name: what ``repr`` shows.
+    """
+
+    fit: Callable[..., Params]
+    predict: Callable[[Params, Any], jax.Array]
+    name: str = "decoder"
+
+
+class Decoded(NamedTuple):
+    """Movement decoded where the decoder had not seen it; with several keys, seeds lead.
+
+    Attributes:
+      predicted: ``[time, outputs]``, of the held-out block.
+      r_squared: ``[outputs]``.
+      params: of the decoder.
+    """
+
+    predicted: jax.Array
+    r_squared: jax.Array
+    params: Params
+
+
+def decode(
+    decoder: Decoder,
+    activity: ArrayLike,
+    movement: ArrayLike,
+    *,
+    held_out: float = 0.2,
+    key: jax.Array | None = None,
+) -> Decoded:
+    """Fit a decoder to the first part of a recording and test it on the rest.
+
+    Nothing crosses the border: the first held-out bins are decoded without the activity before.
+
+    Args:
+      decoder: of `ridge_decoder` or `recurrent_decoder`, or one's own.
+      activity: ``[time, units]``, consecutive bins.
+      movement: ``[time, outputs]`` in the same bins: velocity, position, force.
+      held_out: the part at the end that only tests.
+      key: of a decoder that draws; ``[seeds]`` of them fit as many decoders at once.
+
+    Returns:
+      A Decoded.
+
+    Raises:
+      ValueError: if lengths differ, a number is not finite, or held_out leaves too few bins.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> activity = jax.random.normal(jax.random.key(0), (100, 3))
+      >>> movement = activity[:, :2] + activity[:, 2:]
+      >>> found = decode(jb.analysis.ridge_decoder(), activity, movement)
+      >>> [round(float(r2), 3) for r2 in found.r_squared]
+      [1.0, 1.0]
+    """
+    x, y = recording(activity, movement)
+    if not 0 < held_out < 1:
+        raise ValueError(f"decode: held_out must be between 0 and 1, got {held_out!r}")
+    border = len(x) - round(held_out * len(x))
+    if min(border, len(x) - border) < 2:
+        raise ValueError(
+            f"decode: held_out={held_out:g} of {len(x)} bins leaves {border} to learn from and "
+            f"{len(x) - border} to test on; both parts need two at least"
+        )
+    if key is None or jnp.ndim(key) == 0:
+        params = decoder.fit(x[:border], y[:border], key=key)
+        predicted = decoder.predict(params, x[border:])
+        return Decoded(predicted, r_squared(y[border:], predicted), params)
+    params = jax.vmap(lambda k: decoder.fit(x[:border], y[:border], key=k))(key)
+    predicted = jax.vmap(decoder.predict, in_axes=(0, None))(params, x[border:])
+    scores = jax.vmap(r_squared, in_axes=(None, 0))(y[border:], predicted)
+    return Decoded(predicted, scores, params)
+
+
+def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
+    """Features of each bin: the activity in it and in others, some bins before.
+
+    row t = [activity[t - lags[0]], activity[t - lags[1]], ...]
+
+    Nothing wraps around: where a lag leads out of the recording, its first (last) bin stands in.
+    Split a recording first and lag its parts, and no row knows of the other part.
+
+    Args:
+      activity: ``[time, units]``, of NumPy or JAX.
+      lags: in bins; 0 the present, 1 the bin before, -1 the bin after.
+
+    Returns:
+      ``[time, lags * units]``.
+
+    Raises:
+      ValueError: if activity has other axes or no bin, or lags are not different integers.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> lagged(jnp.array([[1.0], [2.0], [3.0]]), (0, 1)).tolist()
+      [[1.0, 1.0], [2.0, 1.0], [3.0, 2.0]]
+    """
+    bins = windows(_table("activity", activity), require_lags(lags))
+    return bins.reshape(len(bins), -1)
+
+
+def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
+    """The share of the variance of each output that a prediction explains.
+
+    R2 = 1 - sum_t (y_t - p_t)^2 / sum_t (y_t - mean y)^2
+
+    1 is perfect, 0 is no better than the mean, and there is no limit below.
+
+    Args:
+      movement: y ``[time, outputs]``.
+      predicted: p, of the same shape.
+
+    Returns:
+      ``[outputs]``; nan where an output does not vary.
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> movement = jnp.array([[0.0], [1.0], [2.0]])
+      >>> float(r_squared(movement, movement + 0.5)[0])
+      0.625
+    """
+    y, p = _table("movement", movement), _table("predicted", predicted)
+    if y.shape != p.shape:
+        raise ValueError(
+            "r_squared: movement and predicted must have one shape [time, outputs], got "
+            f"{list(y.shape)} and {list(p.shape)}"
+        )
+    y, p = jnp.asarray(y), jnp.asarray(p)
+    total = jnp.sum((y - y.mean(axis=0, keepdims=True)) ** 2, axis=0)
+    error = jnp.sum((y - p.astype(y.dtype)) ** 2, axis=0)
+    return jnp.where(total > 0, 1 - error / jnp.where(total > 0, total, 1), jnp.nan)
+
+
+def windows(activity: Any, lags: tuple[int, ...]) -> Any:
+    """The bins at the lags ``[time, lags, units]``."""
+    at = np.arange(len(activity))[:, None] - np.asarray(lags)[None]
+    return activity[np.clip(at, 0, len(activity) - 1)]
+
+
+def require_lags(lags: Sequence[int]) -> tuple[int, ...]:
+    """Different integers, one at least."""
+    lags = tuple(lags)
+    whole = all(isinstance(lag, int | np.integer) and not isinstance(lag, bool) for lag in lags)
+    if not lags or not whole or len(set(lags)) < len(lags):
+        raise ValueError(f"lags must be different integers, such as (0, 1, 2), got {lags}")
+    return tuple(int(lag) for lag in lags)
+
+
+def _table(name: str, values: ArrayLike) -> Any:
+    """An array [time, columns] as it is, of NumPy or JAX."""
+    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} must be [time, columns] and not empty, got {list(array.shape)}")
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(float if isinstance(array, np.ndarray) else jnp.float32)
+    return array
+
+
+def recording(activity: ArrayLike, movement: ArrayLike) -> tuple[Any, Any]:
+    """Activity and movement of the same bins, without a gap."""
+    pair = {"activity": _table("activity", activity), "movement": _table("movement", movement)}
+    x, y = pair.values()
+    if len(x) != len(y):
+        raise ValueError(
+            f"activity and movement must be of the same bins, got {len(x)} and {len(y)}"
+        )
+    for name, values in pair.items():
+        if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(np.asarray(values)).all(axis=1))[0])
+            raise ValueError(
+                f"{name} must be finite, got nan or inf in bin {bad}; cut the recording there"
+            )
+    return x, y

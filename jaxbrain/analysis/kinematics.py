@@ -1,0 +1,234 @@
+"""How straight, how fast, how smooth: measures of one movement of the hand, in the plane.
+
+Paths and velocities are ``[time, 2]``; ``jax.vmap`` for many. Everything is compiled and
+differentiable; what is a maximum has the gradient of where it is.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.requirements import as_number, require_fraction, require_positive
+
+
+class Kinematics(NamedTuple):
+    """What a reach was like.
+
+    Attributes:
+      straightness: the largest distance from the straight line, as a part of the reach.
+      deviation: that distance with its sign, positive to the left of the reach, in m.
+      endpoint_error: the last distance from the target, in m.
+      peak_speed: in m/s.
+      duration: of the movement, in s.
+      peak_ratio: peak speed, times duration, by the distance of the reach: 1.65 for minimum jerk
+        between 5 % of its peak (1.875 from its very beginning to its very end).
+      peak_time: when the speed peaks, as a part of the duration: 1/2 for minimum jerk.
+      smoothness: correlation of the speed with that of minimum jerk, over the movement.
+    """
+
+    straightness: jax.Array
+    deviation: jax.Array
+    endpoint_error: jax.Array
+    peak_speed: jax.Array
+    duration: jax.Array
+    peak_ratio: jax.Array
+    peak_time: jax.Array
+    smoothness: jax.Array
+
+
+def reach_kinematics(
+    position: jax.Array,
+    velocity: jax.Array,
+    start: Any,
+    target: Any,
+    *,
+    dt: float | jax.Array = 0.01,
+    threshold: float = 0.05,
+) -> Kinematics:
+    """The measures of a reach.
+
+    Args:
+      position: of the hand, in m ``[time, 2]``.
+      velocity: of the hand, in m/s ``[time, 2]``.
+      start: where the straight line begins, in m ``[2]``.
+      target: where it ends, in m ``[2]``.
+      dt: time between samples, in s.
+      threshold: of the peak speed, where the movement begins and ends.
+
+    Returns:
+      Kinematics, each a scalar.
+
+    Raises:
+      ValueError: if a shape is wrong, dt is not positive, or threshold not from 0 to 1.
+
+    Source: Morasso 1981, doi 10.1007/BF00236911; Flash and Hogan 1985, doi
+      10.1523/JNEUROSCI.05-07-01688.1985.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> start, target = jnp.zeros(2), jnp.array([0.0, 0.1])
+      >>> smooth = jb.motor.minimum_jerk(start, target, duration=0.5)
+      >>> found = reach_kinematics(smooth.position, smooth.velocity, start, target)
+      >>> round(float(found.peak_speed), 3), round(float(found.smoothness), 3)
+      (0.375, 1.0)
+    """
+    side = lateral_deviation(position, start, target)
+    _require_path("reach_kinematics", "velocity", velocity, len(side))
+    require_positive("reach_kinematics", "dt", dt)
+    way = _point("start", start, position) - _point("target", target, position)
+    distance = jnp.sqrt(jnp.sum(way**2))
+    speed = _length(velocity)
+    onset, offset = movement_window(speed, threshold=threshold)
+    duration = (offset - onset) * as_number(dt, speed)
+    widest = side[jnp.argmax(jnp.abs(side))]
+    peak = jnp.argmax(speed).astype(speed.dtype)
+    return Kinematics(
+        straightness=jnp.abs(widest) / distance,
+        deviation=widest,
+        endpoint_error=_length(position[-1] - _point("target", target, position)),
+        peak_speed=speed.max(),
+        duration=duration,
+        peak_ratio=speed.max() * duration / distance,
+        peak_time=(peak - onset) / (offset - onset),
+        smoothness=minimum_jerk_correlation(speed, threshold=threshold),
+    )
+
+
+def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array:
+    """How far the hand is from the straight line, positive to the left of the reach.
+
+    n.(position - start),  n = (-d_y, d_x) / |d|,  d = target - start
+
+    A clockwise curl field (`jaxbrain.motor.edits.curl_field` of a positive strength) pushes to the
+    right, to negative values.
+
+    Args:
+      position: of the hand, in m ``[time, 2]``.
+      start: where the line begins, in m ``[2]``.
+      target: where it ends, in m ``[2]``.
+
+    Returns:
+      In m ``[time]``.
+
+    Raises:
+      ValueError: if a shape is wrong, or start is known to be the target.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> path = jnp.array([[0.0, 0.0], [-0.01, 0.05], [0.0, 0.1]])
+      >>> side = lateral_deviation(path, jnp.zeros(2), jnp.array([0.0, 0.1]))
+      >>> [round(float(d), 3) for d in side]
+      [0.0, 0.01, 0.0]
+    """
+    _require_path("lateral_deviation", "position", position)
+    begin, end = _point("start", start, position), _point("target", target, position)
+    if not isinstance(begin - end, jax.core.Tracer) and bool((begin == end).all()):
+        raise ValueError(f"lateral_deviation: start and target are the same point, {start}")
+    along = end - begin
+    normal = jnp.stack([-along[1], along[0]]) / jnp.sqrt(jnp.sum(along**2))
+    return (position - begin[None]) @ normal
+
+
+def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
+    """When the movement around the peak of its speed begins and ends, between samples.
+
+    The last crossing of threshold times the peak before it, and the first after it, by lines
+    between samples. Where there is none the movement begins with the record, or ends with it.
+
+    Args:
+      speed: ``[time]``, not negative.
+      threshold: as a part of the peak.
+
+    Returns:
+      Onset and offset, in samples, not rounded.
+
+    Raises:
+      ValueError: if speed is not ``[time]`` or threshold not from 0 to 1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> [float(t) for t in movement_window(jnp.array([0.0, 1.0, 2.0, 1.0, 0.0]), threshold=0.25)]
+      [0.5, 3.5]
+    """
+    if jnp.ndim(speed) != 1 or not len(speed):
+        raise ValueError(f"movement_window: speed must be [time], got shape {jnp.shape(speed)}")
+    require_fraction("movement_window", "threshold", threshold)
+    level = as_number(threshold, speed) * speed.max()
+    peak, at = jnp.argmax(speed), jnp.arange(len(speed))
+    slow = speed < level
+    # the samples next to the crossing on its slow side; beyond the record where there is none
+    before = jnp.max(jnp.where(slow & (at < peak), at, -1))
+    after = jnp.min(jnp.where(slow & (at > peak), at, len(speed)))
+
+    def crossing(low: jax.Array, high: jax.Array) -> jax.Array:
+        a, b = speed[low], speed[high]
+        rise = jnp.where(b > a, b - a, 1)
+        part = jnp.where(b > a, (level - a) / rise, 0)
+        return low.astype(speed.dtype) + part * (high - low).astype(speed.dtype)
+
+    last = len(speed) - 1
+    onset = jnp.where(before < 0, 0.0, crossing(jnp.maximum(before, 0), before + 1))
+    low = jnp.minimum(after, last)
+    offset = jnp.where(after > last, float(last), crossing(low, jnp.minimum(after, last + 1) - 1))
+    return onset.astype(speed.dtype), offset.astype(speed.dtype)
+
+
+def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> jax.Array:
+    """Correlation of a speed with that of the minimum-jerk reach over the same movement.
+
+    The two are laid upon each other where they cross the same part of their peaks, so that minimum
+    jerk itself has 1.
+
+    Args:
+      speed: ``[time]``, not negative.
+      threshold: as a part of the peak, where the movement begins and ends.
+
+    Returns:
+      From -1 to 1; nan for a hand that does not move.
+
+    Raises:
+      ValueError: if speed is not ``[time]`` or threshold not from 0 to 1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> s = jnp.linspace(0.0, 1.0, 50)
+      >>> round(float(minimum_jerk_correlation(s**2 * (1 - s) ** 2)), 3)
+      1.0
+    """
+    onset, offset = movement_window(speed, threshold=threshold)
+    at = jnp.arange(len(speed), dtype=speed.dtype)
+    inside = ((at >= onset) & (at <= offset)).astype(speed.dtype)
+    # 16 s^2 (1 - s)^2 = threshold, the first root
+    edge = (1 - jnp.sqrt(1 - jnp.sqrt(as_number(threshold, speed)))) / 2
+    part = (at - onset) / jnp.where(offset > onset, offset - onset, 1)
+    s = jnp.clip(edge + part * (1 - 2 * edge), 0, 1)
+    return _correlation(speed, 16 * s**2 * (1 - s) ** 2, inside)
+
+
+def _correlation(a: jax.Array, b: jax.Array, weight: jax.Array) -> jax.Array:
+    a, b = (x - jnp.sum(weight * x) / jnp.sum(weight) for x in (a, b))
+    shared, of_a, of_b = (jnp.sum(weight * p) for p in (a * b, a * a, b * b))
+    return shared / jnp.sqrt(of_a * of_b)
+
+
+def _length(vector: jax.Array) -> jax.Array:
+    """The norm of vectors, with a gradient of zero where it is zero."""
+    square = jnp.sum(vector**2, axis=-1)
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
+def _point(name: str, point: Any, like: jax.Array) -> jax.Array:
+    if np.shape(point) != (2,):
+        raise ValueError(f"{name} must be a point [2], got shape {np.shape(point)}")
+    return as_number(point, like)
+
+
+def _require_path(where: str, name: str, path: Any, length: int | None = None) -> None:
+    shape = jnp.shape(path)
+    if len(shape) != 2 or shape[1] != 2 or shape[0] != (length or shape[0]):
+        wanted = "time" if length is None else length
+        fix = "; jax.vmap over trials" if len(shape) == 3 else ""
+        raise ValueError(f"{where}: {name} must be [{wanted}, 2], got shape {shape}{fix}")

@@ -1,0 +1,284 @@
+"""The spaces that activities span: their main directions, and how alike two of them are."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxbrain.requirements import require_count
+
+
+class PrincipalComponents(NamedTuple):
+    """The directions of largest variance.
+
+    Attributes:
+      mean: ``[units]``, of the samples.
+      directions: ``[components, units]``, orthonormal rows.
+      variance: ``[components]``, the largest first, of n - 1 degrees of freedom.
+      explained: ``[components]``, the variance over that of all units.
+      scores: ``[..., components]``, the samples less their mean along the directions.
+    """
+
+    mean: jax.Array
+    directions: jax.Array
+    variance: jax.Array
+    explained: jax.Array
+    scores: jax.Array
+
+
+class Alignment(NamedTuple):
+    """How one set of activities is turned onto another.
+
+    Attributes:
+      distance: ``[]``, from 0, the same shape, to sqrt(2).
+      rotation: ``[units of b, units of a]``, of b onto a; reflections count as rotations.
+    """
+
+    distance: jax.Array
+    rotation: jax.Array
+
+
+def pca(data: ArrayLike, components: int) -> PrincipalComponents:
+    """The directions in which activities vary most.
+
+    X - mean = U S V',  directions = V',  variance = S^2 / (n - 1)
+
+    The sign of a direction is that its entry of largest magnitude is positive.
+
+    Args:
+      data: ``[..., units]``; all leading axes are samples.
+      components: how many directions.
+
+    Returns:
+      PrincipalComponents.
+
+    Raises:
+      ValueError: if there are fewer samples or units than components, or a nan.
+
+    Source: Pearson 1901, doi 10.1080/14786440109462720.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> found = pca(jnp.array([[3.0, 4.0], [-3.0, -4.0], [0.0, 0.0]]), 1)
+      >>> found.directions.round(3).tolist(), found.explained.round(3).tolist()
+      ([[0.6..., 0.8...]], [1.0])
+    """
+    data = require_activity("data", data, 2)
+    require_count("pca", "components", components)
+    rows = data.reshape(-1, data.shape[-1])
+    if components > min(rows.shape):
+        raise ValueError(
+            f"pca: components must be at most {min(rows.shape)}, as many as there are samples and "
+            f"units, of data {list(data.shape)}; got {components}"
+        )
+    mean = rows.mean(axis=0)
+    centred = rows - mean[None]
+    _, singular, directions = jnp.linalg.svd(centred, full_matrices=False)
+    directions = directions[:components]
+    largest = jnp.argmax(jnp.abs(directions), axis=1)[:, None]
+    directions = directions * jnp.where(
+        jnp.take_along_axis(directions, largest, axis=1) < 0, -1.0, 1.0
+    ).astype(data.dtype)
+    power = singular**2
+    total = jnp.sum(power)
+    scores = (centred @ directions.T).reshape(*data.shape[:-1], components)
+    return PrincipalComponents(
+        mean,
+        directions,
+        power[:components] / max(len(rows) - 1, 1),
+        power[:components] / jnp.where(total > 0, total, 1),
+        scores,
+    )
+
+
+def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Linear centred kernel alignment: whether two populations find the same samples alike.
+
+    CKA = |B'A|_F^2 / (|A'A|_F |B'B|_F) = HSIC(AA', BB') / sqrt(HSIC(AA', AA') HSIC(BB', BB')),
+    A and B centred
+
+    Rotating a population or scaling all of it does not change it; other linear maps do. Of few
+    samples and many units it is high for any two populations.
+
+    Args:
+      a: ``[samples, units]``.
+      b: ``[samples, other units]``, of the same samples.
+
+    Returns:
+      ``[]``, from 0 to 1; 0 where one of them does not vary.
+
+    Raises:
+      ValueError: if the samples differ in number, are fewer than two, or hold a nan.
+
+    Source: Kornblith et al. 2019, arXiv 1905.00414.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> a = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+      >>> round(float(cka(a, 3 * a[:, ::-1])), 4), round(float(cka(a, a[:, :1])), 4)
+      (1.0, 0.7906)
+    """
+    a, b = (_unit(rows) for rows in _pair(a, b))
+    samples = a.shape[0]
+    if samples > a.shape[1] + b.shape[1]:
+        together = jnp.sum((b.T @ a) ** 2)
+        own = [jnp.sqrt(jnp.sum((rows.T @ rows) ** 2)) for rows in (a, b)]
+    else:
+        gram_a, gram_b = a @ a.T, b @ b.T
+        together = jnp.sum(gram_a * gram_b)
+        own = [jnp.sqrt(jnp.sum(gram**2)) for gram in (gram_a, gram_b)]
+    scale = own[0] * own[1]
+    return together / jnp.where(scale > 0, scale, 1)
+
+
+def procrustes(a: ArrayLike, b: ArrayLike) -> Alignment:
+    """The distance between the shapes of two sets of activities, one turned onto the other.
+
+    distance = min_Q |A - B Q|_F over Q'Q = I,  A and B centred, of norm 1;
+    Q = U V',  B'A = U S V' (SVD),  distance^2 = 2 - 2 tr S
+
+    Args:
+      a: ``[samples, units]``.
+      b: ``[samples, other units]``, of the same samples; the smaller population counts as having
+        more units that are silent.
+
+    Returns:
+      An Alignment.
+
+    Raises:
+      ValueError: if the samples differ in number, are fewer than two, or hold a nan.
+
+    Source: Schönemann 1966, doi 10.1007/BF02289451; Williams et al. 2021, arXiv 2110.14739.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> a = jnp.array([[1.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])
+      >>> turned = a @ jnp.array([[0.0, 1.0], [-1.0, 0.0]])
+      >>> bool(procrustes(a, 3 * turned + 1).distance < 1e-6)
+      True
+    """
+    a, b = (_unit(rows) for rows in _pair(a, b))
+    units = (b.shape[1], a.shape[1])
+    a, b = (jnp.pad(rows, ((0, 0), (0, max(units) - rows.shape[1]))) for rows in (a, b))
+    left, _, right = jnp.linalg.svd(b.T @ a)
+    rotation = left @ right
+    # Not from the singular values: near 0 the root of 2 - 2 tr S keeps half of the digits.
+    distance = jnp.linalg.norm(a - b @ rotation)
+    return Alignment(distance, rotation[: units[0], : units[1]])
+
+
+def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Canonical correlations: those of the directions of two populations that agree best.
+
+    singular values of Q_a' Q_b,  Q an orthonormal basis of the centred columns
+
+    Any invertible linear map of either leaves them as they are. With as many units as samples all
+    of them are 1, whatever the activities: use `svcca`.
+
+    Args:
+      a: ``[samples, units]``.
+      b: ``[samples, other units]``, of the same samples.
+
+    Returns:
+      ``[the fewer units]``, the largest first; 0 for directions in which nothing varies.
+
+    Raises:
+      ValueError: if the samples are not more than the units of either, differ in number, or hold
+        a nan.
+
+    Source: Hotelling 1936, doi 10.1093/biomet/28.3-4.321; Björck and Golub 1973,
+    doi 10.1090/S0025-5718-1973-0348991-3.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> a = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+      >>> cca(a, a @ jnp.array([[1.0, 5.0], [0.0, 2.0]])).round(4).tolist()
+      [1.0, 1.0]
+    """
+    a, b = _pair(a, b)
+    for name, rows in {"a": a, "b": b}.items():
+        if rows.shape[0] <= rows.shape[1]:
+            raise ValueError(
+                f"cca: {name} must have more samples than units, else every correlation is 1, got "
+                f"{list(rows.shape)}; use svcca with fewer components"
+            )
+    correlations = jnp.linalg.svd(_basis(a).T @ _basis(b), compute_uv=False)
+    return jnp.clip(correlations, 0, 1)
+
+
+def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
+    """Canonical correlations of the principal components of two populations.
+
+    cca(pca(a), pca(b)): directions of little variance, which are noise, do not count.
+
+    Args:
+      a: ``[samples, units]``.
+      b: ``[samples, other units]``, of the same samples.
+      components: principal components of each.
+
+    Returns:
+      ``[components]``, the largest first; their mean is the SVCCA similarity.
+
+    Raises:
+      ValueError: if components are more than the units of either or not fewer than the samples,
+        the samples differ in number, or hold a nan.
+
+    Source: Raghu et al. 2017, arXiv 1706.05806.
+
+    Examples:
+      >>> import jax
+      >>> a = jax.random.normal(jax.random.key(0), (20, 3))
+      >>> svcca(a, 2 * a[:, ::-1], 2).round(4).tolist()
+      [1.0, 1.0]
+    """
+    a, b = _pair(a, b)
+    return cca(pca(a, components).scores, pca(b, components).scores)
+
+
+def require_activity(name: str, values: Any, axes: int) -> jax.Array:
+    """The values as floats, of so many axes at least, none of them empty; finite if known."""
+    values = jnp.asarray(values)
+    if values.ndim < axes or 0 in values.shape:
+        raise ValueError(
+            f"{name} must have {axes} axes at least, none of them empty, got shape "
+            f"{list(values.shape)}"
+        )
+    if jnp.iscomplexobj(values):
+        raise TypeError(f"{name} must be real, got {values.dtype}")
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        values = values.astype(float)
+    # By NumPy, as under a trace even what is known would not be.
+    if not isinstance(values, jax.core.Tracer) and not np.isfinite(np.asarray(values)).all():
+        raise ValueError(f"{name} must be finite, got nan or infinity; leave those samples out")
+    return values
+
+
+def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    """Two sets of activities of the same samples, centred."""
+    a, b = require_activity("a", a, 2), require_activity("b", b, 2)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[0] or a.shape[0] < 2:
+        raise ValueError(
+            "a and b must be [samples, units] of the same samples, two at least, got shapes "
+            f"{list(a.shape)} and {list(b.shape)}"
+        )
+    dtype = jnp.promote_types(a.dtype, b.dtype)
+    a, b = a.astype(dtype), b.astype(dtype)
+    return a - a.mean(axis=0, keepdims=True), b - b.mean(axis=0, keepdims=True)
+
+
+def _unit(rows: jax.Array) -> jax.Array:
+    """Of Frobenius norm 1; first by the largest entry, as squares leave the range of floats."""
+    largest = jnp.max(jnp.abs(rows))
+    rows = rows / jnp.where(largest > 0, largest, 1)
+    norm = jnp.linalg.norm(rows)
+    return rows / jnp.where(norm > 0, norm, 1)
+
+
+def _basis(rows: jax.Array) -> jax.Array:
+    """An orthonormal basis of the columns, with zeros for dimensions that are not there."""
+    left, singular, _ = jnp.linalg.svd(rows, full_matrices=False)
+    least = singular[0] * max(rows.shape) * jnp.finfo(rows.dtype).eps
+    return left * (singular > least).astype(rows.dtype)[None]

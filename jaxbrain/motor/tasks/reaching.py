@@ -1,0 +1,246 @@
+"""Reaches to a target: at once, after a delay, and between any two points."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxbrain.motor.control import Scene
+from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.tasks import Task, Trial
+from jaxbrain.tasks.task import real, shown
+
+CENTER = (0.0, 0.4)  # m, before the body, whose shoulder is at (0, 0)
+EIGHT = tuple(float(a) for a in np.arange(8) * np.pi / 4)
+_DM = 10  # decimetres in a metre, as in `closed_loop`
+
+
+class Periods(NamedTuple):
+    """Steps of the parts of a trial.
+
+    Attributes:
+      hold: at the start, before anything is shown.
+      delay: from the target to the go cue, the least and the most of it.
+      movement: from the go cue on, in which nothing is graded.
+      rest: at the target.
+    """
+
+    hold: int
+    delay: tuple[int, int]
+    movement: int
+    rest: int
+
+    @property
+    def steps(self) -> int:
+        """Of a trial."""
+        return self.hold + self.delay[1] + self.movement + self.rest
+
+
+def center_out(
+    *,
+    angles: ArrayLike = EIGHT,
+    distance: float | jax.Array = 0.1,
+    center: tuple[float, float] = CENTER,
+    hold: int = 10,
+    movement: int = 60,
+    rest: int = 30,
+) -> Task:
+    """Reach from the centre to a target on a circle, as soon as it is shown.
+
+    Cue ``[steps, 3]``: the target as seen from the centre in dm, from when it is shown on, and a
+    cue that is 1 while the hand has to stay, else 0. Wanted is the centre until the go cue and the
+    target at the end; on the way nothing is graded, so how to get there is the controller's choice.
+
+    Args:
+      angles: of the targets, in rad ``[targets]``; one of them is drawn. One angle makes one sure
+        trial, and may be traced: ``jax.vmap`` over it makes all reaches of a fan.
+      distance: of the targets, in m.
+      center: where the hand begins, in m.
+      hold: steps before the target is shown.
+      movement: steps from then on that are not graded.
+      rest: steps at the target.
+
+    Returns:
+      A Task of Trials: inputs a `Scene` ``[steps, ...]``, targets the position wanted, in m
+      ``[steps, 2]``; condition ``{"angle" [], "start" [2], "target" [2], "go" []}``, go the step of
+      the go cue.
+
+    Raises:
+      ValueError: if a number of steps or distance is not positive, or there is no angle.
+
+    Source: Georgopoulos et al. 1982, doi 10.1523/JNEUROSCI.02-11-01527.1982.
+
+    Examples:
+      >>> import jax
+      >>> trial = center_out().sample(jax.random.key(0))
+      >>> trial.inputs.cue.shape, trial.targets.shape, int(trial.condition["go"])
+      ((100, 3), (100, 2), 10)
+    """
+    options = {"hold": hold, "movement": movement, "rest": rest}
+    periods = _periods("center_out", hold, (0, 0), movement, rest)
+    return _to_a_circle("center_out", angles, distance, center, periods, options)
+
+
+def delayed_reach(
+    *,
+    angles: ArrayLike = EIGHT,
+    distance: float | jax.Array = 0.1,
+    center: tuple[float, float] = CENTER,
+    hold: int = 10,
+    delay: tuple[int, int] = (20, 50),
+    movement: int = 60,
+    rest: int = 30,
+) -> Task:
+    """Reach from the centre to a target on a circle, but wait for the go cue.
+
+    As `center_out`; between the target and the go cue there is time to prepare, of a length that
+    cannot be known beforehand.
+
+    Args:
+      angles: of the targets, in rad ``[targets]``; one of them is drawn.
+      distance: of the targets, in m.
+      center: where the hand begins, in m.
+      hold: steps before the target is shown.
+      delay: the least and the most steps from the target to the go cue.
+      movement: steps from the go cue on that are not graded.
+      rest: steps at the target; more where the delay was short.
+
+    Returns:
+      A Task of Trials as those of `center_out`.
+
+    Raises:
+      ValueError: if a number of steps or distance is not positive, there is no angle, or delay is
+        no pair of numbers of steps in order.
+
+    Source: Churchland et al. 2012, doi 10.1038/nature11129.
+
+    Examples:
+      >>> import jax
+      >>> trial = delayed_reach().sample(jax.random.key(0))
+      >>> go = int(trial.condition["go"])
+      >>> 30 <= go <= 60, float(trial.inputs.cue[go - 1, 2]), float(trial.inputs.cue[go, 2])
+      (True, 1.0, 0.0)
+    """
+    options = {"hold": hold, "delay": delay, "movement": movement, "rest": rest}
+    periods = _periods("delayed_reach", hold, delay, movement, rest)
+    return _to_a_circle("delayed_reach", angles, distance, center, periods, options)
+
+
+def random_target(
+    *,
+    center: tuple[float, float] = CENTER,
+    radius: float | jax.Array = 0.1,
+    hold: int = 10,
+    movement: int = 60,
+    rest: int = 30,
+) -> Task:
+    """Reach between two points, both drawn evenly from a disc, as soon as the target is shown.
+
+    Args:
+      center: of the disc, in m.
+      radius: of the disc, in m.
+      hold: steps before the target is shown.
+      movement: steps from then on that are not graded.
+      rest: steps at the target.
+
+    Returns:
+      A Task of Trials as those of `center_out`; the cue is the target as seen from the centre of
+      the disc, in dm, angle the direction of the reach.
+
+    Raises:
+      ValueError: if a number of steps or radius is not positive.
+
+    Examples:
+      >>> import jax
+      >>> trial = random_target().sample(jax.random.key(0))
+      >>> bool(jax.numpy.linalg.norm(trial.condition["start"] - jax.numpy.array(CENTER)) <= 0.1)
+      True
+    """
+    periods = _periods("random_target", hold, (0, 0), movement, rest)
+    require_positive("random_target", "radius", radius)
+
+    def sample(key: jax.Array) -> Trial:
+        middle = _point("random_target", center)
+        turn, far = jax.random.uniform(key, (2, 2), real())
+        spread = jnp.sqrt(far)[:, None] * _direction(2 * jnp.pi * turn)
+        start, target = middle[None] + jnp.asarray(radius).astype(real()) * spread
+        return reach_trial(start, target, middle, periods.hold, periods)
+
+    options = {"hold": hold, "movement": movement, "rest": rest}
+    return Task(sample, shown("random_target", options))
+
+
+def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods) -> Trial:
+    """The trial of one reach, without forces."""
+    time = jnp.arange(periods.steps)
+    waiting, shown_ = time < go, time >= periods.hold
+    there = time >= go + periods.movement
+    dtype = start.dtype
+    seen = _DM * (target - center)[None] * shown_[:, None].astype(dtype)
+    still = jnp.zeros((periods.steps, 2), dtype)
+    scene = Scene(
+        cue=jnp.concatenate([seen, waiting[:, None].astype(dtype)], axis=1),
+        start=still + start[None],
+        force=still,
+        field=jnp.zeros((periods.steps, 2, 2), dtype),
+    )
+    wanted = jnp.where(waiting[:, None], start[None], target[None])
+    along = target - start
+    condition = {
+        "angle": jnp.arctan2(along[1], along[0]), "start": start, "target": target,
+        "go": jnp.asarray(go),
+    }  # fmt: skip
+    return Trial(scene, wanted, (waiting | there).astype(dtype), condition)
+
+
+def _to_a_circle(
+    name: str, angles: Any, distance: Any, center: Any, periods: Periods, options: dict
+) -> Task:
+    """A reach from the centre to a target that is drawn."""
+    require_positive(name, "distance", distance)
+    if np.ndim(angles) != 1 or not np.shape(angles)[0]:
+        raise ValueError(
+            f"{name}: angles must be [targets], one at least, got shape {np.shape(angles)}; of one "
+            "angle: (angle,)"
+        )
+
+    def sample(key: jax.Array) -> Trial:
+        of_target, of_delay = jax.random.split(key)
+        middle = _point(name, center)
+        known = jnp.asarray(angles).astype(real())
+        angle = jax.random.choice(of_target, known)
+        target = middle + jnp.asarray(distance).astype(real()) * _direction(angle)
+        low, high = periods.delay
+        go = periods.hold + jax.random.randint(of_delay, (), low, high + 1)
+        return reach_trial(middle, target, middle, go, periods)
+
+    return Task(sample, shown(name, options))
+
+
+def _periods(name: str, hold: int, delay: Any, movement: int, rest: int) -> Periods:
+    for what, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
+        require_count(name, what, steps)
+    good = (
+        isinstance(delay, tuple | list)
+        and len(delay) == 2
+        and all(isinstance(n, int) and not isinstance(n, bool) for n in delay)
+        and 0 <= delay[0] <= delay[1]
+    )
+    if not good:
+        raise ValueError(
+            f"{name}: delay must be the least and the most steps, such as (20, 50), got {delay!r}"
+        )
+    return Periods(hold, (delay[0], delay[1]), movement, rest)
+
+
+def _point(name: str, point: Any) -> jax.Array:
+    if np.shape(point) != (2,):
+        raise ValueError(f"{name}: center must be x and y, in m, got shape {np.shape(point)}")
+    return jnp.asarray(point).astype(real())
+
+
+def _direction(angle: Any) -> jax.Array:
+    return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
