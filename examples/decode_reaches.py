@@ -1,10 +1,9 @@
 """Where a hand goes, read from the motor cortex of a monkey: linear and recurrent decoders.
 
-The last fifth of a recording is held out as one block; all else, the penalty and the epoch at which
-to stop too, comes from the rest. A recording is an npz file of rates [time, units] (spikes/s in
-consecutive bins of 0.2 s), velocity [time, 2] (cm/s) and target [time] (its number). Without one:
-../shared/data/m1_reaching.npz, made of the demonstration data of Dyer et al. 2017, doi
-10.1038/s41551-017-0169-7. Beside it: tuning, and whether the population's state rotates.
+The last fifth of a recording is held out as one block: penalty and epochs come from the rest. It is
+an npz file of rates [time, units] (spikes/s in bins of 0.2 s), velocity [time, 2] (cm/s) and target
+[time] (its number); without one, ../shared/data/m1_reaching.npz, from the demonstration data of
+Dyer et al. 2017, doi 10.1038/s41551-017-0169-7. Beside it: cosine tuning, and jPCA.
 
     python examples/decode_reaches.py [recording]    # the picture: pictures/decode_reaches.png
 """
@@ -23,7 +22,7 @@ from jaxbrain import analysis, motor
 
 FILE = Path(__file__).resolve().parents[2] / "shared/data/m1_reaching.npz"
 BIN, MOVING, SHOWN = 0.2, 6, 80  # seconds; bins of a reach for jPCA; bins that are drawn
-COLOURS = {"ridge": "#0072B2", "GRU": "#D55E00", "laminar": "#009E73"}
+COLOURS = {"hand": "0.6", "ridge": "#0072B2", "GRU": "#D55E00", "laminar": "#009E73"}
 
 
 def repeated(cell: jb.Cell, times: int) -> jb.Cell:
@@ -39,11 +38,10 @@ def repeated(cell: jb.Cell, times: int) -> jb.Cell:
 
 def decoders() -> dict[str, tuple[analysis.Decoder, int]]:
     """Each with its number of seeds; their sizes were chosen on blocks of the first four fifths."""
-    layers = motor.cortical_layers(jax.random.key(0), 100)
-    cortex = repeated(motor.laminar_cortex(layers, dt=0.07, tau=0.1), 3)
+    cortex = motor.laminar_cortex(motor.cortical_layers(jax.random.key(0), 100), dt=0.07, tau=0.1)
     adam = optax.adamw(optax.cosine_decay_schedule(5e-3, 40 * 19), weight_decay=0.3)
-    laminar = analysis.recurrent_decoder(cortex, bins=3, epochs=40, optimizer=adam)
-    gru = analysis.recurrent_decoder(jb.cells.gru(32), bins=4, epochs=80)
+    laminar = analysis.recurrent_decoder(repeated(cortex, 3), bins=3, epochs=40, optimizer=adam)
+    gru = analysis.recurrent_decoder(jb.cells.gru(32), epochs=80)
     return {"ridge": (analysis.ridge_decoder(), 0), "GRU": (gru, 5), "laminar": (laminar, 3)}
 
 
@@ -53,14 +51,12 @@ def tuned(ax: plt.Axes, rates: np.ndarray, velocity: np.ndarray, bins: list[np.n
     angle, known, rng = np.arctan2(*heading.T[::-1]), len(bins) * 4 // 5, np.random.default_rng(0)
     found = analysis.tuning(angle[:known], rate[:known])
     chance = [analysis.tuning(rng.permutation(angle[:known]), rate[:known]).r2 for _ in range(50)]
-    share = np.mean(found.r2 > np.quantile(chance, 0.95, axis=0))
+    share, middle = np.mean(found.r2 > np.quantile(chance, 0.95, axis=0)), np.median(found.r2)
     vector = np.asarray(analysis.population_vector(rate[known:], found, least_r2=0.1))
     off = np.abs(np.angle(np.exp(1j * (np.arctan2(*vector.T[::-1]) - angle[known:]))))
-    print(f"\ncosine tuning: {share:.0%} of the units above 95% of shuffled reaches")
-    print(f"population vector of the last reaches: off by {np.degrees(np.median(off)):.0f} degrees")
-    print(f"but the median unit is hardly tuned, R2 {np.median(found.r2):.2f}\n")
-    both = [np.ravel(chance), found.r2]
-    ax.hist(both, np.linspace(0, 1, 21), density=True, color=["0.7", "#0072B2"])
+    print(f"\ntuned: {share:.0%} of units (chance 5%), but most hardly: median R2 {middle:.2f};")
+    print(f"population vector of the last reaches: {np.degrees(np.median(off)):.0f} degrees off\n")
+    ax.hist([np.ravel(chance), found.r2], np.linspace(0, 1, 21), density=True, color=["0.7", "C0"])
     ax.set(xlabel="R2 of cosine tuning: units (blue), shuffled", yscale="log", yticks=[])
 
 
@@ -72,53 +68,45 @@ def rotating(ax: plt.Axes, rates: np.ndarray, target: np.ndarray, bins: list[np.
             ways.setdefault((target[before[0]], target[now[0]]), []).append(active[now[:MOVING]])
     mean = np.array([np.mean(trials, axis=0) for trials in ways.values()])
     found = analysis.jpca(mean, dt=BIN, key=jax.random.key(0), surrogates=100)
-    p, real = found.p, found.fits
     print(f"jPCA of {len(mean)} mean reaches\n{str(found).split(chr(10) * 2)[0]}")
-    print(f"a rotation is {'' if p.ratio < 0.05 else 'not '}more of the dynamics than by chance;")
-    print(f"bins of {BIN} s would hide rotations of 2 Hz in any case")
+    print(f"ratio as high in {found.p.ratio:.0%} of surrogates: if above 5%, no sign of rotation")
     ax.hist(np.asarray(found.null.ratio), bins=15, color="0.7")
-    ax.axvline(float(real.ratio), color="#0072B2", linewidth=2)
-    ax.set(xlabel=f"jPCA: ratio of fits, surrogates (grey), p = {p.ratio:.2f}", yticks=[])
+    ax.axvline(float(found.fits.ratio), color="C0", linewidth=2)
+    ax.set(xlabel=f"jPCA: ratio, in surrogates (p = {found.p.ratio:.2f})", yticks=[])
 
 
 def main(out: Path, recording: Path) -> None:
     if not recording.exists():
-        raise SystemExit(f"There is no {recording.name}; name a recording as\n\n{__doc__}")
+        raise SystemExit(f"There is no {recording}.\n\n{__doc__}")
     rates, velocity, target = (np.load(recording)[n] for n in ("rates", "velocity", "target"))
-    border = len(rates) - round(0.2 * len(rates))
-    truth, found, bars = velocity[border:], {"hand": velocity[border:]}, {}
+    found = {"hand": (truth := velocity[(border := len(rates) - round(0.2 * len(rates))) :])}
     print(f"{len(rates)} bins of {rates.shape[1]} units; the last {len(truth)} are held out\n")
-    print(f"{'R2 of the velocity':<24}{'x':>7}{'y':>19}{'seeds better than ridge':>33}")
+    print(f"{'R2 of the velocity':<26}{'x':<18}{'y':<14}seeds better than ridge")
     for name, (decoder, seeds) in decoders().items():
         key = jax.random.split(jax.random.key(1), seeds) if seeds else None
         result = analysis.decode(decoder, rates, velocity, key=key)
-        bars[name] = r2 = np.atleast_2d(result.r_squared)
         found[name] = np.asarray(result.predicted).reshape(-1, *truth.shape).mean(axis=0)
-        if not seeds:
-            print(f"{name:<24}{r2[0, 0]:7.3f}{r2[0, 1]:19.3f}")
-            continue
-        (x, y), (dx, dy) = r2.mean(axis=0), r2.std(axis=0, ddof=1)
-        wins = (r2 > bars["ridge"]).all(axis=1).sum()
-        print(f"{name:<24}{x:7.3f} +- {dx:.3f}{y:10.3f} +- {dy:.3f}{wins:11} of {seeds}")
-        x, y = analysis.r_squared(truth, found[name])
-        print(f"{f'  ensemble of these {seeds}':<24}{x:7.3f}{y:19.3f}")
+        least, (x, y) = (analysis.r_squared(truth, found[n]) for n in ("ridge", name))
+        if seeds:
+            rows, wins = result.r_squared.T, (result.r_squared > least[None]).all(axis=1).sum()
+            both = "".join(f"{f'{r.mean():.3f} +- {r.std(ddof=1):.3f}':<18}" for r in rows)
+            print(f"{name:<24}{both}{wins} of {seeds}")
+        print(f"{f'  ensemble of these {seeds}' if seeds else name:<24}{x:.3f}{y:18.3f}")
 
     figure, axes = plt.subplot_mosaic("xxxt;yyyj;abcd", figsize=(13, 9), layout="constrained")
     ends = np.flatnonzero(np.diff(target)) + 1
     for i, (name, path) in enumerate(found.items()):
-        look = {"color": COLOURS.get(name, "0.55"), "linewidth": 3 if name == "hand" else 1.3}
         for k, axis in enumerate("xy"):
-            axes[axis].plot(BIN * np.arange(SHOWN), path[:SHOWN, k], label=name, **look)
-            axes[axis].set_ylabel(f"{axis} velocity (cm/s)")
+            times, look = BIN * np.arange(len(path)), {"color": COLOURS[name], "label": name}
+            axes[axis].plot(times[:SHOWN], path[:SHOWN, k], linewidth=1.3 if i else 3, **look)
+            axes[axis].set(ylabel=f"{axis} velocity (cm/s)", xlabel="s of the held-out block")
         for reach in np.split(path, ends[ends > border] - border)[1:-1]:
-            axes["abcd"[i]].plot(*(BIN * reach.cumsum(axis=0)).T, **look | {"linewidth": 1})
-        axes["abcd"[i]].set(title=name, aspect="equal", xlim=(-16, 16), ylim=(-16, 16))
-    bins = np.split(np.arange(len(target)), ends)[:-1]
-    tuned(axes["t"], rates, velocity, bins)
+            way = BIN * np.insert(reach.cumsum(axis=0), 0, 0, axis=0)
+            axes["abcd"[i]].plot(*way.T, color=COLOURS[name], linewidth=1)
+        axes["abcd"[i]].set(title=f"{name}, cm", aspect="equal", xlim=(-24, 16), ylim=(-26, 14))
+    tuned(axes["t"], rates, velocity, bins := np.split(np.arange(len(target)), ends)[:-1])
     rotating(axes["j"], rates, target, bins)
-    axes["y"].set_xlabel("time into the held-out block (s)")
     axes["x"].legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-    axes["a"].set(ylabel="cm, each reach from 0")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "decode_reaches.png", dpi=150)
     print(f"\nPicture: {out / 'decode_reaches.png'}")

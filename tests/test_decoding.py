@@ -138,18 +138,16 @@ def test_the_epoch_is_chosen_on_what_is_held_back():
         return params["network"][-1]["kernel"]
 
     # the best epoch has passed: more of them change nothing
-    np.testing.assert_allclose(readout(0.25, 30), readout(0.25, 40), atol=1e-6)
-    assert np.abs(readout(0.0, 30) - readout(0.0, 40)).max() > 1e-3
+    chosen = readout(0.25, 30)
+    np.testing.assert_allclose(chosen, readout(0.25, 40), atol=1e-6)
+    assert np.abs(chosen - readout(0.0, 40)).max() > 1e-2
 
 
 def test_precision_is_that_of_the_data(double):
     activity, movement = (jnp.asarray(a) for a in recording(30, 3))
-    for dtype in (jnp.float32, jnp.float64):
-        decoder = recurrent_decoder(jb.cells.elman(2), epochs=1)
-        found = decode(
-            decoder, activity.astype(dtype), movement.astype(dtype), key=jax.random.key(0)
-        )
-        assert found.predicted.dtype == dtype
+    for decoder in (ridge_decoder(), recurrent_decoder(jb.cells.elman(2), epochs=1)):
+        found = decode(decoder, activity, movement, key=jax.random.key(0))
+        assert found.predicted.dtype == jnp.float64
 
 
 def test_what_cannot_be_decoded_is_refused():
@@ -194,5 +192,5 @@ def test_reaches_of_a_monkey():
     # the penalty that leaving out single bins would choose; blocks choose a larger one, rightly
     found = decode(ridge_decoder(penalties=(177.82794,), folds=2), rates, velocity)
     np.testing.assert_allclose(found.r_squared, [0.68, 0.81], atol=0.02)
-    late = np.roll(velocity, 100, axis=0)  # the movement of another time
-    assert np.max(decode(ridge_decoder(penalties=(1e3,), folds=2), rates, late).r_squared) < 0.1
+    late = np.roll(velocity[642:], 80, axis=0)  # the movement of another time
+    assert np.max(r_squared(late, found.predicted)) < 0.1

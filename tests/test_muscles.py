@@ -1,5 +1,7 @@
 """Muscles: activation, the curves of force, and paths over the bones."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -232,7 +234,7 @@ def by_hand(arm, q):
 
     def path(points):
         places = [point(*p) for p in points]
-        return sum(np.linalg.norm(b - a) for a, b in zip(places, places[1:], strict=False))
+        return sum(np.linalg.norm(b - a) for a, b in pairwise(places))
 
     return np.array([path(points) for points in PATHS])
 

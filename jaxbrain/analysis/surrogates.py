@@ -185,7 +185,7 @@ def marginal_covariances(activity: ArrayLike) -> Marginals:
 class _Newton(NamedTuple):
     """Of the multipliers."""
 
-    x: tuple[jax.Array, jax.Array, jax.Array]
+    x: tuple[jax.Array, ...]
     error: jax.Array  # [], relative, of the marginals
     step: jax.Array  # []
 

@@ -1,6 +1,6 @@
 """Motor cortex and what it moves: layers, loops through the basal ganglia, bodies, and control."""
 
-from jaxbrain.motor import edits
+from jaxbrain.motor import edits, tasks
 from jaxbrain.motor.activation import (
     first_order_activation,
     thelen_activation,
@@ -38,6 +38,7 @@ from jaxbrain.motor.cerebellum import (
 )
 from jaxbrain.motor.control import Loop, Scene, Signals, closed_loop
 from jaxbrain.motor.cortex import Cortex, cortex_rates, laminar_cortex
+from jaxbrain.motor.cost import reach_loss
 from jaxbrain.motor.hill import (
     Hill,
     hill_force,
@@ -91,6 +92,7 @@ from jaxbrain.motor.selection import (
     Thalamocortical,
     selection,
 )
+from jaxbrain.motor.system import MotorSystem, motor_system
 
 __all__ = [
     "ARM26_MUSCLES",
@@ -115,6 +117,7 @@ __all__ = [
     "Hill",
     "Layers",
     "Loop",
+    "MotorSystem",
     "Movement",
     "MuscledArm",
     "Muscles",
@@ -155,6 +158,7 @@ __all__ = [
     "linear_reach",
     "lqr",
     "minimum_jerk",
+    "motor_system",
     "mujoco_active",
     "mujoco_hill",
     "mujoco_passive",
@@ -164,8 +168,10 @@ __all__ = [
     "path_length",
     "point_mass",
     "reach_cost",
+    "reach_loss",
     "runge_kutta",
     "selection",
+    "tasks",
     "thelen_activation",
     "thelen_active",
     "thelen_hill",

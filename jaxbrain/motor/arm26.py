@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, Arm
 from jaxbrain.motor.hill import Hill
@@ -101,8 +102,10 @@ def arm26(
       >>> bool(state.arm.velocities[1] > 0)
       True
     """
-    if len(muscles.names) != 6 and not jnp.shape(muscles.force) == (6,):
-        raise ValueError(f"arm26: muscles must be six, got {jnp.shape(muscles.force)}")
+    if np.shape(muscles.force) != (6,):
+        raise ValueError(
+            f"arm26: muscles must be six, got force of shape {np.shape(muscles.force)}"
+        )
     build = partial(muscled_arm, moment_arms=arm26_moment_arms, hill=hill, dt=dt)
     body = build(arm, muscles, arm26_length, substeps=substeps)
     return body._replace(name="arm26")

@@ -131,9 +131,8 @@ def basal_ganglia(
       >>> round(float(inhibition[-1, 0]), 3)
       0.216
     """
-    name = called(
-        "basal_ganglia", (), shown(dt=(dt, 0.01), tau=(tau, 0.04), dopamine=(dopamine, 0.2))
-    )
+    options = {"dt": (dt, 0.01), "tau": (tau, 0.04), "dopamine": (dopamine, 0.2)}
+    name = called("basal_ganglia", (), shown(options))
     require_rates("basal_ganglia", dt, tau, dopamine)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -245,7 +244,7 @@ def at_rest(x: Any, dopamine: Number, w: Pathways, theta: Thresholds) -> BasalGa
     return BasalGanglia(zero, zero, zero + stn, zero + gpe, zero + gpi, tonic)
 
 
-def shown(**options: tuple[Any, Any]) -> dict[str, tuple[Any, Any]]:
+def shown(options: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
     """Options for a name: what is traced is left out."""
     return {n: o for n, o in options.items() if not isinstance(o[0], jax.core.Tracer | jax.Array)}
 

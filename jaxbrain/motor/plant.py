@@ -47,6 +47,7 @@ class Physics(NamedTuple):
         muscles.
       velocities: ``(state) -> [muscles]``: d lengths / dt, in m/s.
       tensions: ``(state) -> [muscles]``: in N.
+      name: what ``repr`` shows.
     """
 
     flow: Callable[[Any, Drive], Any]
@@ -56,6 +57,7 @@ class Physics(NamedTuple):
     lengths: Callable[[Any], jax.Array] | None = None
     velocities: Callable[[Any], jax.Array] | None = None
     tensions: Callable[[Any], jax.Array] | None = None
+    name: str = "physics"
 
 
 @static

@@ -119,7 +119,7 @@ def selection(
       >>> [round(float(y), 2) for y in thalamus[-1]]
       [0.0, 0.62, 0.0]
     """
-    options = shown(dt=(dt, 0.01), tau=(tau, 0.04), dopamine=(dopamine, 0.2))
+    options = shown({"dt": (dt, 0.01), "tau": (tau, 0.04), "dopamine": (dopamine, 0.2)})
     name = called("selection", (), options)
     require_rates("selection", dt, tau, dopamine)
 

@@ -1,5 +1,6 @@
 """The motor system: a laminar cortex, basal ganglia and thalamus in a loop, and a spinal cord."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -97,33 +98,6 @@ def motor_system(
     striatal, thalamic = _projections(layers)
     name = called("motor_system", (len(layers.signs), commands), {"channels": (channels, 8)})
 
-    def init(key: jax.Array, x: Any) -> Params:
-        keys, dtype = jax.random.split(key, 6), float_like(x)
-        entering = jax.ShapeDtypeStruct((x.shape[0] + channels,), dtype)
-        count = [where[1] - where[0] for where in (striatal, thalamic)]
-        output = layers.slices[layers.output]
-
-        def kernel(key: jax.Array, rows: int, columns: int) -> jax.Array:
-            return kernel_init(key, (rows, columns), dtype)
-
-        return {
-            "cortex": cortex.init(keys[0], entering),
-            "striatum": {
-                "cortical": kernel(keys[1], count[0], channels),
-                "kernel": kernel(keys[2], x.shape[0], channels),
-                "bias": jnp.zeros(channels, dtype),
-            },
-            "thalamus": {
-                "cortical": kernel(keys[3], count[1], channels),
-                "kernel": kernel(keys[4], x.shape[0], channels),
-                "bias": jnp.ones(channels, dtype),
-            },
-            "spine": {
-                "kernel": kernel(keys[5], output.stop - output.start, commands),
-                "bias": jnp.full(commands, _REST, dtype),
-            },
-        }
-
     def carry(params: Params, x: Any) -> MotorSystem:
         dtype = params["spine"]["kernel"].dtype
         still = jnp.zeros((channels,), dtype)
@@ -146,7 +120,42 @@ def motor_system(
         spine = output @ params["spine"]["kernel"] + params["spine"]["bias"]
         return MotorSystem(inner, nuclei, thalamus), jax.nn.sigmoid(spine)
 
+    init = _init(cortex, layers, commands, channels, kernel_init)
     return Cell(init, carry, step, None, name)
+
+
+def _init(
+    cortex: Cell, layers: Layers, commands: int, channels: int, kernel_init: Initializer
+) -> Callable[[jax.Array, Any], Params]:
+    """Kernels between the parts; the thalamus is awake at first and the spine nearly silent."""
+    sizes = {name: where.stop - where.start for name, where in layers.slices.items()}
+
+    def init(key: jax.Array, x: Any) -> Params:
+        keys, dtype = jax.random.split(key, 6), float_like(x)
+        entering = jax.ShapeDtypeStruct((x.shape[0] + channels,), dtype)
+
+        def kernel(which: int, rows: int, columns: int = channels) -> jax.Array:
+            return kernel_init(keys[which], (rows, columns), dtype)
+
+        return {
+            "cortex": cortex.init(keys[0], entering),
+            "striatum": {
+                "cortical": kernel(1, sizes["L5Ae"]),
+                "kernel": kernel(2, x.shape[0]),
+                "bias": jnp.zeros(channels, dtype),
+            },
+            "thalamus": {
+                "cortical": kernel(3, sizes["L6e"]),
+                "kernel": kernel(4, x.shape[0]),
+                "bias": jnp.ones(channels, dtype),
+            },
+            "spine": {
+                "kernel": kernel(5, sizes[layers.output], commands),
+                "bias": jnp.full(commands, _REST, dtype),
+            },
+        }
+
+    return init
 
 
 def _heard(params: Params, cortical: jax.Array, x: jax.Array) -> jax.Array:

@@ -1,0 +1,87 @@
+"""What a reach costs: how far the hand is from where it should be, and what it takes to be there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.motor.control import Signals
+from jaxbrain.requirements import as_number, require_positive
+
+_DM = 10  # decimetres in a metre: a reach is about one of them
+_NEAR = 1e-4  # dm^2: within a centimetre the distance becomes smooth, and its slope goes to zero
+
+
+def reach_loss(
+    *,
+    speed: float | jax.Array = 0.5,
+    effort: float | jax.Array = 0.02,
+    change: float | jax.Array = 5e-5,
+    hold: float | jax.Array = 3.0,
+    dt: float | jax.Array = 0.01,
+) -> Callable[[Signals, tuple[Any, Any]], jax.Array]:
+    """The loss of a trial: be there, and at rest, with little and smooth activity.
+
+    sum_t w_t (|x_t - x*_t| + speed |v_t|) / sum_t w_t
+      + effort mean u_t^2 + change mean ((u_t - u_{t-1}) / dt)^2
+
+    x in dm, v in m/s; w is the mask of the trial, ``hold`` times as much in the graded steps before
+    the movement. Nothing is said of the way: that paths are straight and speeds bell-shaped comes
+    from the last two terms.
+
+    Args:
+      speed: how much it costs to move where one should be.
+      effort: of activity.
+      change: of fast changes of activity, in s^2.
+      hold: how much more it counts to wait than to arrive.
+      dt: the time of a step, in s.
+
+    Returns:
+      ``(signals [time, ...], (wanted [time, 2], mask [time])) -> scalar``: a loss for networks made
+      of `closed_loop` and data from ``jb.tasks.batches``.
+
+    Raises:
+      ValueError: if a weight is negative, or dt not positive; at trace time, if signals and wanted
+        differ in their number of steps.
+
+    Source: the change of the command, Uno, Kawato and Suzuki 1989, doi 10.1007/BF00204593, who
+      take that of the torque.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> controller = jb.cells.stack(jb.cells.gru(8), jb.lift(jb.dense(2)))
+      >>> net = jb.cells.unroll(jb.motor.closed_loop(controller, jb.motor.point_mass()))
+      >>> x, y = jb.tasks.batches(jb.motor.tasks.center_out(), 4)(jax.random.key(0))
+      >>> params = net.init(jax.random.key(1), jax.tree.map(lambda a: a[0], x))
+      >>> loss, grads, _ = jb.backprop(net, reach_loss()).grads(params, (), x, y)
+      >>> bool(loss > 0)
+      True
+    """
+    weights = {"speed": speed, "effort": effort, "change": change, "hold": hold}
+    for name, weight in weights.items():
+        require_positive("reach_loss", name, weight, zero=True)
+    require_positive("reach_loss", "dt", dt)
+
+    def loss(signals: Signals, target: tuple[Any, Any]) -> jax.Array:
+        wanted, mask = target
+        position, velocity = signals.hand
+        if position.shape != wanted.shape or mask.shape != wanted.shape[:1]:
+            raise ValueError(
+                "reach_loss: wanted must be [time, 2] and mask [time] of the steps of the signals, "
+                f"got {wanted.shape} and {mask.shape} for positions {position.shape}"
+            )
+        mask = mask.astype(position.dtype)
+        waiting = jnp.cumsum(mask == 0) == 0
+        mask = mask * jnp.where(waiting, as_number(hold, mask), 1)
+        away = _norm(_DM * (position - wanted.astype(position.dtype)))
+        graded = jnp.sum(mask * (away + as_number(speed, mask) * _norm(velocity))) / jnp.sum(mask)
+        rate = jnp.diff(signals.command, axis=0) / as_number(dt, mask)
+        smooth = as_number(effort, mask) * jnp.mean(signals.command**2)
+        return graded + smooth + as_number(change, mask) * jnp.mean(rate**2)
+
+    return loss
+
+
+def _norm(vectors: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.sum(vectors**2, axis=-1) + _NEAR)
