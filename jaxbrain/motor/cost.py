@@ -1,4 +1,4 @@
-"""What a reach costs: how far the hand is from where it should be, and what it takes to be there."""
+"""What a reach costs: how far the hand is from where it should be, and what it takes."""
 
 from collections.abc import Callable
 from typing import Any

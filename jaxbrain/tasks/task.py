@@ -16,13 +16,13 @@ class Trial(NamedTuple):
     """One trial of a task, in steps of time.
 
     Attributes:
-      inputs: ``[time, inputs]``.
+      inputs: ``[time, inputs]``, or a pytree of such, as a movement has.
       targets: ``[time, outputs]``; zero where nothing is graded.
       mask: ``[time]``, 1 where the output is graded, else 0.
       condition: dict of arrays: what sets this trial apart from others.
     """
 
-    inputs: jax.Array
+    inputs: Any
     targets: jax.Array
     mask: jax.Array
     condition: dict[str, jax.Array]
