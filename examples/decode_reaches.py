@@ -16,6 +16,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
+from matplotlib.axes import Axes
 
 import jaxbrain as jb
 from jaxbrain import analysis, motor
@@ -45,7 +46,7 @@ def decoders() -> dict[str, tuple[analysis.Decoder, int]]:
     return {"ridge": (analysis.ridge_decoder(), 0), "GRU": (gru, 5), "laminar": (laminar, 3)}
 
 
-def tuned(ax: plt.Axes, rates: np.ndarray, velocity: np.ndarray, bins: list[np.ndarray]) -> None:
+def tuned(ax: Axes, rates: np.ndarray, velocity: np.ndarray, bins: list[np.ndarray]) -> None:
     """Cosine tuning to the direction of reaches, beside that to shuffled directions."""
     heading, rate = (np.array([a[b].mean(axis=0) for b in bins]) for a in (velocity, rates))
     angle, known, rng = np.arctan2(*heading.T[::-1]), len(bins) * 4 // 5, np.random.default_rng(0)
@@ -56,11 +57,12 @@ def tuned(ax: plt.Axes, rates: np.ndarray, velocity: np.ndarray, bins: list[np.n
     off = np.abs(np.angle(np.exp(1j * (np.arctan2(*vector.T[::-1]) - angle[known:]))))
     print(f"\ntuned: {share:.0%} of units (chance 5%), but most hardly: median R2 {middle:.2f};")
     print(f"population vector of the last reaches: {np.degrees(np.median(off)):.0f} degrees off\n")
-    ax.hist([np.ravel(chance), found.r2], np.linspace(0, 1, 21), density=True, color=["0.7", "C0"])
+    edges = np.linspace(0, 1, 21).tolist()
+    ax.hist([np.ravel(chance), found.r2], edges, density=True, color=["0.7", "C0"])
     ax.set(xlabel="R2 of cosine tuning: units (blue), shuffled", yscale="log", yticks=[])
 
 
-def rotating(ax: plt.Axes, rates: np.ndarray, target: np.ndarray, bins: list[np.ndarray]) -> None:
+def rotating(ax: Axes, rates: np.ndarray, target: np.ndarray, bins: list[np.ndarray]) -> None:
     """JPCA of the mean reaches from each target to each other, beside surrogates."""
     active, ways = rates[:, rates.mean(axis=0) > 1], {}
     for before, now in pairwise(bins):
@@ -97,8 +99,8 @@ def main(out: Path, recording: Path) -> None:
     ends = np.flatnonzero(np.diff(target)) + 1
     for i, (name, path) in enumerate(found.items()):
         for k, axis in enumerate("xy"):
-            times, look = BIN * np.arange(len(path)), {"color": COLOURS[name], "label": name}
-            axes[axis].plot(times[:SHOWN], path[:SHOWN, k], linewidth=1.3 if i else 3, **look)
+            times, width = BIN * np.arange(len(path))[:SHOWN], 1.3 if i else 3
+            axes[axis].plot(times, path[:SHOWN, k], color=COLOURS[name], lw=width, label=name)
             axes[axis].set(ylabel=f"{axis} velocity (cm/s)", xlabel="s of the held-out block")
         for reach in np.split(path, ends[ends > border] - border)[1:-1]:
             way = BIN * np.insert(reach.cumsum(axis=0), 0, 0, axis=0)

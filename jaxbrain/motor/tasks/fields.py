@@ -4,9 +4,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
-from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, center_out
+from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, Angles, center_out
 from jaxbrain.requirements import require_count, require_fraction, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import shown
@@ -16,7 +15,7 @@ def curl_field(
     *,
     strength: float | jax.Array = 3.0,
     catch: float | jax.Array = 0.0,
-    angles: ArrayLike = EIGHT,
+    angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,
@@ -77,7 +76,7 @@ def perturbed_reach(
     force: float | jax.Array = 5.0,
     onset: tuple[int, int] = (5, 20),
     duration: int = 10,
-    angles: ArrayLike = EIGHT,
+    angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,

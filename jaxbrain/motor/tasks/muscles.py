@@ -5,13 +5,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
 from jaxbrain.motor.arm26 import ARM26_MUSCLES, arm26_moment_arms
 from jaxbrain.motor.links import inverse_kinematics
 from jaxbrain.motor.oracles import minimum_jerk
-from jaxbrain.motor.tasks.reaching import CENTER
+from jaxbrain.motor.tasks.reaching import CENTER, Angles
 from jaxbrain.requirements import require_count, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
@@ -22,7 +21,7 @@ _SCALE = 0.02  # of the full force of a muscle: as much activity as is written a
 
 def emg_generation(
     *,
-    angles: ArrayLike = SIXTEEN,
+    angles: Angles = SIXTEEN,
     distance: float = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,

@@ -1,12 +1,12 @@
 """Reaches to a target: at once, after a delay, and between any two points."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxbrain.motor.control import Scene
 from jaxbrain.requirements import require_count, require_positive
@@ -15,6 +15,7 @@ from jaxbrain.tasks.task import real, shown
 
 CENTER = (0.0, 0.4)  # m, before the body, whose shoulder is at (0, 0)
 EIGHT = tuple(float(a) for a in np.arange(8) * np.pi / 4)
+Angles = Sequence[float] | jax.Array | np.ndarray
 _DM = 10  # decimetres in a metre, as in `closed_loop`
 
 
@@ -41,7 +42,7 @@ class Periods(NamedTuple):
 
 def center_out(
     *,
-    angles: ArrayLike = EIGHT,
+    angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,
@@ -86,7 +87,7 @@ def center_out(
 
 def delayed_reach(
     *,
-    angles: ArrayLike = EIGHT,
+    angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,
