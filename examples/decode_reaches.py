@@ -57,17 +57,15 @@ def tuned(ax: Axes, rates: np.ndarray, velocity: np.ndarray, bins: list[np.ndarr
     off = np.abs(np.angle(np.exp(1j * (np.arctan2(*vector.T[::-1]) - angle[known:]))))
     print(f"\ntuned: {share:.0%} of units (chance 5%), but most hardly: median R2 {middle:.2f};")
     print(f"population vector of the last reaches: {np.degrees(np.median(off)):.0f} degrees off\n")
-    edges = np.linspace(0, 1, 21).tolist()
-    ax.hist([np.ravel(chance), found.r2], edges, density=True, color=["0.7", "C0"])
+    ax.hist([np.ravel(chance), found.r2], 20, range=(0, 1), density=True, color=["0.7", "C0"])
     ax.set(xlabel="R2 of cosine tuning: units (blue), shuffled", yscale="log", yticks=[])
 
 
 def rotating(ax: Axes, rates: np.ndarray, target: np.ndarray, bins: list[np.ndarray]) -> None:
     """JPCA of the mean reaches from each target to each other, beside surrogates."""
     active, ways = rates[:, rates.mean(axis=0) > 1], {}
-    for before, now in pairwise(bins):
-        if len(now) >= MOVING:
-            ways.setdefault((target[before[0]], target[now[0]]), []).append(active[now[:MOVING]])
+    for before, now in [(a, b) for a, b in pairwise(bins) if len(b) >= MOVING]:
+        ways.setdefault((target[before[0]], target[now[0]]), []).append(active[now[:MOVING]])
     mean = np.array([np.mean(trials, axis=0) for trials in ways.values()])
     found = analysis.jpca(mean, dt=BIN, key=jax.random.key(0), surrogates=100)
     print(f"jPCA of {len(mean)} mean reaches\n{str(found).split(chr(10) * 2)[0]}")
@@ -99,7 +97,7 @@ def main(out: Path, recording: Path) -> None:
     ends = np.flatnonzero(np.diff(target)) + 1
     for i, (name, path) in enumerate(found.items()):
         for k, axis in enumerate("xy"):
-            times, width = BIN * np.arange(len(path))[:SHOWN], 1.3 if i else 3
+            width, times = 1.3 if i else 3, BIN * np.arange(len(path[:SHOWN]))
             axes[axis].plot(times, path[:SHOWN, k], color=COLOURS[name], lw=width, label=name)
             axes[axis].set(ylabel=f"{axis} velocity (cm/s)", xlabel="s of the held-out block")
         for reach in np.split(path, ends[ends > border] - border)[1:-1]:
@@ -116,6 +114,6 @@ def main(out: Path, recording: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("recording", nargs="?", type=Path, default=FILE, help="an npz file")
+    parser.add_argument("recording", nargs="?", type=Path, default=FILE)
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
     main(**vars(parser.parse_args()))

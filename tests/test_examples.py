@@ -21,9 +21,10 @@ long = pytest.mark.example
 def example(tmp_path, monkeypatch, capsys):
     """Runs a script in an empty folder; returns its lines, after a look at its picture."""
 
-    def run(name):
+    def run(name, *arguments):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", [f"{name}.py"])
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        monkeypatch.syspath_prepend(FOLDER)  # as for a script: one may import another
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
         picture = plt.imread(tmp_path / "pictures" / f"{name}.png")
@@ -325,3 +326,17 @@ def test_online_rules_carry_the_same_amount_at_any_length(example):
         assert long_ > 10 * short if name == "BPTT" else long_ == short
         assert angle < 1e-2 if name in ("BPTT", "RTRL") else 0 < angle < 90
         assert loss < 1 / 6
+
+
+@long
+def test_reaches_are_decoded_better_by_recurrent_decoders(example):
+    shared("m1_reaching.npz")
+    lines = example("decode_reaches")
+    (ridge,), (gru,), (laminar,) = (every(lines, n) for n in ("ridge", "GRU", "laminar"))
+    assert ridge == pytest.approx([0.708, 0.819], abs=0.01)
+    assert gru[0] > 0.85
+    assert gru[2] > 0.88
+    assert laminar[0] > ridge[0] + 0.05
+    assert laminar[2] > ridge[1]
+    assert row(lines, "tuned:")[0] > 30
+    assert row(lines, "R2 of any map")[-1] < 0.05 < row(lines, "ratio  ")[-1]

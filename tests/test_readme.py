@@ -1,6 +1,7 @@
 """The README is true: its code runs, its names and files exist."""
 
 import re
+from functools import reduce
 from pathlib import Path
 
 import jax
@@ -54,7 +55,7 @@ def test_the_other_blocks_run():
 def test_every_name_in_the_table_exists():
     section = README.split("## What is in it")[1].split("## ")[0]
     rows = re.findall(r"^\| (?!part)[a-z ]+ \| (.*) \|$", section, flags=re.MULTILINE)
-    names = re.findall(r"`([a-z_.]+)`", " ".join(rows))
+    names = re.findall(r"`([a-z_0-9.]+)`", " ".join(rows))
     assert len(names) > 40
     for name in names:
         inside = [jb, jb.datasets, jb.metrics]
@@ -79,6 +80,19 @@ def test_every_cell_is_named():
     rows = " ".join(re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)[2:])
     for name in re.findall(r"`([a-z_]+)`", rows):
         assert hasattr(jb.cells, name), name
+
+
+def test_every_part_of_the_motor_system_is_there():
+    section = README.split("## Motor cortex and an arm")[1].split("## ")[0]
+    rows = " ".join(re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)[2:])
+    names = set(re.findall(r"`([a-z_0-9.]+)`", rows))
+    assert len(names) >= 30
+    for name in names:
+        places = (jb.motor, jb) if "." in name else (jb.motor,)
+        assert any(reduce(lambda a, b: getattr(a, b, None), name.split("."), p) for p in places)
+    after = section.split("In `jaxbrain.analysis`:")[1]
+    for name in re.findall(r"`([a-z_]+)`", after):
+        assert hasattr(jb.analysis, name), name
 
 
 def test_every_link_leads_somewhere():

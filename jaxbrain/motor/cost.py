@@ -24,11 +24,12 @@ def reach_loss(
     """The loss of a trial: be there, and at rest, with little and smooth activity.
 
     sum_t w_t (|x_t - x*_t| + speed |v_t|) / sum_t w_t
-      + effort mean u_t^2 + change mean ((u_t - u_{t-1}) / dt)^2
+      + effort mean u_t^2 + change mean ((u_t - u_{t-1}) / dt)^2,  |a| = sqrt(a.a + 1e-4)
 
     x in dm, v in m/s; w is the mask of the trial, ``hold`` times as much in the graded steps before
-    the movement. Nothing is said of the way: that paths are straight and speeds bell-shaped comes
-    from the last two terms.
+    the movement, which begins with the first step that is not graded; where every step is, hold
+    changes nothing. Of a trial that is not graded only the last two terms count. Nothing is said of
+    the way: that paths are straight and speeds bell-shaped comes from these two.
 
     Args:
       speed: how much it costs to move where one should be.
@@ -42,8 +43,9 @@ def reach_loss(
       of `closed_loop` and data from ``jb.tasks.batches``.
 
     Raises:
-      ValueError: if a weight is negative, or dt not positive; at trace time, if signals and wanted
-        differ in their number of steps.
+      TypeError: at trace time, if the loss is not given Signals and a pair.
+      ValueError: if a weight is negative, or dt not positive; at trace time, if signals, wanted and
+        mask differ in their number of steps.
 
     Source: the change of the command, Uno, Kawato and Suzuki 1989, doi 10.1007/BF00204593, who
       take that of the torque.
@@ -64,7 +66,7 @@ def reach_loss(
     require_positive("reach_loss", "dt", dt)
 
     def loss(signals: Signals, target: tuple[Any, Any]) -> jax.Array:
-        wanted, mask = target
+        wanted, mask = _pair(signals, target)
         position, velocity = signals.hand
         if position.shape != wanted.shape or mask.shape != wanted.shape[:1]:
             raise ValueError(
@@ -73,14 +75,31 @@ def reach_loss(
             )
         mask = mask.astype(position.dtype)
         waiting = jnp.cumsum(mask == 0) == 0
-        mask = mask * jnp.where(waiting, as_number(hold, mask), 1)
+        moves = jnp.any(~waiting)
+        weight = mask * jnp.where(waiting & moves, as_number(hold, mask), 1)
         away = _norm(_DM * (position - wanted.astype(position.dtype)))
-        graded = jnp.sum(mask * (away + as_number(speed, mask) * _norm(velocity))) / jnp.sum(mask)
+        total = jnp.sum(weight)
+        graded = jnp.sum(weight * (away + as_number(speed, mask) * _norm(velocity)))
+        graded = graded / jnp.where(total > 0, total, 1)
         rate = jnp.diff(signals.command, axis=0) / as_number(dt, mask)
         smooth = as_number(effort, mask) * jnp.mean(signals.command**2)
         return graded + smooth + as_number(change, mask) * jnp.mean(rate**2)
 
     return loss
+
+
+def _pair(signals: Any, target: Any) -> tuple[Any, Any]:
+    if not isinstance(signals, Signals):
+        raise TypeError(
+            f"reach_loss: the network must answer with Signals, got {type(signals).__name__}; make "
+            "it of a loop: jb.cells.unroll(jb.motor.closed_loop(controller, plant))"
+        )
+    if not isinstance(target, tuple | list) or len(target) != 2:
+        raise TypeError(
+            "reach_loss: the target must be a pair (wanted, mask), as jb.tasks.batches draws it, "
+            f"got {type(target).__name__}"
+        )
+    return target[0], target[1]
 
 
 def _norm(vectors: jax.Array) -> jax.Array:

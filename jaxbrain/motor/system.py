@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.layers import as_float, called, float_like, positive
-from jaxbrain.motor.basal_ganglia import BasalGanglia, basal_ganglia
+from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.layers import called, float_like, positive
+from jaxbrain.motor.basal_ganglia import BasalGanglia, basal_ganglia, shown
 from jaxbrain.motor.cortex import Cortex, cortex_rates, laminar_cortex
 from jaxbrain.motor.layers import Layers
 from jaxbrain.network import Cell, Params
@@ -54,18 +55,19 @@ def motor_system(
     Layer 5A alone projects to the striatum, layer 6 alone to the thalamus, layer 5B alone to the
     motor neurons, each with its excitatory units. The basal ganglia hold the thalamus down where
     no channel is selected: with less dopamine more of it, so that movements are slower and fewer.
-    A channel of the thalamus goes to one channel of the ganglia. All rates that are sent are those
-    of the step before, but those from 5B to the spine.
+    A channel of the ganglia goes to one channel of the thalamus. All rates that are sent are those
+    of the step before, but those of the ganglia to the thalamus and of 5B to the spine.
 
     Args:
-      layers: from `cortical_layers`, with populations "L5Ae", "L5Be" and "L6e".
+      layers: from `cortical_layers`, with populations "L5Ae" and "L6e"; their output, "L5Be" in
+        the motor cortex, projects to the spine.
       commands: motor neurons, one a muscle.
       channels: of the basal ganglia and the thalamus.
       dt: the time step, in s.
       tau: of cortex and thalamus, in s; not shorter than dt.
       noise: standard deviation of the cortical currents from noise alone.
       dopamine: in the first carry, 0 to 1.
-      inhibition: k, of the thalamus by the output of the ganglia.
+      inhibition: k, of the thalamus by the output of the ganglia; not negative.
       kernel_init: initialiser of all kernels between the parts.
 
     Returns:
@@ -74,7 +76,8 @@ def motor_system(
 
     Raises:
       TypeError: if layers are not Layers.
-      ValueError: if layers lack one of the populations, or a number is not as said.
+      ValueError: if layers lack one of the populations, or a number is not as said; at trace time,
+        if x is not ``[inputs]``, those that the params were made for.
 
     Source: the loop, Alexander, DeLong and Strick 1986, doi 10.1146/annurev.ne.09.030186.002041;
       its places in the layers of mouse motor cortex, Hooks et al. 2013, doi
@@ -96,7 +99,11 @@ def motor_system(
     cortex = laminar_cortex(layers, dt=dt, tau=tau, noise=noise, kernel_init=kernel_init)
     ganglia = basal_ganglia(dt=dt, dopamine=dopamine)
     striatal, thalamic = _projections(layers)
-    name = called("motor_system", (len(layers.signs), commands), {"channels": (channels, 8)})
+    options = {
+        "channels": (channels, 8), "dt": (dt, 0.01), "tau": (tau, 0.05), "noise": (noise, 0.0),
+        "dopamine": (dopamine, 0.2), "inhibition": (inhibition, 1.0),
+    }  # fmt: skip
+    name = called("motor_system", (len(layers.signs), commands), shown(options))
 
     def carry(params: Params, x: Any) -> MotorSystem:
         dtype = params["spine"]["kernel"].dtype
@@ -106,7 +113,7 @@ def motor_system(
         return MotorSystem(start, ganglia.carry((), still), still)
 
     def step(params: Params, carry: MotorSystem, x: Any, *, key: jax.Array | None = None) -> Any:
-        x = as_float(x, params["spine"]["kernel"].dtype)
+        x = fit_input(name, params["striatum"], x)
         rates, relayed = cortex_rates(carry.cortex), jax.nn.relu(carry.thalamus)
         salience = jax.nn.sigmoid(_heard(params["striatum"], rates[slice(*striatal)], x))
         nuclei, held = ganglia.step((), carry.ganglia, salience)
@@ -131,6 +138,11 @@ def _init(
     sizes = {name: where.stop - where.start for name, where in layers.slices.items()}
 
     def init(key: jax.Array, x: Any) -> Params:
+        if len(x.shape) != 1:
+            raise ValueError(
+                f"motor_system: x of one step must have the shape [inputs], got {tuple(x.shape)}; "
+                "a sequence is [time, inputs] and takes jb.cells.unroll(cell)"
+            )
         keys, dtype = jax.random.split(key, 6), float_like(x)
         entering = jax.ShapeDtypeStruct((x.shape[0] + channels,), dtype)
 

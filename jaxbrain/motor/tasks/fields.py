@@ -5,10 +5,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, Angles, center_out
-from jaxbrain.requirements import require_count, require_fraction, require_positive
+from jaxbrain.motor.edits import curl
+from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, Angles, center_out, require_range
+from jaxbrain.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.tasks import Task, Trial
-from jaxbrain.tasks.task import shown
+from jaxbrain.tasks.task import real, shown
 
 
 def curl_field(
@@ -29,8 +30,8 @@ def curl_field(
     In catch trials the field is off, unannounced: what the hand does then shows what was learned.
 
     Args:
-      strength: b, in N s/m; negative turns to the left, 0 is the null field. Shadmehr and
-        Mussa-Ivaldi's field has eigenvalues of about 11; a body of 1 kg takes 3 to 4 well.
+      strength: b, in N s/m; negative pushes to the left, 0 is the null field. A body of 1 kg takes
+        3 to 4 well.
       catch: the chance of a catch trial.
       angles: of the targets, in rad ``[targets]``; one of them is drawn.
       distance: of the targets, in m.
@@ -44,28 +45,30 @@ def curl_field(
       trial.
 
     Raises:
-      ValueError: if catch is no chance, or as `center_out` does.
+      ValueError: if strength is not one number, catch is no chance, or as `center_out` does.
 
-    Source: Shadmehr and Mussa-Ivaldi 1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
+    Source: the experiment, in a viscous field that is no pure curl, Shadmehr and Mussa-Ivaldi
+      1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
 
     Examples:
       >>> import jax
       >>> curl_field(strength=3.0).sample(jax.random.key(0)).inputs.field[0].tolist()
       [[0.0, 3.0], [-3.0, 0.0]]
     """
+    _require_strength("curl_field", strength)
     require_fraction("curl_field", "catch", catch)
     reach = center_out(
         angles=angles, distance=distance, center=center, hold=hold, movement=movement, rest=rest
     )
 
     def sample(key: jax.Array) -> Trial:
-        trial = reach.sample(key)
+        of_reach, of_catch = jax.random.split(key)
+        trial = reach.sample(of_reach)
         field = trial.inputs.field
-        caught = jax.random.uniform(jax.random.fold_in(key, 1), ()) < catch
-        b = jnp.where(caught, 0, jnp.asarray(strength)).astype(field.dtype)
-        zero = jnp.zeros_like(b)
-        turn = jnp.stack([jnp.stack([zero, b]), jnp.stack([-b, zero])])
-        inputs = trial.inputs._replace(field=field + turn[None])
+        caught = jax.random.bernoulli(of_catch, as_number(catch, field))
+        b = as_number(strength, field)
+        b = jnp.where(caught, jnp.zeros_like(b), b)
+        inputs = trial.inputs._replace(field=field + curl(b)[None])
         return trial._replace(inputs=inputs, condition={**trial.condition, "strength": b})
 
     return Task(sample, shown("curl_field", _known(strength=strength, catch=catch)))
@@ -111,25 +114,26 @@ def perturbed_reach(
       >>> bool((trial.inputs.force[at] == trial.condition["force"]).all())
       True
     """
-    require_positive("perturbed_reach", "force", force, zero=True)
-    require_count("perturbed_reach", "duration", duration)
-    if len(onset) != 2 or not 0 <= onset[0] <= onset[1] <= movement + rest - duration:
-        raise ValueError(
-            "perturbed_reach: onset must be the least and the most steps after the go cue, and the "
-            f"push must end within the {movement + rest} steps after it, got {onset!r}"
-        )
     reach = center_out(
         angles=angles, distance=distance, center=center, hold=hold, movement=movement, rest=rest
     )
+    require_positive("perturbed_reach", "force", force, zero=True)
+    require_count("perturbed_reach", "duration", duration)
+    require_range("perturbed_reach", "onset", onset)
+    if onset[1] + duration > movement + rest:
+        raise ValueError(
+            f"perturbed_reach: the push must end within the {movement + rest} steps after the go "
+            f"cue, got onset={onset!r} and duration={duration!r}; shorten them or lengthen rest"
+        )
 
     def sample(key: jax.Array) -> Trial:
-        trial = reach.sample(key)
-        of_side, of_onset = jax.random.split(jax.random.fold_in(key, 1))
+        of_reach, of_side, of_onset = jax.random.split(key, 3)
+        trial = reach.sample(of_reach)
         still = trial.inputs.force
         angle = trial.condition["angle"]
         side = jax.random.rademacher(of_side, (), still.dtype)
         across = jnp.stack([-jnp.sin(angle), jnp.cos(angle)])
-        push = side * jnp.asarray(force).astype(still.dtype) * across
+        push = side * as_number(force, still) * across
         at = trial.condition["go"] + jax.random.randint(of_onset, (), onset[0], onset[1] + 1)
         time = jnp.arange(len(still))
         during = ((time >= at) & (time < at + duration)).astype(still.dtype)
@@ -164,7 +168,8 @@ def schedule(
       The strength of each trial ``[null + exposure + washout]``.
 
     Raises:
-      ValueError: if a number of trials is not positive or catch no chance.
+      ValueError: if a number of trials is not positive, strength is not one number, or catch no
+        chance.
 
     Examples:
       >>> import jax
@@ -173,12 +178,21 @@ def schedule(
     """
     for name, trials in (("null", null), ("exposure", exposure), ("washout", washout)):
         require_count("schedule", name, trials)
+    _require_strength("schedule", strength)
     require_fraction("schedule", "catch", catch)
     trial = jnp.arange(null + exposure + washout)
     on = (trial >= null) & (trial < null + exposure)
-    caught = jax.random.uniform(key, trial.shape) < catch
-    strength = jnp.asarray(strength, jnp.result_type(float))
+    strength = jnp.asarray(strength).astype(real())
+    caught = jax.random.bernoulli(key, as_number(catch, strength), trial.shape)
     return jnp.where(on & ~caught, strength, jnp.zeros_like(strength))
+
+
+def _require_strength(name: str, strength: Any) -> None:
+    if jnp.ndim(strength) != 0:
+        raise ValueError(
+            f"{name}: strength must be one number, got shape {jnp.shape(strength)}; for several "
+            "fields vmap over it"
+        )
 
 
 def _known(**options: Any) -> dict[str, Any]:

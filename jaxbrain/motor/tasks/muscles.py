@@ -1,14 +1,16 @@
 """Muscle activity to generate: what a motor cortex has to say for a movement to come about."""
 
 from functools import partial
+from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
 from jaxbrain.motor.arm26 import ARM26_MUSCLES, arm26_moment_arms
-from jaxbrain.motor.links import inverse_kinematics
+from jaxbrain.motor.links import forward_kinematics, inverse_kinematics, place
 from jaxbrain.motor.oracles import minimum_jerk
 from jaxbrain.motor.tasks.reaching import CENTER, Angles
 from jaxbrain.requirements import require_count, require_positive
@@ -16,13 +18,14 @@ from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 
 SIXTEEN = tuple(float(a) for a in np.arange(16) * np.pi / 8)
-_SCALE = 0.02  # of the full force of a muscle: as much activity as is written as 1
+_SCALE = 0.05  # of the full force of a muscle: as much activity as is written as 1
+_NEWTON = 4  # steps; 3 are exact for every torque at every posture of the arm
 
 
 def emg_generation(
     *,
     angles: Angles = SIXTEEN,
-    distance: float = 0.1,
+    distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
     hold: int = 10,
     delay: tuple[int, int] = (20, 50),
@@ -33,13 +36,11 @@ def emg_generation(
     """Prepare, and at the go cue generate the activity of six muscles that makes a reach.
 
     Inputs ``[steps, 3]``: the direction of the reach (cos, sin) from when it is shown until the go
-    cue, and a cue that is 1 until then: as in the source nothing that depends on time or direction
+    cue, and a cue that is 1 until then: as in the source, nothing that depends on time or direction
     comes in during the movement. Targets ``[steps, 6]``: muscle activity, graded at every step.
 
-    The source had recordings. Here the activity is that of the muscles of `arm26`, computed from a
-    reach of minimum jerk by inverse dynamics, without gravity: the tensions of least squares
-    (relative to what a muscle can) that make the torques, where those below zero are left to the
-    antagonists, as parts of the full force over 0.02.
+    The source had recordings. Here the activity is that of the muscles of `arm26`, of a reach of
+    minimum jerk: see `reach_activity`.
 
     Args:
       angles: of the reaches, in rad ``[directions]``; one of them is drawn.
@@ -48,7 +49,7 @@ def emg_generation(
       hold: steps before the direction is shown.
       delay: the least and the most steps from then to the go cue.
       movement: steps of the reach.
-      rest: steps after it, without activity.
+      rest: steps after it, without activity; more where the delay was short.
       dt: of a step, in s.
 
     Returns:
@@ -56,7 +57,7 @@ def emg_generation(
 
     Raises:
       ValueError: if a number of steps, distance or dt is not positive, there is no angle, delay is
-        no pair in order, or a reach leaves what the arm reaches.
+        no pair in order, or a reach is known to leave what the arm reaches.
 
     Source: Sussillo, Churchland, Kaufman and Shenoy 2015, doi 10.1038/nn.4042.
 
@@ -68,17 +69,9 @@ def emg_generation(
     """
     for name, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
         require_count("emg_generation", name, steps)
-    require_positive("emg_generation", "distance", distance)
     require_positive("emg_generation", "dt", dt)
-    if np.ndim(angles) != 1 or not np.shape(angles)[0]:
-        raise ValueError(
-            f"emg_generation: angles must be [directions], one at least, got {np.shape(angles)}"
-        )
-    if len(delay) != 2 or not 0 <= delay[0] <= delay[1]:
-        raise ValueError(
-            "emg_generation: delay must be the least and the most steps, such as (20, 50), got "
-            f"{delay!r}"
-        )
+    _require_delay(delay)
+    _require_reaches(angles, distance, center)
     length = hold + delay[1] + movement + rest
 
     def sample(key: jax.Array) -> Trial:
@@ -87,7 +80,8 @@ def emg_generation(
         go = hold + jax.random.randint(of_delay, (), delay[0], delay[1] + 1)
         seen = jnp.stack([jnp.cos(angle), jnp.sin(angle)])
         start = jnp.asarray(center).astype(real())
-        activity = reach_activity(start, start + distance * seen, movement, dt)
+        way = jnp.asarray(distance).astype(real()) * seen
+        activity = reach_activity(start, start + way, movement, dt)
         time = jnp.arange(length)
         waiting, preparing = time < go, (time >= hold) & (time < go)
         told, wait = (when[:, None].astype(seen.dtype) for when in (preparing, waiting))
@@ -101,7 +95,15 @@ def emg_generation(
 
 
 def reach_activity(start: jax.Array, target: jax.Array, steps: int, dt: float) -> jax.Array:
-    """Activity of the six muscles during a reach of minimum jerk ``[steps, 6]``.
+    """Activity of the six muscles of `arm26` that makes a reach of minimum jerk ``[steps, 6]``.
+
+    Inverse kinematics and dynamics, in the horizontal plane, give the torques tau; of all tensions
+    that make them, muscles only pull, those of least squares are taken:
+
+    min |a|^2 over a >= 0 with T a = tau,  T_ji = -F_i dL_i/dq_j
+
+    a the parts of the full forces F. Activity is a / 0.05. The dynamics of activation and the
+    dependence of force on length and velocity are left out.
 
     Args:
       start: in m ``[2]``.
@@ -122,6 +124,52 @@ def _activity(position: jax.Array, velocity: jax.Array, acceleration: jax.Array)
 
     (angles, w), (_, dw) = jax.jvp(turning, (position, velocity), (velocity, acceleration))
     torque = inverse_dynamics(NIJHOF_KOUWENHOVEN, ArmState(angles, w), dw)
+    return _tensions(angles, torque) / _SCALE
+
+
+def _tensions(angles: jax.Array, torque: jax.Array) -> jax.Array:
+    """a = max(0, T' m), where m, two numbers, solves T a = torque: the optimum has this form.
+
+    Which muscles pull depends on m alone: Newton's method solves for m with those that pulled.
+    """
     strength = jnp.asarray(ARM26_MUSCLES.force).astype(torque.dtype)
-    turns = -arm26_moment_arms(angles).T * strength[None]  # torque of each muscle at full force
-    return jax.nn.relu(turns.T @ jnp.linalg.solve(turns @ turns.T, torque)) / _SCALE
+    turns = -arm26_moment_arms(angles).T * strength[None]
+    multipliers = jnp.linalg.solve(turns @ turns.T, torque)
+    for _ in range(_NEWTON):
+        # At rest all are at zero: they count, as without any there would be nothing to solve.
+        pulls = (multipliers @ turns >= 0).astype(torque.dtype)
+        multipliers = jnp.linalg.solve((turns * pulls[None]) @ turns.T, torque)
+    return jax.nn.relu(multipliers @ turns)
+
+
+def _require_delay(delay: Any) -> None:
+    pair = isinstance(delay, tuple | list) and len(delay) == 2
+    whole = pair and all(isinstance(n, int) and not isinstance(n, bool) for n in delay)
+    if not whole or not 0 <= delay[0] <= delay[1]:
+        raise ValueError(
+            "emg_generation: delay must be the least and the most steps, such as (20, 50), got "
+            f"{delay!r}"
+        )
+
+
+def _require_reaches(angles: Any, distance: Any, center: Any) -> None:
+    """Refuse what no arm could do, where it is known."""
+    require_positive("emg_generation", "distance", distance)
+    for name, given, shape in (("angles", angles, "[directions]"), ("center", center, "[2]")):
+        if np.ndim(given) != 1 or not np.shape(given)[0] or (name == "center" and len(given) != 2):
+            raise ValueError(
+                f"emg_generation: {name} must be of shape {shape}, got {list(np.shape(given))}"
+            )
+    if any(isinstance(a, jax.core.Tracer) for a in jax.tree.leaves((angles, distance, center))):
+        return
+    along = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * np.asarray(distance)
+    ways = (np.asarray(center) + np.linspace(0, 1, 11)[:, None] * along).reshape(-1, 2)
+    arm, points = NIJHOF_KOUWENHOVEN, jnp.asarray(ways, real())
+    found = jax.vmap(partial(inverse_kinematics, arm))(points)
+    missed = np.abs(jax.vmap(partial(forward_kinematics, arm))(found) - points).max(axis=1)
+    low, high = np.asarray(arm.limits).T
+    missed = np.maximum(missed, np.maximum(low - found, found - high).max(axis=1))
+    try:
+        place(arm, points[int(missed.argmax())])
+    except ValueError as error:
+        raise ValueError(f"emg_generation: a reach leaves what the arm reaches: {error}") from None

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -216,7 +215,8 @@ def _to_a_circle(
         target = middle + jnp.asarray(distance).astype(real()) * _direction(angle)
         low, high = periods.delay
         go = periods.hold + jax.random.randint(of_delay, (), low, high + 1)
-        return reach_trial(middle, target, middle, go, periods)
+        trial = reach_trial(middle, target, middle, go, periods)
+        return trial._replace(condition={**trial.condition, "angle": angle})  # not wrapped
 
     return Task(sample, shown(name, options))
 
@@ -224,17 +224,22 @@ def _to_a_circle(
 def _periods(name: str, hold: int, delay: Any, movement: int, rest: int) -> Periods:
     for what, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
         require_count(name, what, steps)
+    require_range(name, "delay", delay)
+    return Periods(hold, (delay[0], delay[1]), movement, rest)
+
+
+def require_range(name: str, what: str, steps: Any) -> None:
+    """Refuse what is not the least and the most number of steps, in order."""
     good = (
-        isinstance(delay, tuple | list)
-        and len(delay) == 2
-        and all(isinstance(n, int) and not isinstance(n, bool) for n in delay)
-        and 0 <= delay[0] <= delay[1]
+        isinstance(steps, tuple | list)
+        and len(steps) == 2
+        and all(isinstance(n, int) and not isinstance(n, bool) for n in steps)
+        and 0 <= steps[0] <= steps[1]
     )
     if not good:
         raise ValueError(
-            f"{name}: delay must be the least and the most steps, such as (20, 50), got {delay!r}"
+            f"{name}: {what} must be the least and the most steps, such as (5, 20), got {steps!r}"
         )
-    return Periods(hold, (delay[0], delay[1]), movement, rest)
 
 
 def _point(name: str, point: Any) -> jax.Array:
