@@ -179,7 +179,36 @@ def place(position: jax.Array) -> Body:
     return Body(q1, q2, 0 * q1, 0 * q1, jnp.zeros((6, len(q1))))
 
 
-def move(params: Any, scene: Scene, advance: Callable) -> tuple[jax.Array, jax.Array, jax.Array]:
+def plain_gates(
+    r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array
+) -> jax.Array:
+    """The new state of a GRU from its pre-activations ``[batch, units]``."""
+    z = sigmoid(z)
+    return (1 - z) * jnp.tanh(n + sigmoid(r) * own) + z * h
+
+
+@jax.custom_vjp
+def kept_gates(r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array) -> jax.Array:
+    """The same, which keeps its slopes for the backward pass."""
+    return plain_gates(r, z, n, own, h)
+
+
+def _gates_and_slopes(
+    r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array
+) -> tuple[jax.Array, tuple]:
+    r, z = sigmoid(r), sigmoid(z)
+    n = jnp.tanh(n + r * own)
+    to_n = (1 - z) * (1 - n * n)
+    slopes = to_n * own * r * (1 - r), (h - n) * z * (1 - z), to_n, to_n * r, z
+    return n + z * (h - n), slopes
+
+
+kept_gates.defvjp(_gates_and_slopes, lambda slopes, d: tuple(d * s for s in slopes))
+
+
+def move(
+    params: Any, scene: Scene, advance: Callable, gates: Callable
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Positions and velocities ``[time, 2, batch]`` and commands ``[time, 6, batch]``.
 
     The scene comes ``[batch, time, ...]`` and is turned once.
@@ -188,25 +217,25 @@ def move(params: Any, scene: Scene, advance: Callable) -> tuple[jax.Array, jax.A
     body = place(scene.start[:, 0].T)
     batch = len(body.q1)
     line = jnp.broadcast_to(senses(body, hand(body)[0]), (DELAY, batch, 14))
-    given = jnp.moveaxis(scene.cue, 1, 0) @ gru["kernel"][:3] + gru["bias"]
-    forces = jnp.moveaxis(scene.force, 0, 2), jnp.moveaxis(scene.field, 0, 3)
+    turned = jnp.moveaxis(scene.force, 0, 2), jnp.moveaxis(scene.field, 0, 3)
+    world = jnp.moveaxis(scene.cue, 1, 0), *turned
 
     def step(carry: tuple, now: tuple) -> tuple:
         h, u, body, line = carry
-        cue, (force, field) = now
+        cue, force, field = now
         position, velocity = hand(body)
         f = force + (field * velocity).sum(1)
         past = jnp.concatenate([line, senses(body, position)[None]])
         own = jnp.split(h @ gru["recurrent"], 3, axis=-1)
-        seen = jnp.split(cue + past[0] @ gru["kernel"][3:], 3, axis=-1)
-        r, z = sigmoid(seen[0] + own[0]), sigmoid(seen[1] + own[1])
-        n = jnp.tanh(seen[2] + r * (own[2] + gru["candidate_bias"]))
-        h = (1 - z) * n + z * h
+        heard = jnp.concatenate([cue, past[0]], axis=1)
+        seen = jnp.split(heard @ gru["kernel"] + gru["bias"], 3, axis=-1)
+        r, z = seen[0] + own[0], seen[1] + own[1]
+        h = gates(r, z, seen[2], own[2] + gru["candidate_bias"], h)
         command = sigmoid(h @ readout["kernel"] + readout["bias"]).T
         return (h, command, advance(body, u, f), past[1:]), (position, velocity, u)
 
     start = jnp.zeros((batch, UNITS)), jnp.zeros((6, batch)), body, line
-    return jax.lax.scan(step, start, (given, forces))[1]
+    return jax.lax.scan(step, start, world)[1]
 
 
 def cost(moved: tuple, wanted: jax.Array, mask: jax.Array) -> jax.Array:
@@ -221,7 +250,7 @@ def cost(moved: tuple, wanted: jax.Array, mask: jax.Array) -> jax.Array:
     return graded.mean() + 0.02 * (command**2).mean() + 5e-5 * (rate**2).mean()
 
 
-def by_hand(label: str, advance: Callable) -> Callable[[Any, Any], Job]:
+def by_hand(label: str, advance: Callable, gates: Callable) -> Callable[[Any, Any], Job]:
     """A jitted update with Adam, and the movement alone."""
 
     def make(params: Any, data: tuple) -> Job:
@@ -229,7 +258,7 @@ def by_hand(label: str, advance: Callable) -> Callable[[Any, Any], Job]:
         optimizer = optax.adam(RATE)
 
         def loss(p: Any, scene: Scene, wanted: jax.Array, mask: jax.Array) -> jax.Array:
-            return cost(move(p, scene, advance), wanted, mask)
+            return cost(move(p, scene, advance, gates), wanted, mask)
 
         @jax.jit
         def update(p: Any, opt: Any, scene: Scene, wanted: jax.Array, mask: jax.Array) -> tuple:
@@ -237,7 +266,7 @@ def by_hand(label: str, advance: Callable) -> Callable[[Any, Any], Job]:
             updates, opt = optimizer.update(grads, opt, p)
             return optax.apply_updates(p, updates), opt, value
 
-        forward = jax.jit(lambda p, scene: move(p, scene, advance))
+        forward = jax.jit(lambda p, scene: move(p, scene, advance, gates))
 
         def step(state: tuple) -> tuple:
             return jax.block_until_ready(update(*state[:2], scene, wanted, mask))
@@ -253,7 +282,59 @@ def by_hand(label: str, advance: Callable) -> Callable[[Any, Any], Job]:
     return make
 
 
-def gradient(params: Any, data: tuple, advance: Callable) -> Any:
+def gradient(params: Any, data: tuple, advance: Callable, gates: Callable) -> Any:
     """What the gradients of jaxbrain are compared with."""
     scene, (wanted, mask) = data
-    return jax.jit(jax.grad(lambda p: cost(move(p, scene, advance), wanted, mask)))(params)
+    return jax.jit(jax.grad(lambda p: cost(move(p, scene, advance, gates), wanted, mask)))(params)
+
+
+def motornet(batch: int) -> Job:
+    """RigidTendonArm26 under PolicyGRU, with weights, random targets and an integrator of its own.
+
+    Euler's method at 10 ms; senses are as late, and the loss has the same terms.
+    """
+    import motornet as mn
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    body = mn.effector.RigidTendonArm26(muscle=mn.muscle.RigidTendonHillMuscle())
+    late = DELAY * DT
+    env = mn.environment.RandomTargetReach(
+        effector=body, max_ep_duration=1.0, proprioception_delay=late, vision_delay=late
+    )
+    policy = mn.policy.PolicyGRU(env.observation_space.shape[0], UNITS, env.n_muscles, "cpu")
+    optimizer = torch.optim.Adam(policy.parameters(), RATE)
+
+    def moved() -> tuple:
+        seen, _ = env.reset(options={"batch_size": batch})
+        h, hands, commands = policy.init_hidden(batch), [], []
+        ended = False
+        while not ended:
+            u, h = policy(seen, h)
+            seen, _, ended, _, info = env.step(u, deterministic=True)
+            hands.append(info["states"]["cartesian"])
+            commands.append(u)
+        return torch.stack(hands), torch.stack(commands)
+
+    def value() -> Any:
+        hands, u = moved()
+        away = ((10 * (hands[..., :2] - env.goal)) ** 2).sum(-1)
+        speed = (hands[..., 2:] ** 2).sum(-1)
+        graded = ((away + 1e-4).sqrt() + 0.5 * (speed + 1e-4).sqrt())[-30:].mean()
+        rate = u.diff(dim=0) / DT
+        return graded + 0.02 * (u**2).mean() + 5e-5 * (rate**2).mean()
+
+    def step(state: Any) -> Any:
+        optimizer.zero_grad()
+        value().backward()
+        optimizer.step()
+        return state
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return moved()
+
+    return Job(
+        "MotorNet, PolicyGRU and Arm26", lambda: None, step, lambda _: value().item(), forward
+    )

@@ -1,177 +1,119 @@
-"""A motor cortex of six layers learns to move an arm, and is then pushed aside by a field.
+"""A motor cortex of six layers learns to move an arm, and to do so in a field that pushes it.
 
-python examples/reach.py             # pictures/reach.png and reach.gif; a few minutes
-python examples/reach.py --quick     # the same, smaller and less trained; a minute
+Cortex, basal ganglia, thalamus and an arm of six muscles are one loop, which learns to reach after
+a delay. Then: paths, tuning, rotations beside surrogates, and a field that comes and goes.
+
+    python examples/reach.py             # pictures/reach.png and reach.gif, in some minutes
+    python examples/reach.py --quick     # smaller and with less practice, in one
 """
 
 import argparse
-from collections.abc import Callable
+from collections import namedtuple
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import optax
 
 import jaxbrain as jb
 from jaxbrain import analysis, motor, viz
-from jaxbrain.progress import Progress
+from jaxbrain.progress import scan
 
-UPDATES, UNITS, BATCH, CHUNK = 1200, 150, 32, 20
-FIELD, LATER = 10.0, 3e-4  # N s/m; rate of learning in the field
-PERIODS = {"hold": 10, "movement": 60, "rest": 40}  # steps of 10 ms
-GO = 40  # step of the go cue of the reaches that are looked at
-
-
-class Trained(NamedTuple):
-    """A motor system that has learnt to reach, and how to go on teaching it."""
-
-    layers: motor.Layers
-    controller: jb.Cell
-    net: jb.Network  # [time, ...] of a Scene -> [time, ...] of Signals
-    state: jb.TrainState  # with its params
-    learn: Callable[..., tuple[jb.TrainState, Any]]
+FIELD, LATER = 5.0, optax.constant_schedule(3e-4)  # N s/m; rate of learning when it can reach
+GO, PERIODS = 40, dict[str, Any](hold=10, movement=60, rest=40)  # steps of 10 ms
+Trained = namedtuple("Trained", "layers controller state learn")  # state is a jb.TrainState
 
 
-def moving(controller: jb.Cell, edit: motor.control.Edit | None = None) -> jb.Network:
-    """The controller in its loop with an arm of six muscles, over a trial."""
-    noise = {"sensory_noise": 0.01, "motor_noise": 0.1}
+def moving(controller: jb.Cell, edit: Any = None) -> jb.Network:
+    """The controller and its arm, over the steps of a trial."""
+    noise = dict[str, Any](sensory_noise=0.01, motor_noise=0.1)
     return jb.cells.unroll(motor.closed_loop(controller, motor.arm26(), **noise, edit=edit))
 
 
-def reaches(count: int = 16, field: float | jax.Array = 0.0) -> jb.tasks.Trial:
-    """One reach in each direction, all with the same delay, in a field of that strength."""
-    angles = jnp.arange(count) * (2 * jnp.pi / count)
-
-    def one(angle: jax.Array) -> jb.tasks.Trial:
-        task = motor.tasks.delayed_reach(angles=angle[None], delay=(GO - 10, GO - 10), **PERIODS)
-        return task.sample(jax.random.key(0))
-
-    trials = jax.vmap(one)(angles)
-    scene = trials.inputs
-    return trials._replace(inputs=scene._replace(field=scene.field + motor.edits.curl(field)))
+def reaches(count: int = 16) -> jb.tasks.Trial:
+    """One reach in each direction, all after the same delay."""
+    task = partial(motor.tasks.delayed_reach, delay=(GO - 10, GO - 10), **PERIODS)
+    angles = 2 * jnp.pi * jnp.arange(count)[:, None] / count
+    return jax.vmap(lambda angle: task(angles=angle).sample(jax.random.key(0)))(angles)
 
 
-def train(updates: int = UPDATES, units: int = UNITS, *, seed: int = 0) -> Trained:
-    """Cortex, basal ganglia and thalamus learn delayed reaches, by backpropagation through time."""
-    new = untrained(updates, units, seed)
-    return new._replace(state=new.learn(new.state, updates, 0.0, "reaching")[0])
+def watch(controller: jb.Cell, params: Any, count: int = 16, field: Any = 0.0) -> tuple:
+    """Reaches without noise in a curl field: trials, Signals and Kinematics."""
+    trials, net = reaches(count), moving(controller, motor.edits.curl_field(field))
+    signals = jb.batch(net).apply(params, trials.inputs)
+    ends = (trials.condition[name] for name in ("start", "target"))
+    return trials, signals, jax.vmap(analysis.reach_kinematics)(*signals.hand, *ends)
 
 
-def untrained(updates: int, units: int, seed: int) -> Trained:
-    """A new motor system, and a way to teach it whose rate falls for so many updates."""
-    layers = motor.cortical_layers(jax.random.key(seed), units)
+def train(updates: int = 1200, units: int = 150, *, seed: int = 0) -> Trained:
+    """Learns delayed reaches by backpropagation through the arm and time."""
+    layers, key = motor.cortical_layers(jax.random.key(seed), units), jax.random.key(seed + 1)
     controller = motor.motor_system(layers, 6)
-    net, task = moving(controller), motor.tasks.delayed_reach(delay=(10, 50), **PERIODS)
-    falling, later = optax.cosine_decay_schedule(4e-3, updates), optax.constant_schedule(LATER)
-    rate = optax.join_schedules([falling, later], [updates])
+    task = motor.tasks.delayed_reach(delay=(10, 50), **PERIODS)
+    batch = jb.tasks.batches(task, 32)
+    rate = optax.join_schedules([optax.cosine_decay_schedule(4e-3, updates), LATER], [updates])
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
-    rule = jb.backprop(net, motor.reach_loss())
-    update, draw = jb.step(rule, optimizer), jb.tasks.batches(task, BATCH)
-    key = jax.random.key(seed + 1)
 
-    def one(state: jb.TrainState, drawn: tuple) -> tuple:
+    def one(state: jb.TrainState, drawn: tuple) -> tuple[jb.TrainState, jax.Array]:
         key, field = drawn
-        before, (scene, graded) = deviations(net, state.params, field), draw(key)
-        scene = scene._replace(field=scene.field + motor.edits.curl(field))
-        state, loss = update(state, (scene, graded))
-        return state, (loss, before)
-
-    several = jax.jit(lambda state, drawn: jax.lax.scan(one, state, drawn))
+        before = watch(controller, state.params, 8, field)[2].deviation
+        net = moving(controller, motor.edits.curl_field(field))
+        rule = jb.backprop(net, motor.reach_loss())
+        return jb.step(rule, optimizer)(state, batch(key))[0], before
 
     def learn(state: jb.TrainState, updates: int, field: float, name: str) -> tuple:
-        """The state after updates in a field, and the `deviations` before each of them."""
         keys = jax.random.split(jax.random.fold_in(key, state.step), updates)
-        drawn, found = (keys, jnp.full(updates, field)), []
-        with Progress(updates, desc=name, enabled=None) as progress:
-            for i in range(0, updates, CHUNK):
-                some = jax.tree.map(lambda a: a[i : i + CHUNK], drawn)
-                state, (loss, before) = several(state, some)
-                found.append(before)
-                progress.update(i + CHUNK, loss=loss.mean())
-        return state, np.concatenate(found)
+        return scan(one, state, (keys, jnp.full(updates, field)), desc=name)
 
-    state = jb.init_state(rule, optimizer, task.sample(key).inputs, key=key)
-    return Trained(layers, controller, net, state, learn)
-
-
-def deviations(net: jb.Network, params: Any, field: float | jax.Array) -> jax.Array:
-    """How far each of 8 reaches bends to the left at most, in m ``[8]``; to the right negative."""
-    trials = reaches(8, field)
-    hand = jb.batch(net).apply(params, trials.inputs).hand
-    seen = (hand.position[:, GO:], hand.velocity[:, GO:])
-    ends = (trials.condition["start"], trials.condition["target"])
-    return jax.vmap(analysis.reach_kinematics)(*seen, *ends).deviation
-
-
-def tuned(label: str, angles: Any, rates: Any) -> analysis.Tuning:
-    """Cosine tuning; the population vector is of other directions than those it is fitted to."""
-    found, half = analysis.tuning(angles, rates), analysis.tuning(angles[::2], rates[::2])
-    vector = analysis.population_vector(rates[1::2], half, least_r2=0.7)
-    off = np.angle(np.exp(1j * (np.arctan2(*np.asarray(vector).T[::-1]) - angles[1::2])))
-    r2 = np.asarray(found.r2)[np.ptp(rates, axis=0) > 0.01]
-    print(f"{label:<32}{len(r2):>4} of {len(found.r2)}{np.median(r2):>8.2f}{np.mean(r2 > 0.7):>8.0%}"
-          f"{np.degrees(abs(off)).mean():>10.1f} deg")  # fmt: skip
-    return found
-
-
-def turning(label: str, rates: Any) -> analysis.Rotations:
-    """JPCA, and whether surrogates turn as much."""
-    found = analysis.jpca(rates, dt=0.01, key=jax.random.key(0), soft_normalise=0.1, surrogates=100)
-    chance = np.median(found.null.r2_skew), np.median(found.null.ratio)
-    numbers = zip((found.fits.r2_skew, found.fits.ratio), chance, (found.p.r2_skew, found.p.ratio))
-    cells = "".join(f"{v:>8.2f}{c:>8.2f}{p:>7.2f}" for v, c, p in numbers)
-    print(f"{label:<20}{cells}{found.fits.r2_best:>10.2f}{found.frequencies[0]:>8.1f} Hz")
-    return found
+    still = jb.backprop(moving(controller), motor.reach_loss())
+    state = jb.init_state(still, optimizer, task.sample(key).inputs, key=key)
+    return Trained(layers, controller, learn(state, updates, 0.0, "reaching")[0], learn)
 
 
 def main(out: Path, quick: bool) -> None:
-    trained = train(400, 100) if quick else train()
-    layers, net, params = trained.layers, trained.net, trained.state.params
-    trials = reaches()
-    angles, ends = np.asarray(trials.condition["angle"]), trials.condition["target"]
-    signals = jax.jit(jb.batch(net).apply)(params, trials.inputs)
-    position, velocity = signals.hand
-    made = jax.vmap(analysis.reach_kinematics)(
-        position[:, GO:], velocity[:, GO:], trials.condition["start"], ends
-    )
-    early = 1e3 * np.linalg.norm(position[:, GO - 1] - position[:, 0], axis=-1)
-    print(f"{'16 reaches of 100 mm':<38}{'mean':>8}{'worst':>8}{'minimum jerk':>15}")
-    for name, values, worst, ideal in (
-        ("drift before the go cue, mm", early, np.max, "0"),
-        ("endpoint error, mm", 1e3 * made.endpoint_error, np.max, "0"),
-        ("lateral deviation, mm", 1e3 * abs(made.deviation), np.max, "0"),
-        ("peak speed x duration / distance", made.peak_ratio, np.max, "1.65"),
-        ("correlation with minimum jerk", made.smoothness, np.min, "1"),
-    ):
-        print(f"{name:<38}{np.mean(values):>8.3f}{worst(values):>8.3f}{ideal:>15}")
-
-    rates = np.asarray(motor.cortex_rates(signals.controller.cortex))
-    output = rates[..., layers.slices["L5Be"]]
-    print(f"\n{'tuning of layer 5B':<32}  active{'median R2':>11}{'> 0.7':>8}{'vector off':>12}")
-    tuned("delay", angles, output[:, GO - 20 : GO].mean(axis=1))
-    tuning = tuned("movement", angles, output[:, GO : GO + 40].mean(axis=1))
+    layers, controller, state, learn = train(400, 100) if quick else train()
+    look = jax.jit(partial(watch, controller))
+    trials, signals, made = look(state.params, field=0.0)
+    angles, rates = trials.condition["angle"], motor.cortex_rates(signals.controller.cortex)
+    away = jnp.linalg.norm(signals.hand.position[:, GO] - trials.condition["start"], axis=-1)
+    print(f"{made}\nmoved before the go cue, mm {1e3 * away.mean():.2f}\n")
+    for name, when in {"delay": slice(GO - 20, GO), "movement": slice(GO, GO + 40)}.items():
+        mean = rates[:, when, layers.slices["L5Be"]].mean(axis=1)
+        off = np.degrees(abs(analysis.held_out_error(angles, mean)).mean())
+        print(f"layer 5B, {name}: {analysis.tuning(angles, mean)}")
+        print(f"  population vector of 8 directions, fitted to 8 others: {off:.1f} degrees off")
     five = slice(layers.slices["L5Ae"].start, layers.slices["L5Bi"].stop)
-    reach = slice(GO + 5, GO + 40)
-    print(f"\n{'jPCA, 350 ms':<20} R2 skew  chance  p   ratio chance p R2 best")
-    turns = turning("layer 5", rates[:, reach, five])
-    turning("whole cortex", rates[:, reach])
+    for name, part in {"the whole cortex": slice(None), "layer 5": five}.items():
+        moved = rates[:, GO + 5 : GO + 40, part]
+        turns = analysis.jpca(moved, dt=0.01, key=jax.random.key(0), soft_normalise=0.1)
+        print(f"\njPCA of {name}\n{turns}".rsplit("\n\n", 1)[0])
+        r2, ratio = ("more" if p < 0.05 else "NO MORE" for p in (turns.p.r2_skew, turns.p.ratio))
+        print(f"Beside surrogates a rotation explains {r2}, and {ratio} of what any map explains")
+    phases, sides, paths = {"null": 20, "field": (n := 80 if quick else 120), "washout": n}, {}, {}
+    for name, updates in phases.items():
+        field = FIELD * (name == "field")
+        paths[name] = look(state.params, field=field)[1].hand.position[:, GO:]
+        state, sides[name] = learn(state, updates, field, name)
+    print(f"\nCurl field of {FIELD} N s/m\n{analysis.adaptation(**sides)}")
+    wired = jb.cells.signed_weights(state.params["cortex"]["recurrent"], layers.mask, layers.signs)
+    ends, seen = trials.condition["target"], (rates, layers, wired, turns)
+    figure, more = viz.motor_dashboard(signals.hand, ends, *seen, go=GO, spare=3)
+    every = 1e3 * np.concatenate(list(sides.values())).mean(axis=1)
+    viz.adaptation_curve(every, phases=phases, unit="mm", smooth=1, ax=more[0]).set_xlabel("update")
+    viz.hand_paths(paths["field"], targets=ends, ax=more[1]).set_title("first exposure", size=10)
+    viz.hand_paths(paths["washout"], targets=ends, ax=more[2]).set_title("after-effect", size=10)
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "reach.png", dpi=100)
+    film = signals.body.arm.angles[::2, GO : GO + 70]
+    viz.arm_animation(film, out / "reach.gif", targets=ends[::2], speed=0.8)
+    print(f"\nPictures: {out / 'reach.png'}, {out / 'reach.gif'}")
 
-    phases, state, found = {"null": (20, 0.0), "field": (300, FIELD), "washout": (200, 0.0)}, trained.state, {}
-    for name, (updates, field) in phases.items():
-        state, found[name] = trained.learn(state, updates // (1 + quick), field, name)
-        if name == "field": 
-            adapted = state.params
-    side = {n: 1e3 * np.asarray(d) for n, d in found.items()}
-    print(f"\n{'largest deviation, mm, left +':<38}{'mean':>8}{'sd':>8}  of 8 reaches")
-    for name, values in (
-        ("null", side["null"][-1]),
-        ("first exposure to the field", side["field"][0]),
-        ("after adaptation", side["field"][-1]),
-        ("after-effect: the field is off", side["washout"][0]),
-        ("after washout", side["washout"][-1]),
-    ):
-        print(f"{name:<38}{values.mean():>8.2f}{values.std():>8.2f}")
-    picture(...)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="smaller, with less practice")
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder of the pictures")
+    main(**vars(parser.parse_args()))

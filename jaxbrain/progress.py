@@ -4,7 +4,14 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Self, TextIO
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.requirements import require_count
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _WIDEST = 30
@@ -197,3 +204,61 @@ class Progress:
         except (AttributeError, ValueError, OSError):
             # A closed or broken stream must not end a training that runs well.
             self._enabled = False
+
+
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Any,
+    xs: Any,
+    *,
+    chunk: int = 20,
+    desc: str = "",
+    progress: bool | None = None,
+) -> tuple[Any, Any]:
+    """``jax.lax.scan``, compiled, with a progress line: it comes back to the host now and then.
+
+    Calls with the same body, shapes and dtypes share their code; what is to differ between them
+    goes into carry or xs.
+
+    Args:
+      body: ``(carry, x) -> (carry, y)``, such as a `jaxbrain.step` on a batch drawn with the key x.
+      carry: the first one.
+      xs: pytree of ``[steps, ...]``, one step at least.
+      chunk: steps between two looks at the clock.
+      desc: words before the bar.
+      progress: None draws on terminals only; True also writes into pipes, False nothing.
+
+    Returns:
+      The last carry, and all y ``[steps, ...]``.
+
+    Raises:
+      ValueError: if chunk is not positive, or xs have no steps or not the same number of them.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> total, sums = scan(lambda c, x: (c + x, c + x), 0, jnp.arange(50), chunk=20)
+      >>> int(total), sums.shape
+      (1225, (50,))
+    """
+    require_count("scan", "chunk", chunk)
+    lengths = {len(leaf) for leaf in jax.tree.leaves(xs)}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            "scan: xs must be arrays [steps, ...] of one number of steps, one at least, got "
+            f"{sorted(lengths)}"
+        )
+    (steps,), found = lengths, []
+    with Progress(steps, desc=desc, enabled=progress) as line:
+        line.update(0)  # compiling takes its time
+        for start in range(0, steps, chunk):
+            part = jax.tree.map(lambda leaf, a=start: leaf[a : a + chunk], xs)
+            carry, ys = _scan(body, carry, part)
+            jax.block_until_ready(carry)  # the line is to tell what is done, not what was asked for
+            found.append(ys)
+            line.update(min(start + chunk, steps))
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
+
+
+@partial(jax.jit, static_argnames="body")
+def _scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
+    return jax.lax.scan(body, carry, xs)

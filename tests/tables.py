@@ -19,6 +19,10 @@ def random_rows(key, shape=(3, 40)):
     return jax.random.normal(key, shape)
 
 
+def column():
+    return jb.motor.cortical_layers(jax.random.key(0), 24)
+
+
 def first(patterns):
     return patterns[0]
 
@@ -122,6 +126,10 @@ CELLS = {
     "external_memory": (lambda: jb.memory.external_memory(5, 3), (4,)),
     "echo_state": (lambda: jb.learning.reservoir.echo_state(5, leak=0.3), (4,)),
     "generator": (lambda: jb.learning.force.generator(5, 2), (4,)),
+    "basal_ganglia": (lambda: jb.motor.basal_ganglia(dopamine=0.3), (4,)),
+    "selection": (lambda: jb.motor.selection(), (4,)),
+    "laminar_cortex": (lambda: jb.motor.laminar_cortex(column(), noise=0.1), (4,)),
+    "motor_system": (lambda: jb.motor.motor_system(column(), 2, channels=3), (4,)),
 }
 LOSSES = {
     "half_mse": ("prediction", lambda k: jax.random.normal(k, (4,))),

@@ -41,7 +41,7 @@ LEARNING = (
 )  # fmt: skip
 MODULES = (
     jb, jb.losses, jb.metrics, jb.learning, jb.analysis, jb.testing, jb.datasets, jb.checkpoint,
-    jb.cells, jb.memory, jb.motor, jb.motor.edits, jb.motor.tasks,
+    jb.cells, jb.cells.surrogate, jb.memory, jb.motor, jb.motor.edits, jb.motor.tasks,
     jb.tasks,
     *(getattr(jb.learning, name) for name in LEARNING),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Every example runs as a newcomer would run it, and what it prints and draws is what it claims."""
 
+import itertools
 import re
 import runpy
 import sys
@@ -340,3 +341,32 @@ def test_reaches_are_decoded_better_by_recurrent_decoders(example):
     assert laminar[2] > ridge[1]
     assert row(lines, "tuned:")[0] > 30
     assert row(lines, "R2 of any map")[-1] < 0.05 < row(lines, "ratio  ")[-1]
+
+
+@long
+def test_networks_that_generate_muscle_activity_turn(example):
+    lines = example("emg")
+    for seed in (1, 2, 3):
+        fit, turns, _, chance, p = row(lines, f"simple {seed}")
+        assert fit > 0.98
+        assert turns > max(0.7, chance)
+        assert p < 0.05
+    assert row(lines, "muscles")[0] < 0.3
+    assert row(lines, "sequence")[0] > 0.5  # the caution: no dynamics, and yet
+
+
+@long
+def test_lesions_say_what_each_part_does(example):
+    lines = example("lesions")
+    names = ("intact", "L2/3e", "L5Be", "L5Bi", "GPi held at go")
+    error = {name: row(lines, f"{name} ")[0] for name in names}
+    assert error["intact"] < 6
+    assert error["GPi held at go"] < 10
+    assert min(error["L2/3e"], error["L5Be"], error["L5Bi"]) > 60
+    assert abs(row(lines, "L5Be ")[1]) < 0.01  # the ends do not follow the targets
+    for layer in ("L2/3", "L4", "L5A", "L5B", "L6"):
+        assert row(lines, f"{layer} ") == row(lines, f"{layer}e ")
+    levels = [row(lines, f"{i / 10:.1f} ") for i in range(11)]
+    assert all(abs(d[6] - d[7]) < 0.05 * abs(d[7]) + 0.02 for d in levels)  # grad, differences
+    assert all(a[0] > b[0] for a, b in itertools.pairwise(levels))  # GPi falls with dopamine
+    assert min(levels, key=lambda d: d[2]) is levels[2]  # as in training: the least error

@@ -84,7 +84,7 @@ CALLS = {
     ),
 }
 # They draw a figure of several Axes, or write a file.
-OTHERS = {"arm_animation", "comparison", "dashboard"}
+OTHERS = {"arm_animation", "comparison", "dashboard", "motor_dashboard"}
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
@@ -185,6 +185,7 @@ calls = [
     lambda: viz.connectivity(np.eye(2), ['a', 'b']),
     lambda: viz.arm_animation(one[:, :2], 'arm.gif'),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
+    lambda: viz.motor_dashboard((), one, one, None, one, None, go=0),
 ]
 assert len(calls) == len(viz.__all__)
 for call in calls:

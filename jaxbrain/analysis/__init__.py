@@ -12,7 +12,9 @@ from jaxbrain.analysis.dynamics import dimensionality, lyapunov
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.fixed_points import fixed_points
 from jaxbrain.analysis.kinematics import (
+    Adaptation,
     Kinematics,
+    adaptation,
     lateral_deviation,
     minimum_jerk_correlation,
     movement_window,
@@ -47,9 +49,10 @@ from jaxbrain.analysis.surrogates import (
     maximum_entropy,
 )
 from jaxbrain.analysis.sweeps import field_sweep, lesion_sweep, reach_time
-from jaxbrain.analysis.tuning import Tuning, population_vector, tuning
+from jaxbrain.analysis.tuning import Tuning, held_out_error, population_vector, tuning
 
 __all__ = [
+    "Adaptation",
     "Alignment",
     "Comparison",
     "Decoded",
@@ -65,6 +68,7 @@ __all__ = [
     "Rotations",
     "Similarity",
     "Tuning",
+    "adaptation",
     "angles",
     "angles_to",
     "bias_and_variance",
@@ -80,6 +84,7 @@ __all__ = [
     "field_sweep",
     "fixed_points",
     "frozen_hidden",
+    "held_out_error",
     "jpca",
     "lagged",
     "lateral_deviation",

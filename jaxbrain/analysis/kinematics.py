@@ -11,11 +11,12 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.analysis.columns import cells, columns
 from jaxbrain.requirements import as_number, require_fraction, require_positive
 
 
 class Kinematics(NamedTuple):
-    """What a reach was like.
+    """What a reach was like, or many ``[...]``; ``print`` shows it.
 
     Attributes:
       straightness: the largest distance from the straight line, as a part of the reach.
@@ -37,6 +38,76 @@ class Kinematics(NamedTuple):
     peak_ratio: jax.Array
     peak_time: jax.Array
     smoothness: jax.Array
+
+    def __str__(self) -> str:
+        rows = []
+        for label, values, form, ideal in (
+            ("distance from the straight line, mm", 1e3 * jnp.abs(self.deviation), ".2f", "0"),
+            ("distance from the target, mm", 1e3 * self.endpoint_error, ".2f", "0"),
+            ("duration, s", self.duration, ".3f", ""),
+            ("peak speed, m/s", self.peak_speed, ".3f", ""),
+            ("peak speed x duration / distance", self.peak_ratio, ".2f", "1.65"),
+            ("correlation with minimum jerk", self.smoothness, ".3f", "1"),
+        ):
+            rows.append([label, *cells((values.mean(), values.min(), values.max()), form), ideal])
+        return columns(("reach", "mean", "least", "largest", "minimum jerk"), rows)
+
+
+class Adaptation(NamedTuple):
+    """How far reaches bend in the phases of an experiment with a field; ``print`` shows it.
+
+    Attributes:
+      null: before there was a field, in m ``[reaches]``, positive to the left.
+      exposure: when it was first there.
+      adapted: after practice in it.
+      after_effect: when it was first gone.
+      washout: after practice without it.
+    """
+
+    null: jax.Array
+    exposure: jax.Array
+    adapted: jax.Array
+    after_effect: jax.Array
+    washout: jax.Array
+
+    def __str__(self) -> str:
+        labels = ("null", "first exposure", "after practice", "after-effect", "washout")
+        rows = [
+            [label, *cells((1e3 * side.mean(), 1e3 * side.min(), 1e3 * side.max()), ".2f")]
+            for label, side in zip(labels, self, strict=True)
+        ]
+        return columns(("deviation in mm, to the left +", "mean", "least", "largest"), rows)
+
+
+def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptation:
+    """The turning points of adaptation, from deviations throughout an experiment.
+
+    Args:
+      null: `Kinematics.deviation` before there is a field, in m ``[times, reaches]``.
+      field: with it ``[times, reaches]``.
+      washout: without it again ``[times, reaches]``.
+
+    Returns:
+      Adaptation: the last of null, the first and the last of field and of washout.
+
+    Raises:
+      ValueError: if one of them is not ``[times, reaches]`` with one time and reach at least.
+
+    Source: Shadmehr and Mussa-Ivaldi 1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> found = adaptation(jnp.zeros((1, 8)), jnp.full((9, 8), -0.02), jnp.full((5, 8), 0.01))
+      >>> float(found.exposure.mean()) * float(found.after_effect.mean()) < 0
+      True
+    """
+    for name, side in (("null", null), ("field", field), ("washout", washout)):
+        if jnp.ndim(side) != 2 or 0 in jnp.shape(side):
+            raise ValueError(
+                f"adaptation: {name} must be [times, reaches], one of each at least, got shape "
+                f"{jnp.shape(side)}"
+            )
+    return Adaptation(null[-1], field[0], field[-1], washout[0], washout[-1])
 
 
 def reach_kinematics(

@@ -31,7 +31,8 @@ def lesion_sweep(
       gain: what lesioned units still pass on.
 
     Returns:
-      The outcomes, ``"intact"`` first and then one for each group, in their order.
+      The outcomes, ``"intact"`` first and then one for each group, in their order. (``jax.jit``
+      sorts the keys of what it returns: jit the outcome and not the sweep to keep the order.)
 
     Raises:
       TypeError: if groups are not a mapping.

@@ -13,7 +13,7 @@ from jaxbrain.requirements import as_number, require_fraction
 
 
 class Tuning(NamedTuple):
-    """The cosine that fits each unit best.
+    """The cosine that fits each unit best; ``print`` says how well.
 
     Attributes:
       baseline: ``[units]``, the rate b0 about which the cosine swings.
@@ -27,6 +27,14 @@ class Tuning(NamedTuple):
     amplitude: jax.Array
     preferred: jax.Array
     r2: jax.Array
+
+    def __str__(self) -> str:
+        active = self.amplitude > 1e-3 * jnp.max(self.amplitude)  # of the others R2 says nothing
+        r2 = self.r2[active]
+        return (
+            f"{len(r2)} of {len(active)} units vary, median R2 {jnp.median(r2):.2f}, "
+            f"above 0.7 {jnp.mean(r2 > 0.7):.0%}"
+        )
 
     @property
     def depth(self) -> jax.Array:
@@ -133,6 +141,42 @@ def population_vector(
     flat = rates.reshape(-1, rates.shape[-1])
     vectors = 2 / count * ((flat - baseline[None]) * weight[None]) @ directions
     return vectors.reshape(*rates.shape[:-1], 2)
+
+
+def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5) -> jax.Array:
+    """By how much the population vector is off, of movements to which no tuning was fitted.
+
+    Tuning is fitted to every second movement, the first among them; the others are read.
+
+    Args:
+      angles: ``[movements]``, the direction of each in radians.
+      rates: ``[movements, units]``, the activity during it.
+      least_r2: of the units that vote, in the movements that are fitted.
+
+    Returns:
+      ``[movements // 2]`` in radians, counter-clockwise, from -pi to pi.
+
+    Raises:
+      ValueError: if the shapes do not fit, there are fewer than three directions among those that
+        are fitted, least_r2 is not from 0 to 1, or a nan.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> angles, preferred = jnp.arange(16.0) * jnp.pi / 8, jnp.arange(5.0) * 2 * jnp.pi / 5
+      >>> error = held_out_error(angles, 3 + jnp.cos(angles[:, None] - preferred[None]))
+      >>> error.shape, bool(jnp.abs(error).max() < 1e-4)
+      ((8,), True)
+    """
+    angles, rates = require_activity("angles", angles, 1), require_activity("rates", rates, 2)
+    if angles.ndim != 1 or rates.shape[:-1] != angles.shape:
+        raise ValueError(
+            "angles must be [movements] and rates [movements, units], got shapes "
+            f"{list(angles.shape)} and {list(rates.shape)}"
+        )
+    fitted = tuning(angles[::2], rates[::2])
+    x, y = population_vector(rates[1::2], fitted, least_r2=least_r2).T
+    c, s = (part(angles[1::2]).astype(x.dtype) for part in (jnp.cos, jnp.sin))
+    return jnp.arctan2(c * y - s * x, c * x + s * y)
 
 
 def _require_directions(angles: jax.Array) -> None:

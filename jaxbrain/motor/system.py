@@ -127,15 +127,25 @@ def motor_system(
         spine = output @ params["spine"]["kernel"] + params["spine"]["bias"]
         return MotorSystem(inner, nuclei, thalamus), jax.nn.sigmoid(spine)
 
-    init = _init(cortex, layers, commands, channels, kernel_init)
+    init = _init(cortex, _sizes(layers), commands, channels, kernel_init)
     return Cell(init, carry, step, None, name)
 
 
+def _sizes(layers: Layers) -> tuple[int, int, int]:
+    """How many project to striatum, thalamus and spine; not Layers, which have no hash."""
+    five, six, output = (layers.slices[name] for name in ("L5Ae", "L6e", layers.output))
+    return five.stop - five.start, six.stop - six.start, output.stop - output.start
+
+
 def _init(
-    cortex: Cell, layers: Layers, commands: int, channels: int, kernel_init: Initializer
+    cortex: Cell,
+    sizes: tuple[int, int, int],
+    commands: int,
+    channels: int,
+    kernel_init: Initializer,
 ) -> Callable[[jax.Array, Any], Params]:
     """Kernels between the parts; the thalamus is awake at first and the spine nearly silent."""
-    sizes = {name: where.stop - where.start for name, where in layers.slices.items()}
+    corticostriatal, corticothalamic, corticospinal = sizes
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
@@ -152,17 +162,17 @@ def _init(
         return {
             "cortex": cortex.init(keys[0], entering),
             "striatum": {
-                "cortical": kernel(1, sizes["L5Ae"]),
+                "cortical": kernel(1, corticostriatal),
                 "kernel": kernel(2, x.shape[0]),
                 "bias": jnp.zeros(channels, dtype),
             },
             "thalamus": {
-                "cortical": kernel(3, sizes["L6e"]),
+                "cortical": kernel(3, corticothalamic),
                 "kernel": kernel(4, x.shape[0]),
                 "bias": jnp.ones(channels, dtype),
             },
             "spine": {
-                "kernel": kernel(5, sizes[layers.output], commands),
+                "kernel": kernel(5, corticospinal, commands),
                 "bias": jnp.full(commands, _REST, dtype),
             },
         }

@@ -18,6 +18,7 @@ from jaxbrain.viz.movement import adaptation_curve, hand_paths, velocity_profile
 from jaxbrain.viz.network import network
 from jaxbrain.viz.phase import phase_portrait
 from jaxbrain.viz.raster import raster
+from jaxbrain.viz.reaching import motor_dashboard
 from jaxbrain.viz.recall import recall
 from jaxbrain.viz.rotations import rotations, surrogate_histogram
 from jaxbrain.viz.spectrum import eigenvalues
@@ -44,6 +45,7 @@ __all__ = [
     "hand_paths",
     "laminar_activity",
     "landscape",
+    "motor_dashboard",
     "network",
     "phase_portrait",
     "preferred_directions",

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
 from jaxbrain.motor.arm26 import ARM26_MUSCLES, arm26_moment_arms
-from jaxbrain.motor.links import forward_kinematics, inverse_kinematics, place
+from jaxbrain.motor.links import inverse_kinematics
 from jaxbrain.motor.oracles import minimum_jerk
 from jaxbrain.motor.tasks.reaching import CENTER, Angles
 from jaxbrain.requirements import require_count, require_positive
@@ -18,8 +18,8 @@ from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 
 SIXTEEN = tuple(float(a) for a in np.arange(16) * np.pi / 8)
-_SCALE = 0.05  # of the full force of a muscle: as much activity as is written as 1
-_NEWTON = 4  # steps; 3 are exact for every torque at every posture of the arm
+_SCALE = 0.02  # of the full force of a muscle: as much activity as is written as 1
+_NEWTON = 4  # steps; 3 were exact for 200,000 random torques and postures
 
 
 def emg_generation(
@@ -29,6 +29,7 @@ def emg_generation(
     center: tuple[float, float] = CENTER,
     hold: int = 10,
     delay: tuple[int, int] = (20, 50),
+    reaction: int = 10,
     movement: int = 50,
     rest: int = 20,
     dt: float = 0.01,
@@ -48,12 +49,14 @@ def emg_generation(
       center: where the hand begins, in m.
       hold: steps before the direction is shown.
       delay: the least and the most steps from then to the go cue.
-      movement: steps of the reach.
+      reaction: steps from the go cue to the onset of activity; may be 0.
+      movement: steps of the reach, from the onset.
       rest: steps after it, without activity; more where the delay was short.
       dt: of a step, in s.
 
     Returns:
-      A Task of Trials; condition ``{"angle" [], "go" []}``, go the step of the go cue.
+      A Task of Trials; condition ``{"angle" [], "go" [], "onset" []}``, the steps of the go
+      cue and of the onset of activity.
 
     Raises:
       ValueError: if a number of steps, distance or dt is not positive, there is no angle, delay is
@@ -65,14 +68,14 @@ def emg_generation(
       >>> import jax
       >>> trial = emg_generation().sample(jax.random.key(0))
       >>> trial.inputs.shape, trial.targets.shape
-      ((130, 3), (130, 6))
+      ((140, 3), (140, 6))
     """
     for name, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
         require_count("emg_generation", name, steps)
     require_positive("emg_generation", "dt", dt)
-    _require_delay(delay)
+    _require_delay(delay, reaction)
     _require_reaches(angles, distance, center)
-    length = hold + delay[1] + movement + rest
+    length = hold + delay[1] + reaction + movement + rest
 
     def sample(key: jax.Array) -> Trial:
         of_angle, of_delay = jax.random.split(key)
@@ -86,12 +89,15 @@ def emg_generation(
         waiting, preparing = time < go, (time >= hold) & (time < go)
         told, wait = (when[:, None].astype(seen.dtype) for when in (preparing, waiting))
         inputs = jnp.concatenate([told * seen[None], wait], axis=1)
-        into = jnp.clip(time - go, 0, movement - 1)
-        moving = (time >= go) & (time < go + movement)
+        onset = go + reaction
+        into = jnp.clip(time - onset, 0, movement - 1)
+        moving = (time >= onset) & (time < onset + movement)
         targets = jnp.where(moving[:, None], activity[into], 0)
-        return Trial(inputs, targets, jnp.ones(length, seen.dtype), {"angle": angle, "go": go})
+        condition = {"angle": angle, "go": go, "onset": onset}
+        return Trial(inputs, targets, jnp.ones(length, seen.dtype), condition)
 
-    return Task(sample, shown("emg_generation", {"hold": hold, "delay": delay, "dt": dt}))
+    options = {"hold": hold, "delay": delay, "reaction": reaction, "movement": movement, "dt": dt}
+    return Task(sample, shown("emg_generation", options))
 
 
 def reach_activity(start: jax.Array, target: jax.Array, steps: int, dt: float) -> jax.Array:
@@ -102,7 +108,7 @@ def reach_activity(start: jax.Array, target: jax.Array, steps: int, dt: float) -
 
     min |a|^2 over a >= 0 with T a = tau,  T_ji = -F_i dL_i/dq_j
 
-    a the parts of the full forces F. Activity is a / 0.05. The dynamics of activation and the
+    a the parts of the full forces F. Activity is a / 0.02. The dynamics of activation and the
     dependence of force on length and velocity are left out.
 
     Args:
@@ -142,7 +148,9 @@ def _tensions(angles: jax.Array, torque: jax.Array) -> jax.Array:
     return jax.nn.relu(multipliers @ turns)
 
 
-def _require_delay(delay: Any) -> None:
+def _require_delay(delay: Any, reaction: Any) -> None:
+    if reaction != 0 or isinstance(reaction, bool):
+        require_count("emg_generation", "reaction", reaction)
     pair = isinstance(delay, tuple | list) and len(delay) == 2
     whole = pair and all(isinstance(n, int) and not isinstance(n, bool) for n in delay)
     if not whole or not 0 <= delay[0] <= delay[1]:
@@ -164,12 +172,18 @@ def _require_reaches(angles: Any, distance: Any, center: Any) -> None:
         return
     along = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * np.asarray(distance)
     ways = (np.asarray(center) + np.linspace(0, 1, 11)[:, None] * along).reshape(-1, 2)
-    arm, points = NIJHOF_KOUWENHOVEN, jnp.asarray(ways, real())
-    found = jax.vmap(partial(inverse_kinematics, arm))(points)
-    missed = np.abs(jax.vmap(partial(forward_kinematics, arm))(found) - points).max(axis=1)
-    low, high = np.asarray(arm.limits).T
-    missed = np.maximum(missed, np.maximum(low - found, found - high).max(axis=1))
-    try:
-        place(arm, points[int(missed.argmax())])
-    except ValueError as error:
-        raise ValueError(f"emg_generation: a reach leaves what the arm reaches: {error}") from None
+    # By NumPy: a task may be built under a trace, where jax would know nothing.
+    (l1, l2), (low, high) = NIJHOF_KOUWENHOVEN.lengths, np.transpose(NIJHOF_KOUWENHOVEN.limits)
+    cosine = (np.sum(ways**2, axis=1) - l1**2 - l2**2) / (2 * l1 * l2)
+    elbow = np.arccos(np.clip(cosine, -1, 1))
+    x, y = ways.T
+    shoulder = np.arctan2(y, x) - np.arctan2(l2 * np.sin(elbow), l1 + l2 * np.cos(elbow))
+    found = np.stack([shoulder, elbow], axis=1)
+    out = (np.abs(cosine) > 1) | np.any((found < low) | (found > high), axis=1)
+    if out.any():
+        x, y = ways[out.argmax()]
+        raise ValueError(
+            f"emg_generation: a reach leaves what the arm reaches: ({x:.3g}, {y:.3g}) m is beyond "
+            f"its links of {l1} and {l2} m or the limits of its joints; take a smaller distance or "
+            f"a center nearer to {CENTER} m"
+        )

@@ -1,0 +1,119 @@
+"""Lesions of a motor system that can reach: which part does what, and what dopamine does.
+
+Populations and layers of the cortex, the thalamus and the output of the basal ganglia (GPi) are
+silenced in one compiled `vmap`; dopamine goes from 0 to 1, and `grad` through brain, muscles and
+time finds d(reach time) / d(dopamine). In seeds 0 to 2: without 5B no movement knows its target;
+the ganglia do not start a reach (it is the same with GPi held as before the go cue); dopamine
+other than that of the training costs accuracy, but whether more makes reaches faster differs.
+
+    python examples/lesions.py           # the picture: pictures/lesions.png; two minutes
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import reach  # examples/reach.py, which trains
+
+from jaxbrain import analysis, motor, viz
+
+GO, DOSES, LEVELS, HELD = reach.GO, np.linspace(1, 0, 5), jnp.arange(11) / 10, "GPi held at go"
+UNITS = {"error": "mm", "steering": "", "drift": "mm", "bend": "mm", "peak speed": "m/s",
+         "reaction": "s", "reach time": "s"}  # fmt: skip
+PATHS, GRADED = ("intact", "L2/3e", "L5Be", "thalamus"), ("L2/3e", "L5Ae", "L6e", "L5Be", "L5Bi")
+DRUG = ("GPi", "thalamus", "error", "peak speed", "reaction", "reach time", "grad", "differences")
+
+
+def move(trained: reach.Trained, edit: Any, *each: Any) -> dict:
+    """Reaches without noise under edit(of what each has), and their measures."""
+    scenes, _, _, told = reach.reaches(8)
+    start, target, params = told["start"], told["target"], trained.state.params
+    net = partial(reach.moving, trained.controller)
+    signals = jax.vmap(lambda x, *own: net(edit(*own)).apply(params, x))(scenes, *each)
+    path, velocity = (a[:, GO:] for a in signals.hand)
+    found = jax.vmap(analysis.reach_kinematics)(path, velocity, start, target)
+    inner, way = signals.controller, 10 * (target - start)  # way: of length 1
+    fast = jnp.sum(velocity * way[:, None], axis=-1) > 0.05
+    measures = {
+        "error": 1e3 * found.endpoint_error,
+        "steering": 10 * jnp.sum((path[:, -1] - path[:, -1].mean(axis=0)[None]) * way, axis=-1),
+        "drift": 1e3 * jnp.linalg.norm(path[:, 0] - start, axis=-1),
+        "bend": 1e3 * jnp.abs(found.deviation),
+        "peak speed": found.peak_speed,
+        "reaction": 0.01 * jnp.where(fast.any(axis=1), fast.argmax(axis=1), fast.shape[1]),
+        "reach time": jax.vmap(partial(analysis.reach_time, radius=0.015))(path, target),
+        "GPi": motor.nuclei_rates(inner.ganglia).gpi[:, GO:],
+        "thalamus": jax.nn.relu(inner.thalamus)[:, GO:],
+    }
+    return jax.tree.map(jnp.mean, measures) | {"hand": signals.hand, "gpi": inner.ganglia.gpi}
+
+
+def lesion(units: int, gain: jax.Array) -> Any:
+    """Gains of the units of the cortex, then of the channels of thalamus and GPi."""
+    cortex, relay, output = jnp.split(gain, [units, units + 8])
+    silenced = motor.edits.on_controller(lambda a: a - 10 * (1 - output), part=("ganglia", "gpi"))
+    relayed = motor.edits.on_controller(lambda current: relay * current, part=("thalamus",))
+    return motor.edits.together(motor.edits.set_gain(cortex, part=("cortex",)), relayed, silenced)
+
+
+def draw(doses: dict, names: list[str], drug: dict, goals: Any) -> None:
+    axes = plt.subplot_mosaic("hhab;hhcd;hhef", figsize=(14, 9.5), layout="constrained")[1]
+    table = np.array([[doses[0.0][name][measure] for measure in UNITS] for name in names])
+    change, ax = np.log2(np.maximum(table, 1e-3) / np.maximum(table[0], 1e-3)), axes["h"]
+    image = ax.imshow(change, cmap="PuOr", vmin=-4, vmax=4, aspect="auto")
+    for (y, x), value in np.ndenumerate(table):
+        ink = "white" if abs(change[y, x]) > 2.5 else "black"
+        ax.text(x, y, f"{value:z.{1 + (value < 2)}f}", ha="center", va="center", color=ink)
+    ax.set_xticks(range(len(UNITS)), [f"{n}\n{u and f'({u})'}" for n, u in UNITS.items()])
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    plt.colorbar(image, ax=ax, location="bottom", aspect=50, format=lambda x, _: f"x {2**x:.4g}")
+    for ax, name in zip(map(axes.get, "abcd"), PATHS, strict=True):
+        viz.hand_paths(doses[0.0][name]["hand"].position, targets=goals, ax=ax).set_title(name)
+    graded = {name: (DOSES, [d[name]["error"] for d in doses.values()]) for name in GRADED}
+    taken = {name: (LEVELS, drug[name] / drug[name][2]) for name in DRUG[3:6]}
+    for where, place, lines in (("e", (0.3, 0.2), graded), ("f", (0.5, 0.43), taken)):
+        for marker, (name, line) in zip("os^Dv", lines.items(), strict=False):
+            axes[where].plot(*line, marker=marker, label=name)
+        axes[where].legend(frameon=False, loc=place, ncols=len(lines) // 2)
+    axes["e"].set(xlabel="gain of its units", ylabel="error (mm)", yscale="log", xlim=(1.05, -0.05))
+    axes["f"].set(xlabel="dopamine", ylabel="times that at 0.2, as trained")
+
+
+def main(out: Path, seed: int) -> None:
+    trained = reach.train(600, 100, seed=seed)
+    parts, units = trained.layers.slices, len(trained.layers.signs)
+    parts = parts | {"thalamus": slice(units, units + 8), "GPi": slice(units + 8, units + 16)}
+    whole = {n[:-1]: slice(parts[n].start, parts[f"{n[:-1]}i"].stop) for n in parts if n[-1] == "e"}
+    outcome = jax.jit(lambda gain: move(trained, partial(lesion, units, gain)))
+    sweep = partial(analysis.lesion_sweep, outcome, parts | whole, units=units + 16)
+    found = (doses := {dose: jax.device_get(sweep(gain=dose)) for dose in DOSES})[0.0]
+    fix = {n: partial(motor.edits.on_controller, part=("ganglia", n)) for n in ("gpi", "dopamine")}
+    held = partial(move, trained, lambda a: motor.edits.during(fix["gpi"](lambda _: a), GO, 10**6))
+    found[HELD] = jax.device_get(jax.jit(held)(found["intact"]["gpi"][:, GO - 1]))
+    print(f"{'silenced':<15}" + "".join(f"{f'{n}, {u}'.strip(', '):>16}" for n, u in UNITS.items()))
+    for name in (names := ["intact", *parts, HELD]) + [*whole]:
+        print(f"{name:<15}" + "".join(f"{found[name][measure]:>z16.2f}" for measure in UNITS))
+    act = jax.jit(lambda level: move(trained, lambda: fix["dopamine"](lambda _: level)))
+    drug, down, up = (analysis.field_sweep(act, LEVELS + step) for step in (0, -0.002, 0.002))
+    drug["grad"] = analysis.field_sweep(jax.jit(jax.grad(lambda d: act(d)["reach time"])), LEVELS)
+    drug["differences"] = (up["reach time"] - down["reach time"]) / 0.004
+    print("\ndopamine" + "".join(f"{name:>13}" for name in DRUG))
+    for i, level in enumerate(LEVELS):
+        print(f"{level:<8.1f}" + "".join(f"{drug[name][i]:>13.3f}" for name in DRUG))
+    draw(doses, names, drug, reach.reaches(8).condition["target"])
+    out.mkdir(parents=True, exist_ok=True)
+    plt.savefig(out / "lesions.png", dpi=130)
+    print(f"\nPicture: {out / 'lesions.png'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    parser.add_argument("--seed", type=int, default=0, help="of the cortex and of its training")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,290 @@
+"""Reaches as tasks: their geometry and timing in NumPy, what is drawn, and what is refused."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.motor.tasks import (
+    center_out,
+    curl_field,
+    delayed_reach,
+    perturbed_reach,
+    random_target,
+    schedule,
+)
+
+KEY = jax.random.key(0)
+PERIODS = {"hold": 4, "movement": 7, "rest": 5}
+CENTER, DISTANCE, DELAY = (0.05, 0.42), 0.08, (2, 6)
+ANGLES = (0.3, 1.9, -2.2)
+CIRCLE = {"angles": ANGLES, "distance": DISTANCE, "center": CENTER, **PERIODS}
+TASKS = {
+    "center_out": center_out(**CIRCLE),
+    "delayed_reach": delayed_reach(**CIRCLE, delay=DELAY),
+    "random_target": random_target(center=CENTER, radius=DISTANCE, **PERIODS),
+    "curl_field": curl_field(**CIRCLE, strength=3.5, catch=0.25),
+    "perturbed_reach": perturbed_reach(**CIRCLE, force=2.5, onset=(1, 5), duration=3),
+}
+names = pytest.mark.parametrize("name", TASKS)
+
+
+@functools.cache
+def drawn(name):
+    """Many trials, in NumPy."""
+    sample = jax.jit(jax.vmap(TASKS[name].sample))
+    return jax.tree.map(np.array, sample(jax.random.split(KEY, 2000)))
+
+
+def close(found, wanted, tolerance=2e-6):
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def timing(name, count):
+    """What is told, wanted and graded, in a loop over steps."""
+    trials, steps = drawn(name), sum(PERIODS.values()) + (DELAY[1] if "delay" in name else 0)
+    cue, wanted, mask = (np.zeros((count, steps, *n)) for n in ((3,), (2,), ()))
+    for i in range(count):
+        start, target = (trials.condition[n][i] for n in ("start", "target"))
+        go = trials.condition["go"][i]
+        for t in range(steps):
+            if t >= PERIODS["hold"]:
+                cue[i, t, :2] = 10 * (target - np.array(CENTER))
+            cue[i, t, 2] = t < go
+            wanted[i, t] = start if t < go else target
+            mask[i, t] = t < go or t >= go + PERIODS["movement"]
+    return cue, wanted, mask
+
+
+@names
+def test_a_trial_is_what_was_announced(name):
+    trials = jax.tree.map(lambda a: a[:50], drawn(name))
+    cue, wanted, mask = timing(name, 50)
+    close(trials.inputs.cue, cue)
+    close(trials.targets, wanted)
+    np.testing.assert_array_equal(trials.mask, mask)
+    start = trials.condition["start"][:, None]
+    close(trials.inputs.start, np.broadcast_to(start, wanted.shape))
+    assert {a.dtype.name for a in jax.tree.leaves(trials._replace(condition={}))} == {"float32"}
+
+
+@names
+def test_targets_lie_where_they_should(name):
+    condition = drawn(name).condition
+    start, target, angle = (condition[n] for n in ("start", "target", "angle"))
+    along = target - start
+    if name == "random_target":
+        for points in (start, target):
+            from_center = np.linalg.norm(points - np.array(CENTER), axis=1)
+            assert from_center.max() <= DISTANCE * (1 + 1e-5)
+        close(np.cos(angle), along[:, 0] / np.linalg.norm(along, axis=1), 1e-4)
+        close(np.sin(angle), along[:, 1] / np.linalg.norm(along, axis=1), 1e-4)
+    else:
+        close(start, np.broadcast_to(CENTER, start.shape))
+        close(along, DISTANCE * np.stack([np.cos(angle), np.sin(angle)], 1))
+        values, counts = np.unique(angle, return_counts=True)
+        close(values, np.sort(ANGLES))
+        assert np.abs(counts / len(angle) - 1 / 3).max() < 4 * np.sqrt(2 / 9 / len(angle))
+
+
+@names
+def test_whatever_is_drawn_the_trial_has_room_for_it(name):
+    trials = drawn(name)
+    go, steps = trials.condition["go"], trials.mask.shape[1]
+    assert (go >= PERIODS["hold"]).all()
+    assert (go + PERIODS["movement"] + PERIODS["rest"] <= steps).all()
+    at_rest = trials.mask[:, -PERIODS["rest"] :]
+    assert (at_rest == 1).all() and (trials.mask.sum(1) == steps - PERIODS["movement"]).all()
+
+
+@names
+def test_nothing_depends_on_how_it_is_called(name):
+    task = TASKS[name]
+    keys = jax.random.split(KEY, 2000)
+    alone = jax.jit(task.sample)(keys[3])
+    jax.tree.map(lambda a, b: close(a, b[3]), alone, drawn(name))
+    other = jax.tree.leaves(jax.tree.map(lambda a: a[:20].std(0).max(), drawn(name).condition))
+    assert max(other) > 0, "every key is the same trial"
+    assert repr(task).startswith(f"{name}(") and "0x" not in repr(task)
+    assert jax.eval_shape(task.sample, KEY).targets.shape == alone.targets.shape
+    x, (wanted, mask) = jax.eval_shape(jb.tasks.batches(task, 5), KEY)
+    assert x.cue.shape == (5, *alone.inputs.cue.shape) and mask.shape == wanted.shape[:2]
+
+
+def test_delays_are_even_and_say_nothing_of_the_target():
+    condition = drawn("delayed_reach").condition
+    delay = condition["go"] - PERIODS["hold"]
+    values, counts = np.unique(delay, return_counts=True)
+    assert values.tolist() == list(range(DELAY[0], DELAY[1] + 1))
+    assert np.abs(counts / len(delay) - 0.2).max() < 4 * np.sqrt(0.16 / len(delay))
+    means = [delay[np.isclose(condition["angle"], angle)].mean() for angle in ANGLES]
+    assert np.ptp(means) < 0.3
+    assert (drawn("center_out").condition["go"] == PERIODS["hold"]).all()  # at once: no delay
+
+
+def test_points_are_even_over_the_disc():
+    condition = drawn("random_target").condition
+    for name in ("start", "target"):
+        off = (condition[name] - np.array(CENTER)) / DISTANCE
+        radius = np.linalg.norm(off, axis=1)
+        # of an even disc the square of the radius is even; of an even radius its mean is 1/3
+        assert radius.mean() == pytest.approx(2 / 3, abs=4 * np.sqrt(1 / 18 / 2000))
+        quarters = np.histogram(radius**2, 4, (0, 1))[0] / 2000
+        assert np.abs(quarters - 0.25).max() < 4 * np.sqrt(3 / 16 / 2000)
+        assert np.abs(off.mean(0)).max() < 4 * 0.5 / np.sqrt(2000)
+    joint = np.corrcoef(condition["start"].T, condition["target"].T)[:2, 2:]
+    assert np.abs(joint).max() < 4 / np.sqrt(2000), "start and target must be drawn apart"
+
+
+def test_angles_distance_and_center_may_be_swept():
+    @jax.jit
+    @jax.vmap
+    def reach(angle, distance, x):
+        center = jnp.stack([x, jnp.full_like(x, 0.4)])
+        task = delayed_reach(angles=angle[None], distance=distance, center=center, delay=(3, 3))
+        return task.sample(KEY)
+
+    angle, distance, x = np.array([[np.pi, 5 * np.pi / 4], [0.1, 0.05], [0.0, 0.1]], np.float32)
+    found = reach(angle, distance, x)
+    np.testing.assert_array_equal(found.condition["angle"], angle)  # as it was given: no wrapping
+    ends = np.stack([x, [0.4, 0.4]], 1) + distance[:, None] * np.stack(
+        [np.cos(angle), np.sin(angle)], 1
+    )
+    close(found.condition["target"], ends)
+    slope = jax.jit(jax.grad(lambda d: center_out(distance=d).sample(KEY).inputs.cue[-1, :2].sum()))
+    cue = center_out(distance=0.1).sample(KEY).inputs.cue[-1, :2].sum()
+    assert float(slope(0.1)) == pytest.approx(10 * float(cue), rel=1e-3)
+
+
+def test_there_is_a_force_only_where_one_was_asked_for():
+    for name in ("center_out", "delayed_reach", "random_target"):
+        scene = drawn(name).inputs
+        assert not scene.force.any() and not scene.field.any()
+    assert not drawn("curl_field").inputs.force.any()
+    assert not drawn("perturbed_reach").inputs.field.any()
+
+
+def test_the_field_pushes_to_the_right_and_does_no_work():
+    trials = drawn("curl_field")
+    field, strength = trials.inputs.field, trials.condition["strength"]
+    assert (field == field[:, :1]).all(), "the field of a trial does not change"
+    velocity = np.random.default_rng(0).normal(size=(2000, 2)).astype("float32")
+    force = np.einsum("nij,nj->ni", field[:, 0], velocity)
+    assert np.abs(np.sum(force * velocity, 1)).max() < 1e-5
+    speed = np.linalg.norm(velocity, axis=1)
+    left = np.stack([-velocity[:, 1], velocity[:, 0]], 1) / speed[:, None]
+    close(np.sum(force * left, 1), -strength * speed)  # of a positive strength: to the right
+    caught = strength == 0
+    np.testing.assert_array_equal(strength[~caught], 3.5)
+    assert abs(caught.mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 2000)
+    across = [caught[np.isclose(trials.condition["angle"], a)].mean() for a in ANGLES]
+    assert np.ptp(across) < 0.1, "a catch trial is no matter of direction"
+
+
+def test_chances_and_strengths_may_be_swept():
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, None))
+    @functools.partial(jax.vmap, in_axes=(None, 0))
+    def strengths(catch, key):
+        task = curl_field(strength=-2.0, catch=catch, **PERIODS)
+        return task.sample(key).condition["strength"]
+
+    found = strengths(jnp.array([0.0, 0.5, 1.0]), jax.random.split(KEY, 100))
+    assert found[0].tolist() == [-2.0] * 100 and not found[2].any()
+    assert 30 < np.sum(found[1] == 0) < 70
+
+
+def test_a_push_is_across_the_reach_for_as_long_as_it_was_said():
+    trials = drawn("perturbed_reach")
+    force, condition = trials.inputs.force, trials.condition
+    steps = np.arange(force.shape[1])
+    after = steps[None] - condition["onset"][:, None]
+    on = (after >= 0) & (after < 3)
+    close(force, on[..., None] * condition["force"][:, None])
+    assert (on.sum(1) == 3).all(), "a push must not run out of the trial"
+    angle = condition["angle"]
+    along = np.sum(condition["force"] * np.stack([np.cos(angle), np.sin(angle)], 1), 1)
+    side = np.sum(condition["force"] * np.stack([-np.sin(angle), np.cos(angle)], 1), 1)
+    close(along, 0 * along)
+    close(np.abs(side), 2.5 + 0 * side)
+    assert abs((side > 0).mean() - 0.5) < 4 * 0.5 / np.sqrt(2000)
+    late = condition["onset"] - condition["go"]
+    values, counts = np.unique(late, return_counts=True)
+    assert values.tolist() == [1, 2, 3, 4, 5]
+    assert np.abs(counts / 2000 - 0.2).max() < 4 * np.sqrt(0.16 / 2000)
+    assert abs(np.corrcoef(side, late)[0, 1]) < 4 / np.sqrt(2000)
+
+
+def test_the_schedule_has_its_three_phases():
+    plan = functools.partial(schedule, null=30, exposure=4000, washout=20)
+    found = np.array(plan(KEY, strength=4.0, catch=0.2))
+    assert found.shape == (4050,) and not found[:30].any() and not found[-20:].any()
+    exposed = found[30:-20]
+    assert set(exposed.tolist()) == {0.0, 4.0}
+    assert abs((exposed == 0).mean() - 0.2) < 4 * np.sqrt(0.16 / 4000)
+    assert (np.array(plan(KEY)) == 3.0).sum() == 4000  # without catch trials
+    two = jax.jit(jax.vmap(lambda b: schedule(KEY, null=1, exposure=1, washout=1, strength=b)))
+    assert two(jnp.array([1.0, -2.0])).tolist() == [[0, 1, 0], [0, -2, 0]]
+
+
+def test_in_double_precision_and_with_numbers_of_another():
+    with jax.enable_x64(True):
+        single = jnp.float32(0.5)
+        for task in (
+            curl_field(strength=single, catch=single),
+            perturbed_reach(force=single, distance=single),
+            random_target(radius=single),
+        ):
+            trial = jax.eval_shape(task.sample, jax.random.key(0))
+            leaves = jax.tree.leaves((trial.inputs, trial.targets, trial.mask))
+            assert {leaf.dtype.name for leaf in leaves} == {"float64"}
+        plan = schedule(jax.random.key(0), null=1, exposure=1, washout=1, catch=single)
+        assert plan.dtype == jnp.float64
+
+
+REFUSED = {
+    "no angle": (lambda: center_out(angles=()), "center_out: angles must be .targets., one at le"),
+    "one number": (lambda: delayed_reach(angles=0.3), r"delayed_reach: angles.*\(angle,\)"),
+    "distance": (lambda: center_out(distance=0.0), "center_out: distance must be positive"),
+    "radius": (lambda: random_target(radius=-1.0), "random_target: radius must be positive"),
+    "hold": (lambda: center_out(hold=0), "center_out: hold must be a positive integer, got 0"),
+    "movement": (lambda: random_target(movement=2.5), "movement must be a positive integer"),
+    "rest": (lambda: curl_field(rest=0), "rest must be a positive integer"),
+    "seconds": (lambda: delayed_reach(delay=(0.2, 0.5)), r"delay must be the least.*\(0.2, 0.5\)"),
+    "order": (lambda: delayed_reach(delay=(9, 2)), "delayed_reach: delay must be the least and"),
+    "one delay": (lambda: delayed_reach(delay=20), "delay must be the least and the most"),
+    "before": (lambda: delayed_reach(delay=(-1, 2)), "delay must be the least and the most"),
+    "center": (lambda: center_out(center=(0.0,)).sample(KEY), "center must be x and y, in m"),
+    "catch": (lambda: curl_field(catch=1.5), "curl_field: catch must be from 0 to 1"),
+    "strengths": (lambda: curl_field(strength=jnp.ones(2)), "strength must be one number.*vmap"),
+    "force": (lambda: perturbed_reach(force=-1.0), "force must not be negative"),
+    "duration": (lambda: perturbed_reach(duration=0), "duration must be a positive integer"),
+    "onset": (lambda: perturbed_reach(onset=5), "perturbed_reach: onset must be the least and"),
+    "too late": (
+        lambda: perturbed_reach(onset=(5, 90), duration=1),
+        "the push must end within the 90 steps after the go cue, got onset=.5, 90",
+    ),
+    "trials": (lambda: schedule(KEY, null=0, exposure=1, washout=1), "schedule: null must be a po"),
+    "schedule": (
+        lambda: schedule(KEY, null=1, exposure=1, washout=1, strength=jnp.ones(3)),
+        "schedule: strength must be one number",
+    ),
+    "chance": (
+        lambda: schedule(KEY, null=1, exposure=1, washout=1, catch=-0.1),
+        "schedule: catch must be from 0 to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_experiment_is_refused(case):
+    act, message = REFUSED[case]
+    with pytest.raises(ValueError, match=message):
+        act()
+
+
+def test_a_push_up_to_the_last_step_is_none_too_late():
+    assert perturbed_reach(onset=(5, 89), duration=1) is not None
