@@ -89,7 +89,7 @@ def main(out: Path) -> None:
         fit = f"{1 - error[i]:.3f}" if i < len(error) else ""
         turns = f"{r2[name]:19.3f}{fits.ratio:8.3f}{np.median(null[name]):13.3f}{p.r2_skew:8.3f}"
         print(f"{name:<8}{fit:>17}{turns}")
-    layout = [["emg", "simple 1", "muscles"], ["bars", "chance, simple 1", "chance, muscles"]]
+    layout: list = [["emg", "simple 1", "muscles"], ["bars", "chance, simple 1", "chance, muscles"]]
     figure, panels = plt.subplot_mosaic(layout, figsize=(14.5, 8.4), layout="constrained")
     emg, bars, shift = panels["emg"], panels["bars"], -2.6 * np.arange(6)
     for angle, colour in ((2, "#0072B2"), (10, "#D55E00")):

@@ -176,7 +176,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
     References:
       Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning
-      Repository, doi:10.24432/C50P49.
+      Repository, doi 10.24432/C50P49.
 
     Examples:
       >>> x, y = digits()

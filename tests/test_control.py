@@ -372,3 +372,11 @@ def test_refusals_say_what_to_do(case):
     scene = jax.tree.map(lambda a: a[0], problem()[0])
     with pytest.raises(kind, match=message):
         act(scene)
+
+
+def test_a_delay_is_shorter_than_the_trial():
+    scenes, params = problem()
+    steps = len(scenes.start)
+    assert jb.cells.unroll(loop(delay=steps - 1)).apply(params, scenes).force.shape == (steps, 2)
+    with pytest.raises(ValueError, match=rf"shorter than the trial, got {steps} steps of {steps}"):
+        jb.cells.unroll(loop(delay=steps)).apply(params, scenes)

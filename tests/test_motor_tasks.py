@@ -267,6 +267,12 @@ REFUSED = {
         lambda: perturbed_reach(onset=(5, 90), duration=1),
         "the push must end within the 90 steps after the go cue, got onset=.5, 90",
     ),
+    "far": (
+        lambda: delayed_reach(center=(0.0, 0.5), distance=0.2, plant=jb.motor.two_link_arm()),
+        r"target \(.*\) m is out of the reach of two_link_arm.*shorter distance",
+    ),
+    "in a field": (lambda: curl_field(center=(0.0, 0.9), plant=jb.motor.arm26()), "0.9. m is out"),
+    "on a disc": (lambda: random_target(radius=0.4, plant=jb.motor.arm26()), "random_target: the"),
     "trials": (lambda: schedule(KEY, null=0, exposure=1, washout=1), "schedule: null must be a po"),
     "schedule": (
         lambda: schedule(KEY, null=1, exposure=1, washout=1, strength=jnp.ones(3)),
@@ -288,3 +294,13 @@ def test_what_is_no_experiment_is_refused(case):
 
 def test_a_push_up_to_the_last_step_is_none_too_late():
     assert perturbed_reach(onset=(5, 89), duration=1) is not None
+
+
+def test_targets_are_checked_for_a_body_that_is_given():
+    """Those of the default are within both arms; a mass is everywhere."""
+    for plant in (jb.motor.two_link_arm(), jb.motor.arm26()):
+        for task in (center_out, delayed_reach, random_target, curl_field, perturbed_reach):
+            assert task(plant=plant) is not None
+    assert center_out(distance=5.0, plant=jb.motor.point_mass()) is not None
+    with pytest.raises(TypeError, match="center_out: plant must be a Plant such as arm26"):
+        center_out(plant=jb.cells.gru(3))

@@ -42,7 +42,7 @@ def bidirectional(*, max_steps: int = 100) -> Memory:
       UserWarning: storing min(p, q) pairs or more.
 
     References:
-      Kosko (1988), Bidirectional associative memories, doi:10.1109/21.87054.
+      Kosko (1988), Bidirectional associative memories, doi 10.1109/21.87054.
 
     Examples:
       >>> import jax, jax.numpy as jnp

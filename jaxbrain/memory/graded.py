@@ -33,7 +33,7 @@ def graded_hopfield(
     not known. A fixed point solves v = tanh(gain W v) and nears +1 and -1 as the gain grows, where
     the network becomes `hopfield`; below gain = 1 / (largest eigenvalue of W) only v = 0 is left.
 
-    Hopfield (1984), doi:10.1073/pnas.81.10.3088.
+    Hopfield (1984), doi 10.1073/pnas.81.10.3088.
 
     Args:
       storage: as of `hopfield`.

@@ -37,7 +37,7 @@ def holographic(symbols: VectorSymbols) -> Memory:
       UserWarning: storing more pairs than `holographic_capacity`.
 
     References:
-      Plate (1995), Holographic reduced representations, doi:10.1109/72.377968.
+      Plate (1995), Holographic reduced representations, doi 10.1109/72.377968.
 
     Examples:
       >>> import jax
@@ -102,8 +102,8 @@ def holographic_capacity(n: int) -> int:
       ValueError: if n is no positive integer.
 
     References:
-      Plate (1995), doi:10.1109/72.377968, and Frady, Kleyko & Sommer (2018),
-      doi:10.1162/neco_a_01084, for the normal approximation.
+      Plate (1995), doi 10.1109/72.377968, and Frady, Kleyko & Sommer (2018),
+      doi 10.1162/neco_a_01084, for the normal approximation.
 
     Examples:
       >>> holographic_capacity(1024)

@@ -150,7 +150,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     never comes to rest and makes max_steps sweeps; as the temperature falls to zero it becomes
     `asynchronous`. Needs a key.
 
-    Glauber (1963), doi:10.1063/1.1703954.
+    Glauber (1963), doi 10.1063/1.1703954.
 
     Args:
       temperature: in units of the energy.
@@ -206,7 +206,7 @@ def hopfield(
     params are the weights ``[n, n]``, as the storage rule returns them; any symmetric matrix will
     do. A cue may hold 0 where a bit is not known.
 
-    Hopfield (1982), doi:10.1073/pnas.79.8.2554.
+    Hopfield (1982), doi 10.1073/pnas.79.8.2554.
 
     Args:
       storage: `hebb`, `storkey` (incremental, holds more), `pseudo_inverse` (holds most), or a

@@ -44,7 +44,7 @@ def hebb(patterns: jax.Array) -> jax.Array:
 
     Holds 0.138 n random patterns with few errors, n / (2 ln n) without any.
 
-    Hopfield (1982), doi:10.1073/pnas.79.8.2554.
+    Hopfield (1982), doi 10.1073/pnas.79.8.2554.
 
     Args:
       patterns: ``[patterns, n]`` of +1 and -1.
@@ -95,7 +95,7 @@ def storkey(patterns: jax.Array) -> jax.Array:
     One pattern after the other, each unit seeing no more than its own field. Holds
     n / sqrt(2 ln n) random patterns without an error.
 
-    Storkey (1997), doi:10.1007/BFb0020196.
+    Storkey (1997), doi 10.1007/BFb0020196.
 
     Args:
       patterns: ``[patterns, n]`` of +1 and -1; the later ones are kept a little better.
@@ -153,7 +153,7 @@ def pseudo_inverse(patterns: jax.Array) -> jax.Array:
     Not local: each weight depends on all patterns. The nearer to n patterns, the smaller the
     region from which one is recalled: beyond n / 2 hardly any.
 
-    Personnaz, Guyon and Dreyfus (1986), doi:10.1103/PhysRevA.34.4217.
+    Personnaz, Guyon and Dreyfus (1986), doi 10.1103/PhysRevA.34.4217.
 
     Args:
       patterns: ``[patterns, n]`` of +1 and -1, linearly independent.
@@ -187,7 +187,7 @@ def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
 
     W += r r^T / (r.r),  r = x - W x
 
-    Greville (1960), doi:10.1137/1002004.
+    Greville (1960), doi 10.1137/1002004.
 
     Args:
       weights: ``[n, n]``, as `pseudo_inverse` returns them.

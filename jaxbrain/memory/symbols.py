@@ -56,7 +56,7 @@ def holographic_reduced(n: int) -> VectorSymbols:
       ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
 
     References:
-      Plate (1995), Holographic reduced representations, doi:10.1109/72.377968.
+      Plate (1995), Holographic reduced representations, doi 10.1109/72.377968.
 
     Examples:
       >>> import jax
@@ -104,7 +104,7 @@ def fourier_holographic_reduced(n: int) -> VectorSymbols:
       ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
 
     References:
-      Plate (1995), Holographic reduced representations, doi:10.1109/72.377968, section VI.
+      Plate (1995), Holographic reduced representations, doi 10.1109/72.377968, section VI.
 
     Examples:
       >>> import jax
@@ -155,7 +155,7 @@ def multiply_add_permute(n: int) -> VectorSymbols:
 
     References:
       Gayler (1998), Multiplicative binding, representation operators and analogy;
-      Kanerva (2009), Hyperdimensional computing, doi:10.1007/s12559-009-9009-8.
+      Kanerva (2009), Hyperdimensional computing, doi 10.1007/s12559-009-9009-8.
 
     Examples:
       >>> import jax

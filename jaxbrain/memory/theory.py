@@ -52,7 +52,7 @@ def hopfield_overlap(load: ArrayLike) -> jax.Array:
     The largest solution y of the mean-field equations without temperature; beyond the critical load
     0.138 there is none and the overlap falls from 0.967 to 0.
 
-    Amit, Gutfreund and Sompolinsky (1985), doi:10.1103/PhysRevLett.55.1530.
+    Amit, Gutfreund and Sompolinsky (1985), doi 10.1103/PhysRevLett.55.1530.
 
     Args:
       load: patterns per unit, of any shape.

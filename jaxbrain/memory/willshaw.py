@@ -38,7 +38,7 @@ def willshaw(*, threshold: float = 1.0) -> Memory:
 
     References:
       Willshaw, Buneman & Longuet-Higgins (1969), Non-holographic associative memory,
-      doi:10.1038/222960a0.
+      doi 10.1038/222960a0.
 
     Examples:
       >>> import jax.numpy as jnp

@@ -73,7 +73,7 @@ def thelen_activation(
     Returns:
       da/dt, per second ``[...]``.
 
-    Source: Thelen 2003, doi:10.1115/1.1531112, equations 1 and 2, after Winters 1995.
+    Source: Thelen 2003, doi 10.1115/1.1531112, equations 1 and 2, after Winters 1995.
 
     Examples:
       >>> import jax.numpy as jnp

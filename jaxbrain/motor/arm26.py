@@ -34,7 +34,7 @@ def arm26_length(angles: jax.Array) -> jax.Array:
     Args:
       angles: q ``[2]``.
 
-    Source: Nijhof & Kouwenhoven 2000, doi:10.1007/978-1-4612-2104-3_29.
+    Source: Nijhof & Kouwenhoven 2000, doi 10.1007/978-1-4612-2104-3_29.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -53,7 +53,7 @@ def arm26_moment_arms(angles: jax.Array) -> jax.Array:
     Args:
       angles: q ``[2]``.
 
-    Source: Nijhof & Kouwenhoven 2000, doi:10.1007/978-1-4612-2104-3_29.
+    Source: Nijhof & Kouwenhoven 2000, doi 10.1007/978-1-4612-2104-3_29.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -91,8 +91,8 @@ def arm26(
     Raises:
       ValueError: a constant is not positive, or there are not six muscles.
 
-    Source: Nijhof & Kouwenhoven 2000, doi:10.1007/978-1-4612-2104-3_29; Kistemaker, Wong & Gribble
-    2010, doi:10.1152/jn.00483.2010; Codol et al. 2024, doi:10.7554/eLife.88591.
+    Source: Nijhof & Kouwenhoven 2000, doi 10.1007/978-1-4612-2104-3_29; Kistemaker, Wong & Gribble
+    2010, doi 10.1152/jn.00483.2010; Codol et al. 2024, doi 10.7554/eLife.88591.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb

@@ -6,6 +6,7 @@ the body moves under the command that was made a step before.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -121,8 +122,8 @@ def closed_loop(
       TypeError: if controller is not a Cell, plant not a Plant or edit not a function; at trace
         time, if the input is not a Scene.
       ValueError: if delay is no integer or negative, or a noise is negative; at trace time, if the
-        Scene has a wrong shape, the controller's output is not a command of the body, or the edit
-        changes a shape or dtype.
+        delay is not shorter than the trial, the Scene has a wrong shape, the controller's output is
+        not a command of the body, or the edit changes a shape or dtype.
 
     Source: noise in proportion to the command, Harris and Wolpert 1998, doi 10.1038/29528.
 
@@ -178,7 +179,18 @@ def closed_loop(
         body, _ = plant.step((), signals.body, drive, key=of_plant)
         return Loop(carry.time + 1, inner, command, body, past[1:]), signals
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step, partial(_require_shorter, name, delay), name)
+
+
+def _require_shorter(name: str, delay: int, params: Params, xs: Any) -> Any:
+    """The scenes of a trial as they are, if something can be sensed in it."""
+    steps = len(xs.start)
+    if delay >= steps:
+        raise ValueError(
+            f"{name}: delay must be shorter than the trial, got {delay} steps of {steps}: nothing "
+            "that happens would ever be sensed"
+        )
+    return xs
 
 
 def _senses(plant: Plant, body: Any, hand: Hand) -> jax.Array:

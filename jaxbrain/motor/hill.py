@@ -73,7 +73,7 @@ def thelen_active(length: jax.Array, *, width: float = 0.45) -> jax.Array:
       length: l, over L0 ``[...]``.
       width: twice a variance.
 
-    Source: Thelen 2003, doi:10.1115/1.1531112, equation 4.
+    Source: Thelen 2003, doi 10.1115/1.1531112, equation 4.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -104,7 +104,7 @@ def thelen_velocity(
       shape: A.
       most: m, what the force approaches in fast lengthening.
 
-    Source: Thelen 2003, doi:10.1115/1.1531112, equations 6 and 7 solved for the force.
+    Source: Thelen 2003, doi 10.1115/1.1531112, equations 6 and 7 solved for the force.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -132,7 +132,7 @@ def thelen_passive(
       strain: at this strain it pulls with the greatest isometric force.
       shape: k.
 
-    Source: Thelen 2003, doi:10.1115/1.1531112, equation 3.
+    Source: Thelen 2003, doi 10.1115/1.1531112, equation 3.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -153,7 +153,7 @@ def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
     Raises:
       ValueError: a number is not positive.
 
-    Source: Thelen 2003, doi:10.1115/1.1531112.
+    Source: Thelen 2003, doi 10.1115/1.1531112.
 
     Examples:
       >>> thelen_hill()
@@ -176,7 +176,7 @@ def kistemaker_active(length: jax.Array, *, width: float = 0.66, least: float = 
       width: how far from its optimal length, over L0, a muscle loses its force.
       least: what is left there.
 
-    Source: Kistemaker, Wong & Gribble 2010, doi:10.1152/jn.00483.2010.
+    Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -213,8 +213,8 @@ def kistemaker_velocity(
     The slope of 0.001 that the source adds where a muscle lengthens, to invert the curve for an
     elastic tendon, is left out.
 
-    Source: Kistemaker, Wong & Gribble 2010, doi:10.1152/jn.00483.2010, after van Soest & Bobbert
-    1993, doi:10.1007/BF00198959.
+    Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010, after van Soest & Bobbert
+    1993, doi 10.1007/BF00198959.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -243,7 +243,7 @@ def kistemaker_passive(
       slack: the length, over L0, below which it does not pull.
       longest: at this length it pulls with the greatest isometric force.
 
-    Source: Kistemaker, Wong & Gribble 2010, doi:10.1152/jn.00483.2010.
+    Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -263,7 +263,7 @@ def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4)
     Raises:
       ValueError: a number is not positive, or slack not below 1.66.
 
-    Source: Kistemaker, Wong & Gribble 2010, doi:10.1152/jn.00483.2010.
+    Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
     Examples:
       >>> kistemaker_hill()

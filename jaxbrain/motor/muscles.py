@@ -25,6 +25,7 @@ from jaxbrain.motor.arm import (
     stop_energy,
 )
 from jaxbrain.motor.hill import Hill, hill_force, positive_part, thelen_hill
+from jaxbrain.motor.links import numbers
 from jaxbrain.motor.plant import Drive, Hand, Physics, Plant
 from jaxbrain.network import Params
 from jaxbrain.requirements import require_count, require_positive
@@ -113,7 +114,7 @@ def muscled_arm(
         positive, substeps no positive integer.
 
     Source: Zajac 1989, Critical Reviews in Biomedical Engineering 17, 359 to 411; Thelen 2003,
-    doi:10.1115/1.1531112.
+    doi 10.1115/1.1531112.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -210,10 +211,10 @@ def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: P
       [400.0...]
     """
     greatest, tendon, optimal = (
-        _numbers(value, activation) for value in (muscles.force, muscles.tendon, muscles.optimal)
+        numbers(value, activation) for value in (muscles.force, muscles.tendon, muscles.optimal)
     )
     length = positive_part(pulled.lengths - tendon) / optimal
-    velocity = pulled.velocities / (optimal * _numbers(hill.vmax, activation))
+    velocity = pulled.velocities / (optimal * numbers(hill.vmax, activation))
     return greatest * hill_force(hill, activation, length, velocity)
 
 
@@ -233,7 +234,7 @@ def _runge_kutta(
     def one(carry: tuple, constants: tuple) -> tuple:
         def leaf(start: jax.Array, moved: jax.Array, slope: jax.Array) -> tuple:
             last, ahead, weight = (c.astype(start.dtype) for c in constants)
-            slope = _numbers(dt, start) / steps * slope
+            slope = numbers(dt, start) / steps * slope
             moved = moved + weight * slope
             start = start + last * moved
             return start, (1 - last) * moved, start + ahead * slope
@@ -271,7 +272,7 @@ def _plant(
 
     def sense(params: Params, state: MuscledArm) -> jax.Array:
         pulled = pull(state)
-        tendon, optimal = (_numbers(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
+        tendon, optimal = (numbers(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
         stretch = (pulled.lengths - tendon) / optimal - 1
         return jnp.concatenate([10 * stretch, pulled.velocities / optimal])
 
@@ -287,11 +288,6 @@ def _plant(
         physics=physics,
         name="muscled_arm",
     )
-
-
-def _numbers(value: Any, like: jax.Array) -> jax.Array:
-    """Constants in the dtype of the state: what a user sweeps may have another."""
-    return jnp.asarray(value).astype(like.dtype)
 
 
 def _require_muscles(muscles: Muscles) -> None:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.motor.edits import curl
+from jaxbrain.motor.plant import Plant
 from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, Angles, center_out, require_range
 from jaxbrain.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.tasks import Task, Trial
@@ -22,6 +23,7 @@ def curl_field(
     hold: int = 10,
     movement: int = 60,
     rest: int = 30,
+    plant: Plant | None = None,
 ) -> Task:
     """Centre-out reaches in a field that pushes the hand aside the faster it moves.
 
@@ -39,6 +41,7 @@ def curl_field(
       hold: steps before the target is shown.
       movement: steps from then on that are not graded.
       rest: steps at the target.
+      plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
       A Task of Trials as those of `center_out`; the condition has ``"strength" []``, 0 in a catch
@@ -58,7 +61,13 @@ def curl_field(
     _require_strength("curl_field", strength)
     require_fraction("curl_field", "catch", catch)
     reach = center_out(
-        angles=angles, distance=distance, center=center, hold=hold, movement=movement, rest=rest
+        angles=angles,
+        distance=distance,
+        center=center,
+        hold=hold,
+        movement=movement,
+        rest=rest,
+        plant=plant,
     )
 
     def sample(key: jax.Array) -> Trial:
@@ -85,6 +94,7 @@ def perturbed_reach(
     hold: int = 10,
     movement: int = 60,
     rest: int = 30,
+    plant: Plant | None = None,
 ) -> Task:
     """Centre-out reaches on whose way the hand is pushed aside, to the left or to the right.
 
@@ -98,6 +108,7 @@ def perturbed_reach(
       hold: steps before the target is shown.
       movement: steps from then on that are not graded.
       rest: steps at the target.
+      plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
       A Task of Trials as those of `center_out`; the condition has ``"onset" []``, the step of the
@@ -115,7 +126,13 @@ def perturbed_reach(
       True
     """
     reach = center_out(
-        angles=angles, distance=distance, center=center, hold=hold, movement=movement, rest=rest
+        angles=angles,
+        distance=distance,
+        center=center,
+        hold=hold,
+        movement=movement,
+        rest=rest,
+        plant=plant,
     )
     require_positive("perturbed_reach", "force", force, zero=True)
     require_count("perturbed_reach", "duration", duration)

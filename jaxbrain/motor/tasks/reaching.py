@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.motor.control import Scene
+from jaxbrain.motor.plant import Plant
 from jaxbrain.requirements import require_count, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
@@ -47,6 +49,7 @@ def center_out(
     hold: int = 10,
     movement: int = 60,
     rest: int = 30,
+    plant: Plant | None = None,
 ) -> Task:
     """Reach from the centre to a target on a circle, as soon as it is shown.
 
@@ -62,6 +65,7 @@ def center_out(
       hold: steps before the target is shown.
       movement: steps from then on that are not graded.
       rest: steps at the target.
+      plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
       A Task of Trials: inputs a `Scene` ``[steps, ...]``, targets the position wanted, in m
@@ -69,7 +73,9 @@ def center_out(
       the go cue.
 
     Raises:
-      ValueError: if a number of steps or distance is not positive, or there is no angle.
+      ValueError: if a number of steps or distance is not positive, there is no angle, or the plant
+        is known not to reach a target.
+      TypeError: if plant is not a Plant.
 
     Source: Georgopoulos et al. 1982, doi 10.1523/JNEUROSCI.02-11-01527.1982.
 
@@ -81,6 +87,7 @@ def center_out(
     """
     options = {"hold": hold, "movement": movement, "rest": rest}
     periods = _periods("center_out", hold, (0, 0), movement, rest)
+    require_in_reach("center_out", plant, center, distance, angles)
     return _to_a_circle("center_out", angles, distance, center, periods, options)
 
 
@@ -93,6 +100,7 @@ def delayed_reach(
     delay: tuple[int, int] = (20, 50),
     movement: int = 60,
     rest: int = 30,
+    plant: Plant | None = None,
 ) -> Task:
     """Reach from the centre to a target on a circle, but wait for the go cue.
 
@@ -107,13 +115,14 @@ def delayed_reach(
       delay: the least and the most steps from the target to the go cue.
       movement: steps from the go cue on that are not graded.
       rest: steps at the target; more where the delay was short.
+      plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
       A Task of Trials as those of `center_out`.
 
     Raises:
-      ValueError: if a number of steps or distance is not positive, there is no angle, or delay is
-        no pair of numbers of steps in order.
+      ValueError: if a number of steps or distance is not positive, there is no angle, delay is no
+        pair of numbers of steps in order, or the plant is known not to reach a target.
 
     Source: Churchland et al. 2012, doi 10.1038/nature11129.
 
@@ -126,6 +135,7 @@ def delayed_reach(
     """
     options = {"hold": hold, "delay": delay, "movement": movement, "rest": rest}
     periods = _periods("delayed_reach", hold, delay, movement, rest)
+    require_in_reach("delayed_reach", plant, center, distance, angles)
     return _to_a_circle("delayed_reach", angles, distance, center, periods, options)
 
 
@@ -136,6 +146,7 @@ def random_target(
     hold: int = 10,
     movement: int = 60,
     rest: int = 30,
+    plant: Plant | None = None,
 ) -> Task:
     """Reach between two points, both drawn evenly from a disc, as soon as the target is shown.
 
@@ -145,13 +156,15 @@ def random_target(
       hold: steps before the target is shown.
       movement: steps from then on that are not graded.
       rest: steps at the target.
+      plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
       A Task of Trials as those of `center_out`; the cue is the target as seen from the centre of
       the disc, in dm, angle the direction of the reach.
 
     Raises:
-      ValueError: if a number of steps or radius is not positive.
+      ValueError: if a number of steps or radius is not positive, or the plant is known not to
+        reach all of the disc.
 
     Examples:
       >>> import jax
@@ -161,6 +174,7 @@ def random_target(
     """
     periods = _periods("random_target", hold, (0, 0), movement, rest)
     require_positive("random_target", "radius", radius)
+    require_in_reach("random_target", plant, center, radius, EIGHT)
 
     def sample(key: jax.Array) -> Trial:
         middle = _point("random_target", center)
@@ -240,6 +254,28 @@ def require_range(name: str, what: str, steps: Any) -> None:
         raise ValueError(
             f"{name}: {what} must be the least and the most steps, such as (5, 20), got {steps!r}"
         )
+
+
+def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: Any) -> None:
+    """Refuse targets on a circle, and its centre, where a body is known not to reach them."""
+    if plant is None:
+        return
+    if not isinstance(plant, Plant):
+        raise TypeError(
+            f"{name}: plant must be a Plant such as arm26(), got {type(plant).__name__}"
+        )
+    if any(isinstance(known, jax.core.Tracer) for known in (center, distance, angles)):
+        return
+    way = np.stack([np.cos(np.asarray(angles)), np.sin(np.asarray(angles))], axis=1)
+    for point in np.concatenate([[center], np.asarray(center) + float(distance) * way]):
+        try:
+            plant.place((), jnp.asarray(point, real()))
+        except ValueError as error:
+            shown_ = ", ".join(f"{x:.3g}" for x in point)
+            raise ValueError(
+                f"{name}: the target ({shown_}) m is out of the reach of {plant}: {error}; take "
+                "another center or a shorter distance"
+            ) from error
 
 
 def _point(name: str, point: Any) -> jax.Array:
