@@ -31,6 +31,7 @@ BATCHES = (32, 256)
 LESIONS = 64  # the intact one among them
 CORTEX = 150  # units of the motor system
 TRIALS = (1, 8)  # under each lesion
+CALLED = 4  # of the lesions, to see what one costs that is not compiled beforehand
 
 
 class Row(NamedTuple):
@@ -71,9 +72,9 @@ def initial(controller: jb.Cell, x: Any) -> Any:
     return net.init(jax.random.key(1), first(x))
 
 
-def jaxbrain(label: str, controller: jb.Cell, params: Any, batch: Any) -> Job:
+def jaxbrain(label: str, controller: jb.Cell, params: Any, batch: Any, *, substeps: int = 2) -> Job:
     """`step` of back-propagation through a closed loop."""
-    net = jb.cells.unroll(jb.motor.closed_loop(controller, jb.motor.arm26()))
+    net = jb.cells.unroll(jb.motor.closed_loop(controller, jb.motor.arm26(substeps=substeps)))
     rule, optimizer = jb.backprop(net, jb.motor.reach_loss()), optax.adam(RATE)
     one = jax.jit(jb.step(rule, optimizer))
     forward = jax.jit(lambda p, x: _wires(jb.batch(net).apply(p, x)))
@@ -103,6 +104,8 @@ def jobs_of(size: int) -> dict[str, Job]:
     }
     jobs = {name: make(params, batch) for name, make in by_hand.items()}
     jobs["jaxbrain"] = jaxbrain("jaxbrain, step", cell, params, batch)
+    once = "jaxbrain, one Runge-Kutta step of 10 ms"
+    jobs["once"] = jaxbrain(once, cell, params, batch, substeps=1)
     jobs["system"] = jaxbrain(
         "jaxbrain, motor_system of 150 units", system, initial(system, batch[0]), batch
     )
@@ -173,6 +176,10 @@ def measure_sweep(trials: int, rounds: int) -> dict[str, float]:
     start = time.process_time()
     together = jax.block_until_ready(sweep())
     first_s = time.process_time() - start
+    start = time.process_time()
+    for gain in gains[:CALLED]:  # as a user calls it, without jit: each is traced anew
+        jax.block_until_ready(outcome(jnp.asarray(gain)))
+    called_s = (time.process_time() - start) * LESIONS / CALLED
     # by name: a compiled function returns its dictionaries sorted
     swept = np.stack([together[name] for name in ("intact", *groups)])
     apart = np.abs(np.stack(one_by_one()) - swept).max()
@@ -186,6 +193,7 @@ def measure_sweep(trials: int, rounds: int) -> dict[str, float]:
         "alone_ms": 1e3 * statistics.median(timings["alone"].processor),
         "ratio": measure.paired_ratio(timings["sweep"].processor, timings["alone"].processor),
         "first_s": first_s,
+        "called_s": called_s,
         "apart_m": float(apart),
     }
 
@@ -203,10 +211,11 @@ def report_updates(size: int, rows: list[Row]) -> str:
 
 def report_sweeps(found: list[dict[str, float]]) -> str:
     """The result as an aligned table."""
-    header = ["trials a lesion", "one sweep ms", "one by one ms", "ratio", "first s", "apart m"]
+    header = ["trials a lesion", "one sweep ms", "one by one ms", "ratio", "first s",
+              "64 as called s", "apart m"]  # fmt: skip
     cells = [
         [f"{f['trials']}", f"{f['sweep_ms']:.1f}", f"{f['alone_ms']:.1f}", f"{f['ratio']:.3f}",
-         f"{f['first_s']:.2f}", f"{f['apart_m']:.0e}"]
+         f"{f['first_s']:.2f}", f"{f['called_s']:.0f}", f"{f['apart_m']:.0e}"]
         for f in found
     ]  # fmt: skip
     return f"{LESIONS} lesions of the motor system, forward\n{measure.table(header, cells)}"

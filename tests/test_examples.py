@@ -370,3 +370,28 @@ def test_lesions_say_what_each_part_does(example):
     assert all(abs(d[6] - d[7]) < 0.05 * abs(d[7]) + 0.02 for d in levels)  # grad, differences
     assert all(a[0] > b[0] for a, b in itertools.pairwise(levels))  # GPi falls with dopamine
     assert min(levels, key=lambda d: d[2]) is levels[2]  # as in training: the least error
+
+
+@long
+def test_a_motor_cortex_reaches_and_adapts_to_a_field(example, tmp_path):
+    lines = example("reach", "--quick")
+    assert row(lines, "correlation with minimum jerk")[0] > 0.9
+    assert row(lines, "distance from the target, mm")[0] < 10
+    for when in ("delay", "movement"):
+        *_, median, _, share = row(lines, f"layer 5B, {when}:")
+        assert median > 0.8
+        assert share > 50
+    said = [line for line in lines if line.startswith("Beside surrogates")]
+    r2, ratio = every(lines, "R2 of a rotation"), every(lines, "ratio")
+    assert len(said) == len(r2) == len(ratio) == 2
+    for line, a, b in zip(said, r2, ratio, strict=True):
+        assert ("explains more" in line) == (a[-1] < 0.05)
+        assert ("and more" in line) == (b[-1] < 0.05)
+    names = ("null", "first exposure", "after practice", "after-effect", "washout")
+    null, exposure, adapted, after, washout = (row(lines, name)[0] for name in names)
+    assert exposure < 0 < after
+    assert min(-exposure, after) > 5 * abs(null)
+    assert max(abs(adapted), abs(washout)) < 0.3 * after
+    film = (tmp_path / "pictures" / "reach.gif").read_bytes()
+    assert film[:6] == b"GIF89a"
+    assert len(film) < 1e6
