@@ -193,6 +193,7 @@ def test_a_step_is_that_many_runge_kutta_steps():
     jax.tree.map(partial(close, tolerance=1e-11), stepped, jax.jit(jax.vmap(plainly))(states()))
 
 
+@pytest.mark.slow
 def test_balanced_muscles_hold_the_arm_and_pull_it_back():
     start = BODY.place((), jnp.array([0.05, 0.42]))
 

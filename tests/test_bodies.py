@@ -268,6 +268,7 @@ def test_a_stop_is_a_spring_with_a_damper_and_nothing_before():
     assert (np.abs(found) <= 100 * np.maximum(low - beyond, beyond - high)).all()
 
 
+@pytest.mark.slow
 def test_gradients_pass_the_limits():
     plant = jb.motor.two_link_arm()
     at = ArmState(jnp.array([0.0, 2.705260340591211]), jnp.zeros(2))  # on both limits

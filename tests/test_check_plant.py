@@ -110,6 +110,7 @@ def test_faults_of_the_peers_are_found(name):
         assert rows[-1].endswith("2.0e+00")
 
 
+@pytest.mark.slow
 def test_other_faults_are_found():
     plant = jb.motor.point_mass(friction=1.0)
     with pytest.raises(

@@ -121,6 +121,7 @@ def test_recurrent_decoders_of_several_seeds_find_what_is_not_linear():
     assert decode(ridge_decoder(), activity, movement).r_squared[0] < 0.1
 
 
+@pytest.mark.slow
 def test_the_epoch_is_chosen_on_what_is_held_back():
     activity, movement = (np.float32(a) for a in recording(60, 3))
     movement = np.random.default_rng(1).permutation(movement)  # to learn it can only do harm
@@ -143,6 +144,7 @@ def test_the_epoch_is_chosen_on_what_is_held_back():
     assert np.abs(chosen - readout(0.0, 40)).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_precision_is_that_of_the_data(double):
     activity, movement = (jnp.asarray(a) for a in recording(30, 3))
     for decoder in (ridge_decoder(), recurrent_decoder(jb.cells.elman(2), epochs=1)):

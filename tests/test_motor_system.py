@@ -237,6 +237,7 @@ def test_it_begins_at_rest():
     close(command[0], np.full(COMMANDS, sigmoid(-3.0)))  # motor neurons nearly silent
 
 
+@pytest.mark.slow
 def test_it_is_mapped_trained_and_noisy_where_there_is_a_key():
     params, carry, inputs = problem()
     several = jnp.stack([inputs, -inputs])

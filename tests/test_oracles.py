@@ -84,6 +84,7 @@ def test_the_regulator_is_the_least_squares_of_the_whole_problem():
         assert cost_by_hand(commands + off, *system()) > cost * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_the_regulator_is_differentiable():
     a, b, q, r, final, first = system()
 
@@ -187,6 +188,7 @@ def test_minimum_jerk_has_less_jerk_than_its_neighbours():
     assert np.abs(straight[inner] - best).max() > 0.1
 
 
+@pytest.mark.slow
 def test_single_precision_stays():
     start, target = (jnp.asarray(a, jnp.float32) for a in (START, TARGET))
     assert minimum_jerk(start, target, duration=0.5).velocity.dtype == jnp.float32

@@ -85,12 +85,12 @@ def quick():
     """Seconds of training: a mass, 40 units, and too few updates for more than to arrive."""
     controller = jb.cells.stack(jb.cells.leaky_rnn(40, dt=0.01, tau=0.05), jb.lift(jb.dense(2)))
     net = jb.cells.unroll(loop(controller, motor.point_mass()))
-    rate = optax.cosine_decay_schedule(1e-2, 300)
+    rate = optax.cosine_decay_schedule(1e-2, 150)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
     task, loss = motor.tasks.center_out(**SHORT), motor.reach_loss(effort=1e-3, change=1e-6)
     with jax.numpy_dtype_promotion("standard"):  # optax adds integers to floats
         learn, start = learning(net, task, optimizer, 16, loss)
-        state = learn(start, jax.random.split(KEY, 300), jnp.zeros((2, 2)))
+        state = learn(start, jax.random.split(KEY, 150), jnp.zeros((2, 2)))
     return net, state.params, start.params
 
 

@@ -306,6 +306,7 @@ def test_directions_without_variance_stay_empty():
     assert float(flat.fits.r2_skew) == 0 and float(flat.p.r2_skew) == 1
 
 
+@pytest.mark.slow
 def test_it_can_be_compiled_mapped_differentiated_and_in_single_precision():
     activity = jnp.asarray(np.stack([smooth(1), smooth(2)]))
     one = quick(activity[1])

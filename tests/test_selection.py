@@ -193,6 +193,7 @@ def test_little_dopamine_selects_nothing_and_much_selects_several(play):
     assert thalamus[0, -1].max() < 0.05 and thalamus[1, -1, 0] > 0.5
 
 
+@pytest.mark.slow
 def test_less_dopamine_is_later():
     """The time until the channel opens falls with dopamine, and has a gradient."""
     cell, x = selection(), jnp.asarray(salience(0.4))

@@ -129,6 +129,7 @@ def test_directions_in_which_nothing_varies_do_not_correlate():
     assert float(cca(np.ones((9, 2)), b[:9, :2]).max()) == 0
 
 
+@pytest.mark.slow
 def test_svcca_is_cca_of_principal_components():
     a, b = activities(samples=12, units=20, others=25)
     scores = [PCA(3, svd_solver="full").fit_transform(x) for x in (a, b)]
@@ -137,6 +138,7 @@ def test_svcca_is_cca_of_principal_components():
     np.testing.assert_allclose(svcca(noise, b, 3), svcca(a, b, 3), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_they_can_be_compiled_mapped_and_in_single_precision():
     a, b = (jnp.asarray(x) for x in activities(others=5))
     several = jnp.stack([b, 2 * b @ jnp.asarray(turned(5)), a])

@@ -169,7 +169,7 @@ def _require_score(where: str, score: Any) -> None:
 def _pair(where: str, target: Any) -> tuple[Any, Any]:
     if not isinstance(target, tuple | list) or len(target) != 2:
         raise TypeError(
-            f"{where}: target must be a pair (target, mask), got {type(target).__name__}"
+            f"{where}: target must be a pair (targets, mask), got {type(target).__name__}"
         )
     return target[0], target[1]
 
