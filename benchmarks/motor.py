@@ -100,7 +100,7 @@ def jobs_of(size: int) -> dict[str, Job]:
     params = initial(cell, batch[0])
     by_hand = {
         "hand": peers.by_hand("hand-written JAX, grad", peers.looped, peers.plain_gates),
-        "kept": peers.by_hand("hand-written JAX, slopes kept", peers.looped, peers.kept_gates),
+        "kept": peers.by_hand("hand-written JAX, tuned", peers.lean, peers.kept_gates),
     }
     jobs = {name: make(params, batch) for name, make in by_hand.items()}
     jobs["jaxbrain"] = jaxbrain("jaxbrain, step", cell, params, batch)

@@ -66,7 +66,7 @@ def emg_generation(
 
     Examples:
       >>> import jax
-      >>> trial = emg_generation().sample(jax.random.key(0))
+      >>> trial = jax.jit(emg_generation().sample)(jax.random.key(0))
       >>> trial.inputs.shape, trial.targets.shape
       ((140, 3), (140, 6))
     """
