@@ -89,7 +89,7 @@ def low_rank(
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
         x = fit_input(name, params, x)
         own = (activation(carry) @ params["n"]) @ params["m"].T / units
-        state = _leak(carry, own + x @ params["kernel"], tau, dt, noise, key)
+        state = leak(carry, own + x @ params["kernel"], tau, dt, noise, key)
         return state, activation(state)
 
     return Cell(init, carry, step, None, name)
@@ -176,7 +176,7 @@ def excitatory_inhibitory(
         past = jnp.concatenate([rates[None], earlier])  # row i: of i + 1 steps before
         own = rates @ recurrent if lag is None else _delayed_product(past, recurrent, unpack(lag))
         given = own + x @ params["kernel"] + params["bias"]
-        state = _leak(state, given, tau, dt, noise, key)
+        state = leak(state, given, tau, dt, noise, key)
         y = activation(state)[np.flatnonzero(unpack(sign) > 0)]
         return (state if lag is None else (state, past[:-1])), y
 
@@ -317,7 +317,7 @@ def _checked(cell: str, units: int, shown: tuple, tau: Any, dt: Any, noise: Any)
     return called(cell, shown, {n: o for n, o in options.items() if isinstance(o[0], int | float)})
 
 
-def _leak(
+def leak(
     state: jax.Array, given: jax.Array, tau: Any, dt: Any, noise: Any, key: jax.Array | None
 ) -> jax.Array:
     """One step of a leaky state; its noise has the same variance for every dt far below tau."""

@@ -10,7 +10,7 @@ from jax.nn.initializers import Initializer, lecun_normal, uniform, zeros
 
 from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpack
 from jaxbrain.cells.recurrent import fit_input, weights
-from jaxbrain.cells.structured import signed_weights
+from jaxbrain.cells.structured import leak, signed_weights
 from jaxbrain.layers import called
 from jaxbrain.motor.layers import Layers
 from jaxbrain.network import Cell, Params
@@ -107,11 +107,7 @@ def laminar_cortex(
             params["recurrent"], unpack(mask), unpack(signs)
         )
         given = own + x @ _entering(params["kernel"], inputs) + params["bias"]
-        a = as_number(dt, given) / as_number(tau, given)
-        state = carry.state + a * (given - carry.state)
-        if key is not None and not (isinstance(noise, int | float) and noise == 0):
-            xi = jax.random.normal(key, state.shape, state.dtype)
-            state = state + jnp.sqrt(2 * a) * as_number(noise, state) * xi
+        state = leak(carry.state, given, tau, dt, noise, key)
         carry = Cortex(state, carry.gain)
         return carry, cortex_rates(carry, activation=activation)[start:stop]
 
