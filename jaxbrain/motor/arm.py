@@ -18,12 +18,11 @@ from jaxbrain.motor.links import (
     inverse_kinematics,
     jacobian,
     load_torque,
-    numbers,
     place,
 )
-from jaxbrain.motor.plant import Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, runge_kutta
 from jaxbrain.network import Params
-from jaxbrain.requirements import require_positive
+from jaxbrain.requirements import as_number, require_positive
 
 __all__ = [
     "LI_TODOROV",
@@ -48,7 +47,6 @@ __all__ = [
     "two_link_arm",
 ]
 
-CENTRE = (0.0, 0.4)  # m: where the hand rests until it is placed, or as near as its joints let it
 GIVE = 0.1  # rad: how deep into a stop its spring is at 3/4 of its stiffness
 
 
@@ -108,7 +106,7 @@ def stop_torque(arm: Arm, state: ArmState) -> jax.Array:
       [7.5..., -0.0]
     """
     beyond, grip = _beyond(arm, state.angles)
-    stiffness, damping = numbers(arm.stops, beyond)
+    stiffness, damping = as_number(arm.stops, beyond)
     return -grip * (stiffness * beyond + damping * state.velocities)
 
 
@@ -186,7 +184,7 @@ def stop_energy(arm: Arm, angles: jax.Array) -> jax.Array:
       0.25...
     """
     beyond, _ = _beyond(arm, angles)
-    stiffness = numbers(arm.stops, beyond)[0]
+    stiffness = as_number(arm.stops, beyond)[0]
     return jnp.sum(stiffness / 2 * beyond**4 / (beyond**2 + GIVE**2))
 
 
@@ -205,7 +203,7 @@ def dissipation(arm: Arm, state: ArmState) -> jax.Array:
       0.2...
     """
     _, grip = _beyond(arm, state.angles)
-    lost = _friction(arm, state) + grip * numbers(arm.stops, grip)[1] * state.velocities
+    lost = _friction(arm, state) + grip * as_number(arm.stops, grip)[1] * state.velocities
     return jnp.sum(state.velocities * lost)
 
 
@@ -260,8 +258,8 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         return ()
 
     def carry(params: Params, drive: Any) -> ArmState:
-        centre = jnp.asarray(CENTRE).astype(drive.command.dtype)
-        low, high = numbers(arm.limits, centre).T
+        centre = jnp.asarray(CENTER).astype(drive.command.dtype)
+        low, high = as_number(arm.limits, centre).T
         angles = jnp.clip(inverse_kinematics(arm, centre), low, high)
         return ArmState(angles, jnp.zeros_like(angles))
 
@@ -287,10 +285,10 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
 
 def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """M_11 with the elbow at a right angle, m_2 l_1 g_2 and M_22."""
-    m1, m2 = numbers(arm.masses, like)
-    g1, g2 = numbers(arm.centres, like)
-    i1, i2 = numbers(arm.inertias, like)
-    l1 = numbers(arm.lengths, like)[0]
+    m1, m2 = as_number(arm.masses, like)
+    g1, g2 = as_number(arm.centres, like)
+    i1, i2 = as_number(arm.inertias, like)
+    l1 = as_number(arm.lengths, like)[0]
     forearm = m2 * g2**2 + i2
     return m1 * g1**2 + i1 + m2 * l1**2 + forearm, m2 * l1 * g2, forearm
 
@@ -303,7 +301,7 @@ def _masses(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Arra
 
 
 def _friction(arm: Arm, state: ArmState) -> jax.Array:
-    return numbers(arm.friction, state.velocities) @ state.velocities
+    return as_number(arm.friction, state.velocities) @ state.velocities
 
 
 def _resistance(arm: Arm, state: ArmState) -> jax.Array:
@@ -312,7 +310,7 @@ def _resistance(arm: Arm, state: ArmState) -> jax.Array:
 
 def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
     """How far each joint is beyond its limits, with sign, and how much of its stop has gripped."""
-    low, high = numbers(arm.limits, angles).T
+    low, high = as_number(arm.limits, angles).T
     beyond = angles - jnp.clip(angles, low, high)
     return beyond, 1 - 1 / (1 + (beyond / GIVE) ** 2) ** 2
 

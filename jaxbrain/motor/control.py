@@ -14,11 +14,9 @@ import jax.numpy as jnp
 
 from jaxbrain.cells.unroll import require_cells
 from jaxbrain.layers import called
-from jaxbrain.motor.plant import Drive, Hand, Plant
+from jaxbrain.motor.plant import DECIMETRES, Drive, Hand, Plant
 from jaxbrain.network import Cell, Params, split_key
 from jaxbrain.requirements import as_number, require_positive
-
-_DM = 10  # decimetres in a metre: a reach is about one of them
 
 
 class Scene(NamedTuple):
@@ -195,7 +193,7 @@ def _require_shorter(name: str, delay: int, params: Params, xs: Any) -> Any:
 
 def _senses(plant: Plant, body: Any, hand: Hand) -> jax.Array:
     own = plant.sense((), body)
-    return jnp.concatenate([own, _DM * hand.position.astype(own.dtype)])
+    return jnp.concatenate([own, DECIMETRES * hand.position.astype(own.dtype)])
 
 
 def _rest(plant: Plant, scene: Scene) -> tuple[Any, jax.Array]:

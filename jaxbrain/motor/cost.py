@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.motor.control import Signals
+from jaxbrain.motor.plant import DECIMETRES
 from jaxbrain.requirements import as_number, require_positive
 
-_DM = 10  # decimetres in a metre: a reach is about one of them
 _NEAR = 1e-4  # dm^2: within a centimetre the distance becomes smooth, and its slope goes to zero
 
 
@@ -76,7 +76,7 @@ def reach_loss(
         waiting = jnp.cumsum(mask == 0) == 0
         moves = jnp.any(~waiting)
         weight = mask * jnp.where(waiting & moves, as_number(hold, mask), 1)
-        away = _norm(_DM * (position - wanted.astype(position.dtype)))
+        away = _norm(DECIMETRES * (position - wanted.astype(position.dtype)))
         total = jnp.sum(weight)
         graded = jnp.sum(weight * (away + as_number(speed, mask) * _norm(velocity)))
         graded = graded / jnp.where(total > 0, total, 1)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.motor.plant import Hand
+from jaxbrain.requirements import as_number
 
 
 class Arm(NamedTuple):
@@ -75,7 +76,7 @@ def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
       >>> forward_kinematics(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
       [0.309..., 0.26...]
     """
-    l1, l2 = numbers(arm.lengths, angles)
+    l1, l2 = as_number(arm.lengths, angles)
     shoulder, total = angles[0], angles[0] + angles[1]
     x = l1 * jnp.cos(shoulder) + l2 * jnp.cos(total)
     return jnp.stack([x, l1 * jnp.sin(shoulder) + l2 * jnp.sin(total)])
@@ -92,7 +93,7 @@ def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
       >>> jacobian(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
       [[-0.26..., -0.26...], [0.309..., -0.0]]
     """
-    l2 = numbers(arm.lengths, angles)[1]
+    l2 = as_number(arm.lengths, angles)[1]
     x, y = forward_kinematics(arm, angles)
     total = angles[0] + angles[1]
     far = jnp.stack([-l2 * jnp.sin(total), l2 * jnp.cos(total)])
@@ -149,7 +150,7 @@ def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
       >>> angles.round(3).tolist()
       [0.0, 1.57...]
     """
-    l1, l2 = numbers(arm.lengths, position)
+    l1, l2 = as_number(arm.lengths, position)
     x, y = position
     cosine = ((x**2 + y**2) - (l1**2 + l2**2)) / (2 * l1 * l2)
     bent = jnp.abs(cosine) < 1
@@ -181,11 +182,6 @@ def place(arm: Arm, position: jax.Array) -> ArmState:
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         _require_in_reach(arm, position, angles)
     return ArmState(angles, jnp.zeros_like(angles))
-
-
-def numbers(value: Any, like: jax.Array) -> jax.Array:
-    """Constants in the dtype of the state: what a user sweeps may have another."""
-    return jnp.asarray(value).astype(like.dtype)
 
 
 def _require_in_reach(arm: Arm, position: jax.Array, angles: jax.Array) -> None:

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.motor.arm import (
-    CENTRE,
     Arm,
     ArmState,
     acceleration,
@@ -25,10 +24,9 @@ from jaxbrain.motor.arm import (
     stop_energy,
 )
 from jaxbrain.motor.hill import Hill, hill_force, positive_part, thelen_hill
-from jaxbrain.motor.links import numbers
-from jaxbrain.motor.plant import Drive, Hand, Physics, Plant
+from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant
 from jaxbrain.network import Params
-from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.requirements import as_number, require_count, require_positive
 
 THELEN = thelen_hill()
 
@@ -211,10 +209,10 @@ def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: P
       [400.0...]
     """
     greatest, tendon, optimal = (
-        numbers(value, activation) for value in (muscles.force, muscles.tendon, muscles.optimal)
+        as_number(value, activation) for value in (muscles.force, muscles.tendon, muscles.optimal)
     )
     length = positive_part(pulled.lengths - tendon) / optimal
-    velocity = pulled.velocities / (optimal * numbers(hill.vmax, activation))
+    velocity = pulled.velocities / (optimal * as_number(hill.vmax, activation))
     return greatest * hill_force(hill, activation, length, velocity)
 
 
@@ -236,7 +234,7 @@ def _runge_kutta(
     def one(carry: tuple, constants: tuple) -> tuple:
         def leaf(start: jax.Array, moved: jax.Array, slope: jax.Array) -> tuple:
             last, ahead, weight = (c.astype(start.dtype) for c in constants)
-            slope = numbers(dt, start) / steps * slope
+            slope = as_number(dt, start) / steps * slope
             moved = moved + weight * slope
             start = start + last * moved
             return start, (1 - last) * moved, start + ahead * slope
@@ -264,7 +262,7 @@ def _plant(
         return ()
 
     def carry(params: Params, drive: Any) -> MuscledArm:
-        return settle(jnp.asarray(CENTRE).astype(drive.command.dtype))
+        return settle(jnp.asarray(CENTER).astype(drive.command.dtype))
 
     def step(
         params: Params, state: MuscledArm, drive: Drive, *, key: jax.Array | None = None
@@ -274,7 +272,7 @@ def _plant(
 
     def sense(params: Params, state: MuscledArm) -> jax.Array:
         pulled = pull(state)
-        tendon, optimal = (numbers(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
+        tendon, optimal = (as_number(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
         stretch = (pulled.lengths - tendon) / optimal - 1
         return jnp.concatenate([10 * stretch, pulled.velocities / optimal])
 

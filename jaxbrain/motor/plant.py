@@ -8,6 +8,9 @@ import jax.numpy as jnp
 
 from jaxbrain.network import Cell, Params, static
 
+CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
+DECIMETRES = 10  # in a metre: a reach is about one of them, and so near 1 for a controller
+
 
 class Drive(NamedTuple):
     """What moves a body during one step.

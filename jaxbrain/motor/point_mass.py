@@ -5,11 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.motor.plant import Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, runge_kutta
 from jaxbrain.network import Params
 from jaxbrain.requirements import as_number, require_positive
-
-CENTRE = (0.0, 0.4)  # m: where it rests until it is placed, the middle of the tasks' workspace
 
 
 class PointState(NamedTuple):
@@ -79,7 +77,7 @@ def point_mass(
         return ()
 
     def carry(params: Params, drive: Any) -> PointState:
-        return place(params, jnp.asarray(CENTRE).astype(drive.command.dtype))
+        return place(params, jnp.asarray(CENTER).astype(drive.command.dtype))
 
     def step(
         params: Params, state: PointState, drive: Drive, *, key: jax.Array | None = None

@@ -10,10 +10,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.motor.plant import Drive, Physics, Plant
+from jaxbrain.motor.plant import CENTER, Drive, Physics, Plant
 from jaxbrain.network import Params
 
-CENTRE, REACH = (0.0, 0.4), 0.1  # m: the tasks' workspace
+REACH = 0.1  # m: the tasks' workspace, around CENTER
 STEPS = (1, 2, 4, 8, 16, 32, 64)  # in which the same time is run for the order of the integrator
 
 # of what is measured: what must equal what
@@ -100,7 +100,7 @@ def check_plant(
         where, *keys = jax.random.split(key, 4)
         if positions is None:
             offsets = jax.random.uniform(where, (16, 2), minval=-REACH, maxval=REACH)
-            positions = jnp.asarray([CENTRE]) + offsets
+            positions = jnp.asarray([CENTER]) + offsets
         positions = jnp.asarray(positions, float)
         params = plant.init(keys[0], _drives(plant, positions[0], keys[0]))
         place = jax.jit(jax.vmap(lambda position: plant.place(params, position)))

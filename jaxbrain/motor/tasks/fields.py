@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.motor.edits import curl
-from jaxbrain.motor.plant import Plant
-from jaxbrain.motor.tasks.reaching import CENTER, EIGHT, Angles, center_out, require_range
+from jaxbrain.motor.plant import CENTER, Plant
+from jaxbrain.motor.tasks.reaching import EIGHT, Angles, center_out, require_range
 from jaxbrain.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown

@@ -12,7 +12,8 @@ from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
 from jaxbrain.motor.arm26 import ARM26_MUSCLES, arm26_moment_arms
 from jaxbrain.motor.links import inverse_kinematics
 from jaxbrain.motor.oracles import minimum_jerk
-from jaxbrain.motor.tasks.reaching import CENTER, Angles
+from jaxbrain.motor.plant import CENTER
+from jaxbrain.motor.tasks.reaching import Angles
 from jaxbrain.requirements import require_count, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown

@@ -9,15 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.motor.control import Scene
-from jaxbrain.motor.plant import Plant
+from jaxbrain.motor.plant import CENTER, DECIMETRES, Plant
 from jaxbrain.requirements import require_count, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 
-CENTER = (0.0, 0.4)  # m, before the body, whose shoulder is at (0, 0)
 EIGHT = tuple(float(a) for a in np.arange(8) * np.pi / 4)
 Angles = Sequence[float] | jax.Array | np.ndarray
-_DM = 10  # decimetres in a metre, as in `closed_loop`
 
 
 class Periods(NamedTuple):
@@ -193,7 +191,7 @@ def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods)
     waiting, shown_ = time < go, time >= periods.hold
     there = time >= go + periods.movement
     dtype = start.dtype
-    seen = _DM * (target - center)[None] * shown_[:, None].astype(dtype)
+    seen = DECIMETRES * (target - center)[None] * shown_[:, None].astype(dtype)
     still = jnp.zeros((periods.steps, 2), dtype)
     scene = Scene(
         cue=jnp.concatenate([seen, waiting[:, None].astype(dtype)], axis=1),
