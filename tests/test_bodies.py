@@ -351,3 +351,16 @@ def test_refusals():
         jb.motor.point_mass(mass=0.0)
     with pytest.raises(ValueError, match="check_plant: point_mass has no physics"):
         check_plant(jb.motor.point_mass()._replace(physics=None))
+
+
+@pytest.mark.parametrize("make", [jb.motor.point_mass, jb.motor.two_link_arm, jb.motor.arm26])
+def test_a_step_refuses_a_drive_of_another_shape(make):
+    plant = make()
+    good = Drive(jnp.zeros(plant.commands), jnp.zeros(2))
+    state = plant.carry((), good)
+    for field, shape in (("command", (1,)), ("force", ()), ("force", (1,)), ("force", (3,))):
+        bad = good._replace(**{field: jnp.zeros(shape)})
+        with pytest.raises(ValueError, match=rf": {field} of a Drive must be of shape \(\d,\)"):
+            jax.eval_shape(plant.step, (), state, bad)
+    with pytest.raises(TypeError, match=r"must be a Drive\(command, force\), got Array"):
+        plant.step((), state, good.command)

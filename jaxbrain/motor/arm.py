@@ -18,9 +18,10 @@ from jaxbrain.motor.links import (
     inverse_kinematics,
     jacobian,
     load_torque,
+    matvec,
     place,
 )
-from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, require_drive, runge_kutta
 from jaxbrain.network import Params
 from jaxbrain.requirements import as_number, require_positive
 
@@ -224,7 +225,8 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
       The Plant; commands are the torques of shoulder and elbow, in N m, its state an `ArmState`.
 
     Raises:
-      ValueError: if a length, mass, inertia or dt is not positive.
+      ValueError: if a length, mass, inertia or dt is not positive; at a step, if the drive has
+        another shape.
 
     Source: Li and Todorov 2004, doi 10.5220/0001143902220229.
 
@@ -266,7 +268,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
     def step(
         params: Params, state: ArmState, drive: Drive, *, key: jax.Array | None = None
     ) -> tuple[ArmState, Hand]:
-        state = advance(state, drive, dt)
+        state = advance(state, require_drive("two_link_arm", drive, 2), dt)
         return state, hand(arm, state)
 
     return Plant(
@@ -301,7 +303,7 @@ def _masses(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Arra
 
 
 def _friction(arm: Arm, state: ArmState) -> jax.Array:
-    return as_number(arm.friction, state.velocities) @ state.velocities
+    return matvec(as_number(arm.friction, state.velocities), state.velocities)
 
 
 def _resistance(arm: Arm, state: ArmState) -> jax.Array:

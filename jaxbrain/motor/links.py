@@ -63,6 +63,11 @@ LI_TODOROV = Arm(
 )  # fmt: skip
 
 
+def matvec(matrix: jax.Array, vector: jax.Array) -> jax.Array:
+    """matrix @ vector, as a sum: for a few numbers of every trial a product is the slower one."""
+    return (matrix * vector[None, :]).sum(1)
+
+
 def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
     """Where the hand is ``[2]``, in m from the shoulder.
 
@@ -112,7 +117,7 @@ def hand(arm: Arm, state: ArmState) -> Hand:
       >>> hand(MOTORNET, state).velocity.round(3).tolist()
       [-0.26..., 0.309...]
     """
-    velocity = jacobian(arm, state.angles) @ state.velocities
+    velocity = matvec(jacobian(arm, state.angles), state.velocities)
     return Hand(forward_kinematics(arm, state.angles), velocity)
 
 
@@ -129,7 +134,7 @@ def load_torque(arm: Arm, angles: jax.Array, force: jax.Array) -> jax.Array:
       >>> load_torque(MOTORNET, angles, jax.numpy.array([0.0, 10.0])).round(2).tolist()
       [3.0..., -0.0]
     """
-    return jacobian(arm, angles).T @ force
+    return matvec(jacobian(arm, angles).T, force)
 
 
 def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:

@@ -24,7 +24,8 @@ from jaxbrain.motor.arm import (
     stop_energy,
 )
 from jaxbrain.motor.hill import Hill, hill_force, positive_part, thelen_hill
-from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant
+from jaxbrain.motor.links import matvec
+from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, require_drive
 from jaxbrain.network import Params
 from jaxbrain.requirements import as_number, require_count, require_positive
 
@@ -109,7 +110,7 @@ def muscled_arm(
 
     Raises:
       ValueError: a constant of the muscles is not positive or of another number of muscles, dt not
-        positive, substeps no positive integer.
+        positive, substeps no positive integer; at a step, if the drive has another shape.
 
     Source: Zajac 1989, Critical Reviews in Biomedical Engineering 17, 359 to 411; Thelen 2003,
     doi 10.1115/1.1531112.
@@ -139,10 +140,8 @@ def muscled_arm(
 
     def flow(state: MuscledArm, drive: Drive) -> MuscledArm:
         pulled = pull(state)
-        force = tensions(state, pulled)[:, None]
-        torque = load_torque(arm, state.arm.angles, drive.force) - (force * pulled.moment_arms).sum(
-            0
-        )
+        torque = load_torque(arm, state.arm.angles, drive.force)
+        torque = torque - matvec(pulled.moment_arms.T, tensions(state, pulled))
         moved = ArmState(state.arm.velocities, acceleration(arm, state.arm, torque))
         return MuscledArm(moved, hill.activation(drive.command, state.activation))
 
@@ -187,7 +186,7 @@ def muscle_pull(
       [-0.06...]
     """
     rows = moment_arms(state.angles)
-    return Pull(length(state.angles), (rows * state.velocities[None, :]).sum(1), rows)
+    return Pull(length(state.angles), matvec(rows, state.velocities), rows)
 
 
 def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: Pull) -> jax.Array:
@@ -267,6 +266,7 @@ def _plant(
     def step(
         params: Params, state: MuscledArm, drive: Drive, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:
+        drive = require_drive("muscled_arm", drive, np.shape(muscles.force)[0])
         state = physics.advance(state, drive, dt)
         return state, hand(arm, state.arm)
 

@@ -97,6 +97,37 @@ class Plant(NamedTuple):
         return Cell(self.init, self.carry, self.step, None, self.name)
 
 
+def require_drive(name: str, drive: Any, commands: int) -> Drive:
+    """The drive of one step, if it is one of a body with so many motors.
+
+    Args:
+      name: of the body, for the message.
+      drive: what it was given.
+      commands: how many motors it has.
+
+    Raises:
+      TypeError: if it is not a Drive.
+      ValueError: if its command is not ``[commands]`` or its force not ``[2]``: one number would
+        otherwise drive every motor.
+
+    Examples:
+      >>> require_drive("arm", Drive(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
+      (2,)
+    """
+    if not isinstance(drive, Drive):
+        raise TypeError(
+            f"{name}: the input of a step must be a Drive(command, force), got "
+            f"{type(drive).__name__}"
+        )
+    for field, size in (("command", commands), ("force", 2)):
+        if jnp.shape(getattr(drive, field)) != (size,):
+            raise ValueError(
+                f"{name}: {field} of a Drive must be of shape ({size},) a step, got "
+                f"{jnp.shape(getattr(drive, field))}; a batch of them takes jax.vmap"
+            )
+    return drive
+
+
 def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
     """One step of the classical Runge-Kutta method, of order four.
 

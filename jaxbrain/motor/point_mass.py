@@ -5,7 +5,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.motor.plant import CENTER, Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.plant import (
+    CENTER,
+    Drive,
+    Hand,
+    Physics,
+    Plant,
+    require_drive,
+    runge_kutta,
+)
 from jaxbrain.network import Params
 from jaxbrain.requirements import as_number, require_positive
 
@@ -44,7 +52,8 @@ def point_mass(
       The Plant; the command is a force in N ``[2]``, its state a `PointState`.
 
     Raises:
-      ValueError: if mass or dt is not positive, or friction negative.
+      ValueError: if mass or dt is not positive, or friction negative; at a step, if the drive has
+        another shape.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -82,7 +91,7 @@ def point_mass(
     def step(
         params: Params, state: PointState, drive: Drive, *, key: jax.Array | None = None
     ) -> tuple[PointState, Hand]:
-        state = advance(state, drive, dt)
+        state = advance(state, require_drive("point_mass", drive, 2), dt)
         return state, Hand(*state)
 
     def sense(params: Params, state: PointState) -> jax.Array:
