@@ -30,7 +30,9 @@ from benchmarks.motor_peers import RATE, UNITS, Job  # noqa: E402
 BATCHES = (32, 256)
 LESIONS = 64  # the intact one among them
 CORTEX = 150  # units of the motor system
-TRIALS = (1, 8)  # under each lesion
+SWEEPS = (  # units of the cortex, trials under each lesion, lesions at a time
+    (CORTEX, 1, None), (CORTEX, 8, None), (CORTEX, 8, 32), (600, 1, None), (1500, 1, None),
+)  # fmt: skip
 CALLED = 4  # of the lesions, to see what one costs that is not compiled beforehand
 
 
@@ -56,9 +58,9 @@ def gru() -> jb.Cell:
     return jb.cells.stack(jb.cells.gru(UNITS), jb.lift(muscles))
 
 
-def motor_system() -> jb.Cell:
+def motor_system(units: int = CORTEX) -> jb.Cell:
     """Cortex, basal ganglia and thalamus."""
-    return jb.motor.motor_system(jb.motor.cortical_layers(jax.random.key(0), CORTEX), 6)
+    return jb.motor.motor_system(jb.motor.cortical_layers(jax.random.key(0), units), 6)
 
 
 def first(x: Any) -> Any:
@@ -153,22 +155,11 @@ def measure_updates(size: int, rounds: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def measure_sweep(trials: int, rounds: int) -> dict[str, float]:
+def measure_sweep(units: int, trials: int, at_once: int | None, rounds: int) -> dict[str, Any]:
     """64 lesions of the motor system in one program, and one after another in a compiled one."""
-    system, (x, _) = motor_system(), data(trials)
-    params = initial(system, x)
-
-    def outcome(gain: jax.Array) -> jax.Array:
-        edit = jb.motor.edits.set_gain(gain, part=("cortex",))
-        net = jb.cells.unroll(jb.motor.closed_loop(system, jb.motor.arm26(), edit=edit))
-        return jb.batch(net).apply(params, x).hand.position[:, -1]
-
-    gains = np.ones((LESIONS, CORTEX), np.float32)
-    groups = {str(i): slice(2 * i, 2 * i + 2) for i in range(LESIONS - 1)}
-    for i, where in enumerate(groups.values()):
-        gains[i + 1, where] = 0
-    alone = jax.jit(outcome)
-    sweep = jax.jit(lambda: jb.analysis.lesion_sweep(outcome, groups, units=CORTEX))
+    outcome, groups, gains = lesions(units, trials)
+    alone, lesion = jax.jit(outcome), partial(jb.analysis.lesion_sweep, outcome, groups)
+    sweep = jax.jit(partial(lesion, units=units, batch_size=at_once))
 
     def one_by_one() -> list:
         return [jax.block_until_ready(alone(gain)) for gain in gains]
@@ -188,7 +179,9 @@ def measure_sweep(trials: int, rounds: int) -> dict[str, float]:
         {n: partial(measure.timed, lambda: None, f, 0.0) for n, f in jobs.items()}, rounds
     )
     return {
+        "units": units,
         "trials": trials,
+        "at_once": at_once or LESIONS,
         "sweep_ms": 1e3 * statistics.median(timings["sweep"].processor),
         "alone_ms": 1e3 * statistics.median(timings["alone"].processor),
         "ratio": measure.paired_ratio(timings["sweep"].processor, timings["alone"].processor),
@@ -196,6 +189,23 @@ def measure_sweep(trials: int, rounds: int) -> dict[str, float]:
         "called_s": called_s,
         "apart_m": float(apart),
     }
+
+
+def lesions(units: int, trials: int) -> tuple[Callable, dict[str, slice], np.ndarray]:
+    """Where the hand ends as a function of the gains, and 64 lesions of two units each."""
+    system, (x, _) = motor_system(units), data(trials)
+    params = initial(system, x)
+
+    def outcome(gain: jax.Array) -> jax.Array:
+        edit = jb.motor.edits.set_gain(gain, part=("cortex",))
+        net = jb.cells.unroll(jb.motor.closed_loop(system, jb.motor.arm26(), edit=edit))
+        return jb.batch(net).apply(params, x).hand.position[:, -1]
+
+    gains = np.ones((LESIONS, units), np.float32)
+    groups = {str(i): slice(2 * i, 2 * i + 2) for i in range(LESIONS - 1)}
+    for i, where in enumerate(groups.values()):
+        gains[i + 1, where] = 0
+    return outcome, groups, gains
 
 
 def report_updates(size: int, rows: list[Row]) -> str:
@@ -211,11 +221,12 @@ def report_updates(size: int, rows: list[Row]) -> str:
 
 def report_sweeps(found: list[dict[str, float]]) -> str:
     """The result as an aligned table."""
-    header = ["trials a lesion", "one sweep ms", "one by one ms", "ratio", "first s",
+    header = ["units", "trials each", "at once", "sweep ms", "one by one ms", "ratio", "first s",
               "64 as called s", "apart m"]  # fmt: skip
     cells = [
-        [f"{f['trials']}", f"{f['sweep_ms']:.1f}", f"{f['alone_ms']:.1f}", f"{f['ratio']:.3f}",
-         f"{f['first_s']:.2f}", f"{f['called_s']:.0f}", f"{f['apart_m']:.0e}"]
+        [f"{f['units']}", f"{f['trials']}", f"{f['at_once']}", f"{f['sweep_ms']:.1f}",
+         f"{f['alone_ms']:.1f}", f"{f['ratio']:.3f}", f"{f['first_s']:.2f}",
+         f"{f['called_s']:.0f}", f"{f['apart_m']:.0e}"]
         for f in found
     ]  # fmt: skip
     return f"{LESIONS} lesions of the motor system, forward\n{measure.table(header, cells)}"
@@ -238,7 +249,7 @@ def main() -> None:
     print(measure.machine())
     print(", ".join(f"{name} {version}" for name, version in versions().items()))
     found: dict[str, Any] = {"machine": measure.machine(), "versions": versions()}
-    sweeps = [measure_sweep(trials, arguments.rounds) for trials in TRIALS]
+    sweeps = [measure_sweep(*of, arguments.rounds) for of in SWEEPS]
     print(f"\n{report_sweeps(sweeps)}", flush=True)
     for size in BATCHES:
         rows = measure_updates(size, arguments.rounds)

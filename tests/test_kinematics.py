@@ -1,5 +1,9 @@
 """Measures of a movement against closed forms, and sweeps against one outcome at a time."""
 
+import re
+from functools import partial
+
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -190,6 +194,19 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
     assert np.abs(swept.position[0] - one.position).max() > 1e-6
 
 
+def test_a_sweep_in_batches_is_the_sweep_and_holds_no_more_at_once():
+    weights, doses = jnp.arange(6.0), jnp.linspace(-1, 1, 7)
+    whole = {"each": slice(0, 6), "odd": [1, 3, 5], "one": [2], "two": [4, 5]}
+    lesion = partial(lesion_sweep, lambda gain: {"sum": gain @ weights}, whole, units=6)
+    once = lesion()
+    for size in (1, 2, 5, 9):  # with a remainder and without, and more than there are
+        chex.assert_trees_all_close(lesion(batch_size=size), once, atol=1e-15)
+        np.testing.assert_allclose(field_sweep(jnp.sin, doses, batch_size=size), jnp.sin(doses))
+    for size, held in ((None, {"7"}), (3, {"3", "1"})):
+        program = jax.make_jaxpr(lambda x, n=size: field_sweep(jnp.sin, x, batch_size=n))(doses)
+        assert set(re.findall(r"f64\[(\d+)\] = sin", str(program))) == held
+
+
 PATH = np.zeros((5, 2))
 BAD = {
     "path": (lambda: lateral_deviation(PATH[0], START, TARGET), ValueError, r"\[time, 2\]"),
@@ -208,6 +225,8 @@ BAD = {
     "empty": (lambda: lesion_sweep(len, {"a": slice(1, 1)}, units=2), ValueError, "'a' must have"),
     "beyond": (lambda: lesion_sweep(len, {"a": [2]}, units=2), ValueError, "'a' of 2 units"),
     "too far": (lambda: lesion_sweep(len, {"a": slice(1, 3)}, units=2), ValueError, "0 to 1"),
+    "batch": (lambda: lesion_sweep(len, {}, units=2, batch_size=0), ValueError, "batch_size"),
+    "batches": (lambda: field_sweep(abs, [1.0], batch_size=1.5), ValueError, "batch_size"),
     "doses": (lambda: field_sweep(abs, 1.0), ValueError, r"strengths must be \[n\]"),
 }  # fmt: skip
 

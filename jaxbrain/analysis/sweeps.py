@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.requirements import as_number, require_positive
+from jaxbrain.requirements import as_number, require_count, require_positive
 
 INTACT = "intact"
 
@@ -18,6 +18,7 @@ def lesion_sweep(
     *,
     units: int,
     gain: float | jax.Array = 0.0,
+    batch_size: int | None = None,
 ) -> dict[str, Any]:
     """An outcome without a lesion, and with each group of units lesioned: what breaks what.
 
@@ -29,6 +30,8 @@ def lesion_sweep(
       groups: which units, by name: slices, numbers, or masks of bools ``[units]``.
       units: how many there are.
       gain: what lesioned units still pass on.
+      batch_size: how many lesions at a time, where all at once are too many for the memory or, on a
+        CPU, for its cache; None is all.
 
     Returns:
       The outcomes, ``"intact"`` first and then one for each group, in their order. (``jax.jit``
@@ -36,7 +39,8 @@ def lesion_sweep(
 
     Raises:
       TypeError: if groups are not a mapping.
-      ValueError: if a group is empty or out of range, is called "intact", or units is not positive.
+      ValueError: if a group is empty or out of range, is called "intact", or units or batch_size is
+        not positive.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -51,26 +55,29 @@ def lesion_sweep(
     hit = np.stack([np.zeros(units, bool), *_masks(groups, units)])
     intact = jnp.ones(hit.shape)
     gains = jnp.where(hit, as_number(gain, intact), intact)
-    outcomes = jax.vmap(outcome)(gains)
+    outcomes = _swept("lesion_sweep", outcome, gains, batch_size)
     return {
         name: jax.tree.map(lambda a, i=i: a[i], outcomes)
         for i, name in enumerate((INTACT, *groups))
     }
 
 
-def field_sweep(outcome: Callable[[jax.Array], Any], strengths: Any) -> Any:
+def field_sweep(
+    outcome: Callable[[jax.Array], Any], strengths: Any, *, batch_size: int | None = None
+) -> Any:
     """An outcome at each strength of a field, or at each of any dose.
 
     Args:
       outcome: from a strength to anything; it builds the loop with
         ``edit=jaxbrain.motor.edits.curl_field(strength)``.
       strengths: ``[n]``
+      batch_size: how many at a time; None is all.
 
     Returns:
       The outcomes, ``[n, ...]`` each.
 
     Raises:
-      ValueError: if strengths are not ``[n]`` with one at least.
+      ValueError: if strengths are not ``[n]`` with one at least, or batch_size is not positive.
 
     Examples:
       >>> field_sweep(lambda b: {"force": 2 * b}, [0.0, 1.0, 3.0])["force"].tolist()
@@ -81,7 +88,7 @@ def field_sweep(outcome: Callable[[jax.Array], Any], strengths: Any) -> Any:
         raise ValueError(f"field_sweep: strengths must be [n], got shape {doses.shape}")
     if not jnp.issubdtype(doses.dtype, jnp.inexact):
         doses = doses.astype(float)
-    return jax.vmap(outcome)(doses)
+    return _swept("field_sweep", outcome, doses, batch_size)
 
 
 def reach_time(
@@ -137,6 +144,15 @@ def reach_time(
     s = jnp.clip((over + 1) / 2, 0, 1)
     outside = s**3 * (10 - 15 * s + 6 * s**2)
     return as_number(dt, outside) * (jnp.sum(outside) - (outside[0] + outside[-1]) / 2)
+
+
+def _swept(
+    name: str, outcome: Callable[[jax.Array], Any], doses: jax.Array, batch_size: int | None
+) -> Any:
+    if batch_size is None:
+        return jax.vmap(outcome)(doses)
+    require_count(name, "batch_size", batch_size)
+    return jax.lax.map(outcome, doses, batch_size=batch_size)
 
 
 def _masks(groups: Any, units: int) -> list[np.ndarray]:
