@@ -37,11 +37,12 @@ CALLED = 4  # of the lesions, to see what one costs that is not compiled beforeh
 
 
 class Row(NamedTuple):
-    """What the table says of one implementation; its numbers are milliseconds and seconds."""
+    """What the table says of one implementation: milliseconds, ratios, seconds of the first."""
 
     label: str
     update: float
     ratio: float
+    over: float
     forward: float
     first: float
     loss: float
@@ -150,6 +151,7 @@ def measure_updates(size: int, rounds: int) -> list[Row]:
     median = {name: 1e3 * statistics.median(t.processor) for name, t in timings.items()}
     return [
         Row(job.label, median[name], measure.paired_ratio(timings[name].processor, limit),
+            measure.paired_ratio(timings[name].processor, timings["jaxbrain"].processor),
             median[f"{name}, forward"], first_s[name], losses[name])
         for name, job in jobs.items()
     ]  # fmt: skip
@@ -210,10 +212,11 @@ def lesions(units: int, trials: int) -> tuple[Callable, dict[str, slice], np.nda
 
 def report_updates(size: int, rows: list[Row]) -> str:
     """The result as an aligned table."""
-    header = ["implementation", "ms an update", "x limit", "forward ms", "first s", "loss"]
+    header = ["implementation", "ms an update", "x limit", "x jaxbrain", "forward ms", "first s",
+              "loss"]  # fmt: skip
     cells = [
-        [r.label, f"{r.update:.1f}", f"{r.ratio:.2f}", f"{r.forward:.1f}", f"{r.first:.2f}",
-         f"{r.loss:.5f}"]
+        [r.label, f"{r.update:.1f}", f"{r.ratio:.2f}", f"{r.over:.2f}", f"{r.forward:.1f}",
+         f"{r.first:.2f}", f"{r.loss:.5f}"]
         for r in sorted(rows, key=lambda r: r.update)
     ]  # fmt: skip
     return f"arm26, 100 steps, batch {size}\n{measure.table(header, cells)}"

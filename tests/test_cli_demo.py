@@ -14,6 +14,7 @@ from tests import tables
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
 
 
+@pytest.mark.slow  # the command itself is run by .ci/run
 def test_demo(capsys, monkeypatch, digits):
     kept, report = {}, demo._report
     monkeypatch.setattr(demo, "_report", lambda found: (kept.update(found), report(found)))

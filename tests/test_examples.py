@@ -113,6 +113,7 @@ def test_binary_classifier_learns_the_moons_with_sgd_and_adam(example):
         assert abs(label - probability) < 0.5
 
 
+@long
 def test_see_a_network_turns_to_the_sources(example):
     lines = example("see_a_network")
     assert row(lines, "total")[0] == 20 * 32 + 32 + 32 + 1
@@ -140,6 +141,7 @@ def test_digits_every_rule_passes_the_floor(example):
         assert (max(angles) == 0) == (name == "backprop ")
 
 
+@long
 def test_population_solves_xor_at_the_rates_in_the_middle(example):
     lines = example("population")
     start = lines.index(next(line for line in lines if line.startswith("learning rate")))
@@ -185,6 +187,7 @@ def test_learning_rules_beat_the_floor_or_say_so(example):
         assert (accuracy > floor + 0.05) == (name not in weak | {"floor:"}), line
 
 
+@long
 def test_receptive_fields_are_the_principal_components(example):
     lines = example("receptive_fields")
     assert row(lines, "Oja, length of the weights")[0] == pytest.approx(1, abs=1e-2)

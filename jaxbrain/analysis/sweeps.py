@@ -30,8 +30,8 @@ def lesion_sweep(
       groups: which units, by name: slices, numbers, or masks of bools ``[units]``.
       units: how many there are.
       gain: what lesioned units still pass on.
-      batch_size: how many lesions at a time, where all at once are too many for the memory or, on a
-        CPU, for its cache; None is all.
+      batch_size: how many lesions at a time, where all at once need too much memory, or on a CPU
+        come to more than some 300 trials, which are slower than fewer; None is all.
 
     Returns:
       The outcomes, ``"intact"`` first and then one for each group, in their order. (``jax.jit``

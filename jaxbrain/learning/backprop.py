@@ -31,7 +31,7 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
       >>> rule = backprop(net, jb.losses.half_mse)
       >>> x, y = jax.numpy.array([[1.0, 2.0]]), jax.numpy.array([[1.0]])
       >>> params = {"kernel": jax.numpy.zeros((2, 1)), "bias": jax.numpy.zeros(1)}
-      >>> value, grads, state = rule.grads(params, (), x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, y)
       >>> float(value), grads["kernel"][:, 0].tolist()
       (0.5, [-1.0, -2.0])
     """

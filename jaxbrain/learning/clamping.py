@@ -55,7 +55,7 @@ def contrastive_hebbian(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros((5, 3))
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> bool(state.nudged < 1e-2)
       True
     """

@@ -98,7 +98,7 @@ def persistent_contrastive_divergence(
       >>> x = jax.numpy.ones((2, 3))
       >>> params = rule.network.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> loss, grads, state = rule.grads(params, state, x, x, key=jax.random.key(2))
+      >>> loss, grads, state = jax.jit(rule.grads)(params, state, x, x, key=jax.random.key(2))
       >>> state.shape
       (10, 3)
     """

@@ -70,7 +70,7 @@ def equilibrium_propagation(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> bool(state.free < 1e-3)
       True
     """
@@ -126,7 +126,7 @@ def random_sign_equilibrium_propagation(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y, key=jax.random.key(2))
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y, key=jax.random.key(2))
       >>> grads[0]["kernel"].shape
       (4, 8)
     """
@@ -182,7 +182,7 @@ def centered_equilibrium_propagation(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros((5, 3))
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> bool(state.nudged < 1e-2)
       True
     """

@@ -131,7 +131,7 @@ def feedback_alignment(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """
@@ -216,7 +216,7 @@ def direct_random_target_projection(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> [b.shape for b in state]
       [(3, 8)]
     """

@@ -78,7 +78,7 @@ def gait_propagation(
       >>> rule = gait_propagation(net, jb.losses.softmax_cross_entropy, orthogonality=0.1)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, state = rule.grads(params, (), x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, y)
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """

@@ -169,7 +169,7 @@ def forward_forward(
       >>> rule = jb.learning.forward_forward(net, jb.losses.softmax_cross_entropy)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, _ = rule.grads(params, (), x, y, key=jax.random.key(1))
+      >>> value, grads, _ = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
       >>> rule.network.apply(params, x[0]).shape
       (3,)
     """

@@ -163,7 +163,7 @@ def weight_mirror(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y, key=jax.random.key(2))
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y, key=jax.random.key(2))
       >>> bool(abs(state[2]["kernel"] - params[2]["kernel"]).max() < 0.1)
       True
     """

@@ -49,7 +49,7 @@ def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> L
       >>> state = rule.init(jax.random.key(1), params, x[0])
       >>> state.shape
       (3, 4)
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """

@@ -65,7 +65,7 @@ def forward_gradient(
       >>> rule = jb.learning.forward_gradient(net, jb.losses.softmax_cross_entropy, samples=10)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, _ = rule.grads(params, (), x, y, key=jax.random.key(1))
+      >>> value, grads, _ = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """
@@ -127,7 +127,7 @@ def weight_perturbation(
       >>> rule = jb.learning.weight_perturbation(net, jb.losses.softmax_cross_entropy)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, _ = rule.grads(params, (), x, y, key=jax.random.key(1))
+      >>> value, grads, _ = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """
@@ -195,7 +195,7 @@ def node_perturbation(
       >>> rule = jb.learning.node_perturbation(net, jb.losses.softmax_cross_entropy, samples=10)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, _ = rule.grads(params, (), x, y, key=jax.random.key(1))
+      >>> value, grads, _ = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
       >>> jax.tree.structure(grads) == jax.tree.structure(params)
       True
     """

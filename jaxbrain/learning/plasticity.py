@@ -290,7 +290,7 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
       >>> rule = plastic_in_time(net, jb.learning.spike_timing.pair_stdp())
       >>> x = jax.random.bernoulli(jax.random.key(0), 0.1, (4, 100, 3)).astype("float32")
       >>> params = net.init(jax.random.key(1), x[0])
-      >>> value, grads, state = rule.grads(params, (), x, x)
+      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, x)
       >>> grads[0]["kernel"].shape
       (3, 2)
     """

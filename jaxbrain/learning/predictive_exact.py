@@ -52,7 +52,7 @@ def fixed_prediction_coding(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> exact = jb.backprop(net, loss).grads(params, (), x, y)[1]
       >>> bool(abs(grads[0]["kernel"] - exact[0]["kernel"]).max() < 1e-6)
       True
@@ -175,7 +175,7 @@ def zero_divergence_inference_learning(net: Network, loss: Loss) -> LearningRule
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> exact = jb.backprop(net, loss).grads(params, (), x, y)[1]
       >>> bool(abs(grads[0]["kernel"] - exact[0]["kernel"]).max() < 1e-6)
       True

@@ -54,7 +54,7 @@ def sign_symmetry(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y)
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
       >>> state[0]["kernel"].tolist(), grads[0]["kernel"].shape
       (0.5, (4, 8))
     """
@@ -161,7 +161,7 @@ def batch_random_sign_symmetry(
       >>> rule = batch_random_sign_symmetry(net, jb.losses.softmax_cross_entropy)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, state = rule.grads(params, (), x, y, key=jax.random.key(1))
+      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
       >>> state
       ()
     """

@@ -73,7 +73,7 @@ def target_propagation(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y, key=jax.random.key(2))
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y, key=jax.random.key(2))
       >>> [inverse["layer"]["kernel"].shape for inverse in state.params]
       [(8, 6)]
     """
@@ -128,7 +128,7 @@ def difference_target_propagation(
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = rule.grads(params, state, x, y, key=jax.random.key(2))
+      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y, key=jax.random.key(2))
       >>> state.reconstruction.shape
       (1,)
     """

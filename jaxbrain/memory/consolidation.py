@@ -247,7 +247,7 @@ def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
       >>> rule = jb.backprop(jb.dense(1, bias_init=None), jb.losses.half_mse)
       >>> params, x, y = {"kernel": jnp.ones((1, 1))}, jnp.ones((1, 1)), jnp.ones((1, 1))
       >>> rule = penalised(rule, lambda p: 3 * jnp.sum(p["kernel"]))
-      >>> loss, grads, state = rule.grads(params, (), x, y)
+      >>> loss, grads, state = jax.jit(rule.grads)(params, (), x, y)
       >>> float(loss), float(grads["kernel"][0, 0])
       (3.0, 3.0)
     """

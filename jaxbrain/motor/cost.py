@@ -56,7 +56,8 @@ def reach_loss(
       >>> net = jb.cells.unroll(jb.motor.closed_loop(controller, jb.motor.point_mass()))
       >>> x, y = jb.tasks.batches(jb.motor.tasks.center_out(), 4)(jax.random.key(0))
       >>> params = net.init(jax.random.key(1), jax.tree.map(lambda a: a[0], x))
-      >>> bool(jb.backprop(net, reach_loss()).grads(params, (), x, y)[0] > 0)
+      >>> rule = jb.backprop(net, reach_loss())
+      >>> bool(jax.jit(rule.grads)(params, (), x, y)[0] > 0)
       True
     """
     weights = {"speed": speed, "effort": effort, "change": change, "hold": hold}

@@ -75,6 +75,7 @@ def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
         )
     require_count("batches", "size", size)
 
+    @jax.jit  # one program, also for a batch drawn by itself
     def draw(key: jax.Array) -> tuple[Any, Any]:
         trials = jax.vmap(task.sample)(jax.random.split(key, size))
         return trials.inputs, (trials.targets, trials.mask)
