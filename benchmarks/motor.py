@@ -160,8 +160,10 @@ def measure_updates(size: int, rounds: int) -> list[Row]:
 def measure_sweep(units: int, trials: int, at_once: int | None, rounds: int) -> dict[str, Any]:
     """64 lesions of the motor system in one program, and one after another in a compiled one."""
     outcome, groups, gains = lesions(units, trials)
-    alone, lesion = jax.jit(outcome), partial(jb.analysis.lesion_sweep, outcome, groups)
-    sweep = jax.jit(partial(lesion, units=units, batch_size=at_once))
+    alone = jax.jit(outcome)
+    sweep = jax.jit(
+        lambda: jb.analysis.lesion_sweep(outcome, groups, units=units, batch_size=at_once)
+    )
 
     def one_by_one() -> list:
         return [jax.block_until_ready(alone(gain)) for gain in gains]

@@ -149,6 +149,7 @@ def reach_time(
 def _swept(
     name: str, outcome: Callable[[jax.Array], Any], doses: jax.Array, batch_size: int | None
 ) -> Any:
+    """The outcomes of all doses, side by side or so many at a time."""
     if batch_size is None:
         return jax.vmap(outcome)(doses)
     require_count(name, "batch_size", batch_size)

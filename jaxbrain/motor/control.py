@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxbrain.cells.unroll import require_cells
 from jaxbrain.layers import called
-from jaxbrain.motor.plant import DECIMETRES, Drive, Hand, Plant
+from jaxbrain.motor.plant import DECIMETRES, Drive, Hand, Plant, require_fields
 from jaxbrain.network import Cell, Params, split_key
 from jaxbrain.requirements import as_number, require_positive
 
@@ -243,23 +243,12 @@ def _require_arguments(
 
 
 def _require_scene(name: str, x: Any) -> Scene:
-    if not isinstance(x, Scene):
-        raise TypeError(
-            f"{name}: the input of a step must be a Scene(cue, start, force, field), got "
-            f"{type(x).__name__}"
-        )
-    shapes = {field: jnp.shape(a) for field, a in x._asdict().items()}
-    wanted = {"start": (2,), "force": (2,), "field": (2, 2)}
-    for field, shape in wanted.items():
-        if shapes[field] != shape:
-            raise ValueError(
-                f"{name}: {field} of a Scene must be of shape {shape} a step, got {shapes[field]}"
-            )
-    if len(shapes["cue"]) != 1:
+    scene = require_fields(name, x, Scene, {"start": (2,), "force": (2,), "field": (2, 2)})
+    if jnp.ndim(scene.cue) != 1:
         raise ValueError(
-            f"{name}: cue of a Scene must be a vector [n] a step, got shape {shapes['cue']}"
+            f"{name}: cue of a Scene must be a vector [n] a step, got shape {jnp.shape(scene.cue)}"
         )
-    return x
+    return scene
 
 
 def _require_command(name: str, plant: Plant, made: Any) -> None:

@@ -253,9 +253,11 @@ def _plant(
     physics: Physics,
     dt: Any,
 ) -> Plant:
+    count = np.shape(muscles.force)[0]
+
     def settle(position: jax.Array) -> MuscledArm:
         still = place(arm, position)
-        return MuscledArm(still, jnp.zeros_like(still.angles, shape=np.shape(muscles.force)))
+        return MuscledArm(still, jnp.zeros_like(still.angles, shape=(count,)))
 
     def init(key: jax.Array, drive: Any) -> Params:
         return ()
@@ -266,8 +268,7 @@ def _plant(
     def step(
         params: Params, state: MuscledArm, drive: Drive, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:
-        drive = require_drive("muscled_arm", drive, np.shape(muscles.force)[0])
-        state = physics.advance(state, drive, dt)
+        state = physics.advance(state, require_drive("muscled_arm", drive, count), dt)
         return state, hand(arm, state.arm)
 
     def sense(params: Params, state: MuscledArm) -> jax.Array:
@@ -283,7 +284,7 @@ def _plant(
         sense,
         hand=lambda params, state: hand(arm, state.arm),
         place=lambda params, position: settle(position),
-        commands=np.shape(muscles.force)[0],
+        commands=count,
         dt=dt,
         physics=physics,
         name="muscled_arm",

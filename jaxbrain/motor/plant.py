@@ -114,18 +114,23 @@ def require_drive(name: str, drive: Any, commands: int) -> Drive:
       >>> require_drive("arm", Drive(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
       (2,)
     """
-    if not isinstance(drive, Drive):
+    return require_fields(name, drive, Drive, {"command": (commands,), "force": (2,)})
+
+
+def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ...]]) -> Any:
+    """The input of one step, if it is of a kind of named tuple whose fields have these shapes."""
+    if not isinstance(x, kind):
         raise TypeError(
-            f"{name}: the input of a step must be a Drive(command, force), got "
-            f"{type(drive).__name__}"
+            f"{name}: the input of a step must be a {kind.__name__}({', '.join(kind._fields)}), "
+            f"got {type(x).__name__}"
         )
-    for field, size in (("command", commands), ("force", 2)):
-        if jnp.shape(getattr(drive, field)) != (size,):
+    for field, shape in shapes.items():
+        if jnp.shape(getattr(x, field)) != shape:
             raise ValueError(
-                f"{name}: {field} of a Drive must be of shape ({size},) a step, got "
-                f"{jnp.shape(getattr(drive, field))}; a batch of them takes jax.vmap"
+                f"{name}: {field} of a {kind.__name__} must be of shape {shape} a step, got "
+                f"{jnp.shape(getattr(x, field))}; a batch of them takes jax.vmap"
             )
-    return drive
+    return x
 
 
 def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
