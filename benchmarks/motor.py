@@ -201,7 +201,7 @@ def lesions(units: int, trials: int) -> tuple[Callable, dict[str, slice], np.nda
     params = initial(system, x)
 
     def outcome(gain: jax.Array) -> jax.Array:
-        edit = jb.motor.edits.set_gain(gain, part=("cortex",))
+        edit = jb.motor.perturbations.set_gain(gain, part=("cortex",))
         net = jb.cells.unroll(jb.motor.closed_loop(system, jb.motor.arm26(), edit=edit))
         return jb.batch(net).apply(params, x).hand.position[:, -1]
 

@@ -21,7 +21,7 @@ import optax
 
 import jaxbrain as jb
 from jaxbrain import viz
-from jaxbrain.learning import boltzmann
+from jaxbrain.learning.generative import boltzmann
 
 EPOCHS, BATCH, DREAMS, STAGES = 150, 50, 500, (0, 1, 10, 100, 1000)
 

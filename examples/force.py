@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jaxbrain as jb
-from jaxbrain.learning.force import force, full_force, generator, learned
+from jaxbrain.learning.readout.force_learning import force, full_force, generator, learned
 
 UNITS, PERIOD, OUTPUTS, STEPS = 500, 600, 20, 300
 RULES = {"FORCE": force, "full FORCE": full_force}

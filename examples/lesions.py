@@ -21,6 +21,7 @@ import numpy as np
 import reach  # examples/reach.py, which trains
 
 from jaxbrain import analysis, motor, viz
+from jaxbrain.motor import perturbations as perturb
 
 GO, DOSES, LEVELS, HELD = reach.GO, np.linspace(1, 0, 5), jnp.arange(11) / 10, "GPi held at go"
 UNITS = {"error": "mm", "steering": "", "drift": "mm", "bend": "mm", "peak speed": "m/s",
@@ -56,9 +57,9 @@ def move(trained: reach.Trained, edit: Any, *each: Any) -> dict:
 def lesion(units: int, gain: jax.Array) -> Any:
     """Gains of the units of the cortex, then of the channels of thalamus and GPi."""
     cortex, relay, output = jnp.split(gain, [units, units + 8])
-    silenced = motor.edits.on_controller(lambda a: a - 10 * (1 - output), part=("ganglia", "gpi"))
-    relayed = motor.edits.on_controller(lambda current: relay * current, part=("thalamus",))
-    return motor.edits.together(motor.edits.set_gain(cortex, part=("cortex",)), relayed, silenced)
+    silenced = perturb.on_controller(lambda a: a - 10 * (1 - output), part=("ganglia", "gpi"))
+    relayed = perturb.on_controller(lambda current: relay * current, part=("thalamus",))
+    return perturb.together(perturb.set_gain(cortex, part=("cortex",)), relayed, silenced)
 
 
 def draw(doses: dict, names: list[str], drug: dict, goals: Any) -> None:
@@ -93,8 +94,8 @@ def main(out: Path, seed: int) -> None:
     outcome = jax.jit(lambda gain: move(trained, partial(lesion, units, gain)))
     sweep = partial(analysis.lesion_sweep, outcome, parts | whole, units=units + 16)
     found = (doses := {dose: jax.device_get(sweep(gain=dose)) for dose in DOSES})[0.0]
-    fix = {n: partial(motor.edits.on_controller, part=("ganglia", n)) for n in ("gpi", "dopamine")}
-    held = partial(move, trained, lambda a: motor.edits.during(fix["gpi"](lambda _: a), GO, 10**6))
+    fix = {n: partial(perturb.on_controller, part=("ganglia", n)) for n in ("gpi", "dopamine")}
+    held = partial(move, trained, lambda a: perturb.during(fix["gpi"](lambda _: a), GO, 10**6))
     found[HELD] = jax.device_get(jax.jit(held)(found["intact"]["gpi"][:, GO - 1]))
     print(f"{'silenced':<15}" + "".join(f"{f'{n}, {u}'.strip(', '):>16}" for n, u in UNITS.items()))
     for name in (names := ["intact", *parts, HELD]) + [*whole]:

@@ -19,7 +19,7 @@ from jax.flatten_util import ravel_pytree
 
 import jaxbrain as jb
 from jaxbrain import learning
-from jaxbrain.learning.readout_feedback import symmetric
+from jaxbrain.learning.online.readout_feedback import symmetric_feedback
 
 UNITS, STEPS, BATCH, UPDATES, SEEDS = 16, 10, 16, 300, 1
 TASK, READOUT = jb.tasks.adding(steps=STEPS), jb.dense(1)
@@ -34,7 +34,7 @@ def over_trial(prediction: jax.Array, target: tuple) -> jax.Array:
 ONLINE = {
     "RTRL": learning.rtrl(CELL, READOUT, GRADED),
     "SnAp-1": learning.snap(CELL, READOUT, GRADED),
-    "e-prop": learning.eprop(CELL, READOUT, GRADED, feedback=symmetric()),
+    "e-prop": learning.eprop(CELL, READOUT, GRADED, feedback=symmetric_feedback()),
     "RFLO": learning.rflo(CELL, READOUT, GRADED),
     "UORO": learning.uoro(CELL, READOUT, GRADED),
 }

@@ -20,7 +20,7 @@ import optax
 
 import jaxbrain as jb
 from jaxbrain import analysis, motor, viz
-from jaxbrain.progress import scan
+from jaxbrain.training.progress import scan
 
 FIELD, LATER = 5.0, optax.constant_schedule(3e-4)  # N s/m; rate of learning when it can reach
 GO, PERIODS = 40, dict[str, Any](hold=10, movement=60, rest=40)  # steps of 10 ms
@@ -42,7 +42,7 @@ def reaches(count: int = 16) -> jb.tasks.Trial:
 
 def watch(controller: jb.Cell, params: Any, count: int = 16, field: Any = 0.0) -> tuple:
     """Reaches without noise in a curl field: trials, Signals and Kinematics."""
-    trials, net = reaches(count), moving(controller, motor.edits.curl_field(field))
+    trials, net = reaches(count), moving(controller, motor.perturbations.curl_field(field))
     signals = jb.batch(net).apply(params, trials.inputs)
     ends = (trials.condition[name] for name in ("start", "target"))
     return trials, signals, jax.vmap(analysis.reach_kinematics)(*signals.hand, *ends)
@@ -60,7 +60,7 @@ def train(updates: int = 1200, units: int = 150, *, seed: int = 0) -> Trained:
     def one(state: jb.TrainState, drawn: tuple) -> tuple[jb.TrainState, jax.Array]:
         key, field = drawn
         before = watch(controller, state.params, 8, field)[2].deviation
-        net = moving(controller, motor.edits.curl_field(field))
+        net = moving(controller, motor.perturbations.curl_field(field))
         rule = jb.backprop(net, motor.reach_loss())
         return jb.step(rule, optimizer)(state, batch(key))[0], before
 

@@ -4,32 +4,8 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 ``jax.grad``, ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and optax do the rest.
 """
 
-from jaxbrain import (
-    analysis,
-    cells,
-    checkpoint,
-    datasets,
-    learning,
-    losses,
-    memory,
-    metrics,
-    motor,
-    tasks,
-    testing,
-    viz,
-)
-from jaxbrain.association import associative_lookup, associative_pool, self_association
-from jaxbrain.convolution import avg_pool, conv, max_pool
-from jaxbrain.fit import ChunkInfo, NonFiniteError, fit
-from jaxbrain.layers import dense, dropout, elementwise, embed, flatten, layer_norm
-from jaxbrain.learning import (
-    backprop,
-    direct_feedback_alignment,
-    feedback_alignment,
-    predictive_coding,
-)
-from jaxbrain.metrics import accuracy, binary_accuracy, evaluate
-from jaxbrain.network import (
+from jaxbrain import analysis, cells, datasets, learning, losses, memory, motor, tasks, testing, viz
+from jaxbrain.core.network import (
     Cell,
     LearningRule,
     Memory,
@@ -41,8 +17,31 @@ from jaxbrain.network import (
     serial,
     with_precision,
 )
-from jaxbrain.summary import summary
-from jaxbrain.training import History, TrainState, init_state, run, step
+from jaxbrain.learning import (
+    backprop,
+    direct_feedback_alignment,
+    feedback_alignment,
+    predictive_coding,
+)
+from jaxbrain.networks import (
+    associative_lookup,
+    associative_pool,
+    avg_pool,
+    conv,
+    dense,
+    dropout,
+    elementwise,
+    embed,
+    flatten,
+    layer_norm,
+    max_pool,
+    self_association,
+    summary,
+)
+from jaxbrain.training import checkpoint, metrics
+from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
+from jaxbrain.training.loop import History, TrainState, init_state, run, step
+from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
 
 __version__ = "0.1.0"
 
@@ -98,3 +97,7 @@ __all__ = [
     "viz",
     "with_precision",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

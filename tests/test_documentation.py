@@ -35,15 +35,13 @@ def test_every_public_name_is_in_a_table():
     assert not gone, f"exempt but not there: {gone}"
 
 
-LEARNING = (
-    "belief", "boltzmann", "force", "hebbian", "helmholtz", "least_squares", "online",
-    "plasticity", "readout_feedback", "reservoir", "spike_timing",
-)  # fmt: skip
 MODULES = (
     jb, jb.losses, jb.metrics, jb.learning, jb.analysis, jb.testing, jb.datasets, jb.checkpoint,
-    jb.cells, jb.cells.surrogate, jb.memory, jb.motor, jb.motor.edits, jb.motor.tasks,
+    jb.cells, jb.cells.surrogate, jb.memory, jb.motor, jb.motor.perturbations, jb.motor.tasks,
     jb.tasks,
-    *(getattr(jb.learning, name) for name in LEARNING),
+    *(vars(jb.learning)[n] for n in jb.learning.__all__ if inspect.ismodule(vars(jb.learning)[n])),
+    jb.learning.generative.belief, jb.learning.generative.boltzmann,
+    jb.learning.generative.helmholtz, jb.motor.hill,
 )  # fmt: skip
 DOCUMENTED = {
     f"{module.__name__}.{name}": value

@@ -17,19 +17,14 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 
 # Imports go down or sideways, never up. A folder stands for all it holds.
 TIERS = (
-    {
-        "closures", "fingerprint", "network", "requirements", "losses", "datasets", "shuffling",
-        "files",
-    },
-    {"layers", "convolution", "association", "cells", "tasks"},
+    {"core", "losses"},
+    {"networks", "datasets", "cells", "tasks"},
     {"learning", "memory", "motor"},
-    {
-        "analysis", "training", "fit", "metrics", "guards", "progress",
-        "checkpoint", "checkpoint_file", "resuming", "testing",
-    },
-    {"viz", "summary"},
+    {"training"},
+    {"analysis", "testing"},
+    {"viz"},
     {"cli", "__main__"},
-)  # fmt: skip
+)
 TIER = {name: tier for tier, names in enumerate(TIERS) for name in names}
 LAZY = {"matplotlib", "sklearn", "orbax", "IPython"}
 

@@ -10,7 +10,16 @@ from jaxbrain.analysis.decoders import Linear, recurrent_decoder, ridge_decoder
 from jaxbrain.analysis.decoding import Decoded, Decoder, decode, lagged, r_squared
 from jaxbrain.analysis.dynamics import dimensionality, lyapunov
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
-from jaxbrain.analysis.fixed_points import fixed_points
+from jaxbrain.analysis.fixed_point_search import fixed_points
+from jaxbrain.analysis.gradient_similarity import (
+    Similarity,
+    angles,
+    angles_to,
+    compared_to,
+    norm_ratios,
+    sign_agreement,
+    similarity,
+)
 from jaxbrain.analysis.kinematics import (
     Adaptation,
     Kinematics,
@@ -22,15 +31,6 @@ from jaxbrain.analysis.kinematics import (
 )
 from jaxbrain.analysis.results import Comparison, Result
 from jaxbrain.analysis.rotations import Fits, Rotations, jpca, linear_fit, skew_fit
-from jaxbrain.analysis.similarity import (
-    Similarity,
-    angles,
-    angles_to,
-    compared_to,
-    norm_ratios,
-    sign_agreement,
-    similarity,
-)
 from jaxbrain.analysis.spaces import (
     Alignment,
     PrincipalComponents,
@@ -49,7 +49,7 @@ from jaxbrain.analysis.surrogates import (
     maximum_entropy,
 )
 from jaxbrain.analysis.sweeps import field_sweep, lesion_sweep, reach_time
-from jaxbrain.analysis.tuning import Tuning, held_out_error, population_vector, tuning
+from jaxbrain.analysis.tuning_curves import Tuning, held_out_error, population_vector, tuning
 
 __all__ = [
     "Adaptation",
@@ -110,3 +110,7 @@ __all__ = [
     "svcca",
     "tuning",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,12 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.analysis.gradient_similarity import angles_to
 from jaxbrain.analysis.results import Comparison, Result
-from jaxbrain.analysis.similarity import angles_to
-from jaxbrain.metrics import Metric, accuracy, evaluate, require_pairs
-from jaxbrain.network import LearningRule, Network, Params, example
-from jaxbrain.progress import Progress
-from jaxbrain.training import (
+from jaxbrain.core.network import LearningRule, Network, Params, example
+from jaxbrain.training.loop import (
     History,
     Record,
     TrainState,
@@ -24,6 +22,8 @@ from jaxbrain.training import (
     require_count,
     run,
 )
+from jaxbrain.training.metrics import Metric, accuracy, evaluate, require_pairs
+from jaxbrain.training.progress import Progress
 
 Contender = LearningRule | tuple[LearningRule, optax.GradientTransformation]
 _PATIENCE = 2.0  # seconds before a progress line is worth looking at

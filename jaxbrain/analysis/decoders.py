@@ -11,14 +11,14 @@ import numpy as np
 import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
-from jaxbrain.cells.unroll import last, require_cells, unroll
-from jaxbrain.layers import called, dense, dropout
-from jaxbrain.learning.backprop import backprop
-from jaxbrain.learning.reservoir import ridge
+from jaxbrain.cells.unrolling import last, require_cells, unroll
+from jaxbrain.core.network import Cell, Network, Params, batch, serial
+from jaxbrain.core.requirements import require_count
+from jaxbrain.learning.backpropagation import backprop
+from jaxbrain.learning.readout.reservoir import ridge
 from jaxbrain.losses import mse
-from jaxbrain.network import Cell, Network, Params, batch, serial
-from jaxbrain.requirements import require_count
-from jaxbrain.training import run
+from jaxbrain.networks.layers import called, dense, dropout
+from jaxbrain.training.loop import run
 
 _BATCH = 32
 _PENALTIES = tuple(float(p) for p in np.logspace(0, 6, 25))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxbrain.network import Params, static
+from jaxbrain.core.network import Params, static
 
 
 @static

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxbrain.analysis.vectors import to_carry, to_vector
-from jaxbrain.cells.unroll import require_cells, require_time
-from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.cells.unrolling import require_cells, require_time
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import require_count, require_positive
 
 _TANGENTS = 0x7A46  # of the first directions: they must have a part along every exponent
 

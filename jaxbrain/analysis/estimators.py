@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.analysis.similarity import layer_vectors
-from jaxbrain.network import LearningRule, Params, example
-from jaxbrain.training import require_count
+from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.training.loop import require_count
 
 _STATE = 0x57A7E  # separates the key of the rule's state from those of its samples
 

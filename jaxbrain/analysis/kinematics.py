@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
-from jaxbrain.requirements import as_number, require_fraction, require_positive
+from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 
 
 class Kinematics(NamedTuple):
@@ -173,8 +173,8 @@ def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array
 
     n.(position - start),  n = (-d_y, d_x) / |d|,  d = target - start
 
-    A clockwise curl field (`jaxbrain.motor.edits.curl_field` of a positive strength) pushes to the
-    right, to negative values.
+    A clockwise curl field (`jaxbrain.motor.perturbations.curl_field` of a positive strength)
+    pushes to the right, to negative values.
 
     Args:
       position: of the hand, in m ``[time, 2]``.

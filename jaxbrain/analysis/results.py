@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.training import History, TrainState
+from jaxbrain.training.loop import History, TrainState
 
 
 class Result(NamedTuple):

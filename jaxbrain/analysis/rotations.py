@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.spaces import pca, require_activity
 from jaxbrain.analysis.surrogates import Sampler, maximum_entropy
-from jaxbrain.requirements import as_number, require_count, require_positive
+from jaxbrain.core.requirements import as_number, require_count, require_positive
 
 
 class Fits(NamedTuple):

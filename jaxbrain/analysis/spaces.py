@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxbrain.requirements import require_count
+from jaxbrain.core.requirements import require_count
 
 
 class PrincipalComponents(NamedTuple):

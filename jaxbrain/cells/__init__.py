@@ -4,12 +4,7 @@ from jaxbrain.cells import surrogate
 from jaxbrain.cells.areas import Areas, conduction_delays, dale, modular
 from jaxbrain.cells.composition import bidirectional, residual, stack
 from jaxbrain.cells.continuous import ctrnn, leaky_rnn
-from jaxbrain.cells.encoding import (
-    latency_encode,
-    leaky_integrator,
-    poisson_encode,
-    rate_readout,
-)
+from jaxbrain.cells.encoding import latency_encode, leaky_integrator, poisson_encode, rate_readout
 from jaxbrain.cells.gated import (
     lstm,
     lstm_peephole,
@@ -38,7 +33,7 @@ from jaxbrain.cells.structured import (
     low_rank,
     signed_weights,
 )
-from jaxbrain.cells.unroll import last, learned_carry, masked, scan, unroll, valid_steps
+from jaxbrain.cells.unrolling import last, learned_carry, masked, scan, unroll, valid_steps
 
 __all__ = [
     "CHATTERING",
@@ -91,3 +86,7 @@ __all__ = [
     "unroll",
     "valid_steps",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

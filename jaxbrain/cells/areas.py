@@ -10,8 +10,8 @@ import jax
 import jax.core
 import numpy as np
 
-from jaxbrain.layers import positive
-from jaxbrain.requirements import require_fraction
+from jaxbrain.core.requirements import require_fraction
+from jaxbrain.networks.layers import positive
 
 
 class Areas(NamedTuple):

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from jaxbrain.cells.unroll import require_cells, unroll
-from jaxbrain.network import Cell, Network, Params, parallel, split_key
+from jaxbrain.cells.unrolling import require_cells, unroll
+from jaxbrain.core.network import Cell, Network, Params, parallel, split_key
 
 
 def stack(*cells: Cell) -> Cell:

@@ -14,9 +14,9 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, weights, zero_carry
-from jaxbrain.layers import called, positive
-from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_positive, require_times
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.networks.layers import called, positive
 
 Time = float | jax.Array
 Activation = Callable[[jax.Array], jax.Array]

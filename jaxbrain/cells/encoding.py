@@ -10,10 +10,10 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.cells.recurrent import fit_input
 from jaxbrain.cells.spiking import decay
-from jaxbrain.cells.unroll import require_time
-from jaxbrain.layers import as_float, called, float_like, no_params, positive
-from jaxbrain.network import Cell, Network, Params
-from jaxbrain.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.networks.layers import as_float, called, float_like, no_params, positive
 
 
 def poisson_encode(

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, fit_sequence, pointwise, weights, zero_carry
-from jaxbrain.cells.unroll import first, require_time
-from jaxbrain.layers import called, positive
-from jaxbrain.network import Cell, Network, Params
+from jaxbrain.cells.unrolling import first, require_time
+from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.networks.layers import called, positive
 
 sigmoid = jax.nn.sigmoid
 

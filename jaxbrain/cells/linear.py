@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.cells.recurrent import fit_input, fit_sequence
-from jaxbrain.cells.unroll import require_time
-from jaxbrain.layers import called, float_like, positive
-from jaxbrain.network import Cell, Network, Params
-from jaxbrain.requirements import require_positive
+from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.requirements import require_positive
+from jaxbrain.networks.layers import called, float_like, positive
 
 _TURN = 2 * math.pi
 

@@ -8,9 +8,9 @@ from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
 from jaxbrain.cells.spiking import drive, named, still, synapses
 from jaxbrain.cells.surrogate import Spike, triangle
-from jaxbrain.layers import positive
-from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_positive
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.networks.layers import positive
 
 _TRIANGLE = triangle()
 

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.layers import as_float, called, float_like, positive
-from jaxbrain.network import Cell, Params
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.networks.layers import as_float, called, float_like, positive
 
 
 def elman(

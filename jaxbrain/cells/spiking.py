@@ -15,9 +15,9 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, weights
 from jaxbrain.cells.surrogate import Spike, triangle
-from jaxbrain.layers import called, positive
-from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_positive, require_times
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.networks.layers import called, positive
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()

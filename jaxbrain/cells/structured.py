@@ -12,19 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
-from jaxbrain.cells.areas import (
-    Packed,
-    dale,
-    require_delays,
-    require_mask,
-    require_signs,
-    unpack,
-)
+from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
 from jaxbrain.cells.recurrent import fit_input, weights
-from jaxbrain.cells.unroll import require_cells
-from jaxbrain.layers import called, float_like, positive
-from jaxbrain.network import Cell, Params
-from jaxbrain.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.cells.unrolling import require_cells
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.networks.layers import called, float_like, positive
 
 
 def low_rank(

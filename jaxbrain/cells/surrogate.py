@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.requirements import as_number, require_positive
+from jaxbrain.core.requirements import as_number, require_positive
 
 Spike = Callable[[jax.Array], jax.Array]
 

@@ -21,14 +21,7 @@ from jaxbrain.analysis.columns import columns
 from jaxbrain.cli.data import Data, Pair, load
 from jaxbrain.cli.faults import Fault
 from jaxbrain.cli.parser import LEARNING_RATES
-from jaxbrain.cli.terminal import (
-    devices,
-    draw,
-    make_directory,
-    shown,
-    use_compile_cache,
-    versions,
-)
+from jaxbrain.cli.terminal import devices, draw, make_directory, shown, use_compile_cache, versions
 
 _STEPS, _EPOCHS = 1000, 10
 _CHECKPOINTS = ("training.ckpt", "training.ckpt.previous")

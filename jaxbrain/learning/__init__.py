@@ -1,79 +1,76 @@
-"""Learning rules: ``(net, loss, *, ...) -> LearningRule``, one module a family.
+"""Learning rules: ``(net, loss, *, ...) -> LearningRule``.
 
-Reached by their modules: plasticities of single synapses (`hebbian`, `spike_timing`; `plasticity`
-makes rules of them), the machines that generate (`boltzmann`, `belief`, `helmholtz`), and what
-online rules of recurrent networks are made of (`online`, `readout_feedback`). Readouts by least
-squares: `reservoir`, `force`, `least_squares`.
+Each folder is one family: `feedback`, `targets`, `energy`, `forward`, `online`, `readout`,
+`plasticity`, `generative`. The rules themselves are here too.
 """
 
 from jaxbrain.learning import (
-    belief,
-    boltzmann,
-    force,
-    hebbian,
-    helmholtz,
-    least_squares,
+    energy,
+    feedback,
+    forward,
+    generative,
     online,
     plasticity,
-    readout_feedback,
-    reservoir,
-    spike_timing,
+    readout,
+    targets,
 )
-from jaxbrain.learning.backprop import backprop
-from jaxbrain.learning.clamping import contrastive_hebbian
-from jaxbrain.learning.divergence import (
-    contrastive_divergence,
-    persistent_contrastive_divergence,
-)
-from jaxbrain.learning.eprop import eprop, rflo
-from jaxbrain.learning.equilibrium import (
+from jaxbrain.learning.backpropagation import backprop
+from jaxbrain.learning.energy import (
     centered_equilibrium_propagation,
+    centered_predictive_coding,
+    clamped_predictive_coding,
+    contrastive_hebbian,
     equilibrium_propagation,
+    fixed_prediction_coding,
+    holomorphic_equilibrium_propagation,
+    incremental_predictive_coding,
+    predictive_coding,
     random_sign_equilibrium_propagation,
+    zero_divergence_inference_learning,
 )
 from jaxbrain.learning.feedback import (
+    batch_random_sign_symmetry,
     direct_feedback_alignment,
     direct_random_target_projection,
     feedback_alignment,
+    fixed_random_sign_symmetry,
+    kolen_pollack,
+    sign_symmetry,
+    weight_mirror,
 )
-from jaxbrain.learning.gait import gait_propagation
-from jaxbrain.learning.goodness import forward_forward
-from jaxbrain.learning.helmholtz import wake_sleep
-from jaxbrain.learning.holomorphic import holomorphic_equilibrium_propagation
-from jaxbrain.learning.inference import Settling
-from jaxbrain.learning.learned_feedback import kolen_pollack, weight_mirror
-from jaxbrain.learning.local import local_losses
-from jaxbrain.learning.modulation import pepita
-from jaxbrain.learning.online import one_step_backprop, over_time
-from jaxbrain.learning.perturbation import (
+from jaxbrain.learning.forward import (
+    forward_forward,
     forward_gradient,
     node_perturbation,
+    pepita,
     weight_perturbation,
 )
-from jaxbrain.learning.predictive import centered_predictive_coding, predictive_coding
-from jaxbrain.learning.predictive_clamped import (
-    clamped_predictive_coding,
-    incremental_predictive_coding,
+from jaxbrain.learning.generative import (
+    contrastive_divergence,
+    persistent_contrastive_divergence,
+    wake_sleep,
 )
-from jaxbrain.learning.predictive_exact import (
-    fixed_prediction_coding,
-    zero_divergence_inference_learning,
+from jaxbrain.learning.online import (
+    eprop,
+    kf_rtrl,
+    one_step_backprop,
+    over_time,
+    rflo,
+    rtrl,
+    rtrl_diagonal,
+    snap,
+    uoro,
 )
-from jaxbrain.learning.rtrl import rtrl, rtrl_diagonal, snap
-from jaxbrain.learning.sign_feedback import (
-    batch_random_sign_symmetry,
-    fixed_random_sign_symmetry,
-    sign_symmetry,
+from jaxbrain.learning.targets import (
+    difference_target_propagation,
+    gait_propagation,
+    local_losses,
+    target_propagation,
 )
-from jaxbrain.learning.stochastic_rtrl import kf_rtrl, uoro
-from jaxbrain.learning.targets import difference_target_propagation, target_propagation
 
 __all__ = [
-    "Settling",
     "backprop",
     "batch_random_sign_symmetry",
-    "belief",
-    "boltzmann",
     "centered_equilibrium_propagation",
     "centered_predictive_coding",
     "clamped_predictive_coding",
@@ -82,22 +79,22 @@ __all__ = [
     "difference_target_propagation",
     "direct_feedback_alignment",
     "direct_random_target_projection",
+    "energy",
     "eprop",
     "equilibrium_propagation",
+    "feedback",
     "feedback_alignment",
     "fixed_prediction_coding",
     "fixed_random_sign_symmetry",
-    "force",
+    "forward",
     "forward_forward",
     "forward_gradient",
     "gait_propagation",
-    "hebbian",
-    "helmholtz",
+    "generative",
     "holomorphic_equilibrium_propagation",
     "incremental_predictive_coding",
     "kf_rtrl",
     "kolen_pollack",
-    "least_squares",
     "local_losses",
     "node_perturbation",
     "one_step_backprop",
@@ -108,18 +105,21 @@ __all__ = [
     "plasticity",
     "predictive_coding",
     "random_sign_equilibrium_propagation",
-    "readout_feedback",
-    "reservoir",
+    "readout",
     "rflo",
     "rtrl",
     "rtrl_diagonal",
     "sign_symmetry",
     "snap",
-    "spike_timing",
     "target_propagation",
+    "targets",
     "uoro",
     "wake_sleep",
     "weight_mirror",
     "weight_perturbation",
     "zero_divergence_inference_learning",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.layers import no_params
-from jaxbrain.network import Network, Params, batch, serial
+from jaxbrain.core.network import Network, Params, batch, serial
+from jaxbrain.networks.layers import no_params
 
 Loss = Callable[[Any, Any], jax.Array]
 

@@ -4,26 +4,37 @@ An associative memory is a `jaxbrain.Memory`: ``store(patterns) -> params``,
 ``recall(params, cue) -> (state, Info)``, ``energy(params, state)``.
 """
 
-from jaxbrain.memory import lagrangians, replay
+from jaxbrain.memory import continual, episodic, lagrangians
 from jaxbrain.memory.bidirectional import bidirectional, swap_sides
 from jaxbrain.memory.capacity import CapacityCurve, capacity_curve
-from jaxbrain.memory.consolidation import (
+from jaxbrain.memory.continual import (
     Anchor,
+    Reservoir,
+    SynapticState,
     elastic_penalty,
+    empirical_fisher,
+    end_task,
+    fisher,
     full_elastic_penalty,
+    full_fisher,
     hold,
     hold_online,
     no_anchor,
     penalised,
+    rehearsed,
+    replay,
+    reservoir,
+    sampled_fisher,
+    sleep_replay,
+    synaptic_intelligence,
 )
 from jaxbrain.memory.dense_associative import all_at_once, dense_associative_memory, one_by_one
-from jaxbrain.memory.external import external_memory
-from jaxbrain.memory.fast_weights import (
+from jaxbrain.memory.episodic import (
     delta_fast_weights,
+    external_memory,
     hebbian_fast_weights,
     linear_attention,
 )
-from jaxbrain.memory.fisher import empirical_fisher, fisher, full_fisher, sampled_fisher
 from jaxbrain.memory.graded import graded_hopfield
 from jaxbrain.memory.hierarchical import (
     Hierarchy,
@@ -32,19 +43,12 @@ from jaxbrain.memory.hierarchical import (
     hierarchical_memory,
     hierarchy,
 )
-from jaxbrain.memory.holographic import holographic, holographic_capacity
-from jaxbrain.memory.hopfield import asynchronous, heat_bath, hopfield, synchronous
-from jaxbrain.memory.interactions import (
-    Interaction,
-    exponential,
-    polynomial,
-    rectified_polynomial,
-)
+from jaxbrain.memory.holographic_memory import holographic, holographic_capacity
+from jaxbrain.memory.hopfield_network import asynchronous, heat_bath, hopfield, synchronous
+from jaxbrain.memory.interactions import Interaction, exponential, polynomial, rectified_polynomial
 from jaxbrain.memory.modern import modern_hopfield
 from jaxbrain.memory.patterns import Info, cover, flip, overlap
-from jaxbrain.memory.replay import Reservoir, rehearsed, reservoir
-from jaxbrain.memory.sleep import sleep_replay
-from jaxbrain.memory.sparse_distributed import (
+from jaxbrain.memory.sparse_distributed_memory import (
     activation_probability,
     sparse_distributed,
     sparse_distributed_capacity,
@@ -66,14 +70,13 @@ from jaxbrain.memory.symbols import (
     multiply_add_permute,
     unitary,
 )
-from jaxbrain.memory.synaptic import SynapticState, end_task, synaptic_intelligence
 from jaxbrain.memory.theory import (
     dense_bit_error,
     dense_capacity,
     hopfield_bit_error,
     hopfield_overlap,
 )
-from jaxbrain.memory.willshaw import willshaw, willshaw_capacity, willshaw_load
+from jaxbrain.memory.willshaw_network import willshaw, willshaw_capacity, willshaw_load
 
 __all__ = [
     "Anchor",
@@ -95,6 +98,7 @@ __all__ = [
     "bilinear",
     "capacity_curve",
     "clean_up",
+    "continual",
     "cover",
     "delta_fast_weights",
     "dense_associative_memory",
@@ -103,6 +107,7 @@ __all__ = [
     "elastic_penalty",
     "empirical_fisher",
     "end_task",
+    "episodic",
     "exponential",
     "external_memory",
     "fisher",
@@ -152,3 +157,7 @@ __all__ = [
     "willshaw_capacity",
     "willshaw_load",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

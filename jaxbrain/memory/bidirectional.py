@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.network import Memory
+from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import (
     Info,
     require_as_many,
@@ -14,8 +16,6 @@ from jaxbrain.memory.patterns import (
     require_size,
     sign_or_stay,
 )
-from jaxbrain.network import Memory
-from jaxbrain.requirements import require_count
 
 
 def bidirectional(*, max_steps: int = 100) -> Memory:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.network import Memory
+from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.memory.patterns import flip
-from jaxbrain.network import Memory
-from jaxbrain.requirements import require_count, require_fraction
 
 
 class CapacityCurve(NamedTuple):

@@ -13,12 +13,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.memory.hopfield import require_cue
+from jaxbrain.core.network import Memory, Params
+from jaxbrain.core.requirements import require_count
+from jaxbrain.memory.hopfield_network import require_cue
 from jaxbrain.memory.interactions import Interaction, polynomial
 from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
 from jaxbrain.memory.relaxation import relax
-from jaxbrain.network import Memory, Params
-from jaxbrain.requirements import require_count
 
 
 def one_by_one(

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import xlog1py
 
-from jaxbrain.memory.hopfield import coupled, require_cue
+from jaxbrain.core.network import Memory
+from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.memory.hopfield_network import coupled, require_cue
 from jaxbrain.memory.patterns import Info, require_size
 from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_load
-from jaxbrain.network import Memory
-from jaxbrain.requirements import as_number, require_count, require_positive
 
 
 def graded_hopfield(

@@ -18,12 +18,12 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jaxbrain.core.network import Memory, Params, static
+from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.memory.lagrangians import Lagrangian, identity, softmax
 from jaxbrain.memory.modern import append, require_patterns
 from jaxbrain.memory.patterns import Info, require_size
 from jaxbrain.memory.relaxation import relax
-from jaxbrain.network import Memory, Params, static
-from jaxbrain.requirements import as_number, require_count, require_positive
 
 States = dict[str, jax.Array]
 Synapse = tuple[Sequence[str], Callable[..., jax.Array]]

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.network import static
+from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.theory import dense_capacity
-from jaxbrain.network import static
-from jaxbrain.requirements import require_count
 
 
 @static

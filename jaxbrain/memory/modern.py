@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jaxbrain.core.network import Memory, Params
+from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.memory.patterns import Info, as_floats, require_size
 from jaxbrain.memory.relaxation import relax
-from jaxbrain.network import Memory, Params
-from jaxbrain.requirements import as_number, require_count, require_positive
 
 
 def modern_hopfield(

@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.requirements import require_fraction
+from jaxbrain.core.requirements import require_fraction
 
 
 class Info(NamedTuple):

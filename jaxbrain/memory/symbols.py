@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.network import static
-from jaxbrain.requirements import require_count
+from jaxbrain.core.network import static
+from jaxbrain.core.requirements import require_count
 
 
 @static

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import as_floats
-from jaxbrain.requirements import require_count
 
 # the maximum of `_load_root`, beyond which Amit's equations have no solution but m = 0
 _Y_CRITICAL = 1.5112

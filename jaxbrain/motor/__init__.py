@@ -1,98 +1,85 @@
-"""Motor cortex and what it moves: layers, loops through the basal ganglia, bodies, and control."""
+"""Motor cortex and the body it moves: brain areas, bodies, closed loops, tasks.
 
-from jaxbrain.motor import edits, tasks
-from jaxbrain.motor.activation import (
-    first_order_activation,
-    thelen_activation,
-)
-from jaxbrain.motor.arm import (
+Dynamics of bodies are in seconds, meters, newtons; delays and periods count steps (``*_steps``).
+"""
+
+from jaxbrain.motor import body, brain, control, tasks
+from jaxbrain.motor.body import (
+    ARM26_MUSCLES,
+    ARM26_SKELETON,
     LI_TODOROV,
     MOTORNET,
     NIJHOF_KOUWENHOVEN,
     Arm,
     ArmState,
-    two_link_arm,
-)
-from jaxbrain.motor.arm26 import (
-    ARM26_MUSCLES,
-    ARM26_SKELETON,
+    Drive,
+    Hand,
+    MuscledArm,
+    Muscles,
+    Physics,
+    Plant,
+    PointState,
     arm26,
     arm26_length,
     arm26_moment_arms,
+    first_order_activation,
+    hill,
+    muscled_arm,
+    path_length,
+    point_mass,
+    runge_kutta,
+    thelen_activation,
+    two_link_arm,
 )
-from jaxbrain.motor.basal_ganglia import (
-    BasalGanglia,
-    Pathways,
-    Thresholds,
-    basal_ganglia,
-    gate,
-    nuclei_rates,
-)
-from jaxbrain.motor.cerebellum import (
-    Cerebellum,
-    ForwardModel,
-    Report,
-    Teaching,
-    cerebellum,
-    forward_model,
-)
-from jaxbrain.motor.control import Loop, Scene, Signals, closed_loop
-from jaxbrain.motor.cortex import Cortex, cortex_rates, laminar_cortex
-from jaxbrain.motor.cost import reach_loss
-from jaxbrain.motor.hill import (
-    Hill,
-    hill_force,
-    kistemaker_active,
-    kistemaker_hill,
-    kistemaker_passive,
-    kistemaker_velocity,
-    mujoco_active,
-    mujoco_hill,
-    mujoco_passive,
-    mujoco_velocity,
-    thelen_active,
-    thelen_hill,
-    thelen_passive,
-    thelen_velocity,
-)
-from jaxbrain.motor.layers import (
+from jaxbrain.motor.brain import (
+    IN_THE_LOOP,
     MOTOR,
     POTJANS_DIESMANN,
     POTJANS_DIESMANN_SIZES,
     SENSORY,
     WEILER,
+    BasalGanglia,
+    Cerebellum,
+    Cortex,
+    ForwardModel,
     Layers,
+    MotorSystem,
+    Pathways,
+    Report,
+    Selection,
+    Teaching,
+    Thalamocortical,
+    Thresholds,
     Wiring,
+    basal_ganglia,
+    cerebellum,
+    cortex_rates,
     cortical_layers,
+    forward_model,
+    gate,
+    laminar_cortex,
     layer_activity,
+    motor_system,
+    nuclei_rates,
+    selection,
 )
-from jaxbrain.motor.lesions import WithGain, with_gain
-from jaxbrain.motor.muscles import (
-    MuscledArm,
-    Muscles,
-    muscled_arm,
-)
-from jaxbrain.motor.oracles import (
+from jaxbrain.motor.control import (
+    Loop,
     Movement,
     Reach,
     Regulator,
+    Scene,
+    Signals,
+    WithGain,
+    closed_loop,
     linear_reach,
     lqr,
     minimum_jerk,
+    perturbations,
     reach_cost,
+    reach_loss,
+    with_gain,
 )
-from jaxbrain.motor.paths import (
-    path_length,
-)
-from jaxbrain.motor.plant import Drive, Hand, Physics, Plant, runge_kutta
-from jaxbrain.motor.point_mass import PointState, point_mass
-from jaxbrain.motor.selection import (
-    IN_THE_LOOP,
-    Selection,
-    Thalamocortical,
-    selection,
-)
-from jaxbrain.motor.system import MotorSystem, motor_system
 
 __all__ = [
     "ARM26_MUSCLES",
@@ -114,7 +101,6 @@ __all__ = [
     "Drive",
     "ForwardModel",
     "Hand",
-    "Hill",
     "Layers",
     "Loop",
     "MotorSystem",
@@ -140,32 +126,27 @@ __all__ = [
     "arm26_length",
     "arm26_moment_arms",
     "basal_ganglia",
+    "body",
+    "brain",
     "cerebellum",
     "closed_loop",
+    "control",
     "cortex_rates",
     "cortical_layers",
-    "edits",
     "first_order_activation",
     "forward_model",
     "gate",
-    "hill_force",
-    "kistemaker_active",
-    "kistemaker_hill",
-    "kistemaker_passive",
-    "kistemaker_velocity",
+    "hill",
     "laminar_cortex",
     "layer_activity",
     "linear_reach",
     "lqr",
     "minimum_jerk",
     "motor_system",
-    "mujoco_active",
-    "mujoco_hill",
-    "mujoco_passive",
-    "mujoco_velocity",
     "muscled_arm",
     "nuclei_rates",
     "path_length",
+    "perturbations",
     "point_mass",
     "reach_cost",
     "reach_loss",
@@ -173,10 +154,10 @@ __all__ = [
     "selection",
     "tasks",
     "thelen_activation",
-    "thelen_active",
-    "thelen_hill",
-    "thelen_passive",
-    "thelen_velocity",
     "two_link_arm",
     "with_gain",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

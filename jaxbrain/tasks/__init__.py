@@ -24,3 +24,7 @@ __all__ = [
     "sequence_memory",
     "sine_generation",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.requirements import require_count, require_fraction
+from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise, shown
 
 

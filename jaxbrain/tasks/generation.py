@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.tasks.task import Task, Trial, real, shown
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.network import static
-from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.core.network import static
+from jaxbrain.core.requirements import require_count, require_positive
 
 Score = Callable[[Any, Any], jax.Array]
 

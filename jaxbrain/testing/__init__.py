@@ -9,12 +9,7 @@ with equations must pass `check_plant`.
 
 from jaxbrain.testing.bodies import Mechanics, check_plant
 from jaxbrain.testing.contract import check_rule
-from jaxbrain.testing.oracles import (
-    check_gradient,
-    check_settled,
-    check_unbiased,
-    relative_error,
-)
+from jaxbrain.testing.gradients import check_gradient, check_settled, check_unbiased, relative_error
 
 __all__ = [
     "Mechanics",
@@ -25,3 +20,7 @@ __all__ = [
     "check_unbiased",
     "relative_error",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,8 +10,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.motor.plant import CENTER, Drive, Physics, Plant
-from jaxbrain.network import Params
+from jaxbrain.core.network import Params
+from jaxbrain.motor.body.plant import CENTER, Drive, Physics, Plant
 
 REACH = 0.1  # m: the tasks' workspace, around CENTER
 STEPS = (1, 2, 4, 8, 16, 32, 64)  # in which the same time is run for the order of the integrator

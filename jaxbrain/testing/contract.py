@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
-from jaxbrain.analysis.similarity import layer_vectors
-from jaxbrain.metrics import require_pairs
-from jaxbrain.network import LearningRule, Params, example
+from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.training.metrics import require_pairs
 
 _CLOSE = 1e-3  # relative: the same sum in another order, settled or not
 

@@ -7,24 +7,24 @@ imported when a function is called, not before.
 
 from jaxbrain.viz.animation import arm_animation
 from jaxbrain.viz.boundary import confusion, decision_boundary
-from jaxbrain.viz.capacity import capacity
-from jaxbrain.viz.comparison import comparison
+from jaxbrain.viz.capacity_curves import capacity
 from jaxbrain.viz.cortex import connectivity, laminar_activity
-from jaxbrain.viz.curves import curves
-from jaxbrain.viz.dashboard import dashboard
-from jaxbrain.viz.energy import energy, landscape
+from jaxbrain.viz.energy_landscape import energy, landscape
 from jaxbrain.viz.learning import alignment, compare
 from jaxbrain.viz.movement import adaptation_curve, hand_paths, velocity_profiles
-from jaxbrain.viz.network import network
+from jaxbrain.viz.network_diagram import network
 from jaxbrain.viz.phase import phase_portrait
-from jaxbrain.viz.raster import raster
 from jaxbrain.viz.reaching import motor_dashboard
-from jaxbrain.viz.recall import recall
-from jaxbrain.viz.rotations import rotations, surrogate_histogram
+from jaxbrain.viz.recalled_patterns import recall
+from jaxbrain.viz.rotation_planes import rotations, surrogate_histogram
+from jaxbrain.viz.rule_tables import comparison
 from jaxbrain.viz.spectrum import eigenvalues
-from jaxbrain.viz.trajectories import fixed_points, trajectories
+from jaxbrain.viz.spike_raster import raster
+from jaxbrain.viz.state_trajectories import fixed_points, trajectories
+from jaxbrain.viz.training_curves import curves
+from jaxbrain.viz.training_dashboard import dashboard
 from jaxbrain.viz.tuning import preferred_directions, tuning_curves
-from jaxbrain.viz.weights import activations, receptive_fields, weights
+from jaxbrain.viz.weight_images import activations, receptive_fields, weights
 
 __all__ = [
     "activations",
@@ -59,3 +59,7 @@ __all__ = [
     "velocity_profiles",
     "weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,7 @@ from jaxbrain.analysis import Rotations, movement_window, tuning
 from jaxbrain.motor import Hand, Layers
 from jaxbrain.viz.cortex import connectivity, laminar_activity
 from jaxbrain.viz.movement import hand_paths, velocity_profiles
-from jaxbrain.viz.rotations import rotations, surrogate_histogram
+from jaxbrain.viz.rotation_planes import rotations, surrogate_histogram
 from jaxbrain.viz.style import floats, hosts, pyplot
 from jaxbrain.viz.tuning import preferred_directions, tuning_curves
 

@@ -17,3 +17,7 @@ __all__ = [
     "random_target",
     "schedule",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

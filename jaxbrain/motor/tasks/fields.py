@@ -5,10 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.motor.edits import curl
-from jaxbrain.motor.plant import CENTER, Plant
+from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
+from jaxbrain.motor.body.plant import CENTER, Plant
+from jaxbrain.motor.control.perturbations import curl
 from jaxbrain.motor.tasks.reaching import EIGHT, Angles, center_out, require_range
-from jaxbrain.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 

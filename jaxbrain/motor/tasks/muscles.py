@@ -8,13 +8,13 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.motor.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
-from jaxbrain.motor.arm26 import ARM26_MUSCLES, arm26_moment_arms
-from jaxbrain.motor.links import inverse_kinematics
-from jaxbrain.motor.oracles import minimum_jerk
-from jaxbrain.motor.plant import CENTER
+from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.motor.body.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
+from jaxbrain.motor.body.links import inverse_kinematics
+from jaxbrain.motor.body.plant import CENTER
+from jaxbrain.motor.body.six_muscles import ARM26_MUSCLES, arm26_moment_arms
+from jaxbrain.motor.control.reference_controllers import minimum_jerk
 from jaxbrain.motor.tasks.reaching import Angles
-from jaxbrain.requirements import require_count, require_positive
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 

@@ -8,9 +8,9 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.motor.control import Scene
-from jaxbrain.motor.plant import CENTER, DECIMETRES, Plant
-from jaxbrain.requirements import require_count, require_positive
+from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.motor.body.plant import CENTER, DECIMETRES, Plant
+from jaxbrain.motor.control.loop import Scene
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real, shown
 

@@ -1,0 +1,273 @@
+"""Finding the points where a recurrent network stands still."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxbrain.analysis.stability import FixedPoints, classify, growing
+from jaxbrain.analysis.vectors import to_carry, to_vector
+from jaxbrain.cells.unrolling import require_cells
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import require_count, require_positive
+
+_SHRINK, _GROW = 0.3, 4.0  # of the damping, after a step that was taken and one that was not
+_AT_REST = 1e10  # damping, relative to the first, at which no step helps any more
+
+
+def fixed_points(
+    cell: Cell,
+    params: Params,
+    x: Any,
+    starts: Any,
+    *,
+    tolerance: float = 1e-20,
+    slow: float = 1e-6,
+    apart: float = 1e-3,
+    reach: float | None = 10.0,
+    steps: int = 60,
+    at_once: int = 64,
+) -> FixedPoints:
+    """The fixed points of a cell under a constant input, stable and unstable, and its slow points.
+
+    q(h) = |F(h)|^2 / 2, F(h) = step(h, x) - h; Levenberg-Marquardt steps (J'J + mu I) d = -J'F
+
+    Each start descends in q to a point near it, which need not be where the network would go: so
+    saddles are found as well as attractors. It is done in float64, whatever the type of params.
+    Start from states that the network visits, with some noise, and from more of them than points
+    are expected; what no start leads to is not found.
+
+    Args:
+      cell: any cell whose carry holds real or complex floating-point numbers; of complex ones a
+        state has the real parts, then the imaginary.
+      params: of the cell.
+      x: the input of one step, held constant.
+      starts: carries with a leading axis, ``[starts, ...]`` in each array.
+      tolerance: the largest speed q of a fixed point.
+      slow: the largest q of a slow point, where the search ended without a fixed point; 0: none.
+      apart: points nearer than this to each other in every unit are one.
+      reach: points further from the mean of the starts than this many times the mean distance of
+        the starts are dropped; None keeps all, as do starts that are all alike.
+      steps: at most, for each start.
+      at_once: starts searched together; memory is that of so many Jacobians.
+
+    Returns:
+      FixedPoints, perhaps of none.
+
+    Raises:
+      TypeError: if cell is not a Cell, an argument is traced, or a carry is not of floats.
+      ValueError: if starts are not carries of the cell or not finite, or a number is out of range.
+
+    Source: Sussillo and Barak 2013, doi 10.1162/NECO_a_00409; Marquardt 1963, doi 10.1137/0111030.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> cell = jb.cells.elman(1)  # h <- tanh(2 h): 0 is unstable, two others are stable
+      >>> params = {"kernel": jnp.zeros((1, 1)), "recurrent": 2 * jnp.eye(1), "bias": jnp.zeros(1)}
+      >>> found = fixed_points(cell, params, jnp.zeros(1), jnp.linspace(-1, 1, 9)[:, None])
+      >>> (abs(found.states[:, 0])).round(3).tolist(), found.kinds.tolist()
+      ([0.958, 0.958, 0.0], ['stable node', 'stable node', 'unstable node'])
+    """
+    require_cells("fixed_points", cell)
+    for name, value in {"tolerance": tolerance, "apart": apart, "reach": reach}.items():
+        if value is not None:
+            require_positive("fixed_points", name, value)
+    require_positive("fixed_points", "slow", slow, zero=True)
+    require_count("fixed_points", "steps", steps)
+    require_count("fixed_points", "at_once", at_once)
+    params, x, starts = _double(params=params, x=x, starts=starts)
+    with jax.enable_x64(True):
+        like = _require_starts(cell, params, x, starts)
+        vectors = np.asarray(jax.vmap(to_vector)(starts))
+        search = partial(_search, cell, params, x, like, tolerance, steps)
+        ends, speed = _in_groups(search, vectors, min(at_once, len(vectors)))
+        chosen, counts = _distinct(ends, speed, max(tolerance, slow), apart)
+        if reach is not None:
+            near = _near(ends[chosen], vectors, reach)
+            chosen, counts = chosen[near], counts[near]
+        linearize = partial(_jacobian, cell, params, x, like)
+        (jacobian,) = _in_groups(linearize, ends[chosen], min(at_once, len(vectors)))
+        lost = len(vectors) - int(counts.sum())
+        return _described(ends[chosen], speed[chosen], jacobian, counts, lost, like, tolerance)
+
+
+def _described(
+    states: np.ndarray,
+    speed: np.ndarray,
+    jacobian: np.ndarray,
+    counts: np.ndarray,
+    lost: int,
+    like: Any,
+    tolerance: float,
+) -> FixedPoints:
+    """With eigenvalues, kinds and carries, in order."""
+    values = np.linalg.eigvals(jacobian).astype(complex)
+    values = np.take_along_axis(values, np.argsort(-np.abs(values), axis=1, kind="stable"), axis=1)
+    kinds = np.array([classify(v) for v in values], dtype="<U14")
+    slow = speed > tolerance
+    kinds[slow] = "slow"
+    # Below the tolerance speeds are rounding errors, whose order means nothing and would change
+    # from machine to machine.
+    place = np.round(states, 6).T[::-1]
+    order = np.lexsort((*place, np.where(slow, speed, 0), growing(values), slow))
+    carries = jax.vmap(lambda h: to_carry(h, like))(states[order])
+    parts = (a[order] for a in (speed, jacobian, values, kinds, counts))
+    return FixedPoints(states[order], jax.tree.map(np.asarray, carries), *parts, lost=lost)
+
+
+class _Descent(NamedTuple):
+    """Of one start."""
+
+    h: jax.Array  # [units]
+    difference: jax.Array  # [units], F(h)
+    jacobian: jax.Array  # [units, units], of F
+    speed: jax.Array  # []
+    damping: jax.Array  # []
+    limit: jax.Array  # [], of the damping
+    taken: jax.Array  # [], bool: whether the last step was
+    count: jax.Array  # [], steps
+
+
+@partial(jax.jit, static_argnums=5)
+def _search(
+    cell: Cell, params: Params, x: Any, like: Any, tolerance: float, steps: int, starts: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Where the starts [starts, units] end, and the speeds [starts] there."""
+
+    def evaluate(h: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def both(h: jax.Array) -> tuple[jax.Array, jax.Array]:
+            difference = _flow(cell, params, x, like, h) - h
+            return difference, difference
+
+        jacobian, difference = jax.jacfwd(both, has_aux=True)(h)
+        return difference, jacobian, jnp.sum(difference**2) / 2
+
+    def unfinished(d: _Descent) -> jax.Array:
+        # Below the tolerance steps go on for as long as they help: the last ones are cheap and
+        # gain many digits.
+        there = (d.speed <= tolerance) & (~d.taken | (d.speed <= 1e-10 * tolerance))
+        return ~there & (d.damping < d.limit) & (d.count < steps)
+
+    def descend(d: _Descent) -> _Descent:
+        normal = d.jacobian.T @ d.jacobian + d.damping * jnp.eye(len(d.h), dtype=d.h.dtype)
+        step = jax.scipy.linalg.solve(normal, d.jacobian.T @ d.difference, assume_a="pos")
+        h = d.h - step
+        difference, jacobian, speed = evaluate(h)
+        taken = speed < d.speed  # not where it is nan
+        damping = d.damping * jnp.where(taken, _SHRINK, _GROW)
+        new = _Descent(h, difference, jacobian, speed, damping, d.limit, taken, d.count + 1)
+        old = d._replace(damping=damping, taken=taken, count=d.count + 1)
+        return jax.tree.map(lambda a, b: jnp.where(taken, a, b), new, old)
+
+    def one(h: jax.Array) -> tuple[jax.Array, jax.Array]:
+        difference, jacobian, speed = evaluate(h)
+        damping = 1e-2 * jnp.maximum(jnp.mean(jnp.sum(jacobian**2, axis=0)), 1e-30)
+        first = _Descent(
+            h, difference, jacobian, speed, damping, _AT_REST * damping, speed >= 0, jnp.int32(0)
+        )
+        last = jax.lax.while_loop(unfinished, descend, first)
+        return last.h, last.speed
+
+    return jax.vmap(one)(starts)
+
+
+@jax.jit
+def _jacobian(cell: Cell, params: Params, x: Any, like: Any, states: jax.Array) -> tuple[jax.Array]:
+    """[points, units, units] at the states [points, units]."""
+    flow = partial(_flow, cell, params, x, like)
+    return (jax.vmap(jax.jacfwd(flow))(states),)
+
+
+def _flow(cell: Cell, params: Params, x: Any, like: Any, h: jax.Array) -> jax.Array:
+    """One step, of a carry as a vector."""
+    return to_vector(cell.step(params, to_carry(h, like), x)[0])
+
+
+def _in_groups(program: Any, rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """What a program makes of rows, `size` at a time so that it is compiled once."""
+    missing = -len(rows) % size if len(rows) else size
+    padded = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
+    groups = padded.reshape(-1, size, *rows.shape[1:])
+    parts = [jax.device_get(program(group)) for group in groups]
+    return [np.concatenate(part)[: len(rows)] for part in zip(*parts, strict=True)]
+
+
+def _distinct(
+    ends: np.ndarray, speed: np.ndarray, limit: float, apart: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slowest end of each group [points], and how many ends are near it [points]."""
+    chosen: list[int] = []
+    counts: list[int] = []
+    for i in np.argsort(speed, kind="stable"):
+        if not speed[i] <= limit:  # nan included
+            break
+        near = np.abs(ends[chosen] - ends[i]).max(axis=1, initial=0) < apart
+        if near.any():
+            counts[int(np.argmax(near))] += 1
+        else:
+            chosen.append(i)
+            counts.append(1)
+    return np.array(chosen, dtype=int), np.array(counts, dtype=int)
+
+
+def _near(points: np.ndarray, starts: np.ndarray, reach: float) -> np.ndarray:
+    """[points]: which are not far from where the search began."""
+    middle = starts.mean(axis=0)
+    radius = np.linalg.norm(starts - middle, axis=1).mean()
+    limit = reach * radius if radius else np.inf
+    return np.linalg.norm(points - middle, axis=1) <= limit
+
+
+def _double(**trees: Any) -> list[Any]:
+    """Pytrees on the host, floats in 64 bits."""
+
+    def wide(a: Any) -> Any:
+        if jnp.issubdtype(jnp.result_type(a), jnp.complexfloating):
+            return np.asarray(a, np.complex128)
+        floating = jnp.issubdtype(jnp.result_type(a), jnp.floating)
+        return np.asarray(a, np.float64) if floating else a
+
+    for name, tree in trees.items():
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+            raise TypeError(
+                f"{name} is traced: fixed_points works on the host, in float64; call it outside "
+                "jax.jit, vmap and grad"
+            )
+    return [jax.tree.map(wide, jax.device_get(tree)) for tree in trees.values()]
+
+
+def _require_starts(cell: Cell, params: Params, x: Any, starts: Any) -> Any:
+    """One start, after a look at all: they must be carries, of finite floats, and stay such."""
+    expected = jax.eval_shape(cell.carry, params, x)
+    leaves = jax.tree.leaves(starts)
+    shapes = [np.shape(leaf) for leaf in leaves]
+    same = jax.tree.structure(starts) == jax.tree.structure(expected)
+    wanted = [tuple(leaf.shape) for leaf in jax.tree.leaves(expected)]
+    counts = {shape[:1] for shape in shapes}
+    if not same or [shape[1:] for shape in shapes] != wanted or len(counts) != 1 or () in counts:
+        raise ValueError(
+            f"starts must be carries of {cell} with a leading axis, in each array [starts, ...] "
+            f"before {wanted}, got shapes {shapes}"
+            + ("" if same else f" in {jax.tree.structure(starts)}")
+        )
+    if not leaves or counts == {(0,)}:
+        raise ValueError(f"starts must hold one carry at least, got shapes {shapes}")
+    if any(not np.issubdtype(leaf.dtype, np.inexact) for leaf in leaves):
+        raise TypeError(
+            f"the carry of {cell} must be of floating-point numbers to have fixed points, got "
+            f"{[str(leaf.dtype) for leaf in leaves]}"
+        )
+    if not all(np.isfinite(leaf).all() for leaf in leaves):
+        raise ValueError("starts must be finite, got nan or infinity")
+    like = jax.tree.map(lambda a: a[0], starts)
+    after = jax.tree.leaves(jax.eval_shape(cell.step, params, like, x)[0])
+    types = [(str(a.dtype), str(b.dtype)) for a, b in zip(after, leaves, strict=True)]
+    if any(got != given for got, given in types):
+        raise TypeError(
+            f"the step of {cell} must keep the type of its carry, {[b for _, b in types]}, got "
+            f"{[a for a, _ in types]}; let it compute in the type of its params"
+        )
+    return like

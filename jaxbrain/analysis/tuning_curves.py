@@ -1,0 +1,189 @@
+"""How single units prefer directions of movement, and what the population says together."""
+
+from typing import NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxbrain.analysis.spaces import require_activity
+from jaxbrain.core.requirements import as_number, require_fraction
+
+
+class Tuning(NamedTuple):
+    """The cosine that fits each unit best; ``print`` says how well.
+
+    Attributes:
+      baseline: ``[units]``, the rate b0 about which the cosine swings.
+      amplitude: ``[units]``, b, not negative.
+      preferred: ``[units]``, the direction of the highest rate in radians, from -pi to pi.
+      r2: ``[units]``, the share of a unit's variance that the cosine explains; 0 where the unit
+        does not vary.
+    """
+
+    baseline: jax.Array
+    amplitude: jax.Array
+    preferred: jax.Array
+    r2: jax.Array
+
+    def __str__(self) -> str:
+        active = self.amplitude > 1e-3 * jnp.max(self.amplitude)  # of the others R2 says nothing
+        r2 = self.r2[active]
+        return (
+            f"{len(r2)} of {len(active)} units vary, median R2 {jnp.median(r2):.2f}, "
+            f"above 0.7 {jnp.mean(r2 > 0.7):.0%}"
+        )
+
+    @property
+    def depth(self) -> jax.Array:
+        """``[units]``: amplitude / baseline; inf where the baseline is 0."""
+        return self.amplitude / self.baseline
+
+
+def tuning(angles: ArrayLike, rates: ArrayLike) -> Tuning:
+    """Fit a cosine of the direction to each unit, by least squares.
+
+    rate = b0 + b cos(angle - preferred) = b0 + b1 cos(angle) + b2 sin(angle)
+
+    Of the means of three directions every unit is a perfect cosine: judge R2 on single trials, or
+    on more directions.
+
+    Args:
+      angles: ``[...]``, the direction of each movement in radians.
+      rates: ``[..., units]``, the activity during it.
+
+    Returns:
+      A Tuning.
+
+    Raises:
+      ValueError: if the shapes do not fit, there are fewer than three directions (where they are
+        known), or a nan.
+
+    Source: Georgopoulos et al. 1982, doi 10.1523/JNEUROSCI.02-11-01527.1982.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> angles = jnp.linspace(0, 2 * jnp.pi, 8, endpoint=False)
+      >>> found = tuning(angles, 10 + 4 * jnp.cos(angles - 1)[:, None])
+      >>> [round(float(field[0]), 3) for field in found]
+      [10.0, 4.0, 1.0, 1.0]
+    """
+    rates = require_activity("rates", rates, 2)
+    angles = require_activity("angles", angles, 1)
+    if angles.shape != rates.shape[:-1]:
+        raise ValueError(
+            "angles must be [...] and rates [..., units], one angle for each movement, got shapes "
+            f"{list(angles.shape)} and {list(rates.shape)}"
+        )
+    _require_directions(angles)
+    angles, rates = angles.astype(rates.dtype).reshape(-1), rates.reshape(-1, rates.shape[-1])
+    # Centred, the constant is the mean and two equations remain.
+    circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    middle, mean = circle.mean(axis=0), rates.mean(axis=0)
+    swing, change = circle - middle[None], rates - mean[None]
+    b1, b2 = jnp.linalg.lstsq(swing, change)[0]
+    errors = jnp.sum((change - swing @ jnp.stack([b1, b2])) ** 2, axis=0)
+    total = jnp.sum(change**2, axis=0)
+    return Tuning(
+        baseline=mean - b1 * middle[0] - b2 * middle[1],
+        amplitude=jnp.hypot(b1, b2),
+        preferred=jnp.arctan2(b2, b1),
+        r2=jnp.where(total > 0, 1 - errors / jnp.where(total > 0, total, 1), 0),
+    )
+
+
+def population_vector(
+    rates: ArrayLike, tuning: Tuning, *, least_r2: float | jax.Array = 0.0
+) -> jax.Array:
+    """The direction that a population points to: each unit votes for its preferred direction.
+
+    P = (2 / n) sum_i w_i [cos p_i, sin p_i],  w_i = (rate_i - b0_i) / b_i
+
+    For cosine tuning and preferred directions spread evenly it is the direction of the movement,
+    of length 1. In general it is that times (2 / n) sum_i p_i p_i', drawn to where most units
+    point.
+
+    Args:
+      rates: ``[..., units]``.
+      tuning: of the units, from other movements than those that are read out.
+      least_r2: units whose R2 is not above it have no vote; of untuned units w is large noise.
+
+    Returns:
+      ``[..., 2]``; 0 where no unit votes.
+
+    Raises:
+      ValueError: if the units differ in number, least_r2 is not from 0 to 1, or a rate is nan.
+
+    Source: Georgopoulos et al. 1986, doi 10.1126/science.3749885.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> preferred = jnp.linspace(0, 2 * jnp.pi, 5, endpoint=False)
+      >>> units = Tuning(jnp.full(5, 10.0), jnp.full(5, 2.0), preferred, jnp.ones(5))
+      >>> vector = population_vector(10 + 2 * jnp.cos(0.7 - preferred), units)
+      >>> round(float(jnp.arctan2(vector[1], vector[0])), 4)
+      0.7
+    """
+    rates = require_activity("rates", rates, 1)
+    require_fraction("population_vector", "least_r2", least_r2)
+    if rates.shape[-1:] != jnp.shape(tuning.preferred):
+        raise ValueError(
+            f"rates must be [..., units] of the {jnp.size(tuning.preferred)} units of tuning, got "
+            f"shape {list(rates.shape)}"
+        )
+    baseline, amplitude, preferred, r2 = (jnp.asarray(a).astype(rates.dtype) for a in tuning)
+    votes = (amplitude > 0) & (r2 > as_number(least_r2, r2))
+    count = jnp.maximum(jnp.sum(votes), 1).astype(rates.dtype)
+    directions = jnp.stack([jnp.cos(preferred), jnp.sin(preferred)], axis=1)
+    weight = jnp.where(votes, 1 / jnp.where(votes, amplitude, 1), 0)
+    flat = rates.reshape(-1, rates.shape[-1])
+    vectors = 2 / count * ((flat - baseline[None]) * weight[None]) @ directions
+    return vectors.reshape(*rates.shape[:-1], 2)
+
+
+def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5) -> jax.Array:
+    """By how much the population vector is off, of movements to which no tuning was fitted.
+
+    Tuning is fitted to every second movement, the first among them; the others are read.
+
+    Args:
+      angles: ``[movements]``, the direction of each in radians.
+      rates: ``[movements, units]``, the activity during it.
+      least_r2: of the units that vote, in the movements that are fitted.
+
+    Returns:
+      ``[movements // 2]`` in radians, counter-clockwise, from -pi to pi.
+
+    Raises:
+      ValueError: if the shapes do not fit, there are fewer than three directions among those that
+        are fitted, least_r2 is not from 0 to 1, or a nan.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> angles, preferred = jnp.arange(16.0) * jnp.pi / 8, jnp.arange(5.0) * 2 * jnp.pi / 5
+      >>> error = held_out_error(angles, 3 + jnp.cos(angles[:, None] - preferred[None]))
+      >>> error.shape, bool(jnp.abs(error).max() < 1e-4)
+      ((8,), True)
+    """
+    angles, rates = require_activity("angles", angles, 1), require_activity("rates", rates, 2)
+    if angles.ndim != 1 or rates.shape[:-1] != angles.shape:
+        raise ValueError(
+            "angles must be [movements] and rates [movements, units], got shapes "
+            f"{list(angles.shape)} and {list(rates.shape)}"
+        )
+    fitted = tuning(angles[::2], rates[::2])
+    x, y = population_vector(rates[1::2], fitted, least_r2=least_r2).T
+    c, s = (part(angles[1::2]).astype(x.dtype) for part in (jnp.cos, jnp.sin))
+    return jnp.arctan2(c * y - s * x, c * x + s * y)
+
+
+def _require_directions(angles: jax.Array) -> None:
+    """Refuse fewer than three directions, where they are known."""
+    count = angles.size
+    if not isinstance(angles, jax.core.Tracer):
+        circle = np.exp(1j * np.asarray(angles, float).reshape(-1))
+        count = len(np.unique(np.round(circle, 5)))
+    if count < 3:
+        raise ValueError(f"angles must hold three directions at least, got {count}")

@@ -1,0 +1,334 @@
+"""Time: a cell over a sequence. Time is the leading axis, as in ``jax.lax.scan``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.requirements import require_count
+
+
+def scan(
+    cell: Cell,
+    params: Params,
+    carry: Any,
+    xs: Any,
+    *,
+    key: jax.Array | None = None,
+    block: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Run a cell over a sequence from a carry, and hand the carry on.
+
+    carry_t, y_t = step(carry_{t-1}, x_t)
+
+    For truncated back-propagation through a long stream call it window by window, each from
+    ``jax.lax.stop_gradient`` of the carry that the last one handed on.
+
+    Args:
+      cell: the cell.
+      params: of the cell.
+      carry: before the first step; ``cell.carry(params, x)``.
+      xs: ``[time, ...]``, an array or a pytree of arrays.
+      key: noise: each step gets a key of its own; without one, none.
+      block: how many steps to recompute at once in the backward pass instead of keeping what they
+        computed: with about the square root of the length, memory grows as that root, for about a
+        third more time. None keeps everything.
+      reverse: run from the last step to the first; ys stay in the order of xs.
+
+    Returns:
+      The carry after the last step, and ys ``[time, ...]``.
+
+    Raises:
+      ValueError: if there is no step, the arrays of xs differ in length, or block is not positive.
+
+    Source: recomputing, Chen et al. 2016, arXiv 1604.06174.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> cell, xs = jb.cells.elman(3), jax.numpy.ones((5, 2))
+      >>> params = cell.init(jax.random.key(0), xs[0])
+      >>> carry, ys = scan(cell, params, cell.carry(params, xs[0]), xs)
+      >>> ys.shape, bool((carry == ys[-1]).all())
+      ((5, 3), True)
+    """
+    length = require_time("scan", xs)
+    if block is not None:
+        require_count("scan", "block", block)
+    if cell.project is not None:
+        xs = cell.project(params, xs)
+    # made in the step, where a cell without noise never has them computed
+    times = None if key is None else jnp.arange(length)
+
+    def one(carry: Any, now: tuple[Any, Any]) -> tuple[Any, Any]:
+        x, t = now
+        k = None if key is None else jax.random.fold_in(key, t)
+        return cell.step(params, carry, x, key=k)
+
+    if block is None or block >= length:
+        return jax.lax.scan(one, carry, (xs, times), reverse=reverse)
+    return _in_blocks(one, carry, (xs, times), length, block, reverse)
+
+
+def _in_blocks(
+    one: Callable, carry: Any, inputs: Any, length: int, block: int, reverse: bool
+) -> tuple[Any, Any]:
+    """The same scan; of every block only the carry before it is kept for the backward pass."""
+
+    @jax.checkpoint
+    def several(carry: Any, inputs: Any) -> tuple[Any, Any]:
+        return jax.lax.scan(one, carry, inputs, reverse=reverse)
+
+    whole = length - length % block
+    blocks, rest = _split(inputs, whole)
+    blocks = jax.tree.map(lambda a: a.reshape(-1, block, *a.shape[1:]), blocks)
+    parts = []
+    if reverse and whole < length:  # what is left over is at the end, which comes first
+        carry, last = several(carry, rest)
+        parts.append(last)
+    carry, ys = jax.lax.scan(several, carry, blocks, reverse=reverse)
+    parts.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys))
+    if not reverse and whole < length:
+        carry, last = several(carry, rest)
+        parts.append(last)
+    return carry, jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
+
+
+def _split(tree: Any, at: int) -> tuple[Any, Any]:
+    return jax.tree.map(lambda a: a[:at], tree), jax.tree.map(lambda a: a[at:], tree)
+
+
+def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Network:
+    """A cell over a sequence as a network, so that rules train it and `fit` fits it.
+
+    y_1..y_T = step(... step(carry, x_1) ..., x_T)
+
+    Args:
+      cell: the cell; its params are those of the network.
+      block: steps to recompute at once in the backward pass; see `scan`.
+      reverse: from the last step to the first.
+
+    Returns:
+      A network ``[time, ...] -> [time, ...]`` of one sequence.
+
+    Raises:
+      TypeError: if cell is not a Cell.
+      ValueError: if block is not positive; at trace time, if there is no step.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net = jb.serial(unroll(jb.cells.elman(3)), last(), jb.dense(1))
+      >>> params = net.init(jax.random.key(0), jax.numpy.ones((5, 2)))
+      >>> net.apply(params, jax.numpy.ones((5, 2))).shape
+      (1,)
+    """
+    require_cells("unroll", cell)
+    if block is not None:
+        require_count("unroll", "block", block)
+    options = {"block": block, "reverse": reverse}
+    shown = "".join(f", {name}={value}" for name, value in options.items() if value)
+    name = f"unroll({cell}{shown})"
+
+    def init(key: jax.Array, x: Any) -> Params:
+        require_time(name, x)
+        return cell.init(key, first(x))
+
+    def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
+        require_time(name, x)
+        carry = cell.carry(params, first(x))
+        return scan(cell, params, carry, x, key=key, block=block, reverse=reverse)[1]
+
+    return Network(init, apply, (), name)
+
+
+def last() -> Network:
+    """The last step of a sequence: ``[time, ...] -> [...]``.
+
+    Returns:
+      A network without parameters.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> last().apply((), jnp.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+      [3.0, 4.0]
+    """
+
+    def init(key: jax.Array, x: Any) -> tuple:
+        return ()
+
+    def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
+        require_time("last()", x)
+        return jax.tree.map(lambda a: a[-1], x)
+
+    return Network(init, apply, (), "last()")
+
+
+def learned_carry(cell: Cell) -> Cell:
+    """A cell whose first carry is learned too.
+
+    Args:
+      cell: any cell; its own first carry is where learning begins.
+
+    Returns:
+      A Cell with params ``{"cell", "carry"}``.
+
+    Raises:
+      TypeError: if cell is not a Cell.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> cell = learned_carry(jb.cells.elman(3))
+      >>> params = cell.init(jax.random.key(0), jax.numpy.ones(2))
+      >>> params["carry"].shape
+      (3,)
+    """
+    require_cells("learned_carry", cell)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        params = cell.init(key, x)
+        return {"cell": params, "carry": cell.carry(params, x)}
+
+    def carry(params: Params, x: Any) -> Any:
+        return params["carry"]
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        return cell.step(params["cell"], carry, x, key=key)
+
+    inner = cell.project
+    project = None if inner is None else lambda params, xs: inner(params["cell"], xs)
+    return Cell(init, carry, step, project, f"learned_carry({cell})")
+
+
+def masked(cell: Cell) -> Cell:
+    """A cell for sequences of different lengths: a step that is not valid changes nothing.
+
+    carry_t, y_t = step(carry_{t-1}, x_t) where valid_t, else carry_{t-1}, y_{t-1}
+
+    The output is held too, so that `last` finds the last valid one (zero before the first). What
+    the padding holds is never used; nan in it would still make gradients nan, so pad with zeros.
+
+    Args:
+      cell: any cell without a projection.
+
+    Returns:
+      A Cell of ``(x, valid)``, valid ``[]`` of bool: unrolled, of ``[time, ...]`` and ``[time]``.
+
+    Raises:
+      TypeError: if cell is not a Cell.
+      ValueError: if it has a projection; at trace time, if valid is no single bool a step.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, jaxbrain as jb
+      >>> net = jb.cells.unroll(masked(jb.cells.elman(3)))
+      >>> xs, valid = jnp.ones((5, 2)), valid_steps(3, 5)
+      >>> params = net.init(jax.random.key(0), (xs, valid))
+      >>> ys = net.apply(params, (xs, valid))
+      >>> bool(jnp.all(ys[2] == ys[4]))
+      True
+    """
+    require_cells("masked", cell)
+    if cell.project is not None:
+        raise ValueError(f"masked: {cell} has a projection, which would see the padding")
+    name = f"masked({cell})"
+
+    def init(key: jax.Array, x: Any) -> Params:
+        return cell.init(key, x[0])
+
+    def carry(params: Params, x: Any) -> Any:
+        inner = cell.carry(params, x[0])
+        y = jax.eval_shape(cell.step, params, inner, x[0])[1]
+        return inner, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), y)
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        x, valid = x
+        if jnp.shape(valid) != () or jnp.result_type(valid) != jnp.bool_:
+            raise ValueError(
+                f"{name}: valid must be one bool a step, [time] in all, got shape "
+                f"{jnp.shape(valid)} of {jnp.result_type(valid)}; from lengths: "
+                "jb.cells.valid_steps(length, time)"
+            )
+        after = cell.step(params, carry[0], x, key=key)
+        kept = jax.tree.map(lambda new, old: jnp.where(valid, new, old), after, carry)
+        return kept, kept[1]
+
+    return Cell(init, carry, step, None, name)
+
+
+def valid_steps(length: Any, time: int) -> jax.Array:
+    """Which steps of a padded sequence are there: what `masked` takes beside the sequence.
+
+    valid_t = t < length
+
+    Args:
+      length: steps before the padding ``[]``, or of several sequences ``[...]``.
+      time: steps with the padding.
+
+    Returns:
+      ``[..., time]`` of bool.
+
+    Raises:
+      TypeError: if a length is no integer.
+      ValueError: if time is not positive; where it is known, if a length is below one or goes
+        beyond the padding.
+
+    Examples:
+      >>> valid_steps(2, 3).tolist()
+      [True, True, False]
+    """
+    require_count("valid_steps", "time", time)
+    if not jnp.issubdtype(jnp.result_type(length), jnp.integer):
+        raise TypeError(f"valid_steps: length must be of integers, got {length!r}")
+    if not isinstance(length, jax.core.Tracer):
+        wrong = [int(n) for n in np.ravel(np.asarray(length)) if not 1 <= n <= time]
+        if wrong:
+            raise ValueError(
+                f"valid_steps: length must be from 1 to the {time} steps of the padded sequence, "
+                f"got {wrong[:5]}"
+            )
+    length = jnp.asarray(length)
+    return (
+        jnp.arange(time, dtype=length.dtype).reshape((1,) * length.ndim + (time,))
+        < length[..., None]
+    )
+
+
+def first(xs: Any) -> Any:
+    """The first step of a sequence, of arrays or their ``jax.ShapeDtypeStruct``."""
+    return jax.tree.map(
+        lambda a: (
+            jax.ShapeDtypeStruct(a.shape[1:], a.dtype)
+            if isinstance(a, jax.ShapeDtypeStruct)
+            else jnp.asarray(a)[0]
+        ),
+        xs,
+    )
+
+
+def require_time(name: str, xs: Any) -> int:
+    """The number of steps; refuse a sequence without any, or of several lengths."""
+    shapes = [jnp.shape(a) for a in jax.tree.leaves(xs)]
+    if not shapes or any(not shape for shape in shapes):
+        raise ValueError(f"{name} needs a sequence [time, ...], got shapes {shapes}")
+    lengths = {shape[0] for shape in shapes}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"{name}: all arrays must have the same number of steps, got shapes {shapes}"
+        )
+    (length,) = lengths
+    if not length:
+        raise ValueError(f"{name} needs one step at least, got an empty sequence {shapes}")
+    return length
+
+
+def require_cells(where: str, *cells: Any) -> None:
+    """Refuse what is no Cell."""
+    if not cells:
+        raise TypeError(f"{where}() needs at least one cell, got none")
+    for i, cell in enumerate(cells):
+        if not isinstance(cell, Cell):
+            fix = "; make a cell of it: jb.lift(net)" if isinstance(cell, Network) else ""
+            raise TypeError(f"{where}: argument {i} must be a Cell, got {type(cell).__name__}{fix}")

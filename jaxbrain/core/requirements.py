@@ -1,0 +1,93 @@
+"""What rules require of their arguments. What is not known yet, under a trace, is not checked."""
+
+import inspect
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.network import Network
+
+
+def require_positive(
+    rule: str, name: str, value: Any, *, zero: bool = False, below: float | None = None
+) -> None:
+    """Refuse a number that is not positive, or where zero is allowed negative."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    good = jnp.ndim(value) == 0 and (value >= 0 if zero else value > 0)
+    if not good or (below is not None and not value < below):
+        wanted = "must not be negative" if zero else "must be positive"
+        limit = "" if below is None else f" and below {below:g}"
+        raise ValueError(f"{rule}: {name} {wanted}{limit}, got {value!r}")
+
+
+def require_fraction(rule: str, name: str, value: Any) -> None:
+    """Refuse a number out of 0..1."""
+    known = not isinstance(value, jax.core.Tracer)
+    if known and not (jnp.ndim(value) == 0 and 0 <= value <= 1):
+        raise ValueError(f"{rule}: {name} must be from 0 to 1, got {value!r}")
+
+
+def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
+    """Refuse times that are not positive, of another shape than one or [units], a dt above tau."""
+    require_positive(cell, "dt", dt)
+    for name, tau in taus.items():
+        if np.shape(tau) not in ((), (units,)):
+            raise ValueError(
+                f"{cell}: {name} must be one number or of shape ({units},), got {np.shape(tau)}"
+            )
+        if isinstance(tau, jax.core.Tracer):
+            continue
+        if not np.all(np.asarray(tau) > 0):
+            raise ValueError(f"{cell}: {name} must be positive, got {tau!r}")
+        if not isinstance(dt, jax.core.Tracer) and np.any(dt > np.asarray(tau)):
+            raise ValueError(
+                f"{cell}: dt must be at most {name}, got dt={dt!r} and {name}={tau!r}; "
+                "take shorter steps"
+            )
+
+
+def require_count(rule: str, name: str, value: Any) -> None:
+    """Refuse what is no positive integer."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{rule}: {name} must be a positive integer, got {value!r}")
+
+
+def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:
+    """The key; refuse to draw without one."""
+    if key is None:
+        raise ValueError(f"{rule} needs a key: {why}; pass rule.grads(..., key=key)")
+    return key
+
+
+def require_wide(rule: str, output: jax.Array) -> None:
+    """Refuse half precision, in which small differences drown."""
+    if output.dtype.itemsize < 4:
+        raise TypeError(
+            f"{rule} needs activities of 32 bits, got {output.dtype}; wrap each layer: "
+            "jb.serial(*(jb.with_precision(layer, jnp.bfloat16) for layer in ...))"
+        )
+
+
+def as_number(value: float | jax.Array, like: jax.Array) -> jax.Array:
+    """A scalar in the dtype of an array: what a user sweeps may have another."""
+    return jnp.asarray(value).astype(like.dtype)
+
+
+def kind(layer: Network) -> str:
+    """The constructor of a network of jaxbrain, such as "dense"; of any other nothing.
+
+    Examples:
+      >>> import jaxbrain as jb
+      >>> kind(jb.dense(3)), kind(jb.with_precision(jb.conv(3, 3), "bfloat16"))
+      ('dense', 'conv')
+    """
+    if not getattr(layer.apply, "__module__", "").startswith("jaxbrain."):
+        return ""
+    name = getattr(layer.apply, "__qualname__", "").split(".")[0]
+    if name == "with_precision":
+        return kind(inspect.getclosurevars(layer.apply).nonlocals["net"])
+    return name

@@ -1,0 +1,58 @@
+"""Back-propagation: the exact gradient, for any network."""
+
+from typing import Any
+
+import jax
+
+from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.learning.chain import Loss, mean_loss, no_state, require_targets
+
+
+def backprop(net: Network, loss: Loss) -> LearningRule:
+    """The gradient of the mean loss, by ``jax.grad``.
+
+    dL/dW_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} W_{l+1}^T) * f'(z_l)
+
+    Args:
+      net: any network of one example (not ``jb.batch(net)``).
+      loss: ``(prediction, target) -> scalar`` of one example.
+
+    Returns:
+      A LearningRule without state.
+
+    Raises:
+      TypeError: if net is not a Network.
+
+    Source: Rumelhart, Hinton and Williams 1986, doi 10.1038/323533a0.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net = jb.dense(1)
+      >>> rule = backprop(net, jb.losses.half_mse)
+      >>> x, y = jax.numpy.array([[1.0, 2.0]]), jax.numpy.array([[1.0]])
+      >>> params = {"kernel": jax.numpy.zeros((2, 1)), "bias": jax.numpy.zeros(1)}
+      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, y)
+      >>> float(value), grads["kernel"][:, 0].tolist()
+      (0.5, [-1.0, -2.0])
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
+
+    def grads(
+        params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, tuple]:
+        examples = jax.tree.leaves(x)[0].shape[0]
+        require_targets(examples, y)
+        keys = None if key is None else jax.random.split(key, examples)
+
+        # network and loss under one vmap, which spares a sequence a change of its layout
+        def of_batch(p: Params) -> jax.Array:
+            def of_one(x: Any, y: Any, k: jax.Array | None) -> jax.Array:
+                return loss(net.apply(p, x, key=k), y)
+
+            return mean_loss(jax.vmap(of_one)(x, y, keys))
+
+        value, gradient = jax.value_and_grad(of_batch)(params)
+        return value, gradient, state
+
+    return LearningRule(no_state, grads, net, "backprop")

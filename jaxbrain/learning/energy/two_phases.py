@@ -1,0 +1,134 @@
+"""What contrastive rules share: a free phase, phases that differ at the output, and the difference
+of what each weight meets in them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.core.network import LearningRule, Params, split_key
+from jaxbrain.core.requirements import require_wide
+from jaxbrain.learning import chain
+from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.energy.symmetric import (
+    Output,
+    States,
+    System,
+    activate,
+    equilibrium,
+    interaction,
+    relax,
+    residual,
+    settle,
+)
+
+Points = Callable[[jax.Array | None, Any], tuple[jax.Array, jax.Array]]
+OutputOf = Callable[[System, jax.Array, jax.Array, Any], Output]
+
+
+class Residuals(NamedTuple):
+    """How well the phases settled: what the last sweep moved, relative to the states.
+
+    |s - s before| / |s| over the batch; 0 is settled. With 0.1 or more the units still move, or
+    they have no equilibrium: lower the feedback, or take more steps.
+
+    Attributes:
+      free: of the phase without target.
+      nudged: of the phases that are compared, the worst of them.
+    """
+
+    free: jax.Array
+    nudged: jax.Array
+
+
+class Phases(NamedTuple):
+    """The phases that are compared.
+
+    Attributes:
+      points: ``(key, dtype) -> (points [k], weights [k])``: what sets each phase apart, and its
+        weight in the gradient.
+      output: ``(system, point, start, y) -> (h, s_L) -> s_L``: how the output units of one example
+        follow their input, given where they start.
+    """
+
+    points: Points
+    output: OutputOf
+
+
+def nudged(system: System, beta: jax.Array, error: Callable[[jax.Array], jax.Array]) -> Output:
+    """s_L <- f_L(h - beta error(s_L)): within the nonlinearity, else the gradient is biased."""
+    return lambda h, s: activate(system, len(system.units) - 1, h - beta * error(s))
+
+
+def contrast_rule(
+    name: str, system: System, loss: Loss, phases: Phases, steps: int, contrast_steps: int
+) -> LearningRule:
+    """g_l = - sum_k weight_k dPhi/dW_l(s^k): the phases k go on from one free equilibrium."""
+    network = equilibrium(system, steps)
+    n_layers = len(system.net.layers)
+
+    def free(params: Params, x: Any, key: Any) -> tuple:
+        return relax(system, params, _layer_keys(key, n_layers), x, steps=steps)
+
+    def phase(params: Params, drive: jax.Array, s: States, y: Any, key: Any, point: Any) -> tuple:
+        output, keys = phases.output(system, point, s[-1], y), _layer_keys(key, n_layers)
+        return settle(system, params, keys, drive, s, output, steps=contrast_steps)
+
+    def init(key: jax.Array, params: Params, x: Any) -> Residuals:
+        zero = jnp.zeros((), jax.eval_shape(network.apply, params, x).dtype)
+        return Residuals(zero, zero)
+
+    def grads(
+        params: Params, state: Residuals, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, Residuals]:
+        keys = _example_keys(key, x)
+        drive, s, settled = jax.vmap(free, (None, 0, 0))(params, x, keys)
+        require_wide(name, s[-1])
+        value = chain.batch_loss(loss, s[-1], y)
+        points, weights = phases.points(key, s[-1].dtype)
+        p, drive, s = _like(points, (params, drive, s))
+        each = jax.vmap(phase, (None, 0, 0, 0, 0, None))
+        s, contrasted = jax.vmap(each, (None, None, None, None, None, 0))(
+            p, drive, s, y, keys, points
+        )
+        changes = _difference(system, p, (_like(points, x), s, keys), weights)
+        changes = jax.tree.map(lambda g, p: jnp.real(g).astype(p.dtype), changes, params)
+        worst = jnp.max(jax.vmap(residual)(*contrasted))
+        return value, changes, Residuals(residual(*settled), worst)
+
+    return LearningRule(init, grads, network, name)
+
+
+def _difference(system: System, params: Params, seen: tuple, weights: jax.Array) -> Params:
+    """The weighted sum over phases of -dPhi/dW, its mean over the batch."""
+
+    def phi(params: Params, x: Any, s: States, key: Any) -> jax.Array:
+        return interaction(system, params, _layer_keys(key, len(system.net.layers)), x, s)
+
+    def total(params: Params) -> jax.Array:
+        each = jax.vmap(jax.vmap(phi, (None, 0, 0, 0)), (None, None, 0, None))(params, *seen)
+        return -jnp.sum(weights @ each) / each.shape[1]
+
+    return jax.grad(total, holomorphic=jnp.iscomplexobj(weights))(params)
+
+
+def _example_keys(key: jax.Array | None, x: Any) -> jax.Array | None:
+    """For each example the key that it has in ``batch(net)``."""
+    if key is None:
+        return None
+    return jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+
+
+def _layer_keys(key: jax.Array | None, n: int) -> Any:
+    """The keys of the layers of one example; cloned, for every phase meets the same noise."""
+    return split_key(None if key is None else jax.random.clone(key), n)
+
+
+def _like(points: jax.Array, tree: Any) -> Any:
+    """Floats become complex where the points are."""
+
+    def cast(a: Any) -> Any:
+        return a.astype(points.dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+
+    return jax.tree.map(cast, tree) if jnp.iscomplexobj(points) else tree

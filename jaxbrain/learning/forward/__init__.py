@@ -1,0 +1,33 @@
+"""Forward-only rules: no error passes back through the network."""
+
+from jaxbrain.learning.forward.goodness import (
+    any_label,
+    draw_label,
+    forward_forward,
+    goodness,
+    likely_label,
+    overlay_label,
+)
+from jaxbrain.learning.forward.modulation import pepita
+from jaxbrain.learning.forward.perturbation import (
+    forward_gradient,
+    node_perturbation,
+    weight_perturbation,
+)
+
+__all__ = [
+    "any_label",
+    "draw_label",
+    "forward_forward",
+    "forward_gradient",
+    "goodness",
+    "likely_label",
+    "node_perturbation",
+    "overlay_label",
+    "pepita",
+    "weight_perturbation",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

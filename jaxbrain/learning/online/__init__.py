@@ -1,0 +1,35 @@
+"""Online rules for recurrent networks."""
+
+from jaxbrain.learning.online.eligibility import eprop, rflo
+from jaxbrain.learning.online.influence import rtrl, rtrl_diagonal, snap
+from jaxbrain.learning.online.readout_feedback import (
+    Feedback,
+    adaptive_feedback,
+    random_feedback,
+    symmetric_feedback,
+)
+from jaxbrain.learning.online.rule import Influence, Now, one_step_backprop, online_rule, over_time
+from jaxbrain.learning.online.stochastic import kf_rtrl, uoro
+
+__all__ = [
+    "Feedback",
+    "Influence",
+    "Now",
+    "adaptive_feedback",
+    "eprop",
+    "kf_rtrl",
+    "one_step_backprop",
+    "online_rule",
+    "over_time",
+    "random_feedback",
+    "rflo",
+    "rtrl",
+    "rtrl_diagonal",
+    "snap",
+    "symmetric_feedback",
+    "uoro",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,115 @@
+"""The way back of the error, from the readout of a recurrent network to its units."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.core.network import Network, Params, static
+from jaxbrain.core.requirements import as_number, require_positive
+
+
+@static
+class Feedback(NamedTuple):
+    """The weights on which the error comes back from the readout to the cell.
+
+    Attributes:
+      init: ``(key, readout, y) -> tuple`` of what the params hold for it beside cell and readout.
+      weights: ``(readout params, held) -> `` params of the readout on the way back.
+      change: ``(grads of the readout, readout params, held) -> (grads, grads of held)``.
+      name: what ``repr`` shows.
+    """
+
+    init: Callable[[jax.Array, Network, Any], tuple]
+    weights: Callable[[Params, tuple], Params]
+    change: Callable[[Params, Params, tuple], tuple[Params, tuple]]
+    name: str = "feedback"
+
+
+def symmetric_feedback() -> Feedback:
+    """The error comes back on the weights of the readout: the learning signal of e-prop.
+
+    dL/dz = e W^T
+
+    Returns:
+      A Feedback that holds nothing.
+
+    Examples:
+      >>> symmetric_feedback().weights("readout", ())
+      'readout'
+    """
+    return Feedback(
+        lambda key, readout, y: (),
+        lambda readout, held: readout,
+        lambda grads, readout, held: (grads, ()),
+        "symmetric_feedback()",
+    )
+
+
+def random_feedback() -> Feedback:
+    """The error comes back on fixed random weights, drawn like those of the readout.
+
+    dL/dz = e B^T
+
+    B is the third entry of the params, with a gradient of zero: no optimiser moves it, but for
+    one that decays weights by itself.
+
+    Returns:
+      A Feedback.
+
+    Source: Lillicrap et al. 2016, doi 10.1038/ncomms13276.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> random_feedback().change(jnp.ones(2), jnp.ones(2), (jnp.ones(2),))[1][0].tolist()
+      [0.0, 0.0]
+    """
+    return Feedback(
+        lambda key, readout, y: (readout.init(key, y),),
+        lambda readout, held: held[0],
+        lambda grads, readout, held: (grads, jax.tree.map(jnp.zeros_like, held)),
+        "random_feedback()",
+    )
+
+
+def adaptive_feedback(*, decay: float | jax.Array = 1e-3) -> Feedback:
+    """The error comes back on weights that get the changes of the readout and decay with it.
+
+    g_W = G + decay W, g_B = G + decay B, G = dL/dW
+
+    Under gradient descent W - B shrinks by the factor 1 - rate decay a step, however B began. B is
+    the third entry of the params.
+
+    Args:
+      decay: part of both gradients, biases too; not negative.
+
+    Returns:
+      A Feedback.
+
+    Raises:
+      ValueError: if decay is negative.
+
+    Source: Kolen and Pollack 1994, doi 10.1109/ICNN.1994.374486; as adaptive e-prop, Bellec et al.
+    2020, doi 10.1038/s41467-020-17236-y.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> g, held = adaptive_feedback(decay=0.5).change(jnp.ones(1), jnp.ones(1), (jnp.zeros(1),))
+      >>> g.tolist(), held[0].tolist()
+      ([1.5], [1.0])
+    """
+    require_positive("adaptive_feedback", "decay", decay, zero=True)
+
+    def change(grads: Params, readout: Params, held: tuple) -> tuple[Params, tuple]:
+        def decayed(weights: Params) -> Params:
+            return jax.tree.map(lambda g, w: g + as_number(decay, w) * w, grads, weights)
+
+        return decayed(readout), (decayed(held[0]),)
+
+    return Feedback(
+        lambda key, readout, y: (readout.init(key, y),),
+        lambda readout, held: held[0],
+        change,
+        f"adaptive_feedback(decay={decay})",
+    )

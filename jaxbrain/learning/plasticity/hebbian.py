@@ -1,0 +1,260 @@
+"""Plasticity of rates: the change of a weight from the activities at its two ends.
+
+Each is a `jb.Cell` from ``(pre, post, modulator)`` to a change ``[pre, post]`` that is to be added;
+its params are the weights W ``[pre, post]``, so that a linear layer is post = pre W.
+`jaxbrain.learning.plasticity.plastic` makes a learning rule of it. x is pre and y is post below.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.core.network import Cell
+from jaxbrain.core.requirements import require_positive
+from jaxbrain.learning.chain import target_vectors
+from jaxbrain.learning.plasticity.rule import decay, local
+
+
+def _outer(x: jax.Array, y: jax.Array) -> jax.Array:
+    return x[:, None] * y[None]
+
+
+def hebb() -> Cell:
+    """What fires together wires together; nothing bounds the weights.
+
+    dW_ij = x_i y_j
+
+    Returns:
+      A plasticity without carry; it takes no modulator.
+
+    Source: Hebb 1949, "The Organization of Behavior".
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x, y = jnp.array([1.0, 2.0]), jnp.array([3.0])
+      >>> hebb().step(jnp.zeros((2, 1)), (), (x, y, None))[1].tolist()
+      [[3.0], [6.0]]
+    """
+    return local("hebb", lambda w, carry, x, y, _: (carry, _outer(x, y)))
+
+
+def oja() -> Cell:
+    """Hebb's rule with the forgetting that keeps a weight vector at length 1.
+
+    dW_ij = y_j (x_i - y_j W_ij)
+
+    With y = x W, each unit by itself finds the first principal component of E[x x^T].
+
+    Returns:
+      A plasticity without carry; it takes no modulator.
+
+    Source: Oja 1982, doi 10.1007/BF00275687.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> w = jnp.array([[1.0], [0.0]])
+      >>> oja().step(w, (), (jnp.array([2.0, 1.0]), jnp.array([2.0]), None))[1].tolist()
+      [[0.0], [2.0]]
+    """
+    return local("oja", lambda w, carry, x, y, _: (carry, _outer(x, y) - w * jnp.square(y)[None]))
+
+
+def sanger() -> Cell:
+    """The generalised Hebbian algorithm: the principal components, in their order.
+
+    dW_ij = y_j (x_i - sum_{k <= j} y_k W_ik)
+
+    Unit j learns from what the units before it leave of the input.
+
+    Returns:
+      A plasticity without carry; it takes no modulator.
+
+    Source: Sanger 1989, doi 10.1016/0893-6080(89)90044-0.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x = y = jnp.array([1.0, 1.0])
+      >>> sanger().step(jnp.eye(2), (), (x, y, None))[1].tolist()
+      [[0.0, 0.0], [1.0, 0.0]]
+    """
+
+    def change(w: jax.Array, carry: tuple, x: jax.Array, y: jax.Array, _: Any) -> Any:
+        return carry, _outer(x, y) - w @ jnp.triu(_outer(y, y))
+
+    return local("sanger", change)
+
+
+def oja_subspace() -> Cell:
+    """All units share one forgetting: an orthonormal basis of the principal subspace.
+
+    dW_ij = y_j (x_i - sum_k y_k W_ik)
+
+    Returns:
+      A plasticity without carry; it takes no modulator.
+
+    Source: Oja 1989, doi 10.1142/S0129065789000475.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x = y = jnp.array([1.0, 1.0])
+      >>> oja_subspace().step(jnp.eye(2), (), (x, y, None))[1].tolist()
+      [[0.0, 0.0], [0.0, 0.0]]
+    """
+    return local("oja_subspace", lambda w, carry, x, y, _: (carry, _outer(x - w @ y, y)))
+
+
+def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -> Cell:
+    """Depression below a threshold, potentiation above, and the threshold slides.
+
+    dW_ij = x_i y_j (y_j - theta_j), then theta_j <- theta_j + (1 - exp(-1/tau)) (y_j^2 - theta_j)
+
+    theta follows E[y^2] and must do so faster than the weights move, or they oscillate: the
+    learning rate of one presentation * tau * |x|^2 has to stay below 1. In the stable states a unit
+    answers to one of several linearly independent inputs alone; with y = x W that input, of
+    probability p, gets y = 1/p.
+
+    Args:
+      tau: time constant of the threshold, in presentations; positive.
+      threshold: theta before the first presentation.
+
+    Returns:
+      A plasticity whose carry is theta ``[post]``; it takes no modulator.
+
+    Raises:
+      ValueError: if tau is not positive.
+
+    Source: Bienenstock, Cooper and Munro 1982, doi 10.1523/JNEUROSCI.02-01-00032.1982; E[y^2] from
+    Intrator and Cooper 1992, doi 10.1016/S0893-6080(05)80003-6.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x, y, theta = jnp.ones(1), jnp.array([2.0, 0.5]), jnp.ones(2)
+      >>> theta, change = bcm(tau=100.0).step(jnp.zeros((1, 2)), theta, (x, y, None))
+      >>> change.tolist(), (theta > 1).tolist()
+      ([[2.0, -0.25]], [True, False])
+    """
+    require_positive("bcm", "tau", tau)
+
+    def carry(w: jax.Array) -> jax.Array:
+        return jnp.full(w.shape[1:], threshold, w.dtype)
+
+    def change(w: jax.Array, theta: jax.Array, x: jax.Array, y: jax.Array, _: Any) -> Any:
+        kept = decay(1.0, tau, w.dtype)
+        return kept * theta + (1 - kept) * jnp.square(y), _outer(x, y * (y - theta))
+
+    return local("bcm", change, carry)
+
+
+def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
+    """Hebb's rule on the deviations from the running means: correlated fluctuations count.
+
+    dW_ij = (x_i - <x_i>) (y_j - <y_j>'), <.> the mean before and <.>' after this presentation
+
+    The means forget with exp(-1/tau). With tau = inf they are the plain means so far, n changes add
+    up to n times the sample covariance exactly (Welford), and each but the first, which is 0, has
+    the covariance as its expectation. With a finite tau that is Cov(x, y) times
+    2 exp(-1/tau) / (1 + exp(-1/tau)), once the beginning is forgotten.
+
+    Args:
+      tau: time constant of the means, in presentations; positive, ``jnp.inf`` forgets nothing.
+
+    Returns:
+      A plasticity whose carry is the weight of the past and both means; it takes no modulator.
+
+    Raises:
+      ValueError: if tau is not positive.
+
+    Source: Sejnowski 1977, doi 10.1007/BF00275079; the running form from Welford 1962, doi
+    10.1080/00401706.1962.10490022.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> w, rule = jnp.zeros((1, 1)), covariance(tau=jnp.inf)
+      >>> one, three = jnp.array([1.0]), jnp.array([3.0])
+      >>> carry, first = rule.step(w, rule.carry(w, (one, one, None)), (one, one, None))
+      >>> carry, second = rule.step(w, carry, (three, three, None))
+      >>> (first + second).tolist()  # (1 - 2)^2 + (3 - 2)^2
+      [[2.0]]
+    """
+    require_positive("covariance", "tau", tau)
+
+    def carry(w: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        inputs, outputs = w.shape
+        return tuple(jnp.zeros(shape, w.dtype) for shape in ((), inputs, outputs))  # type: ignore
+
+    def change(w: jax.Array, past: tuple, x: jax.Array, y: jax.Array, _: Any) -> Any:
+        weight, mean_x, mean_y = past
+        weight = decay(1.0, tau, w.dtype) * weight + 1
+        after_x, after_y = mean_x + (x - mean_x) / weight, mean_y + (y - mean_y) / weight
+        return (weight, after_x, after_y), _outer(x - mean_x, y - after_y)
+
+    return local("covariance", change, carry)
+
+
+def delta() -> Cell:
+    """The Widrow-Hoff rule: the error at the output times the input.
+
+    dW_ij = x_i (t_j - y_j), the target t being the modulator
+
+    With y = x W it is minus the gradient of `jb.losses.half_mse`; with y = softmax(x W), or the
+    logistic function, minus that of the cross-entropy.
+
+    Returns:
+      A plasticity without carry; its modulator is the target t ``[post]``, or an integer label,
+      which stands for a one-hot target.
+
+    Raises:
+      ValueError: at trace time, if the modulator is no such target.
+
+    Source: Widrow and Hoff 1960, "Adaptive switching circuits".
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x, y, t = jnp.array([1.0, 2.0]), jnp.array([0.5]), jnp.array([1.0])
+      >>> delta().step(jnp.zeros((2, 1)), (), (x, y, t))[1].tolist()
+      [[0.5], [1.0]]
+    """
+
+    def change(w: jax.Array, carry: tuple, x: jax.Array, y: jax.Array, target: Any) -> Any:
+        return carry, _outer(x, _vector("delta", target, y) - y)
+
+    return local("delta", change)
+
+
+def perceptron() -> Cell:
+    """Rosenblatt's rule: a mistake adds the input with the sign of the target, nothing else does.
+
+    dW_ij = t_j x_i where t_j y_j <= 0, else 0, the target t in {-1, +1} being the modulator
+
+    y may be x W or its sign. If a unit vector separates the examples with margin gamma, the number
+    of mistakes is at most (R / gamma)^2, R the largest |x|, whatever their order (Novikoff).
+
+    Returns:
+      A plasticity without carry; its modulator is the target t ``[post]`` of -1 and +1, or an
+      integer label, which stands for +1 at its place and -1 elsewhere.
+
+    Raises:
+      ValueError: at trace time, if the modulator is no such target.
+
+    Source: Rosenblatt 1958, doi 10.1037/h0042519; Novikoff 1962.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x, y, t = jnp.array([1.0, 2.0]), jnp.array([0.5, 0.5]), jnp.array([1.0, -1.0])
+      >>> perceptron().step(jnp.zeros((2, 2)), (), (x, y, t))[1].tolist()
+      [[0.0, -1.0], [0.0, -2.0]]
+    """
+
+    def change(w: jax.Array, carry: tuple, x: jax.Array, y: jax.Array, target: Any) -> Any:
+        t = _vector("perceptron", target, y)
+        t = 2 * t - 1 if jnp.shape(target) != y.shape else t
+        return carry, _outer(x, jnp.where(t * y <= 0, t, 0))
+
+    return local("perceptron", change)
+
+
+def _vector(rule: str, target: Any, y: jax.Array) -> jax.Array:
+    if target is None:
+        raise ValueError(f"{rule} learns from a target: pass it as the modulator, under fit as y")
+    return target_vectors(rule, target, y)

@@ -1,0 +1,17 @@
+"""Targets and local losses for hidden layers."""
+
+from jaxbrain.learning.targets.gait import gait_propagation
+from jaxbrain.learning.targets.local import linear_readout, local_losses
+from jaxbrain.learning.targets.propagation import difference_target_propagation, target_propagation
+
+__all__ = [
+    "difference_target_propagation",
+    "gait_propagation",
+    "linear_readout",
+    "local_losses",
+    "target_propagation",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

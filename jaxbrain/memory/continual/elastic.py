@@ -1,0 +1,275 @@
+"""Elastic weights: what a network has learned pulls it back while it learns something else.
+
+After each task its weights become an anchor, each weight held as firmly as it mattered
+(`jaxbrain.memory.fisher`), and the pull goes beside any learning rule as a penalty.
+
+The scale of strength: rules take the mean loss over the new examples and `fisher` the mean over
+the old, so that Bayes' (Laplace's) value is strength = old examples / new examples, 1 for tasks
+of one size. With sums in place of both means it is 1 for any sizes. A diagonal that leaves out how
+weights depend on each other holds too loosely: on real networks 10 to 1000 times this is used.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+
+from jaxbrain.core.network import LearningRule, Params
+from jaxbrain.core.requirements import as_number, require_fraction, require_positive
+
+Penalty = Callable[[Params], jax.Array]
+
+
+class Anchor(NamedTuple):
+    """Where the weights are held and how firmly, for all tasks so far in one.
+
+    Attributes:
+      params: where the pull vanishes.
+      importance: in the structure of params: how firmly each weight is held.
+      offset: ``[]``, what the penalties of several tasks leave even there, where they disagree.
+    """
+
+    params: Params
+    importance: Params
+    offset: jax.Array
+
+
+def no_anchor(params: Params) -> Anchor:
+    """The anchor before the first task: nothing is held.
+
+    Args:
+      params: of the network, for their structure.
+
+    Returns:
+      An Anchor without importance, whose shapes are those of all that follow.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> no_anchor({"w": jnp.ones(2)}).importance["w"].tolist()
+      [0.0, 0.0]
+    """
+    leaves = jax.tree.leaves(params)
+    dtype = jnp.result_type(*leaves) if leaves else jnp.float32
+    return Anchor(params, jax.tree.map(jnp.zeros_like, params), jnp.zeros((), dtype))
+
+
+def hold(anchor: Anchor, params: Params, importance: Params) -> Anchor:
+    """Hold one task more, each around its own weights, as elastic weight consolidation does.
+
+    sum_t 1/2 F_t (theta - theta_t)^2 = 1/2 F (theta - m)^2 + offset
+
+    with F = sum_t F_t and m their weighted mean: one anchor is exactly the sum of all tasks'
+    penalties, so that the memory does not grow and nothing compiles again.
+
+    Args:
+      anchor: of the tasks before; `no_anchor` at first.
+      params: where training on this task ended.
+      importance: of each weight for this task, such as `fisher` there.
+
+    Returns:
+      The Anchor of all tasks.
+
+    Raises:
+      ValueError: if importance has not the structure and the shapes of params.
+
+    Source: Kirkpatrick et al. 2017, arXiv 1612.00796.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> anchor = no_anchor(jnp.zeros(1))
+      >>> anchor = hold(anchor, jnp.array([1.0]), jnp.array([3.0]))
+      >>> anchor = hold(anchor, jnp.array([5.0]), jnp.array([1.0]))
+      >>> float(anchor.params[0]), float(anchor.importance[0])  # between the two, nearer the first
+      (2.0, 4.0)
+    """
+    _require_alike("hold", anchor, params, importance)
+
+    def share(old: jax.Array, new: jax.Array) -> jax.Array:
+        both = old + new
+        return jnp.where(both > 0, new / jnp.where(both > 0, both, 1), 1)
+
+    shares = jax.tree.map(share, anchor.importance, importance)
+    means = jax.tree.map(lambda m, p, s: m + s * (p - m), anchor.params, params, shares)
+    left = jax.tree.map(
+        lambda m, p, f, s: 0.5 * jnp.sum(f * s * jnp.square(p - m)),
+        anchor.params, params, anchor.importance, shares,
+    )  # fmt: skip
+    return Anchor(
+        means,
+        jax.tree.map(jnp.add, anchor.importance, importance),
+        anchor.offset + sum(jax.tree.leaves(left)),
+    )
+
+
+def hold_online(
+    anchor: Anchor, params: Params, importance: Params, *, decay: float | jax.Array = 1.0
+) -> Anchor:
+    """Hold around the newest weights alone, while old importance fades: online EWC.
+
+    F <- decay F + F_new, theta* <- theta_new
+
+    With decay 1 this is Laplace's approximation task after task: the newest weights have already
+    been pulled by what was held before.
+
+    Args:
+      anchor: of the tasks before; `no_anchor` at first.
+      params: where training on this task ended.
+      importance: of each weight for this task, such as `fisher` there.
+      decay: what is left of old importance, from 0 to 1.
+
+    Returns:
+      The Anchor of all tasks.
+
+    Raises:
+      ValueError: if decay is not from 0 to 1, or the shapes differ.
+
+    Source: Schwarz et al. 2018, arXiv 1805.06370; Huszar 2018, arXiv 1712.03847.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> anchor = hold_online(no_anchor(jnp.zeros(1)), jnp.array([1.0]), jnp.array([3.0]))
+      >>> anchor = hold_online(anchor, jnp.array([5.0]), jnp.array([1.0]), decay=0.5)
+      >>> float(anchor.params[0]), float(anchor.importance[0])
+      (5.0, 2.5)
+    """
+    require_fraction("hold_online", "decay", decay)
+    _require_alike("hold_online", anchor, params, importance)
+    kept = jax.tree.map(
+        lambda old, new: as_number(decay, old) * old + new, anchor.importance, importance
+    )
+    return Anchor(params, kept, jnp.zeros_like(anchor.offset))
+
+
+def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Penalty:
+    """What it costs to leave the anchor: every weight on a spring, as stiff as it is important.
+
+    strength (1/2 sum_i F_i (theta_i - theta*_i)^2 + offset)
+
+    Args:
+      anchor: of `hold` or `hold_online`.
+      strength: lambda; what its scale is, the module says: Bayes' value is 1 for tasks of one size.
+
+    Returns:
+      ``(params) -> scalar``, for `penalised`.
+
+    Raises:
+      ValueError: if strength is negative.
+
+    Source: Kirkpatrick et al. 2017, arXiv 1612.00796.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> anchor = hold(no_anchor(jnp.zeros(2)), jnp.zeros(2), jnp.array([1.0, 100.0]))
+      >>> penalty = elastic_penalty(anchor)
+      >>> float(penalty(jnp.array([1.0, 0.0]))), float(penalty(jnp.array([0.0, 1.0])))
+      (0.5, 50.0)
+    """
+    require_positive("elastic_penalty", "strength", strength, zero=True)
+    strength = jnp.asarray(strength)  # an array is an argument of the compiled training, no part
+
+    def penalty(params: Params) -> jax.Array:
+        terms = jax.tree.map(
+            lambda f, p, m: jnp.sum(f * jnp.square(p - m)), anchor.importance, params, anchor.params
+        )
+        total = 0.5 * sum(jax.tree.leaves(terms)) + anchor.offset
+        return as_number(strength, total) * total
+
+    return penalty
+
+
+def full_elastic_penalty(
+    params: Params, importance: jax.Array, *, strength: float | jax.Array = 1.0
+) -> Penalty:
+    """The elastic penalty with the whole matrix: exact for linear networks with a Gaussian output.
+
+    strength 1/2 (theta - theta*)^T F (theta - theta*)
+
+    Several tasks add up: ``lambda p: first(p) + second(p)``.
+
+    Args:
+      params: theta*, where training on the old task ended.
+      importance: ``[n, n]``, of `full_fisher`.
+      strength: lambda, on the scale of `elastic_penalty`.
+
+    Returns:
+      ``(params) -> scalar``, for `penalised`.
+
+    Raises:
+      ValueError: if the matrix has not the size of params, or strength is negative.
+
+    Source: MacKay 1992, doi 10.1162/neco.1992.4.3.448.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> penalty = full_elastic_penalty(jnp.zeros(2), jnp.array([[1.0, 1.0], [1.0, 1.0]]))
+      >>> float(penalty(jnp.array([1.0, 1.0]))), float(penalty(jnp.array([1.0, -1.0])))
+      (2.0, 0.0)
+    """
+    require_positive("full_elastic_penalty", "strength", strength, zero=True)
+    centre, _ = jax.flatten_util.ravel_pytree(params)
+    if jnp.shape(importance) != (centre.size, centre.size):
+        raise ValueError(
+            f"importance must be {(centre.size, centre.size)}, for {centre.size} parameters, got "
+            f"{jnp.shape(importance)}; make it with full_fisher"
+        )
+    strength = jnp.asarray(strength)
+
+    def penalty(params: Params) -> jax.Array:
+        away = jax.flatten_util.ravel_pytree(params)[0] - centre
+        total = 0.5 * away @ importance @ away
+        return as_number(strength, total) * total
+
+    return penalty
+
+
+def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
+    """A learning rule with a penalty on the weights beside it.
+
+    loss + penalty(theta), rule's gradient + d penalty / d theta
+
+    Any rule: feedback alignment forgets as backprop does. The penalties of this module compile
+    once for all tasks and strengths; a function of your own is compiled anew for each.
+
+    Args:
+      rule: what teaches.
+      penalty: ``(params) -> scalar``, such as an `elastic_penalty`.
+
+    Returns:
+      A LearningRule with the state of rule.
+
+    Raises:
+      TypeError: if rule is no LearningRule.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> rule = jb.backprop(jb.dense(1, bias_init=None), jb.losses.half_mse)
+      >>> params, x, y = {"kernel": jnp.ones((1, 1))}, jnp.ones((1, 1)), jnp.ones((1, 1))
+      >>> rule = penalised(rule, lambda p: 3 * jnp.sum(p["kernel"]))
+      >>> loss, grads, state = jax.jit(rule.grads)(params, (), x, y)
+      >>> float(loss), float(grads["kernel"][0, 0])
+      (3.0, 3.0)
+    """
+    if not isinstance(rule, LearningRule):
+        raise TypeError(f"penalised: rule must be a LearningRule, got {type(rule).__name__}")
+
+    def grads(
+        params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, Any]:
+        loss, gradient, state = rule.grads(params, state, x, y, key=key)
+        cost, pull = jax.value_and_grad(penalty)(params)
+        total = loss + as_number(cost, loss)
+        return total, jax.tree.map(jnp.add, gradient, pull), state
+
+    return LearningRule(rule.init, grads, rule.network, f"penalised({rule})")
+
+
+def _require_alike(where: str, anchor: Anchor, params: Params, importance: Params) -> None:
+    shapes = [jax.tree.map(jnp.shape, tree) for tree in (anchor.params, params, importance)]
+    for name, shape in zip(("params", "importance"), shapes[1:], strict=True):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"{where}: {name} must have the structure and the shapes of the anchor's params, "
+                f"got {shape} for {shapes[0]}"
+            )

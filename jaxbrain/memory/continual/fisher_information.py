@@ -1,0 +1,332 @@
+"""Fisher information of a network's weights: how much each of them matters to what it predicts.
+
+Every function takes the square example by example. The square of a batch's gradient is another,
+smaller thing, and a widespread mistake: the gradients of the examples cancel before the square.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+
+from jaxbrain import losses
+from jaxbrain.core.closures import Closure
+from jaxbrain.core.network import Network, Params
+from jaxbrain.core.requirements import require_count
+
+Loss = Callable[[jax.Array, Any], jax.Array]
+
+
+class _Predictive(NamedTuple):
+    """What an output predicts: ``scores(output) -> [n, outputs]``, whose outer products sum to the
+    Fisher information of the output; ``draw(key, output) -> target``."""
+
+    scores: Callable[[jax.Array], jax.Array]
+    draw: Callable[[jax.Array, jax.Array], Any]
+
+
+def fisher(
+    net: Network,
+    loss: Loss,
+    params: Params,
+    x: Any,
+    *,
+    outcomes: Any = None,
+    batch_size: int = 32,
+) -> Params:
+    """The diagonal of the Fisher information, exact: over all that the network might have answered.
+
+    F_i = mean over x of sum_y p(y | x) (d log p(y | x) / d theta_i)^2
+
+    The loss says what the outputs mean: -log p(y | x) for classes (`softmax_cross_entropy`), yes
+    or no (`binary_cross_entropy`), or a Gaussian of variance 1 around the output (`half_mse`),
+    whose sum over y is done in closed form, as J^T J.
+
+    Args:
+      net: a network of one example.
+      loss: ``(output, target) -> scalar``; another than these three needs outcomes.
+      params: of net.
+      x: ``[examples, ...]``; no targets are needed.
+      outcomes: ``[n, ...]``, all targets there are, where the loss is -log p of your own.
+      batch_size: examples at a time; memory for this many gradients of each outcome.
+
+    Returns:
+      A tree like params, the mean over x; times the number of examples it is the information in
+      all of them.
+
+    Raises:
+      ValueError: if the loss is not known to be -log p and no outcomes are given.
+
+    Source: Kirkpatrick et al. 2017, arXiv 1612.00796; Martens 2014, arXiv 1412.1193.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+      >>> found = fisher(jb.dense(1), jb.losses.half_mse, params, jnp.array([[1.0], [3.0]]))
+      >>> float(found["kernel"][0, 0]), float(found["bias"][0])
+      (5.0, 1.0)
+    """
+    _check("fisher", loss, outcomes, batch_size)
+    return _mean(_exact, Closure.of(net, loss), params, (x, None), outcomes, batch_size)
+
+
+def sampled_fisher(
+    net: Network,
+    loss: Loss,
+    params: Params,
+    x: Any,
+    *,
+    key: jax.Array,
+    outcomes: Any = None,
+    batch_size: int = 32,
+) -> Params:
+    """The diagonal of the Fisher information from one answer of the network to each example.
+
+    F_i = mean over x of (d log p(y | x) / d theta_i)^2, y drawn from p(y | x)
+
+    Its expectation is `fisher`; it is cheaper where there are many classes.
+
+    Args:
+      net: a network of one example.
+      loss: ``(output, target) -> scalar``; another than those of `fisher` needs outcomes.
+      params: of net.
+      x: ``[examples, ...]``.
+      key: of the answers.
+      outcomes: ``[n, ...]``, all targets there are, where the loss is -log p of your own.
+      batch_size: examples at a time.
+
+    Returns:
+      A tree like params, the mean over x.
+
+    Raises:
+      ValueError: if the loss is not known to be -log p and no outcomes are given.
+
+    Source: Martens 2014, arXiv 1412.1193.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, jaxbrain as jb
+      >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+      >>> x = jnp.ones((10, 1))
+      >>> loss = jb.losses.binary_cross_entropy
+      >>> found = sampled_fisher(jb.dense(1), loss, params, x, key=jax.random.key(0))
+      >>> float(found["bias"][0])  # at p = 1/2 both answers tell the same
+      0.25
+    """
+    _check("sampled_fisher", loss, outcomes, batch_size)
+    keys = jax.random.split(key, len(jax.tree.leaves(x)[0]))
+    return _mean(_sampled, Closure.of(net, loss), params, (x, keys), outcomes, batch_size)
+
+
+def empirical_fisher(
+    net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
+) -> Params:
+    """The mean square of each example's own gradient: no Fisher information, but often used as one.
+
+    F_i = mean over (x, y) of (d loss(x, y) / d theta_i)^2
+
+    The labels are those given, so it vanishes where the network fits them: important weights of
+    what is well learned look unimportant.
+
+    Args:
+      net: a network of one example.
+      loss: ``(output, target) -> scalar``.
+      params: of net.
+      x: ``[examples, ...]``.
+      y: ``[examples, ...]``, the targets given.
+      batch_size: examples at a time.
+
+    Returns:
+      A tree like params, the mean over the examples.
+
+    Raises:
+      ValueError: if x and y differ in length.
+
+    Source: Kunstner, Balles and Hennig 2019, arXiv 1905.12558.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+      >>> x, y = jnp.ones((2, 1)), jnp.array([[1.0], [-1.0]])  # their gradients cancel
+      >>> found = empirical_fisher(jb.dense(1), jb.losses.half_mse, params, x, y)
+      >>> float(found["bias"][0])
+      1.0
+    """
+    require_count("empirical_fisher", "batch_size", batch_size)
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((x, y))]
+    if len({shape[:1] for shape in shapes}) != 1:
+        raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
+    return _mean(_empirical, Closure.of(net, loss), params, (x, y), None, batch_size)
+
+
+def full_fisher(
+    net: Network,
+    loss: Loss,
+    params: Params,
+    x: Any,
+    *,
+    outcomes: Any = None,
+    batch_size: int = 32,
+) -> jax.Array:
+    """The whole matrix of the Fisher information, exact; for small networks.
+
+    F = mean over x of sum_y p(y | x) g g^T, g = d log p(y | x) / d theta
+
+    Args:
+      net: a network of one example.
+      loss: as for `fisher`.
+      params: of net.
+      x: ``[examples, ...]``.
+      outcomes: as for `fisher`.
+      batch_size: examples at a time.
+
+    Returns:
+      ``[n, n]`` in the order of ``jax.flatten_util.ravel_pytree(params)``.
+
+    Raises:
+      ValueError: if the loss is not known to be -log p and no outcomes are given.
+
+    Source: Amari 1998, doi 10.1162/089976698300017746.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+      >>> full_fisher(jb.dense(1), jb.losses.half_mse, params, jnp.array([[1.0], [3.0]])).tolist()
+      [[1.0, 2.0], [2.0, 5.0]]
+    """
+    _check("full_fisher", loss, outcomes, batch_size)
+    return _mean(_full, Closure.of(net, loss), params, (x, None), outcomes, batch_size)
+
+
+Inner = tuple[Network, Loss, Any]
+
+
+def _exact(inner: Inner, params: Params, x: Any, _: None) -> Params:
+    return jax.tree.map(lambda g: jnp.sum(jnp.square(g), axis=0), _pull_back(inner, params, x))
+
+
+def _full(inner: Inner, params: Params, x: Any, _: None) -> jax.Array:
+    rows = jax.tree.leaves(_pull_back(inner, params, x))
+    flat = jnp.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
+    return flat.T @ flat
+
+
+def _sampled(inner: Inner, params: Params, x: Any, key: jax.Array) -> Params:
+    net, loss, outcomes = inner
+    y = _predictive(loss, outcomes).draw(key, net.apply(params, x))
+    return _empirical(inner, params, x, y)
+
+
+def _empirical(inner: Inner, params: Params, x: Any, y: Any) -> Params:
+    net, loss, _ = inner
+    return jax.tree.map(jnp.square, jax.grad(lambda p: loss(net.apply(p, x), y))(params))
+
+
+def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
+    """The scores at the output of one example, each carried back to the weights: ``[n, ...]``."""
+    net, loss, outcomes = inner
+    output, pull = jax.vjp(lambda p: net.apply(p, x), params)
+    return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
+
+
+@partial(jax.jit, static_argnums=(0, 5))
+def _mean(
+    f: Callable[..., Any], what: Closure, params: Params, data: Any, outcomes: Any, batch_size: int
+) -> Any:
+    """The mean of f over examples, which never holds more than batch_size results at once."""
+    data = jax.tree.map(jnp.asarray, data)
+    n = len(jax.tree.leaves(data)[0])
+    if n == 0:
+        raise ValueError("x of the Fisher information must hold at least one example, got none")
+    inner, size = (*what.value, outcomes), min(batch_size, n)
+    whole = n - n % size
+
+    def total(rows: Any) -> Any:
+        found = jax.vmap(partial(f, inner, params))(*rows)
+        return jax.tree.map(partial(jnp.sum, axis=0), found)
+
+    def more(so_far: Any, rows: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, so_far, total(rows)), None
+
+    first = jax.tree.map(lambda a: a[:1], data)
+    found = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(total, first))
+    blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), data)
+    found, _ = jax.lax.scan(more, found, blocks)
+    if whole < n:
+        found, _ = more(found, jax.tree.map(lambda a: a[whole:], data))
+    return jax.tree.map(lambda a: a / n, found)
+
+
+def _require_vector(what: str, output: jax.Array) -> None:
+    if output.ndim != 1:
+        raise ValueError(
+            f"the Fisher information of {what} needs outputs of the shape [outputs], got "
+            f"{output.shape}; of a sequence take the steps as examples"
+        )
+
+
+def _classes(logits: jax.Array) -> jax.Array:
+    """sqrt(p_k) (p - e_k): the gradients of the classes' losses, each weighted by its chance."""
+    _require_vector("classes", logits)
+    p = jax.nn.softmax(logits)
+    return jnp.sqrt(p)[:, None] * (p[None] - jnp.eye(p.size, dtype=p.dtype))
+
+
+def _yes_or_no(logits: jax.Array) -> jax.Array:
+    flat = logits.ravel()
+    slope = jnp.exp(0.5 * (jax.nn.log_sigmoid(flat) + jax.nn.log_sigmoid(-flat)))
+    return jnp.diag(slope).reshape(flat.size, *logits.shape)
+
+
+def _units(output: jax.Array) -> jax.Array:
+    return jnp.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
+
+
+def _answer(key: jax.Array, logits: jax.Array) -> jax.Array:
+    return jax.random.bernoulli(key, jax.nn.sigmoid(logits)).astype(logits.dtype)
+
+
+def _noisy(key: jax.Array, output: jax.Array) -> jax.Array:
+    return output + jax.random.normal(key, output.shape, output.dtype)
+
+
+_KNOWN = {
+    losses.softmax_cross_entropy: _Predictive(_classes, jax.random.categorical),
+    losses.binary_cross_entropy: _Predictive(_yes_or_no, _answer),
+    losses.half_mse: _Predictive(_units, _noisy),
+}
+
+
+def _check(where: str, loss: Loss, outcomes: Any, batch_size: int) -> None:
+    require_count(where, "batch_size", batch_size)
+    if outcomes is None and loss not in _KNOWN:
+        name = getattr(loss, "__name__", type(loss).__name__)
+        known = ", ".join(known.__name__ for known in _KNOWN)
+        raise ValueError(
+            f"{where}: loss must be the negative log-likelihood of a target, one of {known}; for "
+            f"{name} pass outcomes=, all the targets there are, such as jnp.arange(classes)"
+        )
+
+
+def _predictive(loss: Loss, outcomes: Any) -> _Predictive:
+    return _KNOWN[loss] if outcomes is None else _of_outcomes(loss, outcomes)
+
+
+def _of_outcomes(loss: Loss, outcomes: Any) -> _Predictive:
+    """A distribution over targets listed: p(y) = exp(-loss(output, y)), normalised."""
+
+    def log_p(output: jax.Array) -> jax.Array:
+        return jax.nn.log_softmax(-jax.vmap(partial(loss, output))(outcomes))
+
+    def scores(output: jax.Array) -> jax.Array:
+        root = jnp.exp(log_p(output) / 2)
+        rows = jax.jacobian(log_p)(output)
+        return rows * root.reshape(-1, *(1,) * (rows.ndim - 1))
+
+    def draw(key: jax.Array, output: jax.Array) -> Any:
+        k = jax.random.categorical(key, log_p(output))
+        return jax.tree.map(lambda a: a[k], outcomes)
+
+    return _Predictive(scores, draw)

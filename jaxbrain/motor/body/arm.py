@@ -1,0 +1,337 @@
+"""An arm of two links in the horizontal plane, where there is no gravity: its mechanics."""
+
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.network import Params
+from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.motor.body.links import (
+    LI_TODOROV,
+    MOTORNET,
+    NIJHOF_KOUWENHOVEN,
+    Arm,
+    ArmState,
+    forward_kinematics,
+    hand,
+    inverse_kinematics,
+    jacobian,
+    load_torque,
+    matvec,
+    place,
+)
+from jaxbrain.motor.body.plant import (
+    CENTER,
+    Drive,
+    Hand,
+    Physics,
+    Plant,
+    require_drive,
+    runge_kutta,
+)
+
+__all__ = [
+    "LI_TODOROV",
+    "MOTORNET",
+    "NIJHOF_KOUWENHOVEN",
+    "Arm",
+    "ArmState",
+    "acceleration",
+    "coriolis",
+    "dissipation",
+    "forward_kinematics",
+    "hand",
+    "inverse_dynamics",
+    "inverse_kinematics",
+    "jacobian",
+    "kinetic_energy",
+    "load_torque",
+    "mass_matrix",
+    "place",
+    "stop_energy",
+    "stop_torque",
+    "two_link_arm",
+]
+
+GIVE = 0.1  # rad: how deep into a stop its spring is at 3/4 of its stiffness
+
+
+def mass_matrix(arm: Arm, angles: jax.Array) -> jax.Array:
+    """The inertia of the joints, ``[2, 2]``.
+
+    M_11 = m_1 g_1^2 + I_1 + m_2 (g_2^2 + l_1^2) + I_2 + 2 m_2 l_1 g_2 cos q_2
+    M_12 = M_21 = m_2 g_2^2 + I_2 + m_2 l_1 g_2 cos q_2, M_22 = m_2 g_2^2 + I_2
+
+    Args:
+      arm: its constants.
+      angles: q ``[2]``.
+
+    Examples:
+      >>> mass_matrix(MOTORNET, jax.numpy.array([0.0, 0.0])).round(2).tolist()
+      [[0.4..., 0.15...], [0.15..., 0.07...]]
+    """
+    m11, m12, m22 = _masses(arm, angles)
+    return jnp.stack([jnp.stack([m11, m12]), jnp.stack([m12, m22])])
+
+
+def coriolis(arm: Arm, state: ArmState) -> jax.Array:
+    """Centrifugal and Coriolis torques ``[2]``: what motion itself costs.
+
+    C = (-h (2 w_1 + w_2) w_2, h w_1^2), h = m_2 l_1 g_2 sin q_2
+
+    Args:
+      arm: its constants.
+      state: angles q and velocities w.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([1.0, 0.0]))
+      >>> coriolis(MOTORNET, state).round(3).tolist()
+      [-0.0, 0.07...]
+    """
+    coupling = _inertias(arm, state.angles)[1]
+    h = coupling * jnp.sin(state.angles[1])
+    w1, w2 = state.velocities
+    return jnp.stack([-h * (2 * w1 + w2) * w2, h * w1**2])
+
+
+def stop_torque(arm: Arm, state: ArmState) -> jax.Array:
+    """What holds a joint that is beyond its limits ``[2]``, nothing within them.
+
+    tau = -s(x) (k x + d w), s(x) = 1 - 1 / (1 + (x / 0.1 rad)^2)^2
+
+    x is how far the angle is beyond; a soft spring with a potential and a damper, so that energy
+    is accounted for and a gradient passes, which a clipped angle would cut.
+
+    Args:
+      arm: its constants.
+      state: angles and velocities.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([-0.1, 1.0]), jax.numpy.zeros(2))
+      >>> stop_torque(MOTORNET, state).round(3).tolist()  # 3/4 of 100 N m/rad * 0.1 rad
+      [7.5..., -0.0]
+    """
+    beyond, grip = _beyond(arm, state.angles)
+    stiffness, damping = as_number(arm.stops, beyond)
+    return -grip * (stiffness * beyond + damping * state.velocities)
+
+
+def acceleration(arm: Arm, state: ArmState, torque: jax.Array) -> jax.Array:
+    """Angular accelerations ``[2]`` in rad/s^2.
+
+    dw/dt = M(q)^-1 (torque - C(q, w) - B w + stops(q, w))
+
+    Args:
+      arm: its constants.
+      state: angles q and velocities w.
+      torque: of motors, muscles and loads together, in N m ``[2]``.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.zeros(2))
+      >>> acceleration(MOTORNET, state, jax.numpy.array([1.0, 0.0])).round(2).tolist()
+      [5.2..., -8.7...]
+    """
+    m11, m12, m22 = _masses(arm, state.angles)
+    t1, t2 = torque - _resistance(arm, state)
+    determinant = m11 * m22 - m12**2
+    return jnp.stack([m22 * t1 - m12 * t2, m11 * t2 - m12 * t1]) / determinant
+
+
+def inverse_dynamics(arm: Arm, state: ArmState, acceleration: jax.Array) -> jax.Array:
+    """The torques that make an acceleration, in N m ``[2]``.
+
+    torque = M(q) dw/dt + C(q, w) + B w - stops(q, w)
+
+    Args:
+      arm: its constants.
+      state: angles q and velocities w.
+      acceleration: dw/dt, in rad/s^2 ``[2]``.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.zeros(2))
+      >>> inverse_dynamics(MOTORNET, state, jax.numpy.array([0.0, 1.0])).round(2).tolist()
+      [0.11..., 0.07...]
+    """
+    m11, m12, m22 = _masses(arm, state.angles)
+    a1, a2 = acceleration
+    return jnp.stack([m11 * a1 + m12 * a2, m12 * a1 + m22 * a2]) + _resistance(arm, state)
+
+
+def kinetic_energy(arm: Arm, state: ArmState) -> jax.Array:
+    """Energy of motion ``[]``, in J.
+
+    T = 1/2 w' M(q) w
+
+    Args:
+      arm: its constants.
+      state: angles q and velocities w.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([0.0, 2.0]))
+      >>> float(kinetic_energy(MOTORNET, state))
+      0.141...
+    """
+    m11, m12, m22 = _masses(arm, state.angles)
+    w1, w2 = state.velocities
+    return m11 * w1**2 / 2 + m12 * w1 * w2 + m22 * w2**2 / 2
+
+
+def stop_energy(arm: Arm, angles: jax.Array) -> jax.Array:
+    """Energy in the springs of the stops ``[]``, in J; 0 within the limits.
+
+    U = sum_j k/2 x_j^4 / (x_j^2 + (0.1 rad)^2)
+
+    Args:
+      arm: its constants.
+      angles: of the joints ``[2]``.
+
+    Examples:
+      >>> float(stop_energy(MOTORNET, jax.numpy.array([-0.1, 1.0])))
+      0.25...
+    """
+    beyond, _ = _beyond(arm, angles)
+    stiffness = as_number(arm.stops, beyond)[0]
+    return jnp.sum(stiffness / 2 * beyond**4 / (beyond**2 + GIVE**2))
+
+
+def dissipation(arm: Arm, state: ArmState) -> jax.Array:
+    """What friction and stops turn into heat ``[]``, in W.
+
+    P = w' B w + sum_j s(x_j) d w_j^2
+
+    Args:
+      arm: its constants.
+      state: angles and velocities w.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([0.0, 2.0]))
+      >>> float(dissipation(LI_TODOROV, state))
+      0.2...
+    """
+    _, grip = _beyond(arm, state.angles)
+    lost = _friction(arm, state) + grip * as_number(arm.stops, grip)[1] * state.velocities
+    return jnp.sum(state.velocities * lost)
+
+
+def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01) -> Plant:
+    """An arm of two links with a motor in each joint, in the horizontal plane without gravity.
+
+    M(q) dw/dt + C(q, w) + B w = command + J(q)' force + stops(q, w), dq/dt = w
+
+    Steps are of the Runge-Kutta method of order four, command and force constant during each. It
+    senses its angles (rad) and their velocities (rad/s). To sweep a constant, build it inside of
+    what is vmapped: ``two_link_arm(arm=arm._replace(masses=masses))``.
+
+    Args:
+      arm: its constants: `NIJHOF_KOUWENHOVEN`, `MOTORNET`, `LI_TODOROV` or your own.
+      dt: the time of a step, in s.
+
+    Returns:
+      The Plant; commands are the torques of shoulder and elbow, in N m, its state an `ArmState`.
+
+    Raises:
+      ValueError: if a length, mass, inertia or dt is not positive; at a step, if the drive has
+        another shape.
+
+    Source: Li and Todorov 2004, doi 10.5220/0001143902220229.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> plant = jb.motor.two_link_arm()
+      >>> state = plant.place((), jnp.array([0.0, 0.4]))
+      >>> push = jb.motor.Drive(jnp.zeros(2), force=jnp.array([1.0, 0.0]))
+      >>> _, hand = plant.step((), state, push)
+      >>> bool(hand.velocity[0] > 0)
+      True
+    """
+    _require_arm("two_link_arm", arm)
+    require_positive("two_link_arm", "dt", dt)
+
+    def flow(state: ArmState, drive: Drive) -> ArmState:
+        torque = drive.command + load_torque(arm, state.angles, drive.force)
+        return ArmState(state.velocities, acceleration(arm, state, torque))
+
+    def advance(state: ArmState, drive: Drive, dt: Any) -> ArmState:
+        return runge_kutta(lambda s: flow(s, drive), state, dt)
+
+    def energy(state: ArmState) -> jax.Array:
+        return kinetic_energy(arm, state) + stop_energy(arm, state.angles)
+
+    def power(state: ArmState, drive: Drive) -> jax.Array:
+        pushed = jnp.sum(drive.force * hand(arm, state).velocity)
+        return jnp.sum(drive.command * state.velocities) + pushed - dissipation(arm, state)
+
+    def init(key: jax.Array, drive: Any) -> Params:
+        return ()
+
+    def carry(params: Params, drive: Any) -> ArmState:
+        centre = jnp.asarray(CENTER).astype(drive.command.dtype)
+        low, high = as_number(arm.limits, centre).T
+        angles = jnp.clip(inverse_kinematics(arm, centre), low, high)
+        return ArmState(angles, jnp.zeros_like(angles))
+
+    def step(
+        params: Params, state: ArmState, drive: Drive, *, key: jax.Array | None = None
+    ) -> tuple[ArmState, Hand]:
+        state = advance(state, require_drive("two_link_arm", drive, 2), dt)
+        return state, hand(arm, state)
+
+    return Plant(
+        init,
+        carry,
+        step,
+        sense=lambda params, state: jnp.concatenate(state),
+        hand=lambda params, state: hand(arm, state),
+        place=lambda params, position: place(arm, position),
+        commands=2,
+        dt=dt,
+        physics=Physics(flow, advance, energy, power),
+        name="two_link_arm",
+    )
+
+
+def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """M_11 with the elbow at a right angle, m_2 l_1 g_2 and M_22."""
+    m1, m2 = as_number(arm.masses, like)
+    g1, g2 = as_number(arm.centres, like)
+    i1, i2 = as_number(arm.inertias, like)
+    l1 = as_number(arm.lengths, like)[0]
+    forearm = m2 * g2**2 + i2
+    return m1 * g1**2 + i1 + m2 * l1**2 + forearm, m2 * l1 * g2, forearm
+
+
+def _masses(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """M_11, M_12, M_22."""
+    square, coupling, forearm = _inertias(arm, angles)
+    bend = coupling * jnp.cos(angles[1])
+    return square + 2 * bend, forearm + bend, forearm
+
+
+def _friction(arm: Arm, state: ArmState) -> jax.Array:
+    return matvec(as_number(arm.friction, state.velocities), state.velocities)
+
+
+def _resistance(arm: Arm, state: ArmState) -> jax.Array:
+    return coriolis(arm, state) + _friction(arm, state) - stop_torque(arm, state)
+
+
+def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """How far each joint is beyond its limits, with sign, and how much of its stop has gripped."""
+    low, high = as_number(arm.limits, angles).T
+    beyond = angles - jnp.clip(angles, low, high)
+    return beyond, 1 - 1 / (1 + (beyond / GIVE) ** 2) ** 2
+
+
+def _require_arm(name: str, arm: Arm) -> None:
+    for field in ("lengths", "masses", "centres", "inertias"):
+        value = getattr(arm, field)
+        if jax.tree.reduce(lambda a, b: a or isinstance(b, jax.core.Tracer), value, False):
+            continue
+        if np.shape(value) != (2,) or not np.all(np.asarray(value) > 0):
+            raise ValueError(
+                f"{name}: {field} must be two positive numbers, of upper arm and forearm, "
+                f"got {value!r}"
+            )

@@ -1,0 +1,209 @@
+"""An arm of two links in the plane: its constants, and where its hand is."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.requirements import as_number
+from jaxbrain.motor.body.plant import Hand
+
+
+class Arm(NamedTuple):
+    """Constants of an arm: upper arm first, forearm with the hand second. Any may be swept.
+
+    Attributes:
+      lengths: of the links, in m ``[2]``.
+      masses: of the links, in kg ``[2]``.
+      centres: from the joint of a link to its centre of mass, in m ``[2]``.
+      inertias: of the links about their centres of mass, in kg m^2 ``[2]``.
+      friction: of the joints, in N m s/rad ``[2, 2]``.
+      limits: least and largest angle of shoulder and elbow, in rad ``[2, 2]``.
+      stops: stiffness in N m/rad and damping in N m s/rad of a joint beyond its limits ``[2]``.
+        Steps of a body are stable while dt is below 2 sqrt(inertia / stiffness) and
+        2 inertia / damping.
+    """
+
+    lengths: Any
+    masses: Any
+    centres: Any
+    inertias: Any
+    friction: Any = ((0.0, 0.0), (0.0, 0.0))
+    limits: Any = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees
+    stops: Any = (100.0, 2.0)
+
+
+class ArmState(NamedTuple):
+    """Where an arm is and how it moves.
+
+    Attributes:
+      angles: of the shoulder, from the x axis, and of the elbow, 0 when stretched, in rad ``[2]``.
+      velocities: of the angles, in rad/s ``[2]``.
+    """
+
+    angles: jax.Array
+    velocities: jax.Array
+
+
+# MotorNet's TwoDofArm: Codol et al. 2024, doi 10.7554/eLife.88591.
+MOTORNET = Arm(
+    (0.309, 0.26), (1.864572, 1.534315), (0.180496, 0.181479), (0.013193, 0.020062)
+)  # fmt: skip
+# The skeleton of arm26: Nijhof and Kouwenhoven 2000, limits of 135 and 155 degrees.
+NIJHOF_KOUWENHOVEN = Arm(
+    (0.309, 0.333), (1.82, 1.43), (0.135, 0.165), (0.051, 0.057),
+    limits=((0.0, 2.356194490192345), (0.0, 2.705260340591211)),
+)  # fmt: skip
+# Li and Todorov 2004: they give 0.025 and 0.045 kg m^2 about the joints, less m g^2 here.
+LI_TODOROV = Arm(
+    (0.30, 0.33), (1.4, 1.0), (0.11, 0.16), (0.025 - 1.4 * 0.11**2, 0.045 - 1.0 * 0.16**2),
+    friction=((0.05, 0.025), (0.025, 0.05)),
+)  # fmt: skip
+
+
+def matvec(matrix: jax.Array, vector: jax.Array) -> jax.Array:
+    """matrix @ vector, as a sum: for a few numbers of every trial a product is the slower one."""
+    return (matrix * vector[None, :]).sum(1)
+
+
+def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
+    """Where the hand is ``[2]``, in m from the shoulder.
+
+    p = l_1 (cos q_1, sin q_1) + l_2 (cos(q_1 + q_2), sin(q_1 + q_2))
+
+    Args:
+      arm: its constants.
+      angles: q ``[2]``.
+
+    Examples:
+      >>> forward_kinematics(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
+      [0.309..., 0.26...]
+    """
+    l1, l2 = as_number(arm.lengths, angles)
+    shoulder, total = angles[0], angles[0] + angles[1]
+    x = l1 * jnp.cos(shoulder) + l2 * jnp.cos(total)
+    return jnp.stack([x, l1 * jnp.sin(shoulder) + l2 * jnp.sin(total)])
+
+
+def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
+    """How the hand moves with the joints: J = dp / dq ``[2, 2]``.
+
+    Args:
+      arm: its constants.
+      angles: q ``[2]``.
+
+    Examples:
+      >>> jacobian(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
+      [[-0.26..., -0.26...], [0.309..., -0.0]]
+    """
+    l2 = as_number(arm.lengths, angles)[1]
+    x, y = forward_kinematics(arm, angles)
+    total = angles[0] + angles[1]
+    far = jnp.stack([-l2 * jnp.sin(total), l2 * jnp.cos(total)])
+    return jnp.stack([jnp.stack([-y, x]), far], axis=1)
+
+
+def hand(arm: Arm, state: ArmState) -> Hand:
+    """Position and velocity of the hand: p(q) and J(q) w.
+
+    Args:
+      arm: its constants.
+      state: angles q and velocities w.
+
+    Examples:
+      >>> state = ArmState(jax.numpy.array([0.0, jax.numpy.pi / 2]), jax.numpy.array([1.0, 0.0]))
+      >>> hand(MOTORNET, state).velocity.round(3).tolist()
+      [-0.26..., 0.309...]
+    """
+    velocity = matvec(jacobian(arm, state.angles), state.velocities)
+    return Hand(forward_kinematics(arm, state.angles), velocity)
+
+
+def load_torque(arm: Arm, angles: jax.Array, force: jax.Array) -> jax.Array:
+    """What a force on the hand does at the joints, J(q)' F in N m ``[2]``.
+
+    Args:
+      arm: its constants.
+      angles: q ``[2]``.
+      force: F, in N ``[2]``.
+
+    Examples:
+      >>> angles = jax.numpy.array([0.0, jax.numpy.pi / 2])
+      >>> load_torque(MOTORNET, angles, jax.numpy.array([0.0, 10.0])).round(2).tolist()
+      [3.0..., -0.0]
+    """
+    return matvec(jacobian(arm, angles).T, force)
+
+
+def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
+    """The angles with the hand at a position and the elbow bent forward, q_2 >= 0 ``[2]``.
+
+    cos q_2 = (|p|^2 - l_1^2 - l_2^2) / (2 l_1 l_2)
+    q_1 = atan2(p_y, p_x) - atan2(l_2 sin q_2, l_1 + l_2 cos q_2)
+
+    Out of reach the arm points at the position, with finite gradients: under a trace nothing is
+    known to be out of reach, and the caller has to see to it.
+
+    Args:
+      arm: its constants.
+      position: p, in m from the shoulder ``[2]``.
+
+    Examples:
+      >>> angles = inverse_kinematics(MOTORNET, jax.numpy.array([0.309, 0.26]))
+      >>> angles.round(3).tolist()
+      [0.0, 1.57...]
+    """
+    l1, l2 = as_number(arm.lengths, position)
+    x, y = position
+    cosine = ((x**2 + y**2) - (l1**2 + l2**2)) / (2 * l1 * l2)
+    bent = jnp.abs(cosine) < 1
+    inside = jnp.where(bent, cosine, 0)  # so that the branch not taken has a finite gradient
+    elbow = jnp.where(bent, jnp.arccos(inside), jnp.where(cosine < 0, jnp.pi, 0))
+    away = (x != 0) | (y != 0)
+    direction = jnp.arctan2(y, jnp.where(away, x, 1))
+    return jnp.stack(
+        [direction - jnp.arctan2(l2 * jnp.sin(elbow), l1 + l2 * jnp.cos(elbow)), elbow]
+    )
+
+
+def place(arm: Arm, position: jax.Array) -> ArmState:
+    """The arm at rest with the hand at a position.
+
+    Args:
+      arm: its constants.
+      position: in m from the shoulder ``[2]``.
+
+    Raises:
+      ValueError: if the position is known and out of reach of the links or the joints.
+
+    Examples:
+      >>> place(MOTORNET, jax.numpy.array([0.0, 0.4])).velocities.tolist()
+      [0.0, 0.0]
+    """
+    angles = inverse_kinematics(arm, position)
+    leaves = jax.tree.leaves((arm, position, angles))
+    if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        _require_in_reach(arm, position, angles)
+    return ArmState(angles, jnp.zeros_like(angles))
+
+
+def _require_in_reach(arm: Arm, position: jax.Array, angles: jax.Array) -> None:
+    found = np.asarray(angles, float)
+    reached = np.asarray(forward_kinematics(arm, angles), float)
+    wanted = np.asarray(position, float)
+    shown = f"({wanted[0]:.3g}, {wanted[1]:.3g}) m"
+    l1, l2 = (float(length) for length in arm.lengths)
+    if not np.linalg.norm(reached - wanted) < 1e-3:
+        raise ValueError(
+            f"position must be from {abs(l1 - l2):.3g} to {l1 + l2:.3g} m from the shoulder at "
+            f"(0, 0), got {shown}"
+        )
+    low, high = np.asarray(arm.limits, float).T
+    if np.any(found < low - 1e-3) or np.any(found > high + 1e-3):
+        angles_shown, bounds = np.degrees(found).round(), np.degrees(np.stack([low, high], 1))
+        raise ValueError(
+            f"position must be within the limits of the joints, {bounds.round().tolist()} degrees; "
+            f"{shown} needs angles of {angles_shown.tolist()}"
+        )

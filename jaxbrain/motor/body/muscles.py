@@ -1,0 +1,306 @@
+"""An arm that muscles move: lengths from the joints, forces from Hill's curves, torques back.
+
+One matrix, the moment arms R = dL/dq, takes velocities to the muscles and forces to the joints, so
+what muscles give is what joints get (virtual work), whatever the geometry.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.network import Params
+from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.motor.body.arm import (
+    Arm,
+    ArmState,
+    acceleration,
+    dissipation,
+    hand,
+    kinetic_energy,
+    load_torque,
+    place,
+    stop_energy,
+)
+from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
+from jaxbrain.motor.body.links import matvec
+from jaxbrain.motor.body.plant import CENTER, Drive, Hand, Physics, Plant, require_drive
+
+THELEN = thelen_hill()
+
+
+class Muscles(NamedTuple):
+    """Constants of muscles on rigid tendons. Any may be swept.
+
+    Attributes:
+      force: the greatest isometric, in N ``[muscles]``.
+      tendon: its length, in m ``[muscles]``.
+      optimal: L0, the length of a muscle at which it is strongest, in m ``[muscles]``.
+      names: one for each muscle.
+    """
+
+    force: Any
+    tendon: Any
+    optimal: Any
+    names: tuple[str, ...] = ()
+
+
+class MuscledArm(NamedTuple):
+    """Where an arm is and how active its muscles are.
+
+    Attributes:
+      arm: angles and velocities of the joints.
+      activation: 0..1 ``[muscles]``.
+    """
+
+    arm: ArmState
+    activation: jax.Array
+
+
+class Pull(NamedTuple):
+    """What the geometry of muscles says of a posture and a motion.
+
+    Attributes:
+      lengths: of the muscles with their tendons, in m ``[muscles]``.
+      velocities: d lengths / dt, in m/s ``[muscles]``.
+      moment_arms: d lengths / d angles, in m/rad ``[muscles, 2]``.
+    """
+
+    lengths: jax.Array
+    velocities: jax.Array
+    moment_arms: jax.Array
+
+
+def muscled_arm(
+    arm: Arm,
+    muscles: Muscles,
+    length: Callable[[jax.Array], jax.Array],
+    *,
+    moment_arms: Callable[[jax.Array], jax.Array] | None = None,
+    hill: Hill = THELEN,
+    dt: float | jax.Array = 0.01,
+    substeps: int = 2,
+) -> Plant:
+    """An arm of two links with muscles of your own.
+
+    M(q) dw/dt + C(q, w) + B w = -R(q)' F + J(q)' force + stops(q, w), dq/dt = w
+    F = F_max (a f_l(l) f_v(v, l, a) + f_p(l)), da/dt of the excitation, the command
+    l = (L(q) - tendon) / L0, v = R(q) w / (L0 vmax), R = dL/dq
+
+    Joints and activations advance together by the Runge-Kutta method of order four. Muscles damp
+    joints by up to some hundred per second, so that one step of 10 ms would not be stable. An
+    excitation is clipped to 0..1. It senses how far each muscle is from its optimal length, in
+    L0/10, and its velocity, in L0/s.
+
+    Args:
+      arm: constants of the skeleton.
+      muscles: constants of the muscles.
+      length: L, ``(angles [2]) -> [muscles]``, with tendons, in m: a polynomial, or `path_length`.
+      moment_arms: R, ``(angles [2]) -> [muscles, 2]``, where it is known in closed form; otherwise
+        it is the derivative of length.
+      hill: the curves of the muscles.
+      dt: the time of a step, in s.
+      substeps: into how many the integrator divides a step.
+
+    Returns:
+      The Plant; commands are excitations, its state a `MuscledArm`.
+
+    Raises:
+      ValueError: a constant of the muscles is not positive or of another number of muscles, dt not
+        positive, substeps no positive integer; at a step, if the drive has another shape.
+
+    Source: Zajac 1989, Critical Reviews in Biomedical Engineering 17, 359 to 411; Thelen 2003,
+    doi 10.1115/1.1531112.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxbrain.motor import NIJHOF_KOUWENHOVEN, Drive, Muscles, muscled_arm
+      >>> flexor_and_extensor = Muscles((1000.0, 1000.0), (0.2, 0.2), (0.1, 0.1))
+      >>> def length(q):
+      ...     return jnp.stack([0.3 - 0.03 * (q[1] - 1.5), 0.3 + 0.03 * (q[1] - 1.5)])
+      >>> body = muscled_arm(NIJHOF_KOUWENHOVEN, flexor_and_extensor, length)
+      >>> flex = Drive(jnp.array([1.0, 0.0]), jnp.zeros(2))
+      >>> state, _ = body.step((), body.carry((), flex), flex)
+      >>> bool(state.arm.velocities[1] > 0)
+      True
+    """
+    _require_muscles(muscles)
+    require_positive("muscled_arm", "dt", dt)
+    require_count("muscled_arm", "substeps", substeps)
+    rows = jax.jacfwd(length) if moment_arms is None else moment_arms
+
+    def pull(state: MuscledArm) -> Pull:
+        return muscle_pull(length, rows, state.arm)
+
+    def tensions(state: MuscledArm, pulled: Pull) -> jax.Array:
+        return muscle_forces(muscles, hill, state.activation, pulled)
+
+    def flow(state: MuscledArm, drive: Drive) -> MuscledArm:
+        pulled = pull(state)
+        torque = load_torque(arm, state.arm.angles, drive.force)
+        torque = torque - matvec(pulled.moment_arms.T, tensions(state, pulled))
+        moved = ArmState(state.arm.velocities, acceleration(arm, state.arm, torque))
+        return MuscledArm(moved, hill.activation(drive.command, state.activation))
+
+    def advance(state: MuscledArm, drive: Drive, dt: Any) -> MuscledArm:
+        return _runge_kutta(lambda s: flow(s, drive), state, dt, substeps)
+
+    def power(state: MuscledArm, drive: Drive) -> jax.Array:
+        pulled = pull(state)
+        pushed = jnp.sum(drive.force * hand(arm, state.arm).velocity)
+        worked = -jnp.sum(tensions(state, pulled) * pulled.velocities)
+        return worked + pushed - dissipation(arm, state.arm)
+
+    physics = Physics(
+        flow,
+        advance,
+        energy=lambda state: kinetic_energy(arm, state.arm) + stop_energy(arm, state.arm.angles),
+        power=power,
+        lengths=lambda state: pull(state).lengths,
+        velocities=lambda state: pull(state).velocities,
+        tensions=lambda state: tensions(state, pull(state)),
+    )
+    return _plant(arm, muscles, pull, physics, dt)
+
+
+def muscle_pull(
+    length: Callable[[jax.Array], jax.Array],
+    moment_arms: Callable[[jax.Array], jax.Array],
+    state: ArmState,
+) -> Pull:
+    """Lengths, velocities R w and moment arms R of muscles.
+
+    Args:
+      length: L, ``(angles [2]) -> [muscles]``.
+      moment_arms: R = dL/dq, ``(angles [2]) -> [muscles, 2]``.
+      state: angles q and velocities w.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> length = lambda q: jnp.stack([0.3 - 0.03 * q[0]])
+      >>> state = ArmState(jnp.array([1.0, 0.0]), jnp.array([2.0, 0.0]))
+      >>> muscle_pull(length, jax.jacfwd(length), state).velocities.round(3).tolist()
+      [-0.06...]
+    """
+    rows = moment_arms(state.angles)
+    return Pull(length(state.angles), matvec(rows, state.velocities), rows)
+
+
+def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: Pull) -> jax.Array:
+    """What each muscle pulls with, in N ``[muscles]``.
+
+    F = F_max (a f_l(l) f_v(v, l, a) + f_p(l)), l = max(L - tendon, 0) / L0, v = dL/dt / (L0 vmax)
+
+    Args:
+      muscles: their constants.
+      hill: their curves.
+      activation: a ``[muscles]``.
+      pulled: lengths L and velocities dL/dt with tendons.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> one = Muscles((800.0,), (0.2,), (0.1,))
+      >>> still = Pull(jnp.array([0.3]), jnp.zeros(1), jnp.zeros((1, 2)))
+      >>> muscle_forces(one, thelen_hill(), jnp.array([0.5]), still).round(1).tolist()
+      [400.0...]
+    """
+    greatest, tendon, optimal = (
+        as_number(value, activation) for value in (muscles.force, muscles.tendon, muscles.optimal)
+    )
+    length = positive_part(pulled.lengths - tendon) / optimal
+    velocity = pulled.velocities / (optimal * as_number(hill.vmax, activation))
+    return greatest * hill_force(hill, activation, length, velocity)
+
+
+def _runge_kutta(
+    flow: Callable[[MuscledArm], MuscledArm], state: MuscledArm, dt: Any, steps: int
+) -> MuscledArm:
+    """`jaxbrain.motor.runge_kutta` of several steps, with all their stages in one compiled loop.
+
+    The flow of muscles is long: compiled once instead of four times a step, the gradient of a reach
+    takes a third of the time to compile, and no more to run. The backward pass computes it again
+    from the state of each stage, ten numbers: to keep what it computed takes a quarter longer.
+    """
+    flow = jax.checkpoint(flow)
+    stage = jnp.arange(4 * steps) % 4
+    last = stage == 3
+    ahead = jnp.asarray([0.5, 0.5, 1.0, 0.0])[stage]  # from the start of the step to the next stage
+    weight = jnp.asarray([1.0, 2.0, 2.0, 1.0])[stage] / 6
+
+    def one(carry: tuple, constants: tuple) -> tuple:
+        def leaf(start: jax.Array, moved: jax.Array, slope: jax.Array) -> tuple:
+            last, ahead, weight = (c.astype(start.dtype) for c in constants)
+            slope = as_number(dt, start) / steps * slope
+            moved = moved + weight * slope
+            start = start + last * moved
+            return start, (1 - last) * moved, start + ahead * slope
+
+        start, moved, here = carry
+        leaves = jax.tree.map(leaf, start, moved, flow(here))
+        return jax.tree.transpose(jax.tree.structure(state), None, leaves), None
+
+    nothing = jax.tree.map(jnp.zeros_like, state)
+    return jax.lax.scan(one, (state, nothing, state), (last, ahead, weight))[0][0]
+
+
+def _plant(
+    arm: Arm,
+    muscles: Muscles,
+    pull: Callable[[MuscledArm], Pull],
+    physics: Physics,
+    dt: Any,
+) -> Plant:
+    count = np.shape(muscles.force)[0]
+
+    def settle(position: jax.Array) -> MuscledArm:
+        still = place(arm, position)
+        return MuscledArm(still, jnp.zeros_like(still.angles, shape=(count,)))
+
+    def init(key: jax.Array, drive: Any) -> Params:
+        return ()
+
+    def carry(params: Params, drive: Any) -> MuscledArm:
+        return settle(jnp.asarray(CENTER).astype(drive.command.dtype))
+
+    def step(
+        params: Params, state: MuscledArm, drive: Drive, *, key: jax.Array | None = None
+    ) -> tuple[MuscledArm, Hand]:
+        state = physics.advance(state, require_drive("muscled_arm", drive, count), dt)
+        return state, hand(arm, state.arm)
+
+    def sense(params: Params, state: MuscledArm) -> jax.Array:
+        pulled = pull(state)
+        tendon, optimal = (as_number(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
+        stretch = (pulled.lengths - tendon) / optimal - 1
+        return jnp.concatenate([10 * stretch, pulled.velocities / optimal])
+
+    return Plant(
+        init,
+        carry,
+        step,
+        sense,
+        hand=lambda params, state: hand(arm, state.arm),
+        place=lambda params, position: settle(position),
+        commands=count,
+        dt=dt,
+        physics=physics,
+        name="muscled_arm",
+    )
+
+
+def _require_muscles(muscles: Muscles) -> None:
+    count = np.shape(muscles.force)
+    for field in ("force", "tendon", "optimal"):
+        value = getattr(muscles, field)
+        if len(count) != 1 or np.shape(value) != count:
+            raise ValueError(
+                f"muscled_arm: {field} must be one number for each muscle, as many as force, "
+                f"got shape {np.shape(value)} and force of shape {count}"
+            )
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+            continue
+        if not np.all(np.asarray(value) > 0):
+            raise ValueError(f"muscled_arm: {field} must be positive, got {value!r}")

@@ -1,0 +1,294 @@
+"""The basal ganglia: which of several channels is let go. All outputs inhibit but those chosen.
+
+Every nucleus has one leaky integrator a channel, with a rate that is piecewise linear; dopamine is
+one number in the carry, so that it can be set, swept and differentiated like any other state.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.motor.body.plant import runge_kutta
+from jaxbrain.networks.layers import as_float, called, float_like
+
+Number = float | jax.Array
+
+
+class Pathways(NamedTuple):
+    """Weights from nucleus to nucleus, those of Gurney, Prescott and Redgrave.
+
+    Attributes:
+      cortex_d1: from the input to the striatum with D1 receptors, before dopamine.
+      cortex_d2: to the striatum with D2 receptors, before dopamine.
+      cortex_stn: to the subthalamic nucleus.
+      gpe_stn: from the external pallidum to the subthalamic nucleus.
+      stn_gpe: from all channels of the subthalamic nucleus to the external pallidum.
+      d2_gpe: from the striatum with D2 receptors to the external pallidum.
+      stn_gpi: from all channels of the subthalamic nucleus to the output.
+      d1_gpi: from the striatum with D1 receptors to the output.
+      gpe_gpi: from the external pallidum to the output.
+    """
+
+    cortex_d1: Number = 1.0
+    cortex_d2: Number = 1.0
+    cortex_stn: Number = 1.0
+    gpe_stn: Number = -1.0
+    stn_gpe: Number = 0.9
+    d2_gpe: Number = -1.0
+    stn_gpi: Number = 0.9
+    d1_gpi: Number = -1.0
+    gpe_gpi: Number = -0.3
+
+
+class Thresholds(NamedTuple):
+    """Where a nucleus begins to fire; below zero it fires without input.
+
+    Attributes:
+      d1: of the striatum with D1 receptors.
+      d2: of the striatum with D2 receptors.
+      stn: of the subthalamic nucleus.
+      gpe: of the external pallidum.
+      gpi: of the output, the internal pallidum and the substantia nigra.
+    """
+
+    d1: Number = 0.2
+    d2: Number = 0.2
+    stn: Number = -0.25
+    gpe: Number = -0.2
+    gpi: Number = -0.2
+
+
+class BasalGanglia(NamedTuple):
+    """The state: activations, which are not clipped; `nuclei_rates` are what they send.
+
+    Attributes:
+      d1: striatum with D1 receptors, of the direct path ``[channels]``.
+      d2: striatum with D2 receptors, of the indirect path ``[channels]``.
+      stn: subthalamic nucleus ``[channels]``.
+      gpe: external globus pallidus ``[channels]``.
+      gpi: internal globus pallidus and substantia nigra, pars reticulata ``[channels]``.
+      dopamine: its tonic level; a step leaves it as it is ``[]``.
+    """
+
+    d1: jax.Array
+    d2: jax.Array
+    stn: jax.Array
+    gpe: jax.Array
+    gpi: jax.Array
+    dopamine: jax.Array
+
+
+def basal_ganglia(
+    *,
+    dt: Number = 0.01,
+    tau: Number = 0.04,
+    dopamine: Number = 0.2,
+    pathways: Pathways = Pathways(),
+    thresholds: Thresholds = Thresholds(),
+) -> Cell:
+    """The basal ganglia as a device that selects: the most salient channel is disinhibited.
+
+    tau da/dt = -a + u,  y = clip(a - theta, 0, 1)
+    u_d1 = (1 + l) x,  u_d2 = (1 - l) x,  u_stn = x - y_gpe
+    u_gpe = 0.9 sum(y_stn) - y_d2,  u_gpi = 0.9 sum(y_stn) - y_d1 - 0.3 y_gpe
+
+    with l the dopamine. Steps are those of Runge and Kutta, with x held: the loop of STN and GPe
+    turns faster the more channels there are, and by Euler's method at a step of tau / 4 it would
+    swing for ever from eight on.
+
+    Args:
+      dt: the time step, in s, not longer than tau.
+      tau: the time constant, in s.
+      dopamine: l in the first carry, the same for both receptors; from 0 (none) to 1.
+      pathways: the weights in u.
+      thresholds: theta.
+
+    Returns:
+      A Cell ``[channels] -> [channels]`` from saliences, 0 to 1, to the inhibition that the output
+      nucleus sends, y_gpi: the lower, the more a channel is selected. No params; its carry is a
+      `BasalGanglia`, which begins at rest.
+
+    Raises:
+      ValueError: if dt or tau is not positive, dt is longer than tau, dopamine is not one number
+        from 0 to 1; at trace time, if x is not ``[channels]``, or dt is too long for so many.
+
+    Source: Gurney, Prescott and Redgrave 2001, doi 10.1007/PL00007984 and 10.1007/PL00007985.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> cell, x = basal_ganglia(), jnp.zeros(6).at[0].set(0.4)
+      >>> start = cell.carry((), x)
+      >>> _, inhibition = jb.cells.scan(cell, (), start, jnp.tile(x, (100, 1)))
+      >>> [round(float(y), 3) for y in inhibition[-1]]
+      [0.085, 0.329, 0.329, 0.329, 0.329, 0.329]
+      >>> depleted = start._replace(dopamine=jnp.array(0.0))
+      >>> _, inhibition = jb.cells.scan(cell, (), depleted, jnp.tile(x, (100, 1)))
+      >>> round(float(inhibition[-1, 0]), 3)
+      0.216
+    """
+    options = {"dt": (dt, 0.01), "tau": (tau, 0.04), "dopamine": (dopamine, 0.2)}
+    name = called("basal_ganglia", (), shown(options))
+    require_rates("basal_ganglia", dt, tau, dopamine)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        require_channels(name, x)
+        return ()
+
+    def carry(params: Params, x: Any) -> BasalGanglia:
+        require_channels(name, x)
+        require_stable(name, x.shape[0], dt, tau, pathways)
+        return at_rest(x, dopamine, pathways, thresholds)
+
+    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        require_same_channels(name, carry.gpi, x)
+        x = as_float(x, carry.gpi.dtype)
+
+        def flow(state: BasalGanglia) -> BasalGanglia:
+            return ganglia_flow(state, x, tau, pathways, thresholds)
+
+        carry = runge_kutta(flow, carry, dt)
+        return carry, nuclei_rates(carry, thresholds=thresholds).gpi
+
+    return Cell(init, carry, step, None, name)
+
+
+def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) -> BasalGanglia:
+    """What each nucleus sends.
+
+    y = clip(a - theta, 0, 1)
+
+    Args:
+      state: activations, as in the carry of `basal_ganglia`.
+      thresholds: theta.
+
+    Returns:
+      The rates, in the places of the activations.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> cell = basal_ganglia()
+      >>> rates = nuclei_rates(cell.carry((), jnp.zeros(6)))  # at rest
+      >>> [round(float(y[0]), 4) for y in (rates.stn, rates.gpe, rates.gpi)]
+      [0.0078, 0.2422, 0.1695]
+    """
+    rates = {n: rate(getattr(state, n), theta) for n, theta in thresholds._asdict().items()}
+    return state._replace(**rates)
+
+
+def gate(inhibition: jax.Array, *, threshold: Number) -> jax.Array:
+    """How far each channel is let go by the output of the basal ganglia.
+
+    g = clip(1 - y / theta, 0, 1)
+
+    Args:
+      inhibition: y, the output of `basal_ganglia` ``[channels]``.
+      threshold: theta, from which on a channel is shut. 0.05 opens only what is selected; 0.17,
+        the output at rest of six channels, opens by degrees.
+
+    Returns:
+      From 0, not selected, to 1, fully selected ``[channels]``.
+
+    Raises:
+      ValueError: if threshold is not positive.
+
+    Source: the option "gate" of Humphries' code of the model, ModelDB 83560.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> gate(jnp.array([0.0, 0.05, 0.3]), threshold=0.1).tolist()
+      [1.0, 0.5, 0.0]
+    """
+    require_positive("gate", "threshold", threshold)
+    return jnp.clip(1 - inhibition / as_number(threshold, inhibition), 0, 1)
+
+
+def rate(a: jax.Array, theta: Number) -> jax.Array:
+    """The rate of an activation: clip(a - theta, 0, 1)."""
+    return jnp.clip(a - as_number(theta, a), 0, 1)
+
+
+def ganglia_flow(
+    state: BasalGanglia, x: jax.Array, tau: Number, w: Pathways, thresholds: Thresholds
+) -> BasalGanglia:
+    """d state / dt under the input x ``[channels]``."""
+    w = Pathways(*(as_number(value, x) for value in w))
+    y, dopamine = nuclei_rates(state, thresholds=thresholds), state.dopamine
+    everywhere = jnp.sum(y.stn)
+    drive = BasalGanglia(
+        d1=w.cortex_d1 * (1 + dopamine) * x,
+        d2=w.cortex_d2 * (1 - dopamine) * x,
+        stn=w.cortex_stn * x + w.gpe_stn * y.gpe,
+        gpe=w.stn_gpe * everywhere + w.d2_gpe * y.d2,
+        gpi=w.stn_gpi * everywhere + w.d1_gpi * y.d1 + w.gpe_gpi * y.gpe,
+        dopamine=dopamine,  # tonic: it stays
+    )
+    return jax.tree.map(lambda u, a: (u - a) / as_number(tau, x), drive, state)
+
+
+def at_rest(x: Any, dopamine: Number, w: Pathways, theta: Thresholds) -> BasalGanglia:
+    """Where all channels are without input, if no rate of STN and GPe is clipped there."""
+    zero = jnp.zeros(x.shape, float_like(x))
+    w = Pathways(*(as_number(value, zero) for value in w))
+    theta = Thresholds(*(as_number(value, zero) for value in theta))
+    channels = x.shape[0]
+    stn = (-w.gpe_stn * theta.gpe - theta.stn) / (1 - channels * w.gpe_stn * w.stn_gpe)
+    gpe = channels * w.stn_gpe * stn - theta.gpe
+    gpi = channels * w.stn_gpi * stn + w.gpe_gpi * gpe
+    stn, gpe = stn + theta.stn, gpe + theta.gpe  # the activations behind these rates
+    tonic = as_number(dopamine, zero)
+    return BasalGanglia(zero, zero, zero + stn, zero + gpe, zero + gpi, tonic)
+
+
+def shown(options: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Options for a name: what is traced is left out."""
+    return {n: o for n, o in options.items() if not isinstance(o[0], jax.core.Tracer | jax.Array)}
+
+
+def require_rates(cell: str, dt: Number, tau: Number, dopamine: Number) -> None:
+    """Refuse times that are not positive, a dt above tau, dopamine out of 0..1."""
+    require_times(cell, 1, {"tau": tau}, dt)
+    if isinstance(dopamine, jax.core.Tracer):
+        return
+    if np.ndim(dopamine) != 0 or not 0 <= dopamine <= 1:
+        raise ValueError(
+            f"{cell}: dopamine must be one number from 0 to 1, got {dopamine!r}; "
+            "for several levels vmap over it"
+        )
+
+
+def require_channels(name: str, x: Any) -> None:
+    """Refuse an input that is not one number a channel."""
+    if len(x.shape) != 1 or x.shape[0] < 1:
+        raise ValueError(
+            f"{name}: x of one step must have the shape [channels], got {tuple(x.shape)}; a "
+            "sequence is [time, channels] and takes jb.cells.unroll(cell)"
+        )
+
+
+def require_same_channels(name: str, state: jax.Array, x: Any) -> None:
+    """Refuse an input of other channels than the carry has."""
+    if x.shape != state.shape:
+        raise ValueError(
+            f"{name}: x must have the {state.shape[0]} channels of the carry, got the shape "
+            f"{tuple(x.shape)}; make the carry with cell.carry(params, x)"
+        )
+
+
+def require_stable(name: str, channels: int, dt: Number, tau: Number, w: Pathways) -> None:
+    """Refuse a step at which the loop of STN and GPe would grow in the integration alone."""
+    needed = (dt, tau, w.gpe_stn, w.stn_gpe)
+    if any(isinstance(value, jax.core.Tracer) for value in needed):
+        return
+    turn = np.sqrt(complex(channels * float(w.gpe_stn) * float(w.stn_gpe)))
+    z = float(dt) / float(tau) * np.array([turn - 1, -turn - 1])
+    growth = np.abs(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24)
+    if np.any((growth >= 1) & (z.real < 0)):
+        raise ValueError(
+            f"{name}: dt={dt!r} is too long for {channels} channels, the loop of STN and GPe "
+            "would grow; take shorter steps"
+        )

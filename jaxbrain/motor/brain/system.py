@@ -1,0 +1,201 @@
+"""The motor system: a laminar cortex, basal ganglia and thalamus in a loop, and a spinal cord."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer, lecun_normal
+
+from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.motor.brain.cortex import Cortex, cortex_rates, laminar_cortex
+from jaxbrain.motor.brain.layers import Layers
+from jaxbrain.motor.brain.nuclei import BasalGanglia, basal_ganglia, shown
+from jaxbrain.networks.layers import called, float_like, positive
+
+_REST = -3.0  # of the motor neurons: an excitation of 0.05
+
+
+class MotorSystem(NamedTuple):
+    """The carry of `motor_system`.
+
+    Attributes:
+      cortex: its currents and the gain of each unit.
+      ganglia: the nuclei, and dopamine.
+      thalamus: currents of the relay ``[channels]``.
+    """
+
+    cortex: Cortex
+    ganglia: BasalGanglia
+    thalamus: jax.Array
+
+
+def motor_system(
+    layers: Layers,
+    commands: int,
+    *,
+    channels: int = 8,
+    dt: float = 0.01,
+    tau: float | jax.Array = 0.05,
+    noise: float | jax.Array = 0.0,
+    dopamine: float | jax.Array = 0.2,
+    inhibition: float | jax.Array = 1.0,
+    kernel_init: Initializer = lecun_normal(),
+) -> Cell:
+    """Cortex, basal ganglia and thalamus in a loop that commands muscles.
+
+    salience  s = sigmoid(r_5A S + u K_s + b_s)                    corticostriatal
+    ganglia   y = GPi of `basal_ganglia`(s), under dopamine
+    thalamus  h' = h + dt/tau (-h + r_6 T + u K_t + b_t - k y),  z = relu(h)
+    cortex    r_5B = `laminar_cortex`(u, z), which enter layers 1, 2/3 and 5A
+    spine     command = sigmoid(r_5B O + b_o)
+
+    Layer 5A alone projects to the striatum, layer 6 alone to the thalamus, layer 5B alone to the
+    motor neurons, each with its excitatory units. The basal ganglia hold the thalamus down where
+    no channel is selected: with less dopamine more of it, so that movements are slower and fewer.
+    A channel of the ganglia goes to one channel of the thalamus. All rates that are sent are those
+    of the step before, but those of the ganglia to the thalamus and of 5B to the spine.
+
+    Args:
+      layers: from `cortical_layers`, with populations "L5Ae" and "L6e"; their output, "L5Be" in
+        the motor cortex, projects to the spine.
+      commands: motor neurons, one a muscle.
+      channels: of the basal ganglia and the thalamus.
+      dt: the time step, in s.
+      tau: of cortex and thalamus, in s; not shorter than dt.
+      noise: standard deviation of the cortical currents from noise alone.
+      dopamine: in the first carry, 0 to 1.
+      inhibition: k, of the thalamus by the output of the ganglia; not negative.
+      kernel_init: initialiser of all kernels between the parts.
+
+    Returns:
+      A Cell ``[inputs] -> [commands]`` with commands 0 to 1, whose carry is a `MotorSystem`;
+      params ``{"cortex", "striatum", "thalamus", "spine"}``, each dense.
+
+    Raises:
+      TypeError: if layers are not Layers.
+      ValueError: if layers lack one of the populations, or a number is not as said; at trace time,
+        if x is not ``[inputs]``, those that the params were made for.
+
+    Source: the loop, Alexander, DeLong and Strick 1986, doi 10.1146/annurev.ne.09.030186.002041;
+      its places in the layers of mouse motor cortex, Hooks et al. 2013, doi
+      10.1523/JNEUROSCI.4338-12.2013; the parts as their own functions say.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> layers = jb.motor.cortical_layers(jax.random.key(0), 60)
+      >>> cell, x = motor_system(layers, 6), jax.numpy.ones(3)
+      >>> params = cell.init(jax.random.key(1), x)
+      >>> carry, command = cell.step(params, cell.carry(params, x), x)
+      >>> command.shape, carry.ganglia.gpi.shape
+      ((6,), (8,))
+    """
+    commands = positive("motor_system", "commands", commands)
+    channels = positive("motor_system", "channels", channels)
+    require_times("motor_system", 1, {"tau": tau}, dt)
+    require_positive("motor_system", "inhibition", inhibition, zero=True)
+    cortex = laminar_cortex(layers, dt=dt, tau=tau, noise=noise, kernel_init=kernel_init)
+    ganglia = basal_ganglia(dt=dt, dopamine=dopamine)
+    striatal, thalamic = _projections(layers)
+    options = {
+        "channels": (channels, 8), "dt": (dt, 0.01), "tau": (tau, 0.05), "noise": (noise, 0.0),
+        "dopamine": (dopamine, 0.2), "inhibition": (inhibition, 1.0),
+    }  # fmt: skip
+    name = called("motor_system", (len(layers.signs), commands), shown(options))
+
+    def carry(params: Params, x: Any) -> MotorSystem:
+        dtype = params["spine"]["kernel"].dtype
+        still = jnp.zeros((channels,), dtype)
+        entering = jax.ShapeDtypeStruct((params["cortex"]["kernel"].shape[0],), dtype)
+        start = cortex.carry(params["cortex"], entering)
+        return MotorSystem(start, ganglia.carry((), still), still)
+
+    def step(params: Params, carry: MotorSystem, x: Any, *, key: jax.Array | None = None) -> Any:
+        x = fit_input(name, params["striatum"], x)
+        rates, relayed = cortex_rates(carry.cortex), jax.nn.relu(carry.thalamus)
+        salience = jax.nn.sigmoid(_heard(params["striatum"], rates[slice(*striatal)], x))
+        nuclei, held = ganglia.step((), carry.ganglia, salience)
+        drive = _heard(params["thalamus"], rates[slice(*thalamic)], x)
+        drive = drive - as_number(inhibition, drive) * held
+        a = as_number(dt, drive) / as_number(tau, drive)
+        thalamus = carry.thalamus + a * (drive - carry.thalamus)
+        inner, output = cortex.step(
+            params["cortex"], carry.cortex, jnp.concatenate([x, relayed]), key=key
+        )
+        spine = output @ params["spine"]["kernel"] + params["spine"]["bias"]
+        return MotorSystem(inner, nuclei, thalamus), jax.nn.sigmoid(spine)
+
+    init = _init(cortex, _sizes(layers), commands, channels, kernel_init)
+    return Cell(init, carry, step, None, name)
+
+
+def _sizes(layers: Layers) -> tuple[int, int, int]:
+    """How many project to striatum, thalamus and spine; not Layers, which have no hash."""
+    five, six, output = (layers.slices[name] for name in ("L5Ae", "L6e", layers.output))
+    return five.stop - five.start, six.stop - six.start, output.stop - output.start
+
+
+def _init(
+    cortex: Cell,
+    sizes: tuple[int, int, int],
+    commands: int,
+    channels: int,
+    kernel_init: Initializer,
+) -> Callable[[jax.Array, Any], Params]:
+    """Kernels between the parts; the thalamus is awake at first and the spine nearly silent."""
+    corticostriatal, corticothalamic, corticospinal = sizes
+
+    def init(key: jax.Array, x: Any) -> Params:
+        if len(x.shape) != 1:
+            raise ValueError(
+                f"motor_system: x of one step must have the shape [inputs], got {tuple(x.shape)}; "
+                "a sequence is [time, inputs] and takes jb.cells.unroll(cell)"
+            )
+        keys, dtype = jax.random.split(key, 6), float_like(x)
+        entering = jax.ShapeDtypeStruct((x.shape[0] + channels,), dtype)
+
+        def kernel(which: int, rows: int, columns: int = channels) -> jax.Array:
+            return kernel_init(keys[which], (rows, columns), dtype)
+
+        return {
+            "cortex": cortex.init(keys[0], entering),
+            "striatum": {
+                "cortical": kernel(1, corticostriatal),
+                "kernel": kernel(2, x.shape[0]),
+                "bias": jnp.zeros(channels, dtype),
+            },
+            "thalamus": {
+                "cortical": kernel(3, corticothalamic),
+                "kernel": kernel(4, x.shape[0]),
+                "bias": jnp.ones(channels, dtype),
+            },
+            "spine": {
+                "kernel": kernel(5, corticospinal, commands),
+                "bias": jnp.full(commands, _REST, dtype),
+            },
+        }
+
+    return init
+
+
+def _heard(params: Params, cortical: jax.Array, x: jax.Array) -> jax.Array:
+    return cortical @ params["cortical"] + x @ params["kernel"] + params["bias"]
+
+
+def _projections(layers: Layers) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where the corticostriatal and the corticothalamic neurons are."""
+    if not isinstance(layers, Layers):
+        raise TypeError(
+            f"motor_system: layers must be Layers, got {type(layers).__name__}; make them with "
+            "jb.motor.cortical_layers(key, units)"
+        )
+    missing = {"L5Ae", "L6e"} - set(layers.slices)
+    if missing:
+        raise ValueError(
+            f"motor_system: layers must have the populations L5Ae and L6e, {sorted(missing)} "
+            f"missing of {list(layers.slices)}; take wiring=jb.motor.MOTOR"
+        )
+    five, six = layers.slices["L5Ae"], layers.slices["L6e"]
+    return (five.start, five.stop), (six.start, six.stop)

@@ -1,0 +1,278 @@
+"""What an experimenter does to a closed loop: forces, channels, lesions, stimulation.
+
+An edit is a function ``(t, signals) -> signals`` for ``closed_loop(..., edit=edit)``. Doses may be
+tracers: build the loop inside the function that ``jax.vmap`` or ``jax.grad`` takes.
+
+Those of the controller itself are made in `jaxbrain.motor.lesions`.
+"""
+
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
+from jaxbrain.motor.control.loop import Edit, Signals
+
+__all__ = [
+    "constant_force",
+    "curl",
+    "curl_field",
+    "during",
+    "force_channel",
+    "on_controller",
+    "perturb_senses",
+    "set_gain",
+    "silence",
+    "stimulate",
+    "together",
+    "viscous_field",
+]
+
+
+def constant_force(force: Any) -> Edit:
+    """A load on the hand.
+
+    f <- f + force
+
+    Args:
+      force: in N ``[2]``.
+
+    Returns:
+      An edit; a pulse of it is ``during(constant_force(force), start, stop)``.
+
+    Raises:
+      ValueError: if force is not ``[2]``.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> edit = during(constant_force(jnp.array([1.0, 0.0])), 20, 30)
+      >>> loop = jb.motor.closed_loop(jb.lift(jb.dense(2)), jb.motor.point_mass(), edit=edit)
+    """
+    _require_shape("constant_force", "force", force, (2,))
+
+    def edit(t: jax.Array, signals: Signals) -> Signals:
+        return signals._replace(force=signals.force + as_number(force, signals.force))
+
+    return edit
+
+
+def viscous_field(matrix: Any) -> Edit:
+    """A force in proportion to the velocity of the hand.
+
+    f <- f + matrix @ velocity
+
+    Args:
+      matrix: in N s/m ``[2, 2]``.
+
+    Returns:
+      An edit.
+
+    Raises:
+      ValueError: if matrix is not ``[2, 2]``.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> drag = viscous_field(-3.0 * jnp.eye(2))
+    """
+    _require_shape("viscous_field", "matrix", matrix, (2, 2))
+
+    def edit(t: jax.Array, signals: Signals) -> Signals:
+        given = as_number(matrix, signals.force) @ signals.hand.velocity
+        return signals._replace(force=signals.force + given)
+
+    return edit
+
+
+def curl_field(strength: float | jax.Array) -> Edit:
+    """A force at right angles to the velocity: a reach away from the body is pushed to the right.
+
+    f <- f + strength (v_y, -v_x), which does no work
+
+    Args:
+      strength: in N s/m; a negative one pushes to the left.
+
+    Returns:
+      An edit.
+
+    Raises:
+      ValueError: if strength is no single number.
+
+    Source: Shadmehr and Mussa-Ivaldi 1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, jaxbrain as jb
+      >>> def loop(strength):  # in a function that jax.vmap sweeps
+      ...     body = jb.motor.point_mass()
+      ...     return jb.motor.closed_loop(jb.lift(jb.dense(2)), body, edit=curl_field(strength))
+    """
+    return viscous_field(curl(strength))
+
+
+def curl(strength: float | jax.Array) -> jax.Array:
+    """The matrix of a curl field, as the ``field`` of a `Scene` takes it.
+
+    strength [[0, 1], [-1, 0]]
+
+    Args:
+      strength: in N s/m.
+
+    Returns:
+      ``[2, 2]``
+
+    Raises:
+      ValueError: if strength is no single number.
+
+    Examples:
+      >>> curl(3.0).tolist()
+      [[0.0, 3.0], [-3.0, 0.0]]
+    """
+    _require_shape("curl_field", "strength", strength, ())
+    zero = jnp.zeros_like(jnp.asarray(strength))
+    return jnp.stack([jnp.stack([zero, strength]), jnp.stack([-strength, zero])])
+
+
+def force_channel(
+    start: Any,
+    target: Any,
+    *,
+    stiffness: float | jax.Array = 4000.0,
+    damping: float | jax.Array = 80.0,
+) -> Edit:
+    """Walls on both sides of the line from start to target: error is clamped, its force is felt.
+
+    f <- f - n (stiffness n.(position - start) + damping n.velocity),  n at right angles to the line
+
+    Along the line nothing is felt. Signals.force holds what the walls push; in adaptation its
+    lateral part against the velocity is the force that the brain expects. The force stands still
+    for a step: damping dt far above the mass at the hand makes the walls shake.
+
+    Args:
+      start: a point of the line, in m ``[2]``.
+      target: another one, in m ``[2]``.
+      stiffness: in N/m.
+      damping: in N s/m.
+
+    Returns:
+      An edit.
+
+    Raises:
+      ValueError: if a point is not ``[2]``, the points are known to be one, or a number is not
+        positive.
+
+    Source: Scheidt et al. 2000, doi 10.1152/jn.2000.84.2.853.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> clamp = force_channel(jnp.array([0.0, 0.4]), jnp.array([0.0, 0.5]))
+    """
+    for name, point in (("start", start), ("target", target)):
+        _require_shape("force_channel", name, point, (2,))
+    for name, value in (("stiffness", stiffness), ("damping", damping)):
+        require_positive("force_channel", name, value, zero=name == "damping")
+    known = not any(isinstance(point, jax.core.Tracer) for point in (start, target))
+    if known and bool(jnp.all(jnp.asarray(start) == jnp.asarray(target))):
+        raise ValueError(f"force_channel: start and target must be two points, got {start} twice")
+
+    def edit(t: jax.Array, signals: Signals) -> Signals:
+        hand, like = signals.hand, signals.force
+        along = as_number(target, like) - as_number(start, like)
+        normal = jnp.stack([-along[1], along[0]]) / jnp.sqrt(jnp.sum(along**2))
+        off = normal @ (hand.position - as_number(start, like))
+        push = as_number(stiffness, like) * off + as_number(damping, like) * (
+            normal @ hand.velocity
+        )
+        return signals._replace(force=signals.force - push * normal)
+
+    return edit
+
+
+def perturb_senses(offset: Any) -> Edit:
+    """Senses that tell something else; the last two are the position of the hand in dm.
+
+    s <- s + offset
+
+    Args:
+      offset: ``[m]``, in the units of the senses.
+
+    Returns:
+      An edit.
+
+    Raises:
+      ValueError: at trace time, if offset is not of the shape of what is sensed.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> prism = perturb_senses(jnp.array([0.0, 0.0, 0.2, 0.0]))  # 2 cm to the right
+    """
+
+    def edit(t: jax.Array, signals: Signals) -> Signals:
+        _require_shape("perturb_senses", "offset", offset, signals.sensed.shape)
+        return signals._replace(sensed=signals.sensed + as_number(offset, signals.sensed))
+
+    return edit
+
+
+def together(*edits: Edit) -> Edit:
+    """Several edits, one after the other; none is the identity.
+
+    Args:
+      *edits: the first one first.
+
+    Returns:
+      An edit.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> edit = together(curl_field(3.0), constant_force(jnp.array([0.0, -1.0])))
+    """
+
+    def edit(t: jax.Array, signals: Signals) -> Signals:
+        for one in edits:
+            signals = one(t, signals)
+        return signals
+
+    return edit
+
+
+def during(edit: Edit, start: Any, stop: Any, *, after: Edit | None = None) -> Edit:
+    """An edit in a window of time.
+
+    edit where start <= t < stop, after where t >= stop
+
+    Args:
+      edit: what is done meanwhile.
+      start: the first step of it.
+      stop: the first step without it.
+      after: what is done from then on, as a lesion is undone by ``set_gain(1.0)``; None: nothing.
+
+    Returns:
+      An edit.
+
+    Raises:
+      ValueError: if it is known that start is not before stop.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> cooled = during(silence(slice(0, 10)), 20, 40, after=set_gain(1.0))
+    """
+    known = not any(isinstance(t, jax.core.Tracer) for t in (start, stop))
+    if known and not start < stop:
+        raise ValueError(f"during: start must be before stop, got {start!r} and {stop!r}")
+
+    def chosen(yes: jax.Array, new: Signals, old: Signals) -> Signals:
+        return jax.tree.map(lambda a, b: jnp.where(yes, a, b), new, old)
+
+    def windowed(t: jax.Array, signals: Signals) -> Signals:
+        during_it = chosen((t >= start) & (t < stop), edit(t, signals), signals)
+        return during_it if after is None else chosen(t >= stop, after(t, signals), during_it)
+
+    return windowed
+
+
+def _require_shape(edit: str, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    if np.shape(value) != shape:
+        raise ValueError(f"{edit}: {name} must be of shape {shape}, got {np.shape(value)}")

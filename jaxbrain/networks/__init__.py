@@ -1,0 +1,26 @@
+"""Layers and networks."""
+
+from jaxbrain.networks.association import associative_lookup, associative_pool, self_association
+from jaxbrain.networks.convolution import avg_pool, conv, max_pool
+from jaxbrain.networks.layers import dense, dropout, elementwise, embed, flatten, layer_norm
+from jaxbrain.networks.summary_table import summary
+
+__all__ = [
+    "associative_lookup",
+    "associative_pool",
+    "avg_pool",
+    "conv",
+    "dense",
+    "dropout",
+    "elementwise",
+    "embed",
+    "flatten",
+    "layer_norm",
+    "max_pool",
+    "self_association",
+    "summary",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

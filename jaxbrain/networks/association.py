@@ -1,0 +1,227 @@
+"""Associative memory as layers: what is stored, or what is asked, is learned.
+
+All are steps of the modern Hopfield network, which are attention:
+
+    q <- softmax(beta q K^T) K  (steps - 1 times),   y = softmax(beta q K^T) V
+
+`associative_lookup` learns K and V, `associative_pool` learns q; `self_association` has all three
+from its input.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.nn.initializers import Initializer, lecun_normal, normal
+
+from jaxbrain.core.network import Network, Params
+from jaxbrain.networks.layers import as_float, called, float_like, positive, require_features
+
+
+def associative_lookup(
+    patterns: int,
+    features: int,
+    *,
+    beta: float | jax.Array | None = None,
+    steps: int = 1,
+    key_init: Initializer = normal(1.0),
+    value_init: Initializer = lecun_normal(in_axis=-2, out_axis=-1),
+) -> Network:
+    """A learned table of keys and values, looked up by likeness.
+
+    y = softmax(beta x K^T) V
+
+    Args:
+      patterns: how many are stored.
+      features: the length of each value.
+      beta: the inverse temperature, positive; None: 1 / sqrt(inputs), as in attention.
+      steps: of the modern Hopfield network; all but the last move the query among the keys.
+      key_init: initialiser of K ``[patterns, inputs]``.
+      value_init: initialiser of V ``[patterns, features]``.
+
+    Returns:
+      A network ``[..., inputs] -> [..., features]`` with params ``{"keys", "values"}``. With
+      patterns of your own as both params it is their memory.
+
+    Raises:
+      ValueError: if a number is not positive, or at trace time if the inputs do not fit the keys.
+
+    Source: the Hopfield layer of Ramsauer et al. 2021, arXiv 2008.02217.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> layer, patterns = associative_lookup(2, 3, beta=8.0), jnp.eye(2, 3)
+      >>> layer.apply({"keys": patterns, "values": patterns}, jnp.array([0.9, 0.1, 0.3])).round(2)
+      Array([1., 0., 0.], dtype=float32)
+    """
+    patterns = positive("associative_lookup", "patterns", patterns)
+    features = positive("associative_lookup", "features", features)
+    name = _name("associative_lookup", (patterns, features), beta, steps)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        _require_axes(name, x, 1, "[..., inputs]")
+        key_of_keys, key_of_values = jax.random.split(key)
+        return {
+            "keys": key_init(key_of_keys, (patterns, x.shape[-1]), float_like(x)),
+            "values": value_init(key_of_values, (patterns, features), float_like(x)),
+        }
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        require_features(name, x, params["keys"].shape[1])
+        x = as_float(x, params["keys"].dtype)
+        rows = x.reshape(-1, x.shape[-1])
+        y = _retrieve(rows, params["keys"], params["values"], beta, steps)
+        return y.reshape(*x.shape[:-1], features)
+
+    return Network(init, apply, (), name)
+
+
+def associative_pool(
+    queries: int,
+    features: int,
+    *,
+    beta: float | jax.Array | None = None,
+    steps: int = 1,
+    kernel_init: Initializer = lecun_normal(),
+    query_init: Initializer = normal(1.0),
+) -> Network:
+    """A set of any size to a fixed number of vectors: what each learned query finds in it.
+
+    y = softmax(beta Q (X W_key)^T) X W_value
+
+    Args:
+      queries: how many are learned, each with one vector of the output.
+      features: the length of queries, keys and values.
+      beta: the inverse temperature, positive; None: 1 / sqrt(features), as in attention.
+      steps: of the modern Hopfield network; all but the last move the queries among the keys.
+      kernel_init: initialiser of W_key and W_value ``[inputs, features]``.
+      query_init: initialiser of Q ``[queries, features]``.
+
+    Returns:
+      A network ``[items, inputs] -> [queries, features]`` with params ``{"queries", "key_kernel",
+      "value_kernel"}``; the order of the items does not matter.
+
+    Raises:
+      ValueError: if a number is not positive, or at trace time if the input is no set of vectors.
+
+    Source: Hopfield pooling of Ramsauer et al. 2021, arXiv 2008.02217; for bags of items
+      Widrich et al. 2020, arXiv 2007.13505.
+
+    Examples:
+      >>> import jax
+      >>> layer, bag = associative_pool(1, 4), jax.numpy.ones((30, 8))
+      >>> params = layer.init(jax.random.key(0), bag)
+      >>> layer.apply(params, bag).shape, layer.apply(params, bag[:5]).shape
+      ((1, 4), (1, 4))
+    """
+    queries = positive("associative_pool", "queries", queries)
+    features = positive("associative_pool", "features", features)
+    name = _name("associative_pool", (queries, features), beta, steps)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        _require_axes(name, x, 2, "[items, inputs]")
+        dtype, shape = float_like(x), (x.shape[-1], features)
+        query_key, key_key, value_key = jax.random.split(key, 3)
+        return {
+            "queries": query_init(query_key, (queries, features), dtype),
+            "key_kernel": kernel_init(key_key, shape, dtype),
+            "value_kernel": kernel_init(value_key, shape, dtype),
+        }
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        _require_axes(name, x, 2, "[items, inputs]")
+        require_features(name, x, params["key_kernel"].shape[0])
+        x = as_float(x, params["queries"].dtype)
+        keys, values = x @ params["key_kernel"], x @ params["value_kernel"]
+        return _retrieve(params["queries"], keys, values, beta, steps)
+
+    return Network(init, apply, (), name)
+
+
+def self_association(
+    features: int,
+    *,
+    heads: int = 1,
+    beta: float | jax.Array | None = None,
+    steps: int = 1,
+    kernel_init: Initializer = lecun_normal(),
+) -> Network:
+    """Each item of a set recalls from the whole set: attention.
+
+    y = softmax(beta X W_query (X W_key)^T) X W_value  in each head
+
+    Args:
+      features: of the output: those of all heads together.
+      heads: how many; a divisor of features.
+      beta: the inverse temperature, positive; None: 1 / sqrt(features / heads), as in attention.
+      steps: of the modern Hopfield network; all but the last move the queries among the keys.
+      kernel_init: initialiser of the three kernels ``[inputs, features]``.
+
+    Returns:
+      A network ``[items, inputs] -> [items, features]`` with params ``{"query_kernel",
+      "key_kernel", "value_kernel"}``; to mix the heads, a `dense` after it.
+
+    Raises:
+      ValueError: if a number is not positive, if heads do not divide features, or at trace time if
+        the input is no set of vectors.
+
+    Source: Ramsauer et al. 2021, arXiv 2008.02217; Vaswani et al. 2017, arXiv 1706.03762.
+
+    Examples:
+      >>> import jax
+      >>> layer, x = self_association(8, heads=2), jax.numpy.ones((5, 3))
+      >>> layer.apply(layer.init(jax.random.key(0), x), x).shape
+      (5, 8)
+    """
+    features = positive("self_association", "features", features)
+    heads = positive("self_association", "heads", heads)
+    if features % heads:
+        raise ValueError(f"self_association: heads must divide features, {features}, got {heads}")
+    name = _name("self_association", (features,), beta, steps, heads=(heads, 1))
+    kernels = ("query_kernel", "key_kernel", "value_kernel")
+
+    def init(key: jax.Array, x: Any) -> Params:
+        _require_axes(name, x, 2, "[items, inputs]")
+        shape, keys = (x.shape[-1], features), jax.random.split(key, 3)
+        made = zip(kernels, keys, strict=True)
+        return {kernel: kernel_init(k, shape, float_like(x)) for kernel, k in made}
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        _require_axes(name, x, 2, "[items, inputs]")
+        require_features(name, x, params["key_kernel"].shape[0])
+        x = as_float(x, params["key_kernel"].dtype)
+        parts = ((x @ params[kernel]).reshape(len(x), heads, -1) for kernel in kernels)
+        retrieve = jax.vmap(lambda q, k, v: _retrieve(q, k, v, beta, steps), in_axes=1, out_axes=1)
+        return retrieve(*parts).reshape(len(x), features)
+
+    return Network(init, apply, (), name)
+
+
+def _retrieve(
+    queries: jax.Array,
+    keys: jax.Array,
+    values: jax.Array,
+    beta: float | jax.Array | None,
+    steps: int,
+) -> jax.Array:
+    """Steps of the modern Hopfield network among the keys, the last one into the values."""
+    sharpness = jnp.asarray(keys.shape[-1] ** -0.5 if beta is None else beta).astype(keys.dtype)
+    for among in (*(keys for _ in range(steps - 1)), values):
+        queries = jax.nn.softmax(sharpness * (queries @ keys.T)) @ among
+    return queries
+
+
+def _name(layer: str, arguments: tuple, beta: Any, steps: int, **options: tuple[Any, Any]) -> str:
+    """The layer's name; the two arguments that all of them have are checked here."""
+    positive(layer, "steps", steps)
+    if beta is not None and not isinstance(beta, Tracer) and not beta > 0:
+        raise ValueError(f"{layer}: beta must be positive, got {beta}")
+    shown = "..." if isinstance(beta, Tracer) else beta
+    return called(layer, arguments, {**options, "beta": (shown, None), "steps": (steps, 1)})
+
+
+def _require_axes(name: str, x: Any, axes: int, wanted: str) -> None:
+    bad = not x.shape if axes == 1 else len(x.shape) != axes
+    if bad:
+        raise ValueError(f"{name} needs an input {wanted}, got shape {x.shape}")

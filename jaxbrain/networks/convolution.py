@@ -1,0 +1,209 @@
+"""Convolution and pooling: layers over the spatial axes of one example, ``[*space, channels]``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn.initializers import Initializer, lecun_normal, zeros
+
+from jaxbrain.core.network import Network, Params
+from jaxbrain.networks.layers import (
+    align,
+    as_float,
+    called,
+    no_params,
+    positive,
+    require_features,
+    weights,
+)
+
+
+def conv(
+    features: int,
+    kernel_size: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: str | Sequence[tuple[int, int]] = "SAME",
+    kernel_init: Initializer = lecun_normal(),
+    bias_init: Initializer | None = zeros,
+) -> Network:
+    """A convolution (cross-correlation, as usual in deep learning) over the spatial axes.
+
+    y[i, j, f] = b[f] + sum_{u, v, c} x[i s + u, j s + v, c] W[u, v, c, f]
+
+    Args:
+      features: the number of output channels.
+      kernel_size: ``(3, 3)``; its length is the number of spatial axes. One integer means a square
+        of two.
+      stride: one number or one per spatial axis.
+      padding: ``"SAME"``, ``"VALID"`` or a pair (before, after) per spatial axis.
+      kernel_init: initialiser of W ``[*kernel_size, channels, features]``.
+      bias_init: initialiser of b ``[features]``; None leaves the bias out.
+
+    Returns:
+      A network ``[*space, channels] -> [*space, features]`` with params ``{"kernel", "bias"}``.
+
+    Raises:
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
+
+    Examples:
+      >>> import jax
+      >>> layer, x = conv(4, (3, 3), stride=2), jax.numpy.ones((8, 8, 1))
+      >>> layer.apply(layer.init(jax.random.key(0), x), x).shape
+      (4, 4, 4)
+    """
+    features = positive("conv", "features", features)
+    kernel_size = _sizes("conv", "kernel_size", kernel_size, 2)
+    axes = len(kernel_size)
+    strides = _sizes("conv", "stride", stride, axes)
+    padding = _padding("conv", padding, axes)
+    options = {
+        "stride": (strides, (1,) * axes),
+        "padding": (padding, "SAME"),
+        "bias_init": (bias_init, zeros),
+    }
+    name = called("conv", (features, kernel_size), options)
+
+    def init(key: jax.Array, x: Any) -> Params:
+        _require_axes(name, x, axes + 1)
+        return weights(key, (*kernel_size, x.shape[-1], features), x, kernel_init, bias_init)
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        _require_axes(name, x, axes + 1)
+        require_features(name, x, params["kernel"].shape[-2])
+        space = "DHW"[-axes:]
+        layout = (f"N{space}C", f"{space}IO", f"N{space}C")
+        y = jax.lax.conv_general_dilated(
+            as_float(x, params["kernel"].dtype)[None],
+            params["kernel"],
+            strides,
+            padding,
+            dimension_numbers=layout,
+        )[0]
+        return y if bias_init is None else y + align(params["bias"], y)
+
+    return Network(init, apply, (), name)
+
+
+def max_pool(
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: str | Sequence[tuple[int, int]] = "VALID",
+) -> Network:
+    """The largest value of each window, channel by channel.
+
+    Args:
+      window: one integer (a square of two axes) or one per spatial axis.
+      stride: one number or one per spatial axis; None: the window.
+      padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
+
+    Returns:
+      A network ``[*space, channels] -> [*space, channels]`` without parameters.
+
+    Raises:
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
+
+    Examples:
+      >>> import jax
+      >>> max_pool(2).apply((), jax.numpy.ones((8, 8, 3))).shape
+      (4, 4, 3)
+    """
+    name, sizes, strides, pads = _pooling("max_pool", window, stride, padding)
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        _require_axes(name, x, len(sizes))
+        low = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+        least = np.asarray(low, x.dtype)
+        return jax.lax.reduce_window(x, least, jax.lax.max, sizes, strides, pads)
+
+    return Network(no_params, apply, (), name)
+
+
+def avg_pool(
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: str | Sequence[tuple[int, int]] = "VALID",
+) -> Network:
+    """The mean of each window, channel by channel; padding does not count.
+
+    Integer inputs, such as pixels, give float32.
+
+    Args:
+      window: one integer (a square of two axes) or one per spatial axis.
+      stride: one number or one per spatial axis; None: the window.
+      padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
+
+    Returns:
+      A network ``[*space, channels] -> [*space, channels]`` without parameters.
+
+    Raises:
+      ValueError: if a size is not positive or the padding is none of these, or at trace time if
+        the input has other axes.
+
+    Examples:
+      >>> import jax
+      >>> x = jax.numpy.arange(4.0).reshape(2, 2, 1)
+      >>> avg_pool(2).apply((), x).tolist()
+      [[[1.5]]]
+    """
+    name, sizes, strides, pads = _pooling("avg_pool", window, stride, padding)
+
+    def total(x: jax.Array) -> jax.Array:
+        return jax.lax.reduce_window(x, np.asarray(0, x.dtype), jax.lax.add, sizes, strides, pads)
+
+    def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        _require_axes(name, x, len(sizes))
+        x = as_float(x, jnp.float32)
+        return total(x) / total(jnp.ones_like(x))
+
+    return Network(no_params, apply, (), name)
+
+
+def _sizes(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
+    sizes = tuple(value) if isinstance(value, Sequence) else (value,) * axes
+    sizes = tuple(positive(layer, argument, size) for size in sizes)
+    if argument == "stride" and len(sizes) != axes:
+        raise ValueError(
+            f"{layer}: stride must have one entry per spatial axis, {axes}, got {sizes}"
+        )
+    if not 1 <= len(sizes) <= 3:
+        raise ValueError(f"{layer}: {argument} must cover 1 to 3 spatial axes, got {sizes}")
+    return sizes
+
+
+def _pooling(layer: str, window: Any, stride: Any, padding: Any) -> tuple[str, tuple, tuple, Any]:
+    """The layer's name, and what ``jax.lax.reduce_window`` takes: channels are axes of size 1."""
+    window = _sizes(layer, "window", window, 2)
+    stride = window if stride is None else _sizes(layer, "stride", stride, len(window))
+    padding = _padding(layer, padding, len(window))
+    options = {"stride": (stride, window), "padding": (padding, "VALID")}
+    name = called(layer, (window,), options)
+    pads = padding if isinstance(padding, str) else (*padding, (0, 0))
+    return name, (*window, 1), (*stride, 1), pads
+
+
+def _require_axes(name: str, x: Any, axes: int) -> None:
+    if len(x.shape) != axes:
+        raise ValueError(
+            f"{name} needs one example of {axes} axes, [*space, channels], got shape {x.shape}; "
+            "add a channel axis with x[..., None], and use jb.batch(net) for a batch"
+        )
+
+
+def _padding(layer: str, padding: Any, axes: int) -> Any:
+    if isinstance(padding, str) and padding in ("SAME", "VALID"):
+        return padding
+    pairs = padding if isinstance(padding, Sequence) and not isinstance(padding, str) else ()
+    pairs = tuple(tuple(pair) if isinstance(pair, Sequence) else () for pair in pairs)
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(
+            f'{layer}: padding must be "SAME", "VALID" or a pair (before, after) for each of the '
+            f"{axes} spatial axes, got {padding!r}"
+        )
+    return pairs

@@ -1,0 +1,212 @@
+"""A network as a table: layers, shapes, numbers of parameters."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxbrain.core import closures
+from jaxbrain.core.network import Network, batch, example, parallel, serial
+
+_WIDEST_NAME = 44
+_MOST_LEAVES = 4
+_HEADINGS = ("layer", "output", "parameters", "count", "memory", "dtype")
+
+
+class Row(NamedTuple):
+    """One layer of a `Summary`."""
+
+    name: str
+    depth: int  # 0 for a layer of the network itself, 1 for one of a chain within it...
+    output: str  # shape of the output for one example; "" if no example was given
+    parameters: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every leaf
+    size: int
+    nbytes: int
+    dtypes: tuple[str, ...]
+
+
+class Summary(NamedTuple):
+    """The table of a network; printing it, or its repr, shows the table."""
+
+    rows: tuple[Row, ...]
+    total: int  # numbers in all parameters, each leaf counted once
+    nbytes: int
+
+    def __repr__(self) -> str:
+        return _table(self)
+
+    __str__ = __repr__
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ", ".join(str(size) for size in shape) + "]"
+
+
+def _memory(nbytes: int) -> str:
+    size, unit = float(nbytes), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{nbytes} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _WIDEST_NAME else text[: _WIDEST_NAME - 3] + "..."
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    shown = [f"{name} {_shape(shape)}".strip() for name, shape in row.parameters[:_MOST_LEAVES]]
+    if len(row.parameters) > _MOST_LEAVES:
+        shown.append(f"... {len(row.parameters) - _MOST_LEAVES} more")
+    return (
+        _clip("  " * row.depth + row.name),
+        row.output,
+        ", ".join(shown),
+        f"{row.size:,}" if row.parameters else "",
+        _memory(row.nbytes) if row.parameters else "",
+        ", ".join(row.dtypes),
+    )
+
+
+def _table(summary: Summary) -> str:
+    dtypes = sorted({dtype for row in summary.rows for dtype in row.dtypes})
+    body = [_cells(row) for row in summary.rows]
+    last = ("total", "", "", f"{summary.total:,}", _memory(summary.nbytes), ", ".join(dtypes))
+    lines = [_HEADINGS, *body, last]
+    keep = [i for i in range(len(_HEADINGS)) if i in (0, 3) or any(line[i] for line in lines[1:])]
+    widths = [max(len(line[i]) for line in lines) for i in keep]
+
+    def text(line: tuple[str, ...]) -> str:
+        cells = (
+            line[i].rjust(width) if _HEADINGS[i] in ("count", "memory") else line[i].ljust(width)
+            for i, width in zip(keep, widths, strict=True)
+        )
+        return "  ".join(cells).rstrip()
+
+    rule = "-" * max(len(text(line)) for line in lines)
+    return "\n".join([text(_HEADINGS), rule, *map(text, body), rule, text(last)])
+
+
+def _leaf_name(path: tuple) -> str:
+    parts = (getattr(p, "key", getattr(p, "name", getattr(p, "idx", p))) for p in path)
+    return ".".join(str(part) for part in parts)
+
+
+def _dtype(leaf: Any) -> Any:
+    return leaf.dtype if hasattr(leaf, "dtype") else np.result_type(leaf)
+
+
+def _row(name: str, depth: int, params: Any, output: str, seen: set[int]) -> Row:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    # Kernels before biases: the tree itself sorts by name.
+    leaves.sort(key=lambda item: -len(np.shape(item[1])))
+    count = nbytes = 0
+    for _, leaf in leaves:
+        if isinstance(leaf, jax.Array | np.ndarray):
+            # Only arrays can be shared; equal Python numbers are one object by accident.
+            if id(leaf) in seen:
+                continue
+            seen.add(id(leaf))
+        size = int(np.prod(np.shape(leaf), dtype=np.int64))
+        count, nbytes = count + size, nbytes + size * _dtype(leaf).itemsize
+    return Row(
+        name,
+        depth,
+        output,
+        tuple((_leaf_name(path), tuple(np.shape(leaf))) for path, leaf in leaves),
+        count,
+        nbytes,
+        tuple(sorted({str(_dtype(leaf)) for _, leaf in leaves})),
+    )
+
+
+def _output(network: Network, params: Any, x: Any) -> Any:
+    """Shape of what the layer makes of one example, without computing it."""
+    if x is None:
+        return None
+    try:
+        return jax.eval_shape(network.apply, params, x)
+    except Exception as error:
+        shapes = ", ".join(_shape(np.shape(leaf)) for leaf in jax.tree.leaves(x))
+        error.add_note(f"in summary: layer {network!r} was given an input of shape {shapes}")
+        raise
+
+
+def _same(one: Network, other: Network) -> bool:
+    """Whether two networks compute the same, whatever their names."""
+    return one._replace(name="") == other._replace(name="")
+
+
+def _same_init(one: Network, other: Network) -> bool:
+    return closures.key(one.init) == closures.key(other.init)
+
+
+def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> Iterator[Row]:
+    chain = serial(*network.layers)
+    if x is not None and _same(network, batch(chain)):
+        network, x = chain, example(x)
+    is_chain = _same(network, chain)
+    # `residual` and `with_precision` keep the init of what they wrap; `parallel` has one for all
+    # ways to combine. What is none of these hides the inputs of its parts.
+    feeds_on, forks = _same_init(network, chain), _same_init(network, parallel(*network.layers))
+    x = x if feeds_on or forks else None
+    for i, (layer, part) in enumerate(zip(network.layers, params, strict=True)):
+        try:
+            y = _output(layer, part, x)
+        except Exception:
+            if is_chain:
+                raise
+            x = y = None
+        shapes = ", ".join(_shape(leaf.shape) for leaf in jax.tree.leaves(y))
+        if layer.layers:
+            _check(layer, part, f"params[{i}]")
+            yield Row(repr(layer).split("(")[0], depth, shapes, (), 0, 0, ())
+            yield from _walk(layer, part, x, depth + 1, seen)
+        else:
+            yield _row(repr(layer), depth, part, shapes, seen)
+        x = x if forks else y
+
+
+def _check(network: Network, params: Any, name: str) -> None:
+    if not isinstance(params, list | tuple) or len(params) != len(network.layers):
+        got = f"{len(params)}" if isinstance(params, list | tuple) else type(params).__name__
+        raise ValueError(
+            f"{name} must hold one entry for each of the {len(network.layers)} layers of "
+            f"{network!r}, got {got}; make it with net.init(key, x)"
+        )
+
+
+def summary(net: Network, params: Any, x: Any = None) -> Summary:
+    """Lists the layers of a network with their parameters; print it to see the table.
+
+    Args:
+      net: a `Network`; chains within it are indented.
+      params: its parameters, or their shapes from `jax.eval_shape(net.init, key, x)`.
+      x: one example or a `jax.ShapeDtypeStruct`; adds the shape of every layer's output.
+
+    Returns:
+      A `Summary` with `rows`, `total` and `nbytes`, whose `str` and `repr` are the table. A leaf
+      that two layers share is counted once.
+
+    Raises:
+      ValueError: `params` does not have one entry for each layer.
+
+    Examples:
+      >>> import jax
+      >>> import jaxbrain as jb
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
+      >>> x = jax.ShapeDtypeStruct((4,), "float32")
+      >>> params = jax.eval_shape(net.init, jax.random.key(0), x)
+      >>> summary(net, params, x).total
+      67
+    """
+    seen: set[int] = set()
+    if net.layers:
+        _check(net, params, "params")
+        rows = tuple(_walk(net, params, x, 0, seen))
+    else:
+        shapes = [_shape(leaf.shape) for leaf in jax.tree.leaves(_output(net, params, x))]
+        rows = (_row(repr(net), 0, params, ", ".join(shapes), seen),)
+    return Summary(rows, sum(row.size for row in rows), sum(row.nbytes for row in rows))

@@ -1,0 +1,295 @@
+"""`fit`: a training in compiled chunks under a host loop that shows, guards, saves and stops."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxbrain.core.closures import Closure
+from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.training.loop import (
+    History,
+    Record,
+    TrainState,
+    Watch,
+    epoch,
+    init_state,
+    make_watch,
+    require_count,
+)
+from jaxbrain.training.metrics import Metric
+from jaxbrain.training.progress import Progress
+from jaxbrain.training.resuming import Saver, settings_of
+from jaxbrain.training.validation import (
+    NonFiniteError,
+    all_finite,
+    check_data,
+    check_finite,
+    check_labels,
+    warn_of_metrics,
+)
+
+_CHUNK_SECONDS = 0.2
+_CHUNK_BYTES = 2**17
+_FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, at most
+_EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
+
+__all__ = ["ChunkInfo", "NonFiniteError", "fit"]
+
+
+class ChunkInfo(NamedTuple):
+    """What `on_chunk` sees between two chunks.
+
+    Attributes:
+      state: the TrainState reached.
+      history: so far, in NumPy arrays.
+      epoch: epochs done.
+      epochs: epochs asked for.
+    """
+
+    state: TrainState
+    history: History
+    epoch: int
+    epochs: int
+
+
+def fit(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    data: tuple[Any, Any],
+    *,
+    key: jax.Array,
+    epochs: int,
+    batch_size: int | None = 32,
+    validation: tuple[Any, Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    record: Record | None = None,
+    on_chunk: Callable[[ChunkInfo], bool | None] | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+    state: TrainState | None = None,
+) -> tuple[TrainState, History]:
+    """Train a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
+
+    Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
+    Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
+    error when the loss is not finite.
+
+    Args:
+      rule: what teaches, ``jb.backprop(net, loss)`` for instance.
+      optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
+        gradient descent, with a smaller batch SGD.
+      data: ``(x [examples, ...], y [examples, ...])``.
+      key: of params, order and noise; the same key gives the same result. A given state has its
+        own key, which goes on.
+      epochs: passes over the data; with checkpoint in all, those before an interruption included.
+      batch_size: examples a step, the last batch may be smaller; None, or more than there are:
+        all in one step.
+      validation: ``(x, y)`` on which metrics are measured after each epoch.
+      metrics: name to ``(prediction, target) -> scalar`` of one example.
+      record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
+      on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
+        returning True stops.
+      checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
+        resume from; the result is bit-identical to that of an uninterrupted run.
+      progress: a line on stderr; None: only on a terminal.
+      state: a TrainState to go on from; None starts anew from key.
+
+    Returns:
+      The last TrainState and the History, in NumPy arrays.
+
+    Raises:
+      ValueError: if the data do not fit the network or are not finite, labels are out of range,
+        or a number is not positive.
+      NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
+        keeps the state of before.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(1))
+      >>> rule = jb.backprop(net, jb.losses.binary_cross_entropy)
+      >>> x, y = jb.datasets.xor()
+      >>> state, history = fit(rule, optax.adam(0.1), (x, y), key=jax.random.key(0), epochs=100)
+      >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
+      [0, 1, 1, 0]
+    """
+    _check_arguments(rule, epochs, batch_size)
+    data = check_data("data", data)
+    held_out = None if validation is None else check_data("validation", validation)
+    watch = make_watch(held_out, metrics, record)
+    data, held_out = jax.device_put((data, held_out))
+    programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
+    start = state
+    if start is None:
+        params = _init_params(Closure.of(rule.network), data[0], key)
+        start = _start(programs, params, data[0], key)
+    check_labels("data", rule.network, start.params, data)
+    if held_out is not None:
+        check_labels("validation", rule.network, start.params, held_out)
+    chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
+    reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
+    if checkpoint is not None:
+        saver = Saver(checkpoint, settings_of(rule, optimizer, data, batch_size, key, state))
+        reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
+        if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
+            return reached.state, reached.history
+    count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
+    chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
+    with Progress(epochs, desc=rule.name, enabled=progress) as line:
+        reached = _drive(chunks, reached, line, saver, on_chunk)
+    return reached.state, reached.history
+
+
+def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
+    if not isinstance(rule, LearningRule):
+        raise TypeError(
+            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
+            f"{type(rule).__name__}"
+        )
+    require_count("epochs", epochs)
+    require_count("batch_size", batch_size, optional=True)
+
+
+def _drive(
+    chunks: Iterator[ChunkInfo],
+    reached: ChunkInfo,
+    line: Progress,
+    saver: Saver | None,
+    on_chunk: Callable[[ChunkInfo], bool | None] | None,
+) -> ChunkInfo:
+    """Take chunk after chunk; show, save and stop between them. Returns the last whole one."""
+    try:
+        for reached in chunks:
+            line.update(reached.epoch, **_latest(reached.history))
+            if saver is not None:
+                saver.save_when_due(reached)
+            if on_chunk is not None and on_chunk(reached):
+                break
+    except KeyboardInterrupt:
+        if not reached.epoch:
+            raise
+        line.note(
+            f"interrupted after epoch {reached.epoch} of {reached.epochs}; what was learned is kept"
+        )
+    finally:
+        if saver is not None:
+            saver.save(reached)
+    return reached
+
+
+def _chunks(
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
+    info: ChunkInfo,
+    count: int,
+    *,
+    growing: bool,
+) -> Iterator[ChunkInfo]:
+    """Run chunk after chunk of count epochs; growing, until one lasts about a fifth of a second."""
+    kept = None
+    while info.epoch < info.epochs:
+        count = min(count, info.epochs - info.epoch)
+        began = time.perf_counter()
+        state, buffers, finite = chunk(info.state, count)
+        buffers = jax.tree.map(np.asarray, buffers)
+        seconds = time.perf_counter() - began
+        piece = _first(count, buffers)
+        check_finite(info, state, piece, bool(finite))
+        warn_of_metrics(info, piece)
+        kept = _with_room(info.history, piece, info.epochs) if kept is None else kept
+        done = info.epoch + count
+        jax.tree.map(partial(_fill, info.epoch, done), kept, piece)
+        info = ChunkInfo(state, _first(done, kept), done, info.epochs)
+        yield info
+        if growing:
+            count = max(1, min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss)))
+
+
+def _first_count(
+    state: TrainState, data: tuple[Any, Any], batch_size: int | None, watch: Watch
+) -> int:
+    """Epochs that are quick on any machine: more than one only for small networks and data."""
+    if watch.data is not None or watch.record is not None:
+        return 1
+    x = jax.tree.leaves(data[0])[0]
+    steps = -(-len(x) // (batch_size or len(x)))
+    work = x.size * sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
+
+
+def _room(epoch_bytes: int) -> int:
+    """How many epochs the history of one chunk holds."""
+    return max(1, _CHUNK_BYTES // epoch_bytes)
+
+
+@jax.jit
+def _init_params(network: Closure, x: Any, key: jax.Array) -> Params:
+    """As `init_state` draws them; a program of its own, which all rules on a network share."""
+    (net,) = network.value
+    return net.init(jax.random.split(key, 3)[0], example(x))
+
+
+@jax.jit
+def _start(programs: Closure, params: Params, x: Any, key: jax.Array) -> TrainState:
+    rule, optimizer, *_ = programs.value
+    return init_state(rule, optimizer, example(x), key=key, params=params)
+
+
+@jax.jit(static_argnames="batch_size")
+def _chunk(
+    programs: Closure,
+    data: tuple[Any, Any],
+    held_out: tuple[Any, Any] | None,
+    state: TrainState,
+    count: int | jax.Array,
+    *,
+    batch_size: int | None,
+) -> tuple[TrainState, History, jax.Array]:
+    """count epochs in a loop whose length is an argument: one compilation for every length.
+
+    Returns the state, a History with room for more epochs than count, and whether all is finite.
+    """
+    rule, optimizer, metrics, record = programs.value
+    watch = Watch(held_out, metrics, record)
+
+    @jax.jit  # traced once, for the shapes and for the loop
+    def one(state: TrainState) -> tuple[TrainState, History]:
+        return epoch(rule, optimizer, state, data, batch_size=batch_size, watch=watch)
+
+    def body(i: jax.Array, carry: tuple[TrainState, History]) -> tuple[TrainState, History]:
+        state, new = one(carry[0])
+        return state, jax.tree.map(lambda a, b: a.at[i].set(b), carry[1], new)
+
+    shapes = jax.eval_shape(one, state)[1]
+    size = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(shapes))
+    history = jax.tree.map(lambda a: jnp.zeros((_room(size), *a.shape), a.dtype), shapes)
+    state, history = jax.lax.fori_loop(0, count, body, (state, history))
+    return state, history, all_finite(state.params)
+
+
+def _with_room(history: History, piece: History, epochs: int) -> History:
+    """Arrays for all epochs, like those of piece, beginning with the history so far."""
+    kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    done = len(history.loss)
+    if done:
+        jax.tree.map(partial(_fill, 0, done), kept, history)
+    return kept
+
+
+def _first(count: int, history: History) -> History:
+    return jax.tree.map(lambda a: a[:count], history)
+
+
+def _fill(start: int, stop: int, into: np.ndarray, values: np.ndarray) -> None:
+    into[start:stop] = values
+
+
+def _latest(history: History) -> dict[str, float]:
+    """The last loss and every scalar metric, to show."""
+    metrics = {name: values for name, values in history.metrics.items() if values.ndim == 1}
+    return {name: float(values[-1]) for name, values in {"loss": history.loss, **metrics}.items()}

@@ -1,0 +1,288 @@
+"""Training as pure functions: one step, one epoch, a whole run; to jit, vmap, scan and shard."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.training.metrics import Metric, evaluate, require_pairs
+from jaxbrain.training.shuffling import shuffle
+
+_VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
+_SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
+
+
+class TrainState(NamedTuple):
+    """Everything that the next step needs, in one pytree.
+
+    Attributes:
+      params: of the network.
+      opt_state: of the optax optimiser.
+      rule_state: of the learning rule.
+      key: never used up: step k uses ``fold_in(key, k)``, so a resumed run repeats itself.
+      step: ``[]`` int32, the steps done.
+    """
+
+    params: Params
+    opt_state: Any
+    rule_state: Any
+    key: jax.Array
+    step: jax.Array
+
+
+class History(NamedTuple):
+    """What happened, epoch by epoch.
+
+    Attributes:
+      loss: ``[epochs]``, the mean over the examples of the epoch.
+      step_loss: ``[epochs, steps]``, the mean over each batch.
+      metrics: name to ``[epochs]``, on the validation data after the epoch.
+      record: what ``record(state)`` returned after each epoch, stacked.
+    """
+
+    loss: Any
+    step_loss: Any
+    metrics: dict[str, Any]
+    record: Any
+
+
+Record = Callable[[TrainState], Any]
+
+
+class Watch(NamedTuple):
+    """What is looked at after each epoch: metrics on validation data, and a record of the state."""
+
+    data: tuple[Any, Any] | None
+    metrics: tuple[tuple[str, Metric], ...]
+    record: Record | None
+
+
+NOTHING = Watch(None, (), None)
+
+
+def make_watch(
+    validation: tuple[Any, Any] | None, metrics: Mapping[str, Metric] | None, record: Record | None
+) -> Watch:
+    """Check the three together: metrics need data, data need metrics."""
+    if (validation is None) != (not metrics):
+        missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
+        raise ValueError(f"validation and metrics belong together: {missing} is missing")
+    if validation is not None:
+        require_pairs("validation", validation)
+    for name in {"loss", "step_loss"} & set(metrics or {}):
+        raise ValueError(
+            f"a metric cannot be called {name!r}, which is the training loss in the History; "
+            'call it "validation_loss"'
+        )
+    return Watch(validation, tuple((metrics or {}).items()), record)
+
+
+def init_state(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    x: Any,
+    *,
+    key: jax.Array,
+    params: Params = None,
+) -> TrainState:
+    """The state before the first step.
+
+    Args:
+      rule: what teaches.
+      optimizer: any optax transformation.
+      x: one example or its ``jax.ShapeDtypeStruct``.
+      key: of params, rule and all later noise.
+      params: of the network, to start from; None draws them.
+
+    Returns:
+      A TrainState with step 0.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> rule = jb.backprop(jb.dense(1), jb.losses.mse)
+      >>> int(init_state(rule, optax.sgd(0.1), jax.numpy.ones(3), key=jax.random.key(0)).step)
+      0
+    """
+    params_key, rule_key, key = jax.random.split(key, 3)
+    params = rule.network.init(params_key, x) if params is None else params
+    return TrainState(
+        params, optimizer.init(params), rule.init(rule_key, params, x), key, jnp.int32(0)
+    )
+
+
+def step(
+    rule: LearningRule, optimizer: optax.GradientTransformation
+) -> Callable[[TrainState, tuple[Any, Any]], tuple[TrainState, jax.Array]]:
+    """One update as a pure function, in the order of ``jax.lax.scan``, for any loop.
+
+    grads = rule.grads(params, x, y); params <- params + optimizer(grads)
+
+    Args:
+      rule: what teaches.
+      optimizer: any optax transformation.
+
+    Returns:
+      ``(state, (x, y)) -> (state, loss)`` for a batch ``[batch, ...]``.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> rule, optimizer = jb.backprop(jb.dense(1), jb.losses.mse), optax.sgd(0.1)
+      >>> x, y = jax.numpy.ones((8, 3)), jax.numpy.ones((8, 1))
+      >>> state = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))
+      >>> update = jax.jit(step(rule, optimizer))
+      >>> state, first = update(state, (x, y))
+      >>> state, second = update(state, (x, y))
+      >>> bool(second < first)
+      True
+    """
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def update(state: TrainState, data: tuple[Any, Any]) -> tuple[TrainState, jax.Array]:
+        key = jax.random.fold_in(state.key, state.step)
+        loss, grads, rule_state = rule.grads(state.params, state.rule_state, *data, key=key)
+        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
+            updates, opt_state = optimizer.update(grads, state.opt_state, state.params, value=loss)
+            params = optax.apply_updates(state.params, updates)
+        return TrainState(params, opt_state, rule_state, state.key, state.step + 1), loss
+
+    return update
+
+
+def epoch(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    data: tuple[Any, Any],
+    *,
+    batch_size: int | None,
+    watch: Watch = NOTHING,
+) -> tuple[TrainState, History]:
+    """One pass over the data in a new random order; the last, smaller batch is used too.
+
+    Args:
+      rule: what teaches.
+      optimizer: any optax transformation.
+      state: where to go on.
+      data: ``(x [examples, ...], y [examples, ...])``.
+      batch_size: examples a step; None, or more than there are: all in one step.
+      watch: what to look at afterwards.
+
+    Returns:
+      The state, and the History of this epoch, without its leading axis.
+    """
+    n = require_pairs("data", data)
+    size = min(batch_size or n, n)
+    update = step(rule, optimizer)
+
+    def on_rows(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
+        return update(state, jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), data))
+
+    if size == n:
+        state, loss = update(state, data)
+        losses = loss[None]
+    else:
+        key = jax.random.fold_in(jax.random.fold_in(state.key, _SHUFFLE), state.step)
+        order, whole = shuffle(key, n), n - n % size
+        state, losses = jax.lax.scan(on_rows, state, order[:whole].reshape(-1, size))
+        if whole < n:
+            state, last = on_rows(state, order[whole:])
+            losses = jnp.append(losses, last)
+    return state, _look(rule, state, losses, n, size, watch)
+
+
+def run(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    data: tuple[Any, Any],
+    *,
+    key: jax.Array,
+    epochs: int,
+    batch_size: int | None = 32,
+    validation: tuple[Any, Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    record: Record | None = None,
+    state: TrainState | None = None,
+) -> tuple[TrainState, History]:
+    """A whole training as one pure function: jit, vmap, grad or shard it.
+
+    ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
+    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not.
+
+    Args:
+      rule: what teaches.
+      optimizer: any optax transformation.
+      data: ``(x [examples, ...], y [examples, ...])``.
+      key: of params, order and noise; the same key gives the same result. A given state has its
+        own key, which goes on.
+      epochs: passes over the data.
+      batch_size: examples a step; None, or more than there are: all in one step.
+      validation: ``(x, y)`` on which metrics are measured after each epoch.
+      metrics: name to ``(prediction, target) -> scalar`` of one example.
+      record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
+      state: where to go on; None starts anew from key.
+
+    Returns:
+      The last state and the History.
+
+    Raises:
+      ValueError: if x and y differ in length or are empty, or a number is not positive.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.tanh), jb.dense(1))
+      >>> rule, xor = jb.backprop(net, jb.losses.binary_cross_entropy), jb.datasets.xor()
+      >>> def train(key, learning_rate):
+      ...     return run(rule, optax.adam(learning_rate), xor, key=key, epochs=200)[1].loss[-1]
+      >>> keys = jax.random.split(jax.random.key(0), 3)
+      >>> losses = jax.jit(jax.vmap(train))(keys, jax.numpy.array([1e-2, 3e-2, 1e-1]))
+      >>> losses.shape, bool(losses[2] < losses[0])
+      ((3,), True)
+    """
+    require_count("epochs", epochs)
+    require_count("batch_size", batch_size, optional=True)
+    require_pairs("data", data)
+    data = jax.tree.map(jnp.asarray, data)
+    if state is None:
+        state = init_state(rule, optimizer, example(data[0]), key=key)
+
+    watch = make_watch(validation, metrics, record)
+
+    def body(state: TrainState, _: None) -> tuple[TrainState, History]:
+        return epoch(rule, optimizer, state, data, batch_size=batch_size, watch=watch)
+
+    return jax.lax.scan(body, state, None, epochs)
+
+
+def require_count(name: str, value: Any, *, optional: bool = False) -> None:
+    """Refuse what is no positive integer."""
+    if optional and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def _look(
+    rule: LearningRule,
+    state: TrainState,
+    losses: jax.Array,
+    n: int,
+    size: int,
+    watch: Watch,
+) -> History:
+    weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
+    exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
+    measured = {}
+    if watch.data is not None:
+        rows = len(jax.tree.leaves(watch.data)[0])
+        at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
+        measured = evaluate(
+            rule.network, state.params, watch.data, dict(watch.metrics), batch_size=at_once
+        )
+    record = None if watch.record is None else watch.record(state)
+    return History(
+        jnp.sum(losses.astype(exact) * jnp.asarray(weights, exact)), losses, measured, record
+    )

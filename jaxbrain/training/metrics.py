@@ -1,0 +1,167 @@
+"""How good a network is: per-example metrics, and their mean over a data set."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbrain.core.closures import Closure
+from jaxbrain.core.network import Network, Params
+
+Metric = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
+    """Whether the prediction of one example is right, from logits.
+
+    Several classes: argmax(logits) == label. One output: (logit > 0) == (target > 1/2).
+
+    Args:
+      logits: ``[classes]``; or ``[1]`` or ``[]``, one logit before its sigmoid (after it, use
+        `binary_accuracy`); or ``[..., classes]``, over which the mean is taken.
+      target: an integer label ``[]`` or one-hot ``[classes]``; for one logit 0 or 1 in its shape.
+
+    Returns:
+      1.0 or 0.0 in float32; its mean over examples is the accuracy.
+
+    Raises:
+      ValueError: if the shapes do not fit.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> float(accuracy(jnp.array([0.1, 2.0, 0.3]), jnp.array(1)))
+      1.0
+      >>> float(accuracy(jnp.array([-3.0]), jnp.array([1])))
+      0.0
+    """
+    if logits.size == 1:
+        return _decide(logits, target, 0.0)
+    if target.shape == logits.shape:
+        target = jnp.argmax(target, axis=-1)
+    if target.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"accuracy: for logits of shape {logits.shape} (one example) the target must be an "
+            f"integer label of shape () or one-hot {logits.shape}, got shape {target.shape}"
+        )
+    # in 32 bits: class 257 must not become the byte 1
+    right = jnp.argmax(logits, axis=-1).astype("int32") == target.astype("int32")
+    return jnp.mean(right, dtype="float32")
+
+
+def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
+    """Whether a single sigmoid output is on the right side of one half.
+
+    (probability > 1/2) == (target > 1/2)
+
+    Args:
+      probability: ``[1]`` or ``[]``, after the sigmoid; for a logit use `accuracy`.
+      target: 0 or 1, in the same shape.
+
+    Returns:
+      1.0 or 0.0; its mean over examples is the accuracy.
+
+    Raises:
+      ValueError: if the shapes differ or there are several outputs.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> float(binary_accuracy(jnp.array([0.3]), jnp.array([0.0])))
+      1.0
+    """
+    return _decide(probability, target, 0.5)
+
+
+def evaluate(
+    net: Network,
+    params: Params,
+    data: tuple[Any, Any],
+    metrics: Mapping[str, Metric],
+    *,
+    batch_size: int | None = None,
+) -> dict[str, jax.Array]:
+    """The mean of each metric over a data set, without noise.
+
+    Args:
+      net: a network of one example.
+      params: of net.
+      data: ``(x [examples, ...], y [examples, ...])``.
+      metrics: name to ``(prediction, target) -> scalar``; a loss of `jaxbrain.losses` is one too.
+      batch_size: how many examples at a time, to save memory; None: all at once.
+
+    Returns:
+      Name to scalar.
+
+    Raises:
+      ValueError: if x and y differ in length or are empty.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net, (x, y) = jb.dense(1), jb.datasets.xor()
+      >>> params = net.init(jax.random.key(0), x[0])
+      >>> metrics = {"loss": jb.losses.half_mse, "accuracy": jb.metrics.binary_accuracy}
+      >>> sorted(evaluate(net, params, (x, y), metrics))
+      ['accuracy', 'loss']
+    """
+    require_pairs("data", data)
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+    return _evaluate(Closure((net, tuple(metrics.items()))), params, data, batch_size)
+
+
+@jax.jit(static_argnums=3)
+def _evaluate(what: Closure, params: Params, data: Any, batch_size: int | None) -> dict:
+    net, metrics = what.value
+
+    def one(pair: tuple[Any, Any]) -> dict[str, jax.Array]:
+        x, y = pair
+        prediction = net.apply(params, x)
+        values = {name: metric(prediction, y) for name, metric in metrics}
+        for name, value in values.items():
+            if jnp.shape(value):
+                raise ValueError(
+                    f"metric {name} must give a scalar for one example, got shape "
+                    f"{jnp.shape(value)}"
+                )
+        return values
+
+    rows = (
+        jax.vmap(one)(data) if batch_size is None else jax.lax.map(one, data, batch_size=batch_size)
+    )
+    return {name: _mean(values) for name, values in rows.items()}
+
+
+def _mean(values: jax.Array) -> jax.Array:
+    """In float32 at least: half precision cannot count to 1,000."""
+    exact = values.dtype == "float64" or values.dtype == "float32"
+    return jnp.mean(values, dtype=values.dtype if exact else "float32")
+
+
+def require_pairs(name: str, data: Any) -> int:
+    """The number of examples, if data is a pair of arrays of equal length, at least one."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"{name} must be a pair (x, y), got {type(data).__name__}")
+    if any(jnp.shape(leaf) == () for leaf in jax.tree.leaves(data)):
+        raise ValueError(
+            f"{name} = (x, y) must be arrays with one target for each example, got a "
+            "number; use np.asarray for lists"
+        )
+    lengths = [jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(data)]
+    if len(set(lengths)) != 1 or not lengths[0]:
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(data)]
+        raise ValueError(
+            f"{name} = (x, y) must have one target for each example, got shapes {shapes}"
+        )
+    if lengths[0][0] == 0:
+        raise ValueError(f"{name} is empty: (x, y) must have at least one example")
+    return lengths[0][0]
+
+
+def _decide(output: jax.Array, target: jax.Array, threshold: float) -> jax.Array:
+    if output.size != 1 or output.shape != target.shape:
+        raise ValueError(
+            f"a single output of shape () or (1,) needs a target of the same shape, got output "
+            f"{output.shape} and target {target.shape}; use y[:, None] for a column of targets"
+        )
+    right = (output > threshold) == (target.astype(output.dtype) > 0.5)
+    return jnp.all(right).astype("float32")

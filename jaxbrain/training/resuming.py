@@ -1,0 +1,118 @@
+"""Saving a training as it goes, and going on where it was interrupted."""
+
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from jaxbrain.core.fingerprint import describe, fingerprint
+from jaxbrain.core.network import LearningRule
+from jaxbrain.training import checkpoint
+
+_SECONDS = 1.0
+_SHARE = 0.05
+
+
+def settings_of(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    data: Any,
+    batch_size: int | None,
+    key: jax.Array,
+    state: Any,
+) -> dict[str, Any]:
+    """What has to be the same for a run to be continued, as plain values."""
+    return {
+        "rule": describe(rule.grads),
+        "configuration of the rule and its network": fingerprint(rule),
+        "optimizer": describe(optimizer),
+        "examples": len(jax.tree.leaves(data)[0]),
+        "data": _crc(data),
+        "batch_size": batch_size,
+        "key": _words(key).tolist(),
+        "state": None if state is None else _crc(state._replace(key=_words(state.key))),
+    }
+
+
+def _words(key: jax.Array) -> np.ndarray:
+    return np.asarray(jax.random.key_data(key))
+
+
+def _crc(tree: Any) -> str:
+    crc = 0
+    for leaf in jax.tree.leaves(tree):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, crc)
+    return f"{crc:08x}"
+
+
+class Saver:
+    """The checkpoint of one training, ``training.ckpt`` in a directory of its own.
+
+    Saves at most once a second, and never for more than a twentieth of the time.
+    """
+
+    def __init__(self, directory: str | Path, settings: dict[str, Any]):
+        self.path = Path(directory) / "training.ckpt"
+        self.settings = settings
+        self.saved_epoch = -1
+        self.next_save = time.perf_counter() + _SECONDS
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"checkpoint must be a directory that can be made ({error.strerror})"
+            raise type(error)(error.errno, message, str(self.path.parent)) from error
+
+    def resume(self, info: Any, one_chunk: Callable[[], Any]) -> Any:
+        """The ChunkInfo saved last, if any; one_chunk gives the shapes of a History.
+
+        Raises:
+          ValueError: if the checkpoint is of another training; nothing is overwritten.
+        """
+        if not checkpoint.exists(self.path):
+            self.save(info)  # a directory that cannot be written is found now, not after an hour
+            return info
+        metadata = checkpoint.metadata(self.path)
+        if "settings" not in (metadata or {}):
+            raise ValueError(f"{self.path} was not written by fit; give another directory")
+        self._require_same(metadata["settings"])
+        done = metadata["epoch"]
+        if done > info.epochs:
+            raise ValueError(
+                f"checkpoint {self.path} has {done} epochs, more than epochs={info.epochs}; give "
+                "another directory"
+            )
+        shapes = jax.tree.map(lambda a: np.zeros((done, *a.shape[1:]), a.dtype), one_chunk())
+        like = (info.state, shapes if done else info.history)
+        state, history = checkpoint.restore(self.path, like)
+        self.saved_epoch = done
+        return info._replace(state=state, history=history, epoch=done)
+
+    def save_when_due(self, info: Any) -> None:
+        """Save, if the last time is long enough ago."""
+        if time.perf_counter() >= self.next_save:
+            self.save(info)
+
+    def save(self, info: Any) -> None:
+        """Save, if there is anything new."""
+        if info.epoch == self.saved_epoch:
+            return
+        began = time.perf_counter()
+        metadata = {"settings": self.settings, "epoch": info.epoch}
+        checkpoint.save(self.path, (info.state, info.history), metadata=metadata)
+        now = time.perf_counter()
+        self.saved_epoch = info.epoch
+        self.next_save = now + max(_SECONDS, (now - began) / _SHARE)
+
+    def _require_same(self, found: dict[str, Any]) -> None:
+        for name, now in self.settings.items():
+            if found.get(name) != now:
+                raise ValueError(
+                    f"checkpoint {self.path} is of another training: its {name} is "
+                    f"{found.get(name)!r}, now it is {now!r}; give another directory, or delete "
+                    "this one to start anew"
+                )

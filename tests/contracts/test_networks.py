@@ -1,0 +1,128 @@
+"""Every public network and cell through one list of properties."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.core.network import Network
+from tests.contract import KEYWORD, close, counter, equal, places, signature
+from tests.tables import CELLS, NETWORKS
+
+KEY = jax.random.key(1)
+networks = pytest.mark.parametrize("name", NETWORKS)
+
+
+def sample(case, seed=0):
+    if case.dtype == "int32":
+        return jax.random.randint(jax.random.key(seed), case.shape, 0, 7)
+    return jax.random.normal(jax.random.key(seed), case.shape, case.dtype)
+
+
+def abstract(case, dtype=None):
+    return jax.ShapeDtypeStruct(case.shape, dtype or case.dtype)
+
+
+@networks
+def test_network_signatures(name):
+    net = NETWORKS[name].make()
+    assert signature(net.init) == places("key", "x")
+    assert [s[1:] for s in signature(net.apply)] == [s[1:] for s in places("p", "x") + KEYWORD]
+    assert signature(net.apply) == places("params", "x") + KEYWORD
+
+
+@networks
+def test_network_is_static_and_equal_when_rebuilt(name):
+    make = NETWORKS[name].make
+    a, b = make(), make()
+    assert jax.tree.leaves(a) == [] and jax.tree.structure(a) == jax.tree.structure(b)
+    assert a == b and hash(a) == hash(b) and a == b and len({a, b}) == 1
+    others = [other for key, other in NETWORKS.items() if key != name]
+    assert all(a != other.make() for other in others)
+    assert repr(a) == a.name == repr(b) and "0x" not in repr(a) and " at " not in repr(a)
+    assert isinstance(a.layers, tuple) and all(isinstance(part, Network) for part in a.layers)
+
+
+@networks
+def test_network_from_an_example_and_from_its_shape(name):
+    case = NETWORKS[name]
+    net = case.make()
+    params = net.init(KEY, sample(case))
+    equal(params, net.init(KEY, abstract(case)))
+    equal(params, net.init(KEY, np.asarray(sample(case))))
+    close(params, jax.jit(net.init, static_argnums=1)(KEY, abstract(case)))
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(params))
+
+
+@networks
+def test_network_compiled_mapped_repeated(name):
+    """jit is eager, vmap is a loop, no key is deterministic, a key repeats itself."""
+    case = NETWORKS[name]
+    net, x = case.make(), sample(case)
+    params = net.init(KEY, x)
+    quiet, noisy = net.apply(params, x), net.apply(params, x, key=KEY)
+    run = jax.jit(lambda net, p, x, key=None: net.apply(p, x, key=key))
+    loose = {"rtol": 2e-2, "atol": 2e-2} if name == "with_precision" else {}
+    close(run(net, params, x), quiet, **loose)
+    close(run(net, params, x, KEY), noisy, **loose)
+    equal(net.apply(params, x), quiet)
+    equal(net.apply(params, x, key=KEY), noisy)
+    assert (not np.array_equal(quiet, noisy)) == case.noisy
+    xs = jnp.stack([x, sample(case, 1), sample(case, 2)])
+    mapped = jb.batch(net).apply(params, xs)
+    close(mapped, jnp.stack([net.apply(params, x) for x in xs]), **loose)
+
+
+@networks
+def test_network_in_half_precision(name):
+    case = NETWORKS[name]
+    if case.dtype != "float32":
+        return
+    net, x = case.make(), abstract(case, jnp.bfloat16)
+    params = jax.eval_shape(lambda: net.init(KEY, x))
+    y = jax.eval_shape(net.apply, params, x)
+    noisy = jax.eval_shape(lambda p, x: net.apply(p, x, key=KEY), params, x)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(params)} <= {"bfloat16"}
+    assert y.dtype == noisy.dtype == ("float32" if name == "with_precision" else "bfloat16")
+
+
+@networks
+def test_network_has_finite_gradients(name):
+    case = NETWORKS[name]
+    net, x = case.make(), sample(case)
+    params = net.init(KEY, x)
+    grads = jax.grad(lambda p: jnp.sum(net.apply(p, x, key=KEY).astype("float32")))(params)
+    assert jax.tree.structure(grads) == jax.tree.structure(params)
+    assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(grads))
+
+
+@networks
+def test_network_rebuilt_compiles_nothing(name):
+    case = NETWORKS[name]
+    f = counter(lambda net, p, x: net.apply(p, x))
+    params = case.make().init(KEY, sample(case))
+    compiled = jax.jit(f)
+    for _ in range(3):
+        compiled(case.make(), params, sample(case))
+    assert f.traces == 1
+    static = jax.jit(f, static_argnums=0)
+    for _ in range(2):
+        static(case.make(), params, sample(case))
+    assert f.traces == 2
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_cell(name):
+    make, shape = CELLS[name]
+    cell, x = make(), jnp.ones(shape)
+    assert signature(cell.init) == places("key", "x")
+    assert signature(cell.carry) == places("params", "x")
+    assert signature(cell.step) == places("params", "carry", "x") + KEYWORD
+    assert cell == make() and hash(cell) == hash(make()) and jax.tree.leaves(cell) == []
+    assert repr(cell) == cell.name
+    params = cell.init(KEY, x)
+    carry = cell.carry(params, x)
+    after, y = cell.step(params, carry, x)
+    assert jax.tree.structure(carry) == jax.tree.structure(after)
+    close(jax.jit(cell.step)(params, carry, x)[1], y)

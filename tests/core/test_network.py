@@ -1,0 +1,184 @@
+"""The combinators, against the functions they stand for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.core.network import Cell, Network, example, split_key
+
+KEY = jax.random.key(3)
+X = jnp.array([0.3, -1.2, 0.7])
+NET = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(2))
+PARAMS = NET.init(KEY, X)
+
+
+def noisy():
+    """A layer that shows its key."""
+
+    def apply(params, x, *, key=None):
+        return x if key is None else x + jax.random.normal(key, x.shape)
+
+    return Network(lambda key, x: (), apply, (), "noisy")
+
+
+def test_serial_is_composition():
+    first, _, last = PARAMS
+    want = jnp.tanh(X @ first["kernel"] + first["bias"]) @ last["kernel"] + last["bias"]
+    np.testing.assert_allclose(NET.apply(PARAMS, X), want, rtol=1e-6)
+    assert NET.layers[1].name == "tanh" and len(PARAMS) == 3 and PARAMS[1] == ()
+
+
+def test_equal_layers_start_with_different_weights():
+    params = jb.serial(jb.dense(3), jb.dense(3)).init(KEY, X)
+    assert not np.allclose(params[0]["kernel"], params[1]["kernel"])
+    params = jb.parallel(jb.dense(3), jb.dense(3)).init(KEY, X)
+    assert not np.allclose(params[0]["kernel"], params[1]["kernel"])
+
+
+def test_another_key_starts_elsewhere():
+    other = NET.init(jax.random.key(4), X)
+    assert not np.allclose(PARAMS[0]["kernel"], other[0]["kernel"])
+
+
+@pytest.mark.parametrize("compose", [jb.serial, jb.parallel])
+def test_each_part_gets_its_own_noise(compose):
+    net = compose(noisy(), noisy())
+    y = net.apply(((), ()), jnp.zeros(3), key=KEY)
+    k0, k1 = jax.random.split(KEY, 2)
+    a, b = jax.random.normal(k0, (3,)), jax.random.normal(k1, (3,))
+    want = a + b if compose is jb.serial else jnp.concatenate([a, b])
+    np.testing.assert_allclose(y, want, rtol=1e-6)
+
+
+def test_each_example_gets_its_own_noise():
+    y = jb.batch(noisy()).apply((), jnp.zeros((3, 2)), key=KEY)
+    want = [jax.random.normal(k, (2,)) for k in jax.random.split(KEY, 3)]
+    np.testing.assert_allclose(y, jnp.stack(want), rtol=1e-6)
+    np.testing.assert_array_equal(jb.batch(noisy()).apply((), jnp.ones((3, 2))), 1.0)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [jb.residual, lambda n: jb.with_precision(n, jnp.float32)],
+    ids=["residual", "precision"],
+)
+def test_wrappers_pass_the_key_on(wrap):
+    plain, noise = jnp.zeros(3), jax.random.normal(KEY, (3,))
+    np.testing.assert_allclose(wrap(noisy()).apply((), plain, key=KEY), noise, rtol=1e-6)
+    np.testing.assert_allclose(wrap(noisy()).apply((), plain), 0.0)
+
+
+def test_parallel_combines_as_told():
+    net = jb.parallel(jb.dense(3), jb.elementwise(jnp.sin), combine=lambda ys: ys[0] - 2 * ys[1])
+    params = net.init(KEY, X)
+    want = X @ params[0]["kernel"] + params[0]["bias"] - 2 * jnp.sin(X)
+    np.testing.assert_allclose(net.apply(params, X), want, rtol=1e-6)
+    joined = jb.parallel(jb.dense(3), jb.elementwise(jnp.sin)).apply(params, X)
+    np.testing.assert_allclose(joined[3:], jnp.sin(X), rtol=1e-6)
+
+
+def test_names_tell_what_is_not_the_default():
+    one = jb.dense(3)
+    assert repr(jb.parallel(one, one)) == "parallel(dense(3), dense(3))"
+    assert repr(jb.parallel(one, combine=sum)) == "parallel(dense(3), combine=sum)"
+    assert repr(jb.with_precision(one, jnp.bfloat16)) == "with_precision(dense(3), bfloat16)"
+    half = jb.with_precision(one, jnp.float16, output=jnp.float16)
+    assert repr(half) == "with_precision(dense(3), float16, output=float16)"
+
+
+def test_residual_adds_its_input():
+    net = jb.residual(jb.dense(3))
+    params = net.init(KEY, X)
+    want = X + X @ params["kernel"] + params["bias"]
+    np.testing.assert_allclose(net.apply(params, X), want, rtol=1e-6)
+
+
+def test_batch_of_a_batch():
+    x = jnp.arange(24.0).reshape(2, 4, 3) / 24
+    y = jb.batch(jb.batch(NET)).apply(PARAMS, x)
+    np.testing.assert_allclose(y[1, 2], NET.apply(PARAMS, x[1, 2]), rtol=1e-5)
+    made = jb.batch(NET).init(KEY, x[0])
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), made, PARAMS))
+
+
+def test_precision_is_that_of_the_computation():
+    seen = []
+
+    def look(x):
+        seen.append(x.dtype)
+        return x
+
+    inner = jb.serial(jb.dense(64), jb.elementwise(look), jb.dense(2))
+    net = jb.with_precision(inner, jnp.bfloat16)
+    params = net.init(KEY, X)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(params)} == {"float32"}
+    seen.clear()  # what init traced
+    y, exact = net.apply(params, X), inner.apply(params, X)
+    assert seen[0] == jnp.bfloat16 and y.dtype == jnp.float32
+    assert 0 < np.max(np.abs(y - exact)) < 0.05
+    half = jb.with_precision(inner, jnp.bfloat16, output=jnp.float16).apply(params, X)
+    assert half.dtype == jnp.float16
+    grads = jax.grad(lambda p: jnp.sum(net.apply(p, X)))(params)
+    assert grads[0]["kernel"].dtype == jnp.float32
+
+
+def test_precision_leaves_integers_alone():
+    net = jb.with_precision(jb.embed(5, 2), jnp.bfloat16)
+    params = net.init(KEY, jnp.array(1))
+    np.testing.assert_allclose(net.apply(params, jnp.array(1)), params["table"][1], rtol=1e-2)
+
+
+def test_lift_is_the_same_function_at_every_step():
+    cell, xs = jb.lift(NET), jnp.stack([X, 2 * X, -X])
+    assert isinstance(cell, Cell)
+    carry = cell.carry(PARAMS, X)
+    carry, ys = jax.lax.scan(lambda c, x: cell.step(PARAMS, c, x), carry, xs)
+    np.testing.assert_allclose(ys, jb.batch(NET).apply(PARAMS, xs), rtol=1e-5)
+    assert carry == () and cell.project is None
+    _, y = jb.lift(noisy()).step((), (), jnp.zeros(3), key=KEY)
+    np.testing.assert_allclose(y, jax.random.normal(KEY, (3,)))
+
+
+def test_example_and_split_key():
+    shapes = example({"a": np.zeros((5, 2)), "b": jax.ShapeDtypeStruct((5,), jnp.int32)})
+    assert shapes["a"].shape == (2,) and shapes["b"].shape == () and shapes["b"].dtype == jnp.int32
+    assert split_key(None, 2) == [None, None]
+    assert len(split_key(KEY, 3)) == 3
+
+
+PLAIN = [
+    (lambda: jb.serial(), TypeError, r"serial\(\) needs at least one network"),
+    (lambda: jb.serial(jb.dense(3), jnp.tanh), TypeError, r"serial: argument 1.*jb.elementwise"),
+    (lambda: jb.serial([jb.dense(3)]), TypeError, "serial: argument 0 must be a Network, got list"),
+    (lambda: jb.parallel(jb.dense(3), None), TypeError, "parallel: argument 1.*NoneType"),
+    (lambda: jb.parallel(jb.dense(3), merge=sum), TypeError, "merge"),
+    (lambda: jb.residual(3), TypeError, "residual.*must be a Network, got int"),
+    (lambda: jb.batch(jnp.tanh), TypeError, "batch.*must be a Network"),
+    (lambda: jb.lift("net"), TypeError, "lift.*must be a Network, got str"),
+    (lambda: jb.with_precision(NET, jnp.int32), TypeError, "compute must be a floating dtype"),
+    (lambda: jb.with_precision(NET, None), TypeError, "compute must be a floating dtype"),
+    (lambda: jb.with_precision(NET, jnp.float16, output=bool), TypeError, "output must be a float"),
+    (lambda: NET.apply(PARAMS[:2], X), ValueError, r"params of serial\(dense.* 3 entries.*got 2"),
+    (lambda: NET.apply(PARAMS[0], X), ValueError, "got dict; make them with net.init"),
+    (
+        lambda: jb.residual(jb.dense(2)).apply(jb.dense(2).init(KEY, X), X),
+        ValueError,
+        r"residual\(dense\(2\)\).*\(3,\).*\(2,\)",
+    ),
+    (lambda: NET.apply(PARAMS, X, KEY), TypeError, "positional"),
+    (lambda: NET.apply(PARAMS, X, train=True), TypeError, "train"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(PLAIN)))
+def test_errors_name_the_argument_and_the_fix(i):
+    call, error, message = PLAIN[i]
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_init_meets_the_wrong_shape_inside_a_chain():
+    with pytest.raises(ValueError, match="needs one example of 3 axes"):
+        jb.serial(jb.dense(3), jb.conv(2, 3)).init(KEY, X)

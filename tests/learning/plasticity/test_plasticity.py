@@ -1,0 +1,290 @@
+"""What all plasticities share: the contract of a Cell, three factors, and the way into fit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.learning.plasticity import hebbian, spike_timing
+from jaxbrain.learning.plasticity.rule import (
+    local,
+    modulated,
+    plastic,
+    plastic_in_time,
+    total_change,
+)
+from tests.contract import KEYWORD, close, equal, places, signature
+
+KEY = jax.random.key(0)
+TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
+# how to build it, and a modulator that it takes
+PLASTICITIES = {
+    "hebb": (hebbian.hebb, None),
+    "oja": (hebbian.oja, None),
+    "sanger": (hebbian.sanger, None),
+    "oja_subspace": (hebbian.oja_subspace, None),
+    "bcm": (lambda: hebbian.bcm(tau=5.0), None),
+    "covariance": (lambda: hebbian.covariance(tau=5.0), None),
+    "delta": (hebbian.delta, TARGET),
+    "perceptron": (hebbian.perceptron, TARGET),
+    "pair_stdp": (spike_timing.pair_stdp, None),
+    "triplet_stdp": (spike_timing.triplet_stdp, None),
+    "reward_modulated_stdp": (spike_timing.reward_modulated_stdp, REWARD),
+    "modulated(bcm)": (lambda: modulated(hebbian.bcm(tau=5.0), tau=3.0), TARGET),
+}
+every = pytest.mark.parametrize("name", PLASTICITIES)
+
+
+def activities(name, dtype="float32", steps=5):
+    """Trains [steps, 3] and [steps, 2]: spikes for the rules of spikes."""
+    pre, post = (jax.random.normal(jax.random.key(n), (steps, n), dtype) for n in (3, 2))
+    return ((pre > 0).astype(dtype), (post > 0).astype(dtype)) if "stdp" in name else (pre, post)
+
+
+@every
+def test_a_plasticity_is_a_cell(name):
+    make, modulator = PLASTICITIES[name]
+    rule = make()
+    assert signature(rule.init) == places("key", "x")
+    assert signature(rule.carry) == places("params", "x")
+    assert signature(rule.step) == places("params", "carry", "x") + KEYWORD
+    assert rule == make() and hash(rule) == hash(make()) and jax.tree.leaves(rule) == []
+    assert all(rule != other() for n, (other, _) in PLASTICITIES.items() if n != name)
+    assert repr(rule) == rule.name == name
+    pre, post = activities(name)
+    x = (pre[0], post[0], modulator)
+    params = rule.init(KEY, x)
+    abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), x)
+    equal(params, rule.init(KEY, abstract))
+    assert params.shape == (3, 2)
+    carry = rule.carry(params, x)
+    equal(carry, rule.carry(params, abstract))
+    after, change = rule.step(params, carry, x)
+    assert jax.tree.map(jnp.shape, carry) == jax.tree.map(jnp.shape, after)
+    close(jax.jit(rule.step)(params, carry, x), (after, change))
+    assert change.shape == params.shape and change.dtype == params.dtype
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_it_runs_along_trains_in_any_precision(name, dtype):
+    make, modulator = PLASTICITIES[name]
+    with jax.enable_x64(dtype == "float64"):
+        rule = make()
+        pre, post = activities(name, dtype)
+        w = rule.init(KEY, (pre[0], post[0], None))
+        modulator = None if modulator is None else jnp.full((5,), 0.7, dtype)
+        if name in ("delta", "perceptron"):
+            modulator = jnp.ones((5, 2), dtype)
+        carry, total = total_change(rule, w, pre, post, modulator)
+        kept, want = rule.carry(w, (pre[0], post[0], None)), 0.0
+        for t in range(5):
+            now = None if modulator is None else modulator[t]
+            kept, change = rule.step(w, kept, (pre[t], post[t], now))
+            want = want + np.float64(change)
+        assert total.dtype == w.dtype == jnp.dtype(dtype)
+        rough = 0.1 if dtype == "bfloat16" else 1e-5
+        np.testing.assert_allclose(np.float64(total), want, rtol=rough, atol=rough)
+        close(carry, kept, rough, rough)
+        many = jax.vmap(lambda w: total_change(rule, w, pre, post, modulator)[1])
+        close(many(jnp.stack([w, 2 * w]))[0], total, rough, rough)
+
+
+@every
+def test_it_becomes_a_learning_rule(name):
+    make, _ = PLASTICITIES[name]
+    net = jb.serial(jb.dense(2), jb.elementwise(jnp.tanh))
+    x = jax.random.normal(KEY, (6, 3))
+    y = jnp.sign(jax.random.normal(jax.random.key(1), (6, 2)))
+    rule, again = plastic(net, make()), plastic(net, make())
+    assert rule == again and hash(rule) == hash(again) and repr(rule) == "plastic"
+    assert rule != plastic(net, make(), loss=jb.losses.half_mse)
+    params = net.init(KEY, x[0])
+    state = rule.init(KEY, params, x[0])
+    equal(state, rule.init(KEY, params, jax.ShapeDtypeStruct((3,), "float32")))
+    if name == "reward_modulated_stdp":
+        y = y[:, 0]
+    value, grads, after = jax.jit(rule.grads)(params, state, x, y)
+    equal(jax.tree.map(jnp.zeros_like, grads), jax.tree.map(jnp.zeros_like, params))
+    assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, after)
+    # one more input that is always 1, its weight the bias, the examples in turn
+    w = jnp.concatenate([params[0]["kernel"], params[0]["bias"][None]])
+    ones, total, carry = jnp.ones(1), 0.0, None
+    for n in range(6):
+        pre = jnp.concatenate([x[n], ones])
+        now = (pre, jnp.tanh(pre @ w), y[n])
+        carry, change = make().step(w, make().carry(w, now) if carry is None else carry, now)
+        total = total + change / 6
+    close(-grads[0]["kernel"], total[:3])
+    close(-grads[0]["bias"], total[3])
+    close(after[0], carry)
+    rest = x - jnp.tanh(x @ w[:3] + w[3][None]) @ w[:3].T
+    np.testing.assert_allclose(value, jnp.mean(jnp.sum(rest**2, 1)) / 2, rtol=1e-5)
+
+
+def test_a_modulator_at_once_multiplies():
+    rule, w = modulated(hebbian.hebb()), jnp.zeros((3, 2))
+    x, y = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, -1.0])
+    carry = rule.carry(w, (x, y, REWARD))
+    for factor in (REWARD, TARGET, jnp.array(-3)):  # a scalar, one a unit, an integer
+        carry, change = rule.step(w, carry, (x, y, factor))
+        hebb = hebbian.hebb().step(w, (), (x, y, None))[1]
+        close(change, hebb * jnp.broadcast_to(factor, 2).astype(w.dtype)[None])
+    slow = modulated(hebbian.hebb(), tau=0.5)
+    carry, _ = slow.step(w, slow.carry(w, (x, y, REWARD)), (x, y, REWARD))
+    assert np.abs(slow.step(w, carry, (x, y, REWARD))[1] - REWARD * hebb).max() > 0.1
+
+
+def test_eligibility_is_a_filtered_change():
+    rule, w, kept = modulated(hebbian.oja(), tau=4.0, dt=0.5), jnp.ones((3, 2)), np.exp(-1 / 8)
+    pre, post = activities("oja")
+    factor = jnp.arange(5.0) - 2
+    _, total = total_change(rule, w, pre, post, factor)
+    changes = [hebbian.oja().step(w, (), (a, b, None))[1] for a, b in zip(pre, post, strict=True)]
+    want = sum(
+        float(factor[t]) * kept ** (t - s) * changes[s] for t in range(5) for s in range(t + 1)
+    )
+    close(total, want, 1e-4, 1e-4)
+
+
+def test_each_dense_layer_learns_from_its_own_pair():
+    act = jb.elementwise(jnp.tanh)
+    net = jb.serial(jb.dense(4, bias_init=None), act, jb.dense(2, bias_init=None))
+    x = jax.random.normal(KEY, (6, 3))
+    params = net.init(KEY, x[0])
+    rule = plastic(net, hebbian.bcm(tau=5.0))
+    _, grads, state = rule.grads(params, rule.init(KEY, params, x[0]), x, x)
+    hidden = jnp.tanh(x @ params[0]["kernel"])
+    for i, (layer, pre) in enumerate([(jb.serial(jb.dense(4, bias_init=None), act), x),
+                                      (jb.dense(2, bias_init=None), hidden)]):  # fmt: skip
+        alone = plastic(layer, hebbian.bcm(tau=5.0))
+        p = (params[0], ()) if i == 0 else params[2]
+        _, want, after = alone.grads(p, alone.init(KEY, p, pre[0]), pre, pre)
+        close(grads[2 * i], want[0] if i == 0 else want)
+        close(state[i], after[0])
+
+
+def test_a_bare_layer_and_a_chain_of_one_are_the_same():
+    x = jax.random.normal(KEY, (6, 3))
+    layer = jb.dense(2)
+    params = layer.init(KEY, x[0])
+    bare, chain = plastic(layer, hebbian.oja()), plastic(jb.serial(layer), hebbian.oja())
+    value, grads, state = bare.grads(params, bare.init(KEY, params, x[0]), x, x)
+    equal((value, (grads,), state), chain.grads((params,), ((),), x, x))
+    assert bare.network == layer
+
+
+@pytest.mark.slow
+def test_trains_as_examples():
+    spikes = jb.elementwise(lambda v: (v > 0.5).astype(v.dtype))
+    net = jb.serial(jb.dense(2), spikes)
+    x = jax.random.bernoulli(KEY, 0.3, (4, 30, 3)).astype("float32")
+    params = net.init(KEY, x[0])
+    reward = jnp.array([1.0, -1.0, 0.5, 2.0])
+    stdp = spike_timing.reward_modulated_stdp()
+    rule = plastic_in_time(net, stdp)
+    state = rule.init(KEY, params, x[0])
+    _, grads, after = rule.grads(params, state, x, reward)
+    w = params[0]["kernel"]
+    want = sum(total_change(stdp, w, x[n], net.apply(params, x[n]), reward[n])[1] for n in range(4))
+    close(-grads[0]["kernel"], want / 4)
+    assert np.abs(want).max() > 1e-3
+    np.testing.assert_array_equal(grads[0]["bias"], 0)
+    assert jax.tree.leaves((state, after)) == []
+    assert jax.tree.structure(state) == jax.tree.structure(after)
+    every_step = jnp.broadcast_to(reward[:, None], (4, 30))
+    equal(rule.grads(params, state, x, every_step)[1], grads)
+    with pytest.raises(ValueError, match=r"modulator must lead with the \(30,\) time steps"):
+        rule.grads(params, state, x, jnp.ones((4, 2)))
+    optimizer = optax.sgd(1.0)
+    _, history = jb.run(rule, optimizer, (x, reward), key=KEY, epochs=2, batch_size=4)
+    assert np.all(np.isfinite(history.loss))
+
+
+def test_a_key_is_for_the_noise_of_the_plasticity():
+    def step(w, carry, x, *, key=None):
+        noise = 0.0 if key is None else jax.random.normal(key)
+        return carry, jnp.full_like(w, noise)
+
+    noisy = hebbian.hebb()._replace(step=step, name="noisy")
+    net, x = jb.dense(2), jnp.ones((6, 3))
+    params = net.init(KEY, x[0])
+    rule = plastic(net, noisy)
+    first, again, other = (
+        rule.grads(params, ((),), x, x, key=jax.random.key(n))[1]["bias"][0] for n in (1, 1, 2)
+    )
+    assert first == again != other
+    assert 0.01 < abs(first) < 1.5  # a mean of six draws
+    assert rule.grads(params, ((),), x, x)[1]["bias"][0] == 0
+
+
+@pytest.mark.slow
+def test_supervised_plasticity_learns_the_digits(digits):
+    (x, y), test = digits
+    x = x / np.float32(16) if x.max() > 1 else x
+    net = jb.dense(10)
+    for plasticity, rate in ((hebbian.delta(), 0.03), (hebbian.perceptron(), 0.1)):
+        rule = plastic(net, plasticity, loss=jb.losses.softmax_cross_entropy)
+        _, history = jb.fit(
+            rule, optax.sgd(rate), (x, y), key=KEY, epochs=15, batch_size=16,
+            validation=test, metrics={"accuracy": jb.accuracy}, progress=False,
+        )  # fmt: skip
+        assert history.metrics["accuracy"][-1] > 0.9, plasticity
+    untaught = net.init(KEY, x[0])
+    assert jb.evaluate(net, untaught, test, {"accuracy": jb.accuracy})["accuracy"] < 0.3
+
+
+def test_seeds_in_one_call():
+    x = jax.random.normal(KEY, (40, 3)) * jnp.array([[2.0, 1.0, 0.5]])
+    rule = plastic(jb.dense(1, bias_init=None), hebbian.oja())
+
+    def train(key):
+        return jb.run(rule, optax.sgd(0.05), (x, x), key=key, epochs=40, batch_size=40)[0].params
+
+    kernels = jax.jit(jax.vmap(train))(jax.random.split(KEY, 4))["kernel"]
+    np.testing.assert_allclose(jnp.linalg.norm(kernels, axis=1), 1, atol=1e-2)
+    close(kernels[2], train(jax.random.split(KEY, 4)[2])["kernel"], 1e-4, 1e-5)
+
+
+HEBB = hebbian.hebb()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: plastic(jb.dense(2), hebbian.oja), TypeError,
+         "plastic: plasticity must be a Cell such as .*, got function; call it"),
+        (lambda: modulated("hebb"), TypeError, "modulated: plasticity must be a Cell .* got str"),
+        (lambda: modulated(HEBB, tau=-1.0), ValueError, "modulated: tau must be zero or positive"),
+        (lambda: plastic("net", HEBB), TypeError, "plastic: net must be a Network, got str"),
+        (lambda: plastic(jb.serial(jb.conv(3, 2), jb.flatten()), HEBB), ValueError,
+         r"plastic changes synapses \[pre, post\], and conv\(3, .*\) has other weights; use dense"),
+        (lambda: plastic_in_time(jb.serial(jb.dense(2), jb.layer_norm()), HEBB), ValueError,
+         r"plastic_in_time changes synapses .* layer_norm\(\) has other weights"),
+        (lambda: plastic(jb.serial(jb.flatten()), HEBB), ValueError, "needs a dense layer"),
+        (lambda: plastic(jb.serial(jb.serial(jb.dense(2)), jb.dense(2)), HEBB), ValueError,
+         "plastic needs a flat chain"),
+        (lambda: modulated(HEBB).step(jnp.ones((1, 2)), ((), jnp.ones((1, 2))),
+                                      (jnp.ones(1), jnp.ones(2), jnp.ones(1))), ValueError,
+         r"modulated\(hebb\) needs a modulator, .* units \(2,\), got shape \(1,\)"),
+        (lambda: plastic(jb.dense(2), modulated(hebbian.delta())).grads(
+            jb.dense(2).init(KEY, jnp.ones(3)), (((), jnp.ones((4, 2))),), jnp.ones((4, 3)),
+            jnp.ones(4)), ValueError,
+         "delta learns from a target"),
+    ],
+)  # fmt: skip
+def test_what_it_refuses(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_plasticity_of_ones_own_takes_three_lines():
+    def change(w, carry, pre, post, modulator):
+        return carry, pre[:, None] * post[None] - 0.1 * w
+
+    rule = plastic(jb.dense(2, bias_init=None), local("leaky", change))
+    x = jnp.ones((4, 3))
+    params = {"kernel": jnp.ones((3, 2))}
+    np.testing.assert_allclose(rule.grads(params, ((),), x, x)[1]["kernel"], -2.9, rtol=1e-6)

@@ -1,0 +1,98 @@
+"""Derivatives in float64 against finite differences, forward and reverse."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import jaxbrain as jb
+from jaxbrain.learning.energy.predictive import energy
+
+KEY = jax.random.key(6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+def generic(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+def check(f, *args):
+    check_grads(jax.jit(f), args, order=1, modes=("fwd", "rev"), atol=1e-6, rtol=1e-6)
+
+
+LOSSES = {
+    "half_mse": (jb.losses.half_mse, lambda: generic(4, seed=1)),
+    "mse": (jb.losses.mse, lambda: generic(4, seed=1)),
+    "binary_cross_entropy": (jb.losses.binary_cross_entropy, lambda: jnp.array([0.2, 1, 0, 0.7])),
+    "labels": (jb.losses.softmax_cross_entropy, lambda: jnp.array(2)),
+    "distribution": (jb.losses.softmax_cross_entropy, lambda: jnp.array([0.1, 0.2, 0.3, 0.4])),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("at", ["generic", "zero", "large"])
+def test_losses(name, at):
+    loss, target = LOSSES[name]
+    z = {"generic": generic(4), "zero": jnp.zeros(4), "large": 15 * generic(4)}[at]
+    check(lambda z: loss(z, target()), z)
+
+
+LAYERS = {
+    "dense": (jb.dense(3), (4,)),
+    "conv": (jb.conv(2, 3, stride=2), (5, 5, 2)),
+    "conv 1-D": (jb.conv(2, (3,), padding="VALID"), (5, 2)),
+    "max_pool": (jb.max_pool(2), (4, 4, 2)),
+    "avg_pool": (jb.avg_pool(3, stride=2, padding="SAME"), (5, 5, 2)),
+    "flatten": (jb.flatten(), (2, 3)),
+    "layer_norm": (jb.layer_norm(), (2, 5)),
+    "elementwise": (jb.elementwise(jnp.tanh), (5,)),
+    "residual": (jb.residual(jb.serial(jb.dense(4), jb.elementwise(jax.nn.silu))), (4,)),
+    "parallel": (jb.parallel(jb.dense(2), jb.dense(3)), (4,)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name):
+    layer, shape = LAYERS[name]
+    x = generic(*shape)
+    params = jax.tree.map(lambda p: p + 0.1, layer.init(KEY, x))
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} <= {jnp.dtype("float64")}
+    check(layer.apply, params, x)
+
+
+def test_embed():
+    layer, tokens = jb.embed(5, 3), jnp.array([4, 0, 4])
+    table = {"table": generic(5, 3)}
+    check(lambda p: jnp.sum(jnp.sin(layer.apply(p, tokens))), table)
+
+
+@pytest.mark.slow
+def test_dropout_under_a_key():
+    check(lambda x: jb.dropout(0.3).apply((), x, key=KEY), generic(20))
+
+
+@pytest.mark.parametrize("loss", [jb.losses.half_mse, jb.losses.softmax_cross_entropy])
+@pytest.mark.slow
+def test_energy_of_predictive_coding(loss):
+    net = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3))
+    x = generic(5, 2)
+    params = net.init(KEY, x[0])
+    y = generic(5, 3, seed=2) if loss is jb.losses.half_mse else jnp.arange(5) % 3
+    latents = [generic(5, 4, seed=3), generic(5, 3, seed=4)]
+    check(lambda p, z: energy(net, loss, p, z, x, y, nudge=0.3), params, latents)
+
+
+def test_the_check_sees_a_wrong_gradient():
+    @jax.custom_vjp
+    def wrong(x):
+        return jnp.sum(x**2)
+
+    wrong.defvjp(lambda x: (wrong(x), x), lambda x, g: (2.001 * x * g,))
+    with pytest.raises(AssertionError):
+        check_grads(wrong, (generic(4),), order=1, modes=("rev",), atol=1e-6, rtol=1e-6)
