@@ -34,7 +34,7 @@ def repeated(cell: jb.Cell, times: int) -> jb.Cell:
             carry, y = cell.step(params, carry, x)
         return carry, y
 
-    return jb.Cell(cell.init, cell.carry, step, None, f"repeated({cell}, {times})")
+    return jb.Cell(cell.init, cell.carry, step)
 
 
 def decoders() -> dict[str, tuple[analysis.Decoder, int]]:

@@ -43,7 +43,7 @@ def generator(units: int, gain: jax.Array | float, simple: jax.Array | float) ->
         penalty = 1e-2 * jnp.mean(rates**2) + 1e-3 * weights + 1e-2 * dynamics
         return rates @ out["kernel"] + out["bias"], rates, simple * penalty
 
-    return jb.Network(jb.serial(run, jb.dense(6)).init, apply, (), "generator")
+    return jb.Network(jb.serial(run, jb.dense(6)).init, apply)
 
 
 def train(key: jax.Array, simple: jax.Array, units: int, updates: int) -> dict:

@@ -47,7 +47,7 @@ def spiking_feedback(net: jb.Network, loss, *, rate: float = 1.0) -> jb.Learning
         changes = chain.block_gradients(net, params, activities, [*signals, error], keys)
         return value, changes, state
 
-    return jb.LearningRule(init, grads, net, "spiking_feedback")
+    return jb.LearningRule(init, grads, net)
 
 
 def prove(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:

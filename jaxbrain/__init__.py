@@ -5,18 +5,8 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 """
 
 from jaxbrain import analysis, cells, datasets, learning, losses, memory, motor, tasks, testing, viz
-from jaxbrain.core.network import (
-    Cell,
-    LearningRule,
-    Memory,
-    Network,
-    batch,
-    lift,
-    parallel,
-    residual,
-    serial,
-    with_precision,
-)
+from jaxbrain.core.composition import batch, lift, parallel, residual, serial, with_precision
+from jaxbrain.core.types import Cell, LearningRule, Memory, Network
 from jaxbrain.learning import (
     backprop,
     direct_feedback_alignment,

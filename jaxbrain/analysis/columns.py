@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.types import Network, Params
 
 
 def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -12,7 +12,8 @@ import optax
 
 from jaxbrain.analysis.gradient_similarity import angles_to
 from jaxbrain.analysis.results import Comparison, Result
-from jaxbrain.core.network import LearningRule, Network, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.training.loop import (
     History,
     Record,

@@ -12,12 +12,14 @@ import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
 from jaxbrain.cells.unrolling import last, require_cells, unroll
-from jaxbrain.core.network import Cell, Network, Params, batch, serial
+from jaxbrain.core.composition import batch, serial
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.backpropagation import backprop
 from jaxbrain.learning.readout.reservoir import ridge
 from jaxbrain.losses import mse
-from jaxbrain.networks.layers import called, dense, dropout
+from jaxbrain.networks.layers import dense, dropout
 from jaxbrain.training.loop import run
 
 _BATCH = 32
@@ -44,6 +46,7 @@ class Linear(NamedTuple):
     errors: np.ndarray
 
 
+@configured
 def ridge_decoder(
     *,
     lags: Sequence[int] = (0, 1, 2),
@@ -110,9 +113,10 @@ def ridge_decoder(
         z = lagged(jnp.asarray(activity).astype(params.mean.dtype), lags)
         return _standard(z, (params.mean, params.scale)) @ params.kernel + params.bias[None]
 
-    return Decoder(fit, predict, f"ridge_decoder(lags={lags})")
+    return Decoder(fit, predict)
 
 
+@configured
 def recurrent_decoder(
     cell: Cell,
     *,
@@ -192,8 +196,8 @@ def recurrent_decoder(
         y = net.apply(params["network"], windows(_standard(x, given), window))
         return y.astype(middle.dtype) * spread[None] + middle[None]
 
-    name = called("recurrent_decoder", (cell,), {"bins": (bins, 4)})
-    return Decoder(fit, predict, name)
+    name = f"recurrent_decoder({cell})"
+    return Decoder(fit, predict)
 
 
 def _trained(

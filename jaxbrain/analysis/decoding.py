@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxbrain.core.network import Params, static
+from jaxbrain.core.config import Config, static
+from jaxbrain.core.types import Params
 
 
 @static
@@ -28,12 +29,12 @@ class Decoder(NamedTuple):
       fit: ``(activity [time, units], movement [time, outputs], *, key=None) -> params``.
       predict: ``(params, activity [time, units]) -> movement [time, outputs]``; the first bins,
         which have no past, take their first bin for it.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     fit: Callable[..., Params]
     predict: Callable[[Params, Any], jax.Array]
-    name: str = "decoder"
+    config: Config | None = None
 
 
 class Decoded(NamedTuple):

@@ -8,8 +8,8 @@ from jax.typing import ArrayLike
 
 from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.cells.unrolling import require_cells, require_time
-from jaxbrain.core.network import Cell, Params
 from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.types import Cell, Params
 
 _TANGENTS = 0x7A46  # of the first directions: they must have a part along every exponent
 

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
-from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.loop import require_count
 
 _STATE = 0x57A7E  # separates the key of the rule's state from those of its samples

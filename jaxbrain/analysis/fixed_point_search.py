@@ -11,8 +11,8 @@ from jax.core import Tracer
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
 from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.cells.unrolling import require_cells
-from jaxbrain.core.network import Cell, Params
 from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.types import Cell, Params
 
 _SHRINK, _GROW = 0.3, 4.0  # of the damping, after a step that was taken and one that was not
 _AT_REST = 1e10  # damping, relative to the first, at which no step helps any more

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from jaxbrain.core.network import LearningRule, Params
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.loop import TrainState
 
 
@@ -125,6 +126,7 @@ def similarity(a: Params, b: Params) -> Similarity:
     return Similarity(angles(a, b), norm_ratios(a, b), sign_agreement(a, b))
 
 
+@configured
 def compared_to(
     rule: LearningRule,
     reference: LearningRule,
@@ -165,6 +167,7 @@ def compared_to(
     return record
 
 
+@configured
 def angles_to(
     rule: LearningRule, reference: LearningRule, data: tuple[Any, Any]
 ) -> Callable[[TrainState], jax.Array]:

@@ -5,9 +5,12 @@ from typing import Any
 import jax
 
 from jaxbrain.cells.unrolling import require_cells, unroll
-from jaxbrain.core.network import Cell, Network, Params, parallel, split_key
+from jaxbrain.core.composition import parallel, split_key
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Cell, Network, Params
 
 
+@configured
 def stack(*cells: Cell) -> Cell:
     """Cells on top of each other: at every step the output of one is the input of the next.
 
@@ -32,7 +35,6 @@ def stack(*cells: Cell) -> Cell:
       (3,)
     """
     require_cells("stack", *cells)
-    name = f"stack({', '.join(map(repr, cells))})"
 
     def init(key: jax.Array, x: Any) -> Params:
         params = []
@@ -57,9 +59,10 @@ def stack(*cells: Cell) -> Cell:
 
     lowest = cells[0].project
     project = None if lowest is None else lambda params, xs: lowest(params[0], xs)
-    return Cell(init, carry, step, project, name)
+    return Cell(init, carry, step, project)
 
 
+@configured
 def residual(cell: Cell) -> Cell:
     """A shortcut around a cell, at every step: what it computes is added to its input.
 
@@ -98,9 +101,10 @@ def residual(cell: Cell) -> Cell:
         return carry, x.astype(y.dtype) + y
 
     # no projection: what it returns would not hold the input that the shortcut needs
-    return Cell(cell.init, cell.carry, step, None, name)
+    return Cell(cell.init, cell.carry, step)
 
 
+@configured
 def bidirectional(forward: Cell, backward: Cell, *, block: int | None = None) -> Network:
     """Two cells over a sequence, one from the start and one from the end, outputs side by side.
 
@@ -131,9 +135,7 @@ def bidirectional(forward: Cell, backward: Cell, *, block: int | None = None) ->
       (5, 5)
     """
     require_cells("bidirectional", forward, backward)
-    both = parallel(unroll(forward, block=block), unroll(backward, block=block, reverse=True))
-    blocks = "" if block is None else f", block={block}"
-    return both._replace(name=f"bidirectional({forward}, {backward}{blocks})")
+    return parallel(unroll(forward, block=block), unroll(backward, block=block, reverse=True))
 
 
 def _output(cell: Cell, params: Params, x: Any) -> Any:

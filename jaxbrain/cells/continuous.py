@@ -10,18 +10,19 @@ from typing import Any
 import jax
 import jax.core
 import jax.numpy as jnp
-import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, weights, zero_carry
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
-from jaxbrain.networks.layers import called, positive
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import positive
 
 Time = float | jax.Array
 Activation = Callable[[jax.Array], jax.Array]
 
 
+@configured
 def ctrnn(
     units: int,
     *,
@@ -73,8 +74,8 @@ def ctrnn(
       >>> bool((y == jax.numpy.tanh(v)).all())
       True
     """
-    name = _called("ctrnn", units, dt, tau, noise, activation)
     units = positive("ctrnn", "units", units)
+    name = f"ctrnn({units})"
     require_positive("ctrnn", "noise", noise, zero=True)
     require_times("ctrnn", units, {} if callable(tau) else {"tau": tau}, dt)
     shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
@@ -89,9 +90,10 @@ def ctrnn(
             v = v + jnp.sqrt(2 * a) * as_number(noise, v) * jax.random.normal(key, v.shape, v.dtype)
         return v, activation(v)
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
+@configured
 def leaky_rnn(
     units: int,
     *,
@@ -141,8 +143,8 @@ def leaky_rnn(
       >>> jax.nn.sigmoid(params["leak"]).round(3).tolist()  # dt / tau, to be learned
       [0.2..., 0.2..., 0.2...]
     """
-    name = _called("leaky_rnn", units, dt, tau, noise, activation)
     units = positive("leaky_rnn", "units", units)
+    name = f"leaky_rnn({units})"
     require_positive("leaky_rnn", "noise", noise, zero=True)
     require_times("leaky_rnn", units, {} if callable(tau) else {"tau": tau}, dt)
     shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
@@ -158,7 +160,7 @@ def leaky_rnn(
         r = carry + a * (activation(drive) - carry)
         return r, r
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
 def _leak(params: Params, dt: Time, tau: Any) -> jax.Array:
@@ -198,14 +200,3 @@ def _with_leak(
 
 def _is_noisy(noise: Any) -> bool:
     return not isinstance(noise, int | float) or noise != 0
-
-
-def _called(cell: str, units: int, dt: Any, tau: Any, noise: Any, activation: Any) -> str:
-    """The name; a tau of each unit and what is traced are left out."""
-    options = {"dt": (dt, 0.02), "tau": (tau, 0.1), "noise": (noise, 0.0)}
-    shown = {
-        name: (value, default)
-        for name, (value, default) in options.items()
-        if not isinstance(value, jax.core.Tracer) and not callable(value) and np.ndim(value) == 0
-    }
-    return called(cell, (units,), {**shown, "activation": (activation, jnp.tanh)})

@@ -11,9 +11,10 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jaxbrain.cells.recurrent import fit_input
 from jaxbrain.cells.spiking import decay
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
-from jaxbrain.networks.layers import as_float, called, float_like, no_params, positive
+from jaxbrain.core.types import Cell, Network, Params
+from jaxbrain.networks.layers import as_float, float_like, no_params, positive
 
 
 def poisson_encode(
@@ -107,6 +108,7 @@ def latency_encode(
     return ((now == step[None]) & fires[None]).astype(x.dtype)
 
 
+@configured
 def leaky_integrator(
     units: int,
     *,
@@ -143,9 +145,7 @@ def leaky_integrator(
     """
     units = positive("leaky_integrator", "units", units)
     require_times("leaky_integrator", units, {"tau": tau}, dt)
-    options = {"tau": (tau, 20.0), "dt": (dt, 1.0)}
-    plain = {n: o for n, o in options.items() if isinstance(o[0], int | float)}
-    name = called("leaky_integrator", (units,), plain)
+    name = f"leaky_integrator({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
         dtype = float_like(x)
@@ -162,9 +162,10 @@ def leaky_integrator(
         y = decay(tau, dt, drive) * carry + drive
         return y, y
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
     """How often each unit spikes: ``[time, ...] -> [...]``.
 
@@ -187,15 +188,13 @@ def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
       [2.0, 1.0]
     """
     require_positive("rate_readout", "dt", dt)
-    plain = {"dt": (dt, 1.0)} if isinstance(dt, int | float) else {}
-    name = called("rate_readout", (), plain)
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
-        require_time(name, x)
+        require_time("rate_readout", x)
         x = as_float(x, float_like(x))
         return jnp.mean(x, axis=0) / as_number(dt, x)
 
-    return Network(no_params, apply, (), name)
+    return Network(no_params, apply, ())
 
 
 def _numbers(x: Any) -> jax.Array:

@@ -12,12 +12,14 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, fit_sequence, pointwise, weights, zero_carry
 from jaxbrain.cells.unrolling import first, require_time
-from jaxbrain.core.network import Cell, Network, Params
-from jaxbrain.networks.layers import called, positive
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Cell, Network, Params
+from jaxbrain.networks.layers import positive
 
 sigmoid = jax.nn.sigmoid
 
 
+@configured
 def lstm(
     units: int,
     *,
@@ -58,7 +60,7 @@ def lstm(
       ((2, 12), (3,), True)
     """
     units = positive("lstm", "units", units)
-    name = called("lstm", (units,), {"forget_bias": (forget_bias, 1.0)})
+    name = f"lstm({units})"
     init = _biased(weights(units, 4, kernel_init, recurrent_init, bias_init), 1, forget_bias)
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
@@ -68,9 +70,10 @@ def lstm(
         h = _output(o, c)
         return (h, c), h
 
-    return Cell(init, _two(units), step, None, name)
+    return Cell(init, _two(units), step)
 
 
+@configured
 def lstm_peephole(
     units: int,
     *,
@@ -113,7 +116,7 @@ def lstm_peephole(
       ((3, 3), (3,))
     """
     units = positive("lstm_peephole", "units", units)
-    name = called("lstm_peephole", (units,), {"forget_bias": (forget_bias, 1.0)})
+    name = f"lstm_peephole({units})"
     plain = _biased(weights(units, 4, kernel_init, recurrent_init, bias_init), 1, forget_bias)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -129,9 +132,10 @@ def lstm_peephole(
         h = _output(o + p[2] * c, c)
         return (h, c), h
 
-    return Cell(init, _two(units), step, None, name)
+    return Cell(init, _two(units), step)
 
 
+@configured
 def minimal_gated(
     units: int,
     *,
@@ -167,7 +171,7 @@ def minimal_gated(
       ((2, 6), (3,))
     """
     units = positive("minimal_gated", "units", units)
-    name = called("minimal_gated", (units,), {})
+    name = f"minimal_gated({units})"
     init = weights(units, 2, kernel_init, recurrent_init, bias_init)
 
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
@@ -179,9 +183,10 @@ def minimal_gated(
         h = (1 - f) * carry + f * n
         return h, h
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
+@configured
 def ugrnn(
     units: int,
     *,
@@ -219,16 +224,17 @@ def ugrnn(
       ([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], (3,))
     """
     units = positive("ugrnn", "units", units)
-    name = called("ugrnn", (units,), {"forget_bias": (forget_bias, 1.0)})
+    name = f"ugrnn({units})"
     init = _biased(weights(units, 2, kernel_init, recurrent_init, bias_init), 0, forget_bias)
 
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
         h = _ugrnn_gates(*jnp.split(_drive(name, params, carry, x), 2), carry)
         return h, h
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
+@configured
 def min_gru(
     units: int,
     *,
@@ -261,7 +267,7 @@ def min_gru(
       (['bias', 'kernel'], (3,))
     """
     units = positive("min_gru", "units", units)
-    name = called("min_gru", (units,), {})
+    name = f"min_gru({units})"
     init = _inputs_only(units, kernel_init, bias_init)
 
     def carry(params: Params, x: Any) -> jax.Array:
@@ -272,9 +278,10 @@ def min_gru(
         h = keep * carry + new
         return h, h
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def parallel_min_gru(
     units: int,
     *,
@@ -307,7 +314,7 @@ def parallel_min_gru(
       (5, 3)
     """
     units = positive("parallel_min_gru", "units", units)
-    name = called("parallel_min_gru", (units,), {})
+    name = f"parallel_min_gru({units})"
     of_a_step = _inputs_only(units, kernel_init, bias_init)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -323,7 +330,7 @@ def parallel_min_gru(
             after, _kept_and_new(params, fit_sequence(name, params, x))
         )[1]
 
-    return Network(init, apply, (), name)
+    return Network(init, apply, ())
 
 
 @pointwise

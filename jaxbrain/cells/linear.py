@@ -14,9 +14,10 @@ from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.cells.recurrent import fit_input, fit_sequence
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
-from jaxbrain.networks.layers import called, float_like, positive
+from jaxbrain.core.types import Cell, Network, Params
+from jaxbrain.networks.layers import float_like, positive
 
 _TURN = 2 * math.pi
 
@@ -33,6 +34,7 @@ class Complex(NamedTuple):
     imaginary: jax.Array
 
 
+@configured
 def linear_recurrent(
     units: int,
     *,
@@ -91,9 +93,10 @@ def linear_recurrent(
         h = Complex(turned.real + drive.real, turned.imaginary + drive.imaginary)
         return h, _read(params, h, x)
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def parallel_linear_recurrent(
     units: int,
     *,
@@ -153,7 +156,7 @@ def parallel_linear_recurrent(
         _, h = jax.lax.associative_scan(_compose, (turn, drive))
         return _read(params, h, x)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply, ())
 
 
 def eigenvalues(params: Params) -> Complex:
@@ -227,14 +230,7 @@ def _arguments(
             f"{min_radius!r} and max_radius={max_radius!r}; at 1 nothing is ever forgotten"
         )
     require_positive(made, "max_phase", max_phase)
-    options = {
-        "features": (features, None),
-        "min_radius": (min_radius, 0.0),
-        "max_radius": (max_radius, 0.99),
-        "max_phase": (max_phase, _TURN),
-    }
-    name = called(made, (units,), options)
-    return _Arguments(name, units, width, min_radius, max_radius, max_phase)
+    return _Arguments(f"{made}({units})", units, width, min_radius, max_radius, max_phase)
 
 
 def _init(args: _Arguments, kernel_init: Initializer) -> Callable[[jax.Array, Any], Params]:

@@ -6,10 +6,11 @@ import jax
 import jax.core
 from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
-from jaxbrain.cells.spiking import drive, named, still, synapses
+from jaxbrain.cells.spiking import drive, still, synapses
 from jaxbrain.cells.surrogate import Spike, triangle
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.networks.layers import positive
 
 _TRIANGLE = triangle()
@@ -56,6 +57,7 @@ _PEAK = 30.0  # mV
 _REST = -65.0
 
 
+@configured
 def izhikevich(
     units: int,
     *,
@@ -109,8 +111,7 @@ def izhikevich(
     require_positive("izhikevich", "dt", dt)
     if not isinstance(dt, jax.core.Tracer) and dt > 1:
         raise ValueError(f"izhikevich: dt must be at most 1 ms, or v overshoots; got {dt!r}")
-    options = {"kind": (tuple(kind), tuple(REGULAR_SPIKING)), "dt": (dt, 1.0)}
-    name = named("izhikevich", units, options, recurrent_init)
+    name = f"izhikevich({units})"
     init = synapses(units, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Quadratic:
@@ -128,4 +129,4 @@ def izhikevich(
         spikes = surrogate((v - _PEAK) / _PEAK)
         return Quadratic(v, u, spikes), spikes
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)

@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.core.network import Cell, Params
-from jaxbrain.networks.layers import as_float, called, float_like, positive
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import as_float, float_like, positive
 
 
+@configured
 def elman(
     units: int,
     *,
@@ -52,7 +54,7 @@ def elman(
       (3,)
     """
     units = positive("elman", "units", units)
-    name = called("elman", (units,), {"activation": (activation, jnp.tanh)})
+    name = f"elman({units})"
     f = _tanh if activation is jnp.tanh else activation  # the same; it keeps less
     init = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
@@ -61,9 +63,10 @@ def elman(
         h = f(x @ params["kernel"] + carry @ params["recurrent"] + params["bias"])
         return h, h
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
+@configured
 def gru(
     units: int,
     *,
@@ -100,7 +103,7 @@ def gru(
       ((2, 9), (3,))
     """
     units = positive("gru", "units", units)
-    name = called("gru", (units,), {})
+    name = f"gru({units})"
     shared = weights(units, 3, kernel_init, recurrent_init, bias_init)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -115,7 +118,7 @@ def gru(
         h = _gru_gates(r, z, n, own[2] + params["candidate_bias"], carry)
         return h, h
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
 def pointwise(f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -15,9 +15,10 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.recurrent import fit_input, weights
 from jaxbrain.cells.surrogate import Spike, triangle
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
-from jaxbrain.networks.layers import called, positive
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import positive
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()
@@ -91,6 +92,7 @@ def to_zero(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
     return (1 - spikes) * v
 
 
+@configured
 def lif(
     units: int,
     *,
@@ -142,8 +144,7 @@ def lif(
     units = positive("lif", "units", units)
     require_times("lif", units, {"tau": tau}, dt)
     require_positive("lif", "threshold", threshold)
-    options = {"tau": (tau, 20.0), "dt": (dt, 1.0), "threshold": (threshold, 1.0)}
-    name = named("lif", units, options, recurrent_init)
+    name = f"lif({units})"
     init = synapses(units, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Membrane:
@@ -156,9 +157,10 @@ def lif(
         spikes = surrogate((v - top) / top)
         return Membrane(v, spikes), spikes
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def alif(
     units: int,
     *,
@@ -216,11 +218,7 @@ def alif(
     require_times("alif", units, {"tau": tau, "tau_adaptation": tau_adaptation}, dt)
     require_positive("alif", "threshold", threshold)
     require_positive("alif", "beta", beta, zero=True)
-    options = {
-        "tau": (tau, 20.0), "tau_adaptation": (tau_adaptation, 200.0), "beta": (beta, 0.1),
-        "dt": (dt, 1.0), "threshold": (threshold, 1.0),
-    }  # fmt: skip
-    name = named("alif", units, options, recurrent_init)
+    name = f"alif({units})"
     init = synapses(units, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Adaptive:
@@ -234,25 +232,12 @@ def alif(
         spikes = surrogate((v - rest - as_number(beta, v) * adaptation) / rest)
         return Adaptive(v, adaptation, spikes), spikes
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def decay(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
     """What is left after a step: exp(-dt / tau)."""
     return jnp.exp(-as_number(dt, like) / as_number(tau, like))
-
-
-def named(cell: str, units: int, options: dict[str, Any], recurrent_init: Any) -> str:
-    """The name of a cell, with what it was given that can be shown."""
-    plain = {n: o for n, o in options.items() if _is_plain(o[0])}
-    if recurrent_init is None:
-        plain["recurrent_init"] = (None, "")
-    return called(cell, (units,), plain)
-
-
-def _is_plain(value: Any) -> bool:
-    """A number, or a tuple of them, that a name can show: no array, no tracer."""
-    return all(isinstance(v, int | float) for v in (value if type(value) is tuple else (value,)))
 
 
 def synapses(units: int, kernel_init: Any, recurrent_init: Any, bias_init: Any) -> Any:

@@ -15,11 +15,13 @@ from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
 from jaxbrain.cells.recurrent import fit_input, weights
 from jaxbrain.cells.unrolling import require_cells
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
-from jaxbrain.networks.layers import called, float_like, positive
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import float_like, positive
 
 
+@configured
 def low_rank(
     units: int,
     rank: int,
@@ -68,7 +70,8 @@ def low_rank(
     units, rank = positive("low_rank", "units", units), positive("low_rank", "rank", rank)
     if rank > units:
         raise ValueError(f"low_rank: rank must be at most units={units}, got {rank}")
-    name = _checked("low_rank", units, (units, rank), tau, dt, noise)
+    name = f"low_rank({units}, {rank})"
+    _require_numbers("low_rank", units, tau, dt, noise)
 
     def init(key: jax.Array, x: Any) -> Params:
         given = weights(units, 1, kernel_init, zeros, zeros)(key, x)
@@ -85,9 +88,10 @@ def low_rank(
         state = leak(carry, own + x @ params["kernel"], tau, dt, noise, key)
         return state, activation(state)
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def excitatory_inhibitory(
     units: int,
     *,
@@ -144,7 +148,8 @@ def excitatory_inhibitory(
       (8,)
     """
     units = positive("excitatory_inhibitory", "units", units)
-    name = _checked("excitatory_inhibitory", units, (units,), tau, dt, noise)
+    name = f"excitatory_inhibitory({units})"
+    _require_numbers("excitatory_inhibitory", units, tau, dt, noise)
     usual = dale(units)
     sign = require_signs(name, units, usual.signs if signs is None else signs)
     allowed = require_mask(name, units, usual.mask if mask is None else mask)
@@ -173,7 +178,7 @@ def excitatory_inhibitory(
         y = activation(state)[np.flatnonzero(unpack(sign) > 0)]
         return (state if lag is None else (state, past[:-1])), y
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
@@ -211,6 +216,7 @@ def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
     return jnp.abs(magnitudes) * pattern
 
 
+@configured
 def connected(cell: Cell, mask: Any) -> Cell:
     """A cell whose recurrent weights are zero, and stay so, where a mask is.
 
@@ -260,9 +266,10 @@ def connected(cell: Cell, mask: Any) -> Cell:
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         return cell.step(cut(params), carry, x, key=key)
 
-    return Cell(init, carry, step, cell.project, name)
+    return Cell(init, carry, step, cell.project)
 
 
+@configured
 def delayed(cell: Cell, steps: int) -> Cell:
     """A delay line behind a cell: what it says is heard some steps later.
 
@@ -299,15 +306,13 @@ def delayed(cell: Cell, steps: int) -> Cell:
         after = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), line, y)
         return (inner, after), jax.tree.map(lambda old: old[0], line)
 
-    return Cell(cell.init, carry, step, cell.project, f"delayed({cell}, {steps})")
+    return Cell(cell.init, carry, step, cell.project)
 
 
-def _checked(cell: str, units: int, shown: tuple, tau: Any, dt: Any, noise: Any) -> str:
-    """The name of a leaky cell whose numbers are good."""
+def _require_numbers(cell: str, units: int, tau: Any, dt: Any, noise: Any) -> None:
+    """Refuse times and a noise that a leaky cell cannot have."""
     require_times(cell, units, {"tau": tau}, dt)
     require_positive(cell, "noise", noise, zero=True)
-    options = {"dt": (dt, 0.02), "tau": (tau, 0.1), "noise": (noise, 0.0)}
-    return called(cell, shown, {n: o for n, o in options.items() if isinstance(o[0], int | float)})
 
 
 def leak(

@@ -16,11 +16,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 
 Spike = Callable[[jax.Array], jax.Array]
 
 
+@configured
 def triangle(*, gain: float | jax.Array = 0.3, width: float | jax.Array = 1.0) -> Spike:
     """A spike whose slope falls straight to zero at both sides.
 
@@ -52,6 +54,7 @@ def triangle(*, gain: float | jax.Array = 0.3, width: float | jax.Array = 1.0) -
     return _spike(slope)
 
 
+@configured
 def fast_sigmoid(*, scale: float | jax.Array = 10.0) -> Spike:
     """A spike with the slope of a fast sigmoid, whose tails are long.
 
@@ -77,6 +80,7 @@ def fast_sigmoid(*, scale: float | jax.Array = 10.0) -> Spike:
     return _spike(lambda v: (1 + as_number(scale, v) * jnp.abs(v)) ** -2)
 
 
+@configured
 def arctan(*, scale: float | jax.Array = 2.0) -> Spike:
     """A spike with the slope of an arc tangent: Cauchy's distribution.
 
@@ -107,6 +111,7 @@ def arctan(*, scale: float | jax.Array = 2.0) -> Spike:
     return _spike(slope)
 
 
+@configured
 def gaussian(*, width: float | jax.Array = 0.5) -> Spike:
     """A spike whose slope is the normal density.
 
@@ -137,6 +142,7 @@ def gaussian(*, width: float | jax.Array = 0.5) -> Spike:
     return _spike(slope)
 
 
+@configured
 def boxcar(*, width: float | jax.Array = 1.0) -> Spike:
     """A spike whose slope is the same within a window, and zero out of it.
 

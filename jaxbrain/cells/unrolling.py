@@ -8,8 +8,9 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Cell, Network, Params
 
 
 def scan(
@@ -102,6 +103,7 @@ def _split(tree: Any, at: int) -> tuple[Any, Any]:
     return jax.tree.map(lambda a: a[:at], tree), jax.tree.map(lambda a: a[at:], tree)
 
 
+@configured
 def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Network:
     """A cell over a sequence as a network, so that rules train it and `fit` fits it.
 
@@ -142,9 +144,10 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
         carry = cell.carry(params, first(x))
         return scan(cell, params, carry, x, key=key, block=block, reverse=reverse)[1]
 
-    return Network(init, apply, (), name)
+    return Network(init, apply, ())
 
 
+@configured
 def last() -> Network:
     """The last step of a sequence: ``[time, ...] -> [...]``.
 
@@ -164,9 +167,10 @@ def last() -> Network:
         require_time("last()", x)
         return jax.tree.map(lambda a: a[-1], x)
 
-    return Network(init, apply, (), "last()")
+    return Network(init, apply, ())
 
 
+@configured
 def learned_carry(cell: Cell) -> Cell:
     """A cell whose first carry is learned too.
 
@@ -200,9 +204,10 @@ def learned_carry(cell: Cell) -> Cell:
 
     inner = cell.project
     project = None if inner is None else lambda params, xs: inner(params["cell"], xs)
-    return Cell(init, carry, step, project, f"learned_carry({cell})")
+    return Cell(init, carry, step, project)
 
 
+@configured
 def masked(cell: Cell) -> Cell:
     """A cell for sequences of different lengths: a step that is not valid changes nothing.
 
@@ -255,7 +260,7 @@ def masked(cell: Cell) -> Cell:
         kept = jax.tree.map(lambda new, old: jnp.where(valid, new, old), after, carry)
         return kept, kept[1]
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def valid_steps(length: Any, time: int) -> jax.Array:

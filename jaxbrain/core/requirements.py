@@ -1,14 +1,11 @@
 """What rules require of their arguments. What is not known yet, under a trace, is not checked."""
 
-import inspect
 from typing import Any
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-
-from jaxbrain.core.network import Network
 
 
 def require_positive(
@@ -75,19 +72,3 @@ def require_wide(rule: str, output: jax.Array) -> None:
 def as_number(value: float | jax.Array, like: jax.Array) -> jax.Array:
     """A scalar in the dtype of an array: what a user sweeps may have another."""
     return jnp.asarray(value).astype(like.dtype)
-
-
-def kind(layer: Network) -> str:
-    """The constructor of a network of jaxbrain, such as "dense"; of any other nothing.
-
-    Examples:
-      >>> import jaxbrain as jb
-      >>> kind(jb.dense(3)), kind(jb.with_precision(jb.conv(3, 3), "bfloat16"))
-      ('dense', 'conv')
-    """
-    if not getattr(layer.apply, "__module__", "").startswith("jaxbrain."):
-        return ""
-    name = getattr(layer.apply, "__qualname__", "").split(".")[0]
-    if name == "with_precision":
-        return kind(inspect.getclosurevars(layer.apply).nonlocals["net"])
-    return name

@@ -4,10 +4,12 @@ from typing import Any
 
 import jax
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss, mean_loss, no_state, require_targets
 
 
+@configured
 def backprop(net: Network, loss: Loss) -> LearningRule:
     """The gradient of the mean loss, by ``jax.grad``.
 
@@ -55,4 +57,4 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
         value, gradient = jax.value_and_grad(of_batch)(params)
         return value, gradient, state
 
-    return LearningRule(no_state, grads, net, "backprop")
+    return LearningRule(no_state, grads, net)

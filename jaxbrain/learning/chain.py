@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Network, Params, batch, serial
-from jaxbrain.networks.layers import no_params
+from jaxbrain.core.composition import batch, constructor, serial
+from jaxbrain.core.config import made_by
+from jaxbrain.core.types import Network, Params
 
 Loss = Callable[[Any, Any], jax.Array]
 
@@ -22,7 +23,7 @@ def require_chain(net: Network, rule: str) -> None:
     """Refuse what is not one flat `serial` of layers, naming the fix."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
-    if not net.layers or net._replace(name="") != serial(*net.layers)._replace(name=""):
+    if not made_by(net, serial):
         raise ValueError(
             f"{rule} teaches a chain, layer by layer, and {net} is none; build it as "
             "jb.serial(layer, layer, ...), of one example, and wrap single layers if need be: "
@@ -37,8 +38,10 @@ def require_chain(net: Network, rule: str) -> None:
 
 
 def has_weights(layer: Network) -> bool:
-    """Whether a layer learns; one of the user's own making, without `no_params`, counts as such."""
-    return layer.init is not no_params
+    """Whether a layer learns; one made by hand counts as such."""
+    if layer.layers:
+        return any(map(has_weights, layer.layers))
+    return not getattr(constructor(layer), "without_weights", False)
 
 
 def require_hidden(net: Network, rule: str, why: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import (
     Info,
     require_as_many,
@@ -18,6 +19,7 @@ from jaxbrain.memory.patterns import (
 )
 
 
+@configured
 def bidirectional(*, max_steps: int = 100) -> Memory:
     """Bidirectional associative memory (BAM): either side of a pair recalls the other.
 
@@ -99,7 +101,7 @@ def bidirectional(*, max_steps: int = 100) -> Memory:
         b = require_bipolar("pattern[1]", b, ndim=1).astype(weights.dtype)
         return {"weights": weights + jnp.outer(a, b)}
 
-    return Memory(store, recall, energy, add, "bidirectional")
+    return Memory(store, recall, energy, add)
 
 
 def swap_sides(params: Any) -> Any:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Memory
 from jaxbrain.core.requirements import require_count, require_fraction
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import flip
 
 

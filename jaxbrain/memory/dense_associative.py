@@ -13,8 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Memory, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
 from jaxbrain.memory.interactions import Interaction, polynomial
 from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
@@ -91,6 +92,7 @@ def all_at_once(
     return sign_or_stay(jnp.where(state == 0, unknown, known + own * state), state)
 
 
+@configured
 def dense_associative_memory(
     *,
     interaction: Interaction = polynomial(3),
@@ -179,7 +181,7 @@ def dense_associative_memory(
 
     options = [repr(interaction)] if interaction != polynomial(3) else []
     options += [getattr(update, "__name__", "update")] if update is not one_by_one else []
-    return Memory(store, recall, energy, add, f"{where}({', '.join(options)})")
+    return Memory(store, recall, energy, add)
 
 
 def _equal(before: jax.Array, after: jax.Array) -> jax.Array:

@@ -7,13 +7,15 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import xlog1py
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.hopfield_network import coupled, require_cue
 from jaxbrain.memory.patterns import Info, require_size
 from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_load
 
 
+@configured
 def graded_hopfield(
     *,
     storage: Callable[[jax.Array], jax.Array] | Storage = hebb,
@@ -96,7 +98,7 @@ def graded_hopfield(
         v = require_size("state", state, params.shape[-1]).astype(params.dtype)
         return _energy(coupled(params, self_coupling), v, as_number(gain, v))
 
-    return Memory(store, recall, energy, as_add(rule), f"graded_hopfield({rule})")
+    return Memory(store, recall, energy, as_add(rule))
 
 
 def _energy(weights: jax.Array, v: jax.Array, gain: jax.Array) -> jax.Array:

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from jaxbrain.core.network import Memory, Params, static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Memory, Params
 from jaxbrain.memory.lagrangians import Lagrangian, identity, softmax
 from jaxbrain.memory.modern import append, require_patterns
 from jaxbrain.memory.patterns import Info, require_size
@@ -41,16 +42,17 @@ class Hierarchy(NamedTuple):
       settle: ``(params, states, *, step_size=0.1, max_steps=1000, tolerance=1e-4)
         -> (states, Info)``: Euler steps until no state moves more than the tolerance. A dictionary
         of step sizes gives each layer its own time constant; one of 0 clamps it.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     activations: Callable[[States], States]
     energy: Callable[[Params, States], jax.Array]
     descent: Callable[[Params, States], States]
     settle: Callable[..., tuple[States, Info]]
-    name: str = "hierarchy"
+    config: Config | None = None
 
 
+@configured
 def hierarchy(neurons: Mapping[str, Lagrangian], synapses: Sequence[Synapse]) -> Hierarchy:
     """The energy and the dynamics of layers that synapses join.
 
@@ -139,7 +141,7 @@ def hierarchy(neurons: Mapping[str, Lagrangian], synapses: Sequence[Synapse]) ->
         states, steps, still = relax(euler, states, max_steps, at_rest)
         return states, Info(steps, still, energy(params, states))
 
-    return Hierarchy(activations, energy, descent, settle, label)
+    return Hierarchy(activations, energy, descent, settle)
 
 
 def bilinear(weights: jax.Array, g: jax.Array, h: jax.Array) -> jax.Array:
@@ -163,6 +165,7 @@ def bilinear(weights: jax.Array, g: jax.Array, h: jax.Array) -> jax.Array:
     return -jnp.vdot(h, weights @ g)
 
 
+@configured
 def hidden_layer(hidden: Lagrangian) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """The synapse of one layer with itself that a fast hidden layer makes.
 
@@ -190,6 +193,7 @@ def hidden_layer(hidden: Lagrangian) -> Callable[[jax.Array, jax.Array], jax.Arr
     return synapse
 
 
+@configured
 def hierarchical_memory(
     *,
     visible: Lagrangian = identity,
@@ -261,7 +265,7 @@ def hierarchical_memory(
     def add(params: Params, pattern: Any) -> Params:
         return append(params, pattern)
 
-    return Memory(store, recall, energy, add, f"{where}({_name(visible)}, {_name(hidden)})")
+    return Memory(store, recall, energy, add)
 
 
 def _sum(scalars: Iterable[jax.Array]) -> jax.Array:

@@ -7,12 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import Info, require_as_many, require_pair
 from jaxbrain.memory.symbols import VectorSymbols, as_inexact, clean_up
 
 
+@configured
 def holographic(symbols: VectorSymbols) -> Memory:
     """A holographic memory: pairs of symbols in one vector.
 
@@ -80,7 +82,7 @@ def holographic(symbols: VectorSymbols) -> Memory:
         more = jnp.concatenate([values, value.astype(values.dtype)[None]])
         return {"trace": trace + symbols.bind(cue, value), "values": more}
 
-    return Memory(store, recall, None, add, f"holographic({symbols})")
+    return Memory(store, recall, None, add)
 
 
 def holographic_capacity(n: int) -> int:

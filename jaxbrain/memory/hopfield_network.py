@@ -12,8 +12,9 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import Info, require_size, sign_or_stay
 from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_load
 
@@ -141,6 +142,7 @@ def synchronous(
     return Settled(state, field, steps + rests.astype(jnp.int32), rests)
 
 
+@configured
 def heat_bath(temperature: float | jax.Array) -> Update:
     """Units that are noisy: one after the other, each +1 with a chance that grows with its field.
 
@@ -192,6 +194,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     return update
 
 
+@configured
 def hopfield(
     *,
     storage: Callable[[jax.Array], jax.Array] | Storage = hebb,
@@ -255,7 +258,7 @@ def hopfield(
         state = require_size("state", state, params.shape[-1]).astype(params.dtype)
         return -0.5 * jnp.sum(state * (state @ coupled(params, self_coupling)))
 
-    return Memory(store, recall, energy, as_add(rule), f"hopfield({rule}, {_name(update)})")
+    return Memory(store, recall, energy, as_add(rule))
 
 
 def require_cue(name: str, cue: jax.Array, weights: jax.Array) -> jax.Array:

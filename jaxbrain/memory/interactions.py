@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.theory import dense_capacity
 
@@ -20,15 +20,16 @@ class Interaction(NamedTuple):
         ``[patterns]`` alone and keeps F finite near them.
       energy: ``(overlaps, units) -> scalar``, a rising function of -sum F(overlaps).
       capacity: ``(units) -> float``: how many random patterns stay without an error.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     value: Callable[[jax.Array, jax.Array], jax.Array]
     energy: Callable[[jax.Array, int], jax.Array]
     capacity: Callable[[int], float]
-    name: str = "interaction"
+    config: Config | None = None
 
 
+@configured
 def polynomial(degree: int) -> Interaction:
     """A power of the overlap; degree 2 is the Hopfield network.
 
@@ -62,9 +63,10 @@ def polynomial(degree: int) -> Interaction:
     def capacity(units: int) -> float:
         return dense_capacity(units, degree)
 
-    return Interaction(value, energy, capacity, f"polynomial({degree})")
+    return Interaction(value, energy, capacity)
 
 
+@configured
 def rectified_polynomial(degree: int) -> Interaction:
     """A power of the overlap where that is positive: the negative of a pattern is no memory.
 
@@ -98,9 +100,10 @@ def rectified_polynomial(degree: int) -> Interaction:
     def capacity(units: int) -> float:
         return 2 * dense_capacity(units, degree)
 
-    return Interaction(value, energy, capacity, f"rectified_polynomial({degree})")
+    return Interaction(value, energy, capacity)
 
 
+@configured
 def exponential() -> Interaction:
     """The exponential of the overlap: capacity grows exponentially with the units.
 
@@ -128,7 +131,7 @@ def exponential() -> Interaction:
     def capacity(units: int) -> float:
         return 2.0 ** min(units / 2, 1000.0)
 
-    return Interaction(value, energy, capacity, "exponential()")
+    return Interaction(value, energy, capacity)
 
 
 def _power_of_two(scale: jax.Array) -> jax.Array:

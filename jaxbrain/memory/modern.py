@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from jaxbrain.core.network import Memory, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Memory, Params
 from jaxbrain.memory.patterns import Info, as_floats, require_size
 from jaxbrain.memory.relaxation import relax
 
 
+@configured
 def modern_hopfield(
     *, beta: float | jax.Array, max_steps: int = 1, tolerance: float | jax.Array = 1e-4
 ) -> Memory:
@@ -89,7 +91,7 @@ def modern_hopfield(
 
     options = [] if isinstance(beta, Tracer) else [f"beta={float(beta):g}"]
     options += [f"max_steps={max_steps}"] if max_steps != 1 else []
-    return Memory(store, recall, energy, add, f"{where}({', '.join(options)})")
+    return Memory(store, recall, energy, add)
 
 
 def require_patterns(patterns: Any) -> jax.Array:

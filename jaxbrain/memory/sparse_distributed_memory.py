@@ -9,12 +9,14 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
 from jaxbrain.memory.relaxation import relax
 
 
+@configured
 def sparse_distributed(
     key: jax.Array, *, locations: int, radius: int, max_steps: int = 20
 ) -> Memory:
@@ -59,7 +61,7 @@ def sparse_distributed(
     require_count("sparse_distributed", "locations", locations)
     require_count("sparse_distributed", "radius", radius)
     require_count("sparse_distributed", "max_steps", max_steps)
-    drawn_from = _by_value(key)
+    _require_one_key(key)
 
     def near(addresses: jax.Array, patterns: jax.Array) -> jax.Array:
         """Which locations are active: the product of two patterns is n minus twice the distance."""
@@ -71,7 +73,7 @@ def sparse_distributed(
         n = patterns.shape[1]
         _require_radius(radius, n)
         _warn_when_full(len(patterns), n, locations, radius)
-        addresses = jax.random.rademacher(_as_key(drawn_from), (locations, n), patterns.dtype)
+        addresses = jax.random.rademacher(key, (locations, n), patterns.dtype)
         return {"addresses": addresses, "counters": near(addresses, patterns).T @ patterns}
 
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
@@ -93,7 +95,7 @@ def sparse_distributed(
         written = counters + jnp.outer(near(addresses, pattern), pattern)
         return {"addresses": addresses, "counters": written}
 
-    return Memory(store, recall, None, add, "sparse_distributed")
+    return Memory(store, recall, None, add)
 
 
 def activation_probability(n: int, radius: int) -> float:
@@ -158,22 +160,10 @@ def sparse_distributed_capacity(n: int, locations: int, radius: int) -> float:
     return 1 + locations / (z**2 * (1 + p**2 * locations)) if z > 0 else math.inf
 
 
-def _by_value(key: jax.Array) -> Any:
-    """A known key as plain numbers, which closures compare by value, arrays by identity."""
-    if isinstance(key, jax.core.Tracer):
-        return key
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.wrap_key_data(key)
-    if key.shape != ():
+def _require_one_key(key: jax.Array) -> None:
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if key.shape != (() if typed else (2,)):
         raise ValueError(f"sparse_distributed: key must be one key, got the shape {key.shape}")
-    return str(jax.random.key_impl(key)), tuple(jax.random.key_data(key).tolist())
-
-
-def _as_key(value: Any) -> jax.Array:
-    if not isinstance(value, tuple):
-        return value
-    kind, numbers = value
-    return jax.random.wrap_key_data(jnp.array(numbers, "uint32"), impl=kind)
 
 
 def _require_radius(radius: int, n: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count
 
 
@@ -26,7 +26,7 @@ class VectorSymbols(NamedTuple):
       unbind: ``(z, y) -> [n]``, x of ``z = bind(x, y)``, or something like it.
       bundle: ``(vectors [count, n]) -> [n]``, the sum made a vector of the family again.
       similarity: ``(x, y) -> scalar``, the cosine: 1 is equal, about 0 unrelated.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     draw: Callable[[jax.Array, int], jax.Array]
@@ -34,9 +34,10 @@ class VectorSymbols(NamedTuple):
     unbind: Callable[[jax.Array, jax.Array], jax.Array]
     bundle: Callable[[jax.Array], jax.Array]
     similarity: Callable[[jax.Array, jax.Array], jax.Array]
-    name: str = "symbols"
+    config: Config | None = None
 
 
+@configured
 def holographic_reduced(n: int) -> VectorSymbols:
     """Holographic reduced representations (HRR): real vectors bound by circular convolution.
 
@@ -83,9 +84,10 @@ def holographic_reduced(n: int) -> VectorSymbols:
         total = _total(n, vectors)
         return total / _length(total)
 
-    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), f"holographic_reduced({n})")
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
 
 
+@configured
 def fourier_holographic_reduced(n: int) -> VectorSymbols:
     """Fourier holographic reduced representations (FHRR): phases, bound by adding them.
 
@@ -131,10 +133,10 @@ def fourier_holographic_reduced(n: int) -> VectorSymbols:
         total = _total(n, vectors)
         return total / _nonzero(jnp.abs(total)).astype(total.dtype)
 
-    name = f"fourier_holographic_reduced({n})"
-    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), name)
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
 
 
+@configured
 def multiply_add_permute(n: int) -> VectorSymbols:
     """Multiply, add, permute (MAP): vectors of +1 and -1, bound by multiplying them.
 
@@ -180,7 +182,7 @@ def multiply_add_permute(n: int) -> VectorSymbols:
     def bundle(vectors: jax.Array) -> jax.Array:
         return jnp.sign(_total(n, vectors))
 
-    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n), f"multiply_add_permute({n})")
+    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
 
 
 def unitary(vector: jax.Array) -> jax.Array:

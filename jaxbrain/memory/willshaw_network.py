@@ -7,11 +7,13 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Memory
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_fraction, require_positive
+from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import Info, as_floats, require_as_many, require_size
 
 
+@configured
 def willshaw(*, threshold: float = 1.0) -> Memory:
     """The Willshaw memory (non-holographic associative memory): binary synapses, sparse patterns.
 
@@ -75,7 +77,7 @@ def willshaw(*, threshold: float = 1.0) -> Memory:
         b = _require_binary("pattern", require_size("pattern", b, synapses.shape[1]), 1)
         return {"synapses": synapses | ((a > 0)[:, None] & (b > 0)[None])}
 
-    return Memory(store, recall, None, add, "willshaw")
+    return Memory(store, recall, None, add)
 
 
 def willshaw_load(

@@ -15,10 +15,12 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.nn.initializers import Initializer, lecun_normal, normal
 
-from jaxbrain.core.network import Network, Params
-from jaxbrain.networks.layers import as_float, called, float_like, positive, require_features
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Network, Params
+from jaxbrain.networks.layers import as_float, float_like, positive, require_features
 
 
+@configured
 def associative_lookup(
     patterns: int,
     features: int,
@@ -57,7 +59,8 @@ def associative_lookup(
     """
     patterns = positive("associative_lookup", "patterns", patterns)
     features = positive("associative_lookup", "features", features)
-    name = _name("associative_lookup", (patterns, features), beta, steps)
+    name = f"associative_lookup({patterns}, {features})"
+    _require_options("associative_lookup", beta, steps)
 
     def init(key: jax.Array, x: Any) -> Params:
         _require_axes(name, x, 1, "[..., inputs]")
@@ -74,9 +77,10 @@ def associative_lookup(
         y = _retrieve(rows, params["keys"], params["values"], beta, steps)
         return y.reshape(*x.shape[:-1], features)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
+@configured
 def associative_pool(
     queries: int,
     features: int,
@@ -117,7 +121,8 @@ def associative_pool(
     """
     queries = positive("associative_pool", "queries", queries)
     features = positive("associative_pool", "features", features)
-    name = _name("associative_pool", (queries, features), beta, steps)
+    name = f"associative_pool({queries}, {features})"
+    _require_options("associative_pool", beta, steps)
 
     def init(key: jax.Array, x: Any) -> Params:
         _require_axes(name, x, 2, "[items, inputs]")
@@ -136,9 +141,10 @@ def associative_pool(
         keys, values = x @ params["key_kernel"], x @ params["value_kernel"]
         return _retrieve(params["queries"], keys, values, beta, steps)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
+@configured
 def self_association(
     features: int,
     *,
@@ -178,7 +184,8 @@ def self_association(
     heads = positive("self_association", "heads", heads)
     if features % heads:
         raise ValueError(f"self_association: heads must divide features, {features}, got {heads}")
-    name = _name("self_association", (features,), beta, steps, heads=(heads, 1))
+    name = f"self_association({features})"
+    _require_options("self_association", beta, steps)
     kernels = ("query_kernel", "key_kernel", "value_kernel")
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -195,7 +202,7 @@ def self_association(
         retrieve = jax.vmap(lambda q, k, v: _retrieve(q, k, v, beta, steps), in_axes=1, out_axes=1)
         return retrieve(*parts).reshape(len(x), features)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
 def _retrieve(
@@ -212,13 +219,11 @@ def _retrieve(
     return queries
 
 
-def _name(layer: str, arguments: tuple, beta: Any, steps: int, **options: tuple[Any, Any]) -> str:
-    """The layer's name; the two arguments that all of them have are checked here."""
+def _require_options(layer: str, beta: Any, steps: int) -> None:
+    """Refuse a number of steps or a sharpness that is not positive."""
     positive(layer, "steps", steps)
     if beta is not None and not isinstance(beta, Tracer) and not beta > 0:
         raise ValueError(f"{layer}: beta must be positive, got {beta}")
-    shown = "..." if isinstance(beta, Tracer) else beta
-    return called(layer, arguments, {**options, "beta": (shown, None), "steps": (steps, 1)})
 
 
 def _require_axes(name: str, x: Any, axes: int, wanted: str) -> None:

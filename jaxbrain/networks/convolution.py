@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.types import Network, Params
 from jaxbrain.networks.layers import (
     align,
     as_float,
-    called,
     no_params,
     positive,
     require_features,
@@ -20,6 +20,7 @@ from jaxbrain.networks.layers import (
 )
 
 
+@configured
 def conv(
     features: int,
     kernel_size: int | Sequence[int],
@@ -60,12 +61,7 @@ def conv(
     axes = len(kernel_size)
     strides = _sizes("conv", "stride", stride, axes)
     padding = _padding("conv", padding, axes)
-    options = {
-        "stride": (strides, (1,) * axes),
-        "padding": (padding, "SAME"),
-        "bias_init": (bias_init, zeros),
-    }
-    name = called("conv", (features, kernel_size), options)
+    name = f"conv({features}, {kernel_size})"
 
     def init(key: jax.Array, x: Any) -> Params:
         _require_axes(name, x, axes + 1)
@@ -85,9 +81,11 @@ def conv(
         )[0]
         return y if bias_init is None else y + align(params["bias"], y)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
+@without_weights
+@configured
 def max_pool(
     window: int | Sequence[int],
     *,
@@ -113,17 +111,19 @@ def max_pool(
       >>> max_pool(2).apply((), jax.numpy.ones((8, 8, 3))).shape
       (4, 4, 3)
     """
-    name, sizes, strides, pads = _pooling("max_pool", window, stride, padding)
+    sizes, strides, pads = _pooling("max_pool", window, stride, padding)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        _require_axes(name, x, len(sizes))
+        _require_axes("max_pool", x, len(sizes))
         low = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
         least = np.asarray(low, x.dtype)
         return jax.lax.reduce_window(x, least, jax.lax.max, sizes, strides, pads)
 
-    return Network(no_params, apply, (), name)
+    return Network(no_params, apply)
 
 
+@without_weights
+@configured
 def avg_pool(
     window: int | Sequence[int],
     *,
@@ -152,17 +152,17 @@ def avg_pool(
       >>> avg_pool(2).apply((), x).tolist()
       [[[1.5]]]
     """
-    name, sizes, strides, pads = _pooling("avg_pool", window, stride, padding)
+    sizes, strides, pads = _pooling("avg_pool", window, stride, padding)
 
     def total(x: jax.Array) -> jax.Array:
         return jax.lax.reduce_window(x, np.asarray(0, x.dtype), jax.lax.add, sizes, strides, pads)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        _require_axes(name, x, len(sizes))
+        _require_axes("avg_pool", x, len(sizes))
         x = as_float(x, jnp.float32)
         return total(x) / total(jnp.ones_like(x))
 
-    return Network(no_params, apply, (), name)
+    return Network(no_params, apply)
 
 
 def _sizes(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
@@ -177,15 +177,13 @@ def _sizes(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
     return sizes
 
 
-def _pooling(layer: str, window: Any, stride: Any, padding: Any) -> tuple[str, tuple, tuple, Any]:
-    """The layer's name, and what ``jax.lax.reduce_window`` takes: channels are axes of size 1."""
+def _pooling(layer: str, window: Any, stride: Any, padding: Any) -> tuple[tuple, tuple, Any]:
+    """Arguments of ``jax.lax.reduce_window``; channels are axes of size 1."""
     window = _sizes(layer, "window", window, 2)
     stride = window if stride is None else _sizes(layer, "stride", stride, len(window))
     padding = _padding(layer, padding, len(window))
-    options = {"stride": (stride, window), "padding": (padding, "VALID")}
-    name = called(layer, (window,), options)
     pads = padding if isinstance(padding, str) else (*padding, (0, 0))
-    return name, (*window, 1), (*stride, 1), pads
+    return (*window, 1), (*stride, 1), pads
 
 
 def _require_axes(name: str, x: Any, axes: int) -> None:

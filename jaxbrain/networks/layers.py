@@ -10,9 +10,12 @@ import numpy as np
 from jax.core import Tracer
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.types import Network, Params
 
 
+@without_weights
+@configured
 def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
     """A function without parameters as a layer, such as an activation.
 
@@ -22,7 +25,7 @@ def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
       function: any pure function of one array, ``jax.nn.relu`` for instance.
 
     Returns:
-      A network without parameters, named after the function.
+      A network without parameters.
 
     Raises:
       TypeError: if function is not callable.
@@ -34,14 +37,14 @@ def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
     """
     if not callable(function):
         raise TypeError(f"elementwise: function must be callable, got {type(function).__name__}")
-    name = getattr(function, "__name__", None) or type(function).__name__
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         return function(x)
 
-    return Network(no_params, apply, (), name)
+    return Network(no_params, apply)
 
 
+@configured
 def dense(
     features: int,
     *,
@@ -71,7 +74,7 @@ def dense(
       ((2, 3), (3,))
     """
     features = positive("dense", "features", features)
-    name = called("dense", (features,), {"bias_init": (bias_init, zeros)})
+    name = f"dense({features})"
 
     def init(key: jax.Array, x: Any) -> Params:
         if not x.shape:
@@ -84,9 +87,11 @@ def dense(
         y = x @ params["kernel"]
         return y if bias_init is None else y + align(params["bias"], y)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
+@without_weights
+@configured
 def flatten() -> Network:
     """All axes of one example in one: ``[...] -> [features]``.
 
@@ -102,9 +107,10 @@ def flatten() -> Network:
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         return x.reshape(-1)
 
-    return Network(no_params, apply, (), "flatten()")
+    return Network(no_params, apply)
 
 
+@configured
 def embed(vocabulary: int, features: int, *, table_init: Initializer = normal(1.0)) -> Network:
     """A learned vector for each token.
 
@@ -144,9 +150,11 @@ def embed(vocabulary: int, features: int, *, table_init: Initializer = normal(1.
         tokens = jnp.where(x < 0, vocabulary, x)
         return params["table"].at[tokens].get(mode="fill", fill_value=jnp.nan)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
+@without_weights
+@configured
 def dropout(rate: float | jax.Array) -> Network:
     """Silence a random part of the inputs and scale up the rest, so that the mean stays.
 
@@ -171,8 +179,7 @@ def dropout(rate: float | jax.Array) -> Network:
       >>> sorted(set(y.tolist()))
       [0.0, 1.25]
     """
-    traced = isinstance(rate, Tracer)
-    if not traced and not 0 <= rate < 1:
+    if not isinstance(rate, Tracer) and not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be in [0, 1), the part to silence, got {rate}")
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
@@ -182,9 +189,10 @@ def dropout(rate: float | jax.Array) -> Network:
         kept = jax.random.bernoulli(key, 1 - rate, x.shape)
         return jnp.where(kept, x / jnp.asarray(1 - rate, x.dtype), jnp.zeros_like(x))
 
-    return Network(no_params, apply, (), "dropout(...)" if traced else f"dropout({rate})")
+    return Network(no_params, apply)
 
 
+@configured
 def layer_norm(*, epsilon: float = 1e-5) -> Network:
     """Normalise the last axis of one example, then scale and shift it.
 
@@ -210,22 +218,21 @@ def layer_norm(*, epsilon: float = 1e-5) -> Network:
     """
     if not epsilon > 0:
         raise ValueError(f"layer_norm: epsilon must be positive, got {epsilon}")
-    name = called("layer_norm", (), {"epsilon": (epsilon, 1e-5)})
 
     def init(key: jax.Array, x: Any) -> Params:
         if not x.shape:
-            raise ValueError(f"{name} needs an input [..., features], got a scalar; use x[None]")
+            raise ValueError("layer_norm needs an input [..., features], got a scalar; use x[None]")
         shape, dtype = x.shape[-1:], float_like(x)
         return {"scale": jnp.ones(shape, dtype), "bias": jnp.zeros(shape, dtype)}
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        require_features(name, x, params["scale"].shape[0])
+        require_features("layer_norm", x, params["scale"].shape[0])
         x = as_float(x, params["scale"].dtype)
         variance = jnp.var(x, axis=-1, keepdims=True)  # the mean of squares cancels far from zero
         y = jax.nn.standardize(x, axis=-1, variance=variance, epsilon=epsilon)
         return y * align(params["scale"], y) + align(params["bias"], y)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply)
 
 
 def no_params(key: jax.Array, x: Any) -> tuple:
@@ -277,13 +284,3 @@ def require_features(name: str, x: Any, features: int) -> None:
 def as_float(x: jax.Array, dtype: Any) -> jax.Array:
     """Integer inputs, such as pixels, in a float type; floats stay as they are."""
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(dtype)
-
-
-def called(layer: str, arguments: tuple, options: dict[str, tuple[Any, Any]]) -> str:
-    """A layer's name: its call, with the options ``(value, default)`` that are not at the default.
-
-    Functions, such as initialisers, are left out: their repr holds an address.
-    """
-    shown = {n: v for n, (v, default) in options.items() if v != default and not callable(v)}
-    parts = [*map(repr, arguments), *(f"{n}={v!r}" for n, v in shown.items())]
-    return f"{layer}({', '.join(parts)})"

@@ -6,8 +6,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxbrain.core import closures
-from jaxbrain.core.network import Network, batch, example, parallel, serial
+from jaxbrain.core.composition import (
+    batch,
+    example,
+    parallel,
+    residual,
+    serial,
+    with_precision,
+)
+from jaxbrain.core.config import label, made_by
+from jaxbrain.core.types import Network
 
 _WIDEST_NAME = 44
 _MOST_LEAVES = 4
@@ -134,39 +142,29 @@ def _output(network: Network, params: Any, x: Any) -> Any:
         raise
 
 
-def _same(one: Network, other: Network) -> bool:
-    """Whether two networks compute the same, whatever their names."""
-    return one._replace(name="") == other._replace(name="")
-
-
-def _same_init(one: Network, other: Network) -> bool:
-    return closures.key(one.init) == closures.key(other.init)
-
-
 def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> Iterator[Row]:
-    chain = serial(*network.layers)
-    if x is not None and _same(network, batch(chain)):
-        network, x = chain, example(x)
-    is_chain = _same(network, chain)
-    # `residual` and `with_precision` keep the init of what they wrap; `parallel` has one for all
-    # ways to combine. What is none of these hides the inputs of its parts.
-    feeds_on, forks = _same_init(network, chain), _same_init(network, parallel(*network.layers))
-    x = x if feeds_on or forks else None
+    network, x = _unwrapped(network, x)
+    is_chain, forks = made_by(network, serial), made_by(network, parallel)
+    x = x if is_chain or forks else None  # any other composition hides the inputs of its parts
     for i, (layer, part) in enumerate(zip(network.layers, params, strict=True)):
-        try:
-            y = _output(layer, part, x)
-        except Exception:
-            if is_chain:
-                raise
-            x = y = None
+        y = _output(layer, part, x)
         shapes = ", ".join(_shape(leaf.shape) for leaf in jax.tree.leaves(y))
         if layer.layers:
             _check(layer, part, f"params[{i}]")
-            yield Row(repr(layer).split("(")[0], depth, shapes, (), 0, 0, ())
+            yield Row(label(layer), depth, shapes, (), 0, 0, ())
             yield from _walk(layer, part, x, depth + 1, seen)
         else:
             yield _row(repr(layer), depth, part, shapes, seen)
         x = x if forks else y
+
+
+def _unwrapped(network: Network, x: Any) -> tuple[Network, Any]:
+    """The chain or branches within wrappers, and one example of their input."""
+    while any(made_by(network, wrapper) for wrapper in (batch, residual, with_precision)):
+        if made_by(network, batch) and x is not None:
+            x = example(x)
+        network = network.config.parameters["net"]
+    return network, x
 
 
 def _check(network: Network, params: Any, name: str) -> None:

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_fraction
-from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise, shown
+from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise
 
 
+@configured
 def delayed_match(
     *,
     stimuli: int = 4,
@@ -75,11 +77,10 @@ def delayed_match(
         signals = disturbed(k_noise, seen, noise)
         return _trial(signals, answer, at["response_steps"], condition, early=True)
 
-    options = {"stimuli": stimuli, "stimulus_steps": stimulus_steps, "delay_steps": delay_steps}
-    options |= {"response_steps": response_steps, "noise": noise}
-    return Task(sample, shown("delayed_match", options))
+    return Task(sample)
 
 
+@configured
 def evidence_accumulation(
     *,
     cues: int = 7,
@@ -148,12 +149,10 @@ def evidence_accumulation(
         condition = {"right": right, "answer": answer}
         return _trial(signals, answer, at["response_steps"], condition, early=False)
 
-    options = {"cues": cues, "cue_steps": cue_steps, "gap_steps": gap_steps}
-    options |= {"delay_steps": delay_steps, "response_steps": response_steps}
-    options |= {"probability": probability, "noise": noise}
-    return Task(sample, shown("evidence_accumulation", options))
+    return Task(sample)
 
 
+@configured
 def context_integration(
     *,
     stimulus_steps: int = 40,
@@ -220,8 +219,7 @@ def context_integration(
         answer = jnp.sign(coherence[context])
         return _trial(signals, answer, at["response_steps"], condition, early=True)
 
-    options = {**lengths, "response_steps": response_steps, "coherences": coherences}
-    return Task(sample, shown("context_integration", options | {"noise": noise}))
+    return Task(sample)
 
 
 def _trial(

@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
-from jaxbrain.tasks.task import Task, Trial, real, shown
+from jaxbrain.tasks.task import Task, Trial, real
 
 
+@configured
 def sine_generation(
     *,
     frequencies: int = 51,
@@ -61,5 +63,4 @@ def sine_generation(
         inputs = jnp.full((steps, 1), 0.25 + j / frequencies)
         return Trial(inputs, targets, jnp.ones(steps, real()), {"frequency": frequency})
 
-    options = {"frequencies": frequencies, "steps": steps, "longest": longest, "shortest": shortest}
-    return Task(sample, shown("sine_generation", options))
+    return Task(sample)

@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_fraction
-from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise, shown
+from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise
 
 
+@configured
 def adding(*, steps: int = 50) -> Task:
     """Add the two numbers that were marked, far apart in a stream of them.
 
@@ -49,9 +51,10 @@ def adding(*, steps: int = 50) -> Task:
         mask = jnp.zeros(steps, real()).at[-1].set(1)
         return Trial(inputs, targets, mask, {"marked": marked})
 
-    return Task(sample, shown("adding", {"steps": steps}))
+    return Task(sample)
 
 
+@configured
 def copy(*, symbols: int = 8, items: int = 10, delay_steps: int = 100) -> Task:
     """Repeat a string of symbols after a delay.
 
@@ -99,10 +102,10 @@ def copy(*, symbols: int = 8, items: int = 10, delay_steps: int = 100) -> Task:
         targets = jax.nn.one_hot(wanted, symbols + 1, dtype=real())
         return Trial(inputs, targets, jnp.ones(time, real()), {"items": string})
 
-    options = {"symbols": symbols, "items": items, "delay_steps": delay_steps}
-    return Task(sample, shown("copy", options))
+    return Task(sample)
 
 
+@configured
 def flip_flop(*, bits: int = 3, steps: int = 100, probability: float | jax.Array = 0.1) -> Task:
     """Hold bits, each the sign of its last pulse.
 
@@ -144,10 +147,10 @@ def flip_flop(*, bits: int = 3, steps: int = 100, probability: float | jax.Array
         targets = jnp.take_along_axis(signs, jax.lax.cummax(when), axis=0)
         return Trial(inputs, targets, jnp.ones(steps, real()), {"bits": targets[-1]})
 
-    options = {"bits": bits, "steps": steps, "probability": probability}
-    return Task(sample, shown("flip_flop", options))
+    return Task(sample)
 
 
+@configured
 def sequence_memory(
     *,
     locations: int = 6,
@@ -208,6 +211,4 @@ def sequence_memory(
         inputs = jnp.concatenate([location, go], axis=1)
         return Trial(inputs, targets, jnp.ones(time, real()), {"items": sequence})
 
-    options = {"locations": locations, "items": items, "item_steps": item_steps}
-    options |= {"delay_steps": delay_steps, "noise": noise}
-    return Task(sample, shown("sequence_memory", options))
+    return Task(sample)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count, require_positive
 
 Score = Callable[[Any, Any], jax.Array]
@@ -34,11 +34,11 @@ class Task(NamedTuple):
 
     Attributes:
       sample: ``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     sample: Callable[[jax.Array], Trial]
-    name: str = "task"
+    config: Config | None = None
 
 
 def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
@@ -83,6 +83,7 @@ def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
     return draw
 
 
+@configured
 def graded(score: Score) -> Score:
     """A loss or a metric of one step as one of a trial: its mean over the steps that are graded.
 
@@ -125,6 +126,7 @@ def graded(score: Score) -> Score:
     return over_trial
 
 
+@configured
 def graded_step(score: Score) -> Score:
     """A loss of one step as one of a step that may not be graded: what online rules take.
 
@@ -187,11 +189,6 @@ def periods(task: str, steps: dict[str, int]) -> tuple[int, dict[str, tuple[int,
         places[name] = start, start + length
         start += length
     return start, places
-
-
-def shown(task: str, options: dict[str, Any]) -> str:
-    """What ``repr`` shows of a task: its constructor and what was asked for."""
-    return f"{task}({', '.join(f'{name}={value}' for name, value in options.items())})"
 
 
 def disturbed(key: jax.Array, signal: jax.Array, noise: Any) -> jax.Array:

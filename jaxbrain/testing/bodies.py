@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.core.network import Params
+from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Drive, Physics, Plant
 
 REACH = 0.1  # m: the tasks' workspace, around CENTER

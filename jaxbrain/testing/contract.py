@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
-from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.metrics import require_pairs
 
 _CLOSE = 1e-3  # relative: the same sum in another order, settled or not

@@ -10,7 +10,8 @@ import numpy as np
 from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
-from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import LearningRule, Params
 
 
 def relative_error(a: Params, b: Params) -> jax.Array:
@@ -260,7 +261,7 @@ def _gradient_of_loss(rule: LearningRule) -> LearningRule:
         value, found = jax.value_and_grad(lambda p: rule.grads(p, state, x, y, key=key)[0])(params)
         return value, found, state
 
-    return LearningRule(rule.init, grads, rule.network, "jax.grad of its loss")
+    return LearningRule(rule.init, grads, rule.network)
 
 
 def _rows(

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.closures import Closure
-from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.config import label
+from jaxbrain.core.program import Program
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.loop import (
     History,
     Record,
@@ -124,10 +126,10 @@ def fit(
     held_out = None if validation is None else check_data("validation", validation)
     watch = make_watch(held_out, metrics, record)
     data, held_out = jax.device_put((data, held_out))
-    programs = Closure.of(rule, optimizer, watch.metrics, watch.record)
+    programs = Program((rule, optimizer, watch.metrics, watch.record))
     start = state
     if start is None:
-        params = _init_params(Closure.of(rule.network), data[0], key)
+        params = _init_params(Program(rule.network), data[0], key)
         start = _start(programs, params, data[0], key)
     check_labels("data", rule.network, start.params, data)
     if held_out is not None:
@@ -135,13 +137,14 @@ def fit(
     chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
-        saver = Saver(checkpoint, settings_of(rule, optimizer, data, batch_size, key, state))
+        parts = (rule, optimizer, watch.metrics, watch.record)
+        saver = Saver(checkpoint, settings_of(parts, data, held_out, batch_size, key, state))
         reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
         if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
             return reached.state, reached.history
     count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
     chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
-    with Progress(epochs, desc=rule.name, enabled=progress) as line:
+    with Progress(epochs, desc=label(rule), enabled=progress) as line:
         reached = _drive(chunks, reached, line, saver, on_chunk)
     return reached.state, reached.history
 
@@ -228,21 +231,20 @@ def _room(epoch_bytes: int) -> int:
 
 
 @jax.jit
-def _init_params(network: Closure, x: Any, key: jax.Array) -> Params:
+def _init_params(network: Program, x: Any, key: jax.Array) -> Params:
     """As `init_state` draws them; a program of its own, which all rules on a network share."""
-    (net,) = network.value
-    return net.init(jax.random.split(key, 3)[0], example(x))
+    return network.value.init(jax.random.split(key, 3)[0], example(x))
 
 
 @jax.jit
-def _start(programs: Closure, params: Params, x: Any, key: jax.Array) -> TrainState:
+def _start(programs: Program, params: Params, x: Any, key: jax.Array) -> TrainState:
     rule, optimizer, *_ = programs.value
     return init_state(rule, optimizer, example(x), key=key, params=params)
 
 
 @jax.jit(static_argnames="batch_size")
 def _chunk(
-    programs: Closure,
+    programs: Program,
     data: tuple[Any, Any],
     held_out: tuple[Any, Any] | None,
     state: TrainState,

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.network import LearningRule, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.metrics import Metric, evaluate, require_pairs
 from jaxbrain.training.shuffling import shuffle
 

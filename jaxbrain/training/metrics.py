@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.closures import Closure
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.program import Program
+from jaxbrain.core.types import Network, Params
 
 Metric = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -106,11 +106,11 @@ def evaluate(
     require_pairs("data", data)
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
-    return _evaluate(Closure((net, tuple(metrics.items()))), params, data, batch_size)
+    return _evaluate(Program((net, tuple(metrics.items()))), params, data, batch_size)
 
 
 @jax.jit(static_argnums=3)
-def _evaluate(what: Closure, params: Params, data: Any, batch_size: int | None) -> dict:
+def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) -> dict:
     net, metrics = what.value
 
     def one(pair: tuple[Any, Any]) -> dict[str, jax.Array]:

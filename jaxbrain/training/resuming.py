@@ -1,5 +1,6 @@
-"""Saving a training as it goes, and going on where it was interrupted."""
+"""Saving and resuming a training run."""
 
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -10,8 +11,8 @@ import jax
 import numpy as np
 import optax
 
-from jaxbrain.core.fingerprint import describe, fingerprint
-from jaxbrain.core.network import LearningRule
+from jaxbrain.core.description import describe, difference
+from jaxbrain.core.types import LearningRule
 from jaxbrain.training import checkpoint
 
 _SECONDS = 1.0
@@ -19,24 +20,46 @@ _SHARE = 0.05
 
 
 def settings_of(
-    rule: LearningRule,
-    optimizer: optax.GradientTransformation,
+    programs: tuple[LearningRule, optax.GradientTransformation, Any, Any],
     data: Any,
+    held_out: Any,
     batch_size: int | None,
     key: jax.Array,
     state: Any,
-) -> dict[str, Any]:
-    """What has to be the same for a run to be continued, as plain values."""
+) -> dict[str, str]:
+    """Everything that must be the same for a run to be continued, in words.
+
+    Args:
+      programs: the rule, the optimizer, the metrics and the record.
+      data: of the training.
+      held_out: validation data, or None.
+      batch_size: examples a step.
+      key: of the run.
+      state: the state it was given to start from, or None.
+
+    Raises:
+      TypeError: if a part of programs cannot be described.
+    """
+    rule, optimizer, metrics, record = programs
+    given = None if state is None else state._replace(key=_words(state.key))
     return {
-        "rule": describe(rule.grads),
-        "configuration of the rule and its network": fingerprint(rule),
-        "optimizer": describe(optimizer),
-        "examples": len(jax.tree.leaves(data)[0]),
+        **describe(rule, "rule"),
+        **describe(optimizer, "optimizer"),
+        **describe(dict(metrics), "metrics"),
+        **describe(record, "record"),
+        "examples": str(len(jax.tree.leaves(data)[0])),
         "data": _crc(data),
-        "batch_size": batch_size,
-        "key": _words(key).tolist(),
-        "state": None if state is None else _crc(state._replace(key=_words(state.key))),
+        "validation data": _crc(held_out),
+        "batch_size": str(batch_size),
+        "key": str(_words(key).tolist()),
+        "state": _crc(given),
     }
+
+
+def _versions() -> str:
+    from jaxbrain import __version__  # of the whole package, which imports this module
+
+    return f"Python {'.'.join(map(str, sys.version_info[:2]))}, jaxbrain {__version__}"
 
 
 def _words(key: jax.Array) -> np.ndarray:
@@ -44,6 +67,8 @@ def _words(key: jax.Array) -> np.ndarray:
 
 
 def _crc(tree: Any) -> str:
+    if tree is None:
+        return "none"
     crc = 0
     for leaf in jax.tree.leaves(tree):
         crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, crc)
@@ -56,7 +81,7 @@ class Saver:
     Saves at most once a second, and never for more than a twentieth of the time.
     """
 
-    def __init__(self, directory: str | Path, settings: dict[str, Any]):
+    def __init__(self, directory: str | Path, settings: dict[str, str]):
         self.path = Path(directory) / "training.ckpt"
         self.settings = settings
         self.saved_epoch = -1
@@ -76,11 +101,11 @@ class Saver:
         if not checkpoint.exists(self.path):
             self.save(info)  # a directory that cannot be written is found now, not after an hour
             return info
-        metadata = checkpoint.metadata(self.path)
-        if "settings" not in (metadata or {}):
+        found = checkpoint.metadata(self.path)
+        if "settings" not in (found or {}):
             raise ValueError(f"{self.path} was not written by fit; give another directory")
-        self._require_same(metadata["settings"])
-        done = metadata["epoch"]
+        self._require_same(found["settings"], found.get("versions"))
+        done = found["epoch"]
         if done > info.epochs:
             raise ValueError(
                 f"checkpoint {self.path} has {done} epochs, more than epochs={info.epochs}; give "
@@ -102,17 +127,19 @@ class Saver:
         if info.epoch == self.saved_epoch:
             return
         began = time.perf_counter()
-        metadata = {"settings": self.settings, "epoch": info.epoch}
-        checkpoint.save(self.path, (info.state, info.history), metadata=metadata)
+        about = {"settings": self.settings, "versions": _versions(), "epoch": info.epoch}
+        checkpoint.save(self.path, (info.state, info.history), metadata=about)
         now = time.perf_counter()
         self.saved_epoch = info.epoch
         self.next_save = now + max(_SECONDS, (now - began) / _SHARE)
 
-    def _require_same(self, found: dict[str, Any]) -> None:
-        for name, now in self.settings.items():
-            if found.get(name) != now:
-                raise ValueError(
-                    f"checkpoint {self.path} is of another training: its {name} is "
-                    f"{found.get(name)!r}, now it is {now!r}; give another directory, or delete "
-                    "this one to start anew"
-                )
+    def _require_same(self, found: dict[str, str], versions: str | None) -> None:
+        where = difference(found, self.settings)
+        if where is None:
+            return
+        before, now = (s.get(where, "absent") for s in (found, self.settings))
+        other = "" if versions == _versions() else f" (it was written with {versions})"
+        raise ValueError(
+            f"checkpoint {self.path} is of another training{other}: its {where} is {before!r}, now "
+            f"it is {now!r}; give another directory, or delete this one to start again"
+        )

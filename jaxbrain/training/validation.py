@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Network, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.types import Network, Params
 from jaxbrain.training.metrics import require_pairs
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxbrain.analysis.vectors import to_carry, to_vector
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.projection import runs_of
 from jaxbrain.viz.style import LINE_COLOURS, MAGNITUDE, colour_bar, fitted, floats, hosts

@@ -30,7 +30,7 @@ RULES = {
     "backprop": BACKPROP,
     "feedback": ALIGNED,
     "slow": (BACKPROP, optax.sgd(0.01)),
-    "breaks": BACKPROP._replace(grads=breaks, name="breaks"),
+    "breaks": BACKPROP._replace(grads=breaks),
     "wider": WIDER,
     "floor": (BACKPROP, frozen_hidden(ADAM)),
 }

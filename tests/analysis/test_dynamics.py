@@ -7,7 +7,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.analysis import dimensionality, lyapunov
-from jaxbrain.core.network import Cell
+from jaxbrain.core.types import Cell
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +25,7 @@ def dynamics(function):
         h = function(params, carry, x)
         return h, h
 
-    return Cell(lambda key, x: None, lambda params, x: None, step, None, "map")
+    return Cell(lambda key, x: None, lambda params, x: None, step)
 
 
 def turned(n):

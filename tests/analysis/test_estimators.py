@@ -38,7 +38,7 @@ def noisy(net, spread, shift=0.0, scale=1.0):
         ]
         return value, jax.tree.unflatten(tree, leaves), state
 
-    return right._replace(grads=grads, name="noisy")
+    return right._replace(grads=grads)
 
 
 def vectors(grads):
@@ -101,9 +101,7 @@ def test_the_noise_of_the_network_is_not_the_rules():
     right = jb.backprop(net, CE)
     found = bias_and_variance(right, right, params, (x, y), key=KEY, samples=4)
     assert np.all(found.bias == 0) and np.all(found.variance == 0)
-    without = right._replace(
-        grads=lambda p, s, x, y, *, key=None: right.grads(p, s, x, y), name="quiet"
-    )
+    without = right._replace(grads=lambda p, s, x, y, *, key=None: right.grads(p, s, x, y))
     unpaired = bias_and_variance(right, without, params, (x, y), key=KEY, samples=4)
     assert np.all(unpaired.variance > 1e-4)  # the control: dropout is not nothing
 

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 import jaxbrain as jb
 from jaxbrain.analysis import FixedPoints, classify, fixed_points
-from jaxbrain.core.network import Cell
+from jaxbrain.core.types import Cell
 
 RNG = np.random.default_rng(0)
 X = np.zeros(1, np.float32)
@@ -26,7 +26,7 @@ def dynamics(function, like):
         h = function(params, carry)
         return h, h
 
-    return Cell(lambda key, x: None, carry, step, None, "map")
+    return Cell(lambda key, x: None, carry, step)
 
 
 def elman(recurrent, bias=0.0):

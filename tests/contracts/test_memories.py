@@ -39,7 +39,7 @@ def test_memory_is_static_and_equal_when_rebuilt(name):
     assert jax.tree.leaves(a) == []
     assert a == b and hash(a) == hash(b)
     assert all(a != other.make() for key, other in MEMORIES.items() if key != name)
-    assert repr(a) == a.name and "0x" not in repr(a)
+    assert "0x" not in repr(a)
 
 
 @memories

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
+from jaxbrain.core.config import label
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.tables import RULES
 
@@ -43,7 +44,7 @@ def test_rule_signatures_and_identity(name):
     assert rule != RULES[name].make(jb.serial(jb.dense(4), TANH, jb.dense(3)), CE)
     assert rule != RULES[name].make(NET, jb.losses.half_mse)
     assert all(rule != setting(other)[0] for other in RULES if other != name)
-    assert repr(rule) == rule.name == name
+    assert label(rule) == name
     assert rule.network == setting(name)[0].network
     state = rule.init(KEY, params, x[0])
     equal(state, rule.init(KEY, params, jax.ShapeDtypeStruct((4,), "float32")))

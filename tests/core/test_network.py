@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.network import Cell, Network, example, split_key
+from jaxbrain.core.composition import example, split_key
+from jaxbrain.core.types import Cell, Network
 
 KEY = jax.random.key(3)
 X = jnp.array([0.3, -1.2, 0.7])
@@ -20,7 +21,7 @@ def noisy():
     def apply(params, x, *, key=None):
         return x if key is None else x + jax.random.normal(key, x.shape)
 
-    return Network(lambda key, x: (), apply, (), "noisy")
+    return Network(lambda key, x: (), apply)
 
 
 def test_serial_is_composition():

@@ -19,7 +19,7 @@ def noisy_output():
     def apply(params, x, *, key=None):
         return params * 0 + (0.0 if key is None else jax.random.normal(key, (1,)))
 
-    return jb.Network(init, apply, (), "noise")
+    return jb.Network(init, apply)
 
 
 @pytest.mark.parametrize(

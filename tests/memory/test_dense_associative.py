@@ -241,7 +241,7 @@ def test_an_interaction_of_ones_own():
     def energy(overlaps, units):
         return -jnp.sum(overlaps**5)
 
-    mine = Interaction(value, energy, lambda units: math.inf, "fifth")
+    mine = Interaction(value, energy, lambda units: math.inf)
     x, cue = jnp.asarray(bipolar((40, 15))), jnp.asarray(bipolar(15, 2))
     for update in (one_by_one, all_at_once):
         np.testing.assert_array_equal(

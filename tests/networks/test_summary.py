@@ -107,7 +107,7 @@ def test_parts_whose_inputs_are_hidden_show_no_shape():
 
     params, x = made(jb.serial(jb.dense(3), jb.dense(2)), shape(3)), shape(3)
     params = (made(jb.dense(3), shape(2)), made(jb.dense(2), shape(3)))
-    net = jb.Network(lambda key, x: params, backwards, inner.layers, "serial(backwards)")
+    net = jb.Network(lambda key, x: params, backwards, inner.layers)
     outer = jb.serial(net, jb.dense(4))
     rows = jb.summary(outer, (params, made(jb.dense(4), shape(3))), x).rows
     assert [row.output for row in rows] == ["[3]", "", "", "[4]"]

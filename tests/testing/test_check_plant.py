@@ -67,9 +67,7 @@ def muscled(*, twice_added=False, sign=1.0, times=1.0, loads=1.0, owned=1.0):
     physics = Physics(
         flow, advance, energy, power, lambda state: lengths_of(state[0]), speeds, tensions
     )
-    return bones._replace(
-        step=step, hand=hand, place=place, commands=3, physics=physics, name="muscled"
-    )
+    return bones._replace(step=step, hand=hand, place=place, commands=3, physics=physics)
 
 
 @pytest.mark.parametrize("name", ["arm", "mass", "muscled"])

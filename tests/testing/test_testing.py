@@ -38,7 +38,7 @@ def faulty(change, rule=RIGHT):
     def grads(params, state, x, y, *, key=None):
         return change(*rule.grads(params, state, x, y, key=key), x=x, key=key)
 
-    return rule._replace(grads=grads, name="faulty")
+    return rule._replace(grads=grads)
 
 
 def first_layer(change):

@@ -23,7 +23,7 @@ def spy(rule, epochs, n=len(X)):
         seen = jax.lax.dynamic_update_slice(seen, x[:, 0].astype("int32"), (at,))
         return loss, gradient, (seen, at + x.shape[0])
 
-    return jb.LearningRule(init, grads, rule.network, "spy")
+    return jb.LearningRule(init, grads, rule.network)
 
 
 NUMBERED = np.concatenate([np.arange(10, dtype="float32")[:, None], X[:, 1:]], axis=1)

@@ -140,7 +140,7 @@ def scalar_output():
     def apply(params, x, *, key=None):
         return inner.apply(params, x)[0]
 
-    return jb.Network(inner.init, apply, (), "scalar_output")
+    return jb.Network(inner.init, apply)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -178,7 +178,7 @@ def failing():
         loss = jnp.where(state == y[0, 0].astype("int32"), jnp.nan, 1.0)
         return loss, jax.tree.map(jnp.ones_like, params), state + 1
 
-    return jb.LearningRule(init, grads, jb.dense(1), "failing")
+    return jb.LearningRule(init, grads, jb.dense(1))
 
 
 FAILING = failing()

@@ -20,7 +20,7 @@ def two_inputs():
     def apply(params, x, *, key=None):
         return inner.apply(params, jnp.concatenate([x["a"], x["b"][None]]), key=key)
 
-    return jb.Network(init, apply, (), "two_inputs")
+    return jb.Network(init, apply)
 
 
 @pytest.mark.slow

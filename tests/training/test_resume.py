@@ -253,7 +253,7 @@ CHILD = """
 import sys
 import jax, jax.numpy as jnp, numpy as np, optax
 import jaxbrain as jb
-from jaxbrain import resuming
+from jaxbrain.training import resuming
 
 resuming._SECONDS, resuming._SHARE = 0.0, float("inf")
 rng = np.random.default_rng(0)

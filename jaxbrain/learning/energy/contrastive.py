@@ -5,12 +5,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import Output, System, require_numbers, symmetric_system
 from jaxbrain.learning.energy.two_phases import Phases, contrast_rule
 
 
+@configured
 def contrastive_hebbian(
     net: Network,
     loss: Loss,

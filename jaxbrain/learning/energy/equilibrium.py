@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key
+from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import Output, System, require_numbers, symmetric_system
 from jaxbrain.learning.energy.two_phases import OutputOf, Phases, contrast_rule, nudged
@@ -15,6 +16,7 @@ from jaxbrain.learning.energy.two_phases import OutputOf, Phases, contrast_rule,
 _SIGN = 0x7369676E  # far from the numbers of the examples, whose keys come from the same one
 
 
+@configured
 def equilibrium_propagation(
     net: Network,
     loss: Loss,
@@ -85,6 +87,7 @@ def equilibrium_propagation(
     return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
 
 
+@configured
 def random_sign_equilibrium_propagation(
     net: Network,
     loss: Loss,
@@ -141,6 +144,7 @@ def random_sign_equilibrium_propagation(
     return contrast_rule(name, system, loss, Phases(points, _nudged(loss)), steps, nudged_steps)
 
 
+@configured
 def centered_equilibrium_propagation(
     net: Network,
     loss: Loss,

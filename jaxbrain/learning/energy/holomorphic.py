@@ -9,16 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain import losses
-from jaxbrain.core.network import LearningRule, Network
-from jaxbrain.core.requirements import kind
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import Output, System, require_numbers, symmetric_system
 from jaxbrain.learning.energy.two_phases import Phases, contrast_rule, nudged
+from jaxbrain.networks.convolution import max_pool
+from jaxbrain.networks.layers import elementwise
 
 Error = Callable[[jax.Array, Any], jax.Array]
 
 
+@configured
 def holomorphic_equilibrium_propagation(
     net: Network,
     loss: Loss,
@@ -145,13 +149,13 @@ def _error_of(loss: Loss) -> Error:
 
 
 def _require_holomorphic(name: str, i: int, layer: Network) -> None:
-    made = kind(layer)
-    if made == "max_pool":
+    made = constructor(layer)
+    if made is max_pool:
         raise ValueError(
             f"{name}: layer {i}, {layer}, picks the largest, and complex numbers have no order; "
             "use jb.avg_pool, or centered_equilibrium_propagation"
         )
-    if made == "elementwise" and not _has_mean_value(lambda z: layer.apply((), z)):
+    if made is elementwise and not _has_mean_value(lambda z: layer.apply((), z)):
         raise ValueError(
             f"{name}: layer {i}, {layer}, is not holomorphic; use jnp.tanh, jax.nn.sigmoid or "
             "jax.nn.silu, or centered_equilibrium_propagation"

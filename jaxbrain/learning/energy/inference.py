@@ -9,8 +9,8 @@ import jax.core
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.network import LearningRule, Network, Params
 from jaxbrain.core.requirements import require_wide
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 
@@ -244,7 +244,7 @@ def coding_rule(
             return value, params, state
         return value, *infer(params, x, y, blocks, outputs)
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)
 
 
 def require_descent(rule: str, descent: Any) -> None:

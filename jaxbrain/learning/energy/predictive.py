@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy import inference
 from jaxbrain.learning.energy.inference import Block, Descent, Hierarchy, Settling, fixed_step
@@ -88,6 +89,7 @@ def settle(
     )
 
 
+@configured
 def predictive_coding(
     net: Network,
     loss: Loss,
@@ -152,6 +154,7 @@ def predictive_coding(
     return inference.coding_rule("predictive_coding", net, loss, infer)
 
 
+@configured
 def centered_predictive_coding(
     net: Network,
     loss: Loss,

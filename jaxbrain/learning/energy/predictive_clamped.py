@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy import inference
 from jaxbrain.learning.energy.inference import (
@@ -91,6 +92,7 @@ def settle_clamped(
     )  # fmt: skip
 
 
+@configured
 def clamped_predictive_coding(
     net: Network,
     loss: Loss,
@@ -155,6 +157,7 @@ def clamped_predictive_coding(
     return inference.coding_rule(rule, net, loss, infer)
 
 
+@configured
 def incremental_predictive_coding(
     net: Network,
     loss: Loss,

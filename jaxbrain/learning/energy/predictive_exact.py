@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy import inference
@@ -15,6 +16,7 @@ from jaxbrain.learning.energy.inference import Settling, fixed_step
 from jaxbrain.learning.energy.predictive_clamped import clamped
 
 
+@configured
 def fixed_prediction_coding(
     net: Network, loss: Loss, *, steps: int = 20, step_size: float | jax.Array = 0.5
 ) -> LearningRule:
@@ -140,6 +142,7 @@ def learn_in_time(
     return tuple(grads), inference.settling(hierarchy.top, energy, params, start, latents)
 
 
+@configured
 def zero_divergence_inference_learning(net: Network, loss: Loss) -> LearningRule:
     """Z-IL: clamped predictive coding in which each layer learns at the one right moment.
 

@@ -19,15 +19,19 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Network, Params, serial, split_key
-from jaxbrain.core.requirements import as_number, kind, require_count, require_positive
+from jaxbrain.core.composition import constructor, serial, split_key
+from jaxbrain.core.config import configured, made_by
+from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Network, Params
 from jaxbrain.learning import chain
+from jaxbrain.networks.convolution import avg_pool, conv, max_pool
+from jaxbrain.networks.layers import dense, dropout, elementwise, flatten
 
 States = list[jax.Array]
 Output = Callable[[jax.Array, jax.Array], jax.Array]
 
-_WEIGHTED = ("dense", "conv")
-_LINEAR = ("avg_pool", "max_pool", "flatten", "dropout")
+_WEIGHTED = (dense, conv)
+_LINEAR = (avg_pool, max_pool, flatten, dropout)
 
 
 class Units(NamedTuple):
@@ -52,13 +56,13 @@ def symmetric_system(net: Network, rule: str, feedback: float | jax.Array) -> Sy
     Raises:
       ValueError: if net is not a flat chain with a hidden layer, or a layer is no linear coupling.
     """
-    if isinstance(net, Network) and kind(net) == "equilibrium":
+    if isinstance(net, Network) and made_by(net, equilibrium):
         net = serial(*net.layers)
     chain.require_hidden(net, rule, "whose units settle")
-    kinds = [kind(layer) for layer in net.layers]
+    kinds = [constructor(layer) for layer in net.layers]
     first = next(i for i, layer in enumerate(net.layers) if chain.has_weights(layer))
     for i, (layer, made) in enumerate(zip(net.layers, kinds, strict=True)):
-        allowed = _WEIGHTED if chain.has_weights(layer) else (*_LINEAR, "elementwise")
+        allowed = _WEIGHTED if chain.has_weights(layer) else (*_LINEAR, elementwise)
         if made not in allowed and (i > first or chain.has_weights(layer)):
             raise ValueError(
                 f"{rule} needs symmetric weights: layer {i}, {layer}, is no linear coupling whose "
@@ -75,18 +79,18 @@ def symmetric_system(net: Network, rule: str, feedback: float | jax.Array) -> Sy
     return System(net, units, feedback)
 
 
-def _groups(net: Network, kinds: list[str], first: int) -> tuple[Units, ...]:
+def _groups(net: Network, kinds: list[Any], first: int) -> tuple[Units, ...]:
     """A group ends with its activations, or where the next weights begin."""
     units, start, n = [], 0, len(kinds)
     while start < n:
         stop = max(start, first) + (start <= first)
-        while stop < n and kinds[stop] != "elementwise":
+        while stop < n and kinds[stop] is not elementwise:
             before = range(max(start, first), stop)
             if kinds[stop] in _WEIGHTED and any(kinds[i] in _WEIGHTED for i in before):
                 break
             stop += 1
         end = stop
-        while end < n and kinds[end] == "elementwise":
+        while end < n and kinds[end] is elementwise:
             end += 1
         units.append(Units(start, stop, end))
         start = end
@@ -189,6 +193,7 @@ def relax(
     return drive, *settle(system, params, keys, drive, s, output, steps=steps)
 
 
+@configured
 def equilibrium(system: System, steps: int) -> Network:
     """The network that predicts by settling: the output units of its free equilibrium."""
     net = system.net
@@ -197,7 +202,7 @@ def equilibrium(system: System, steps: int) -> Network:
         keys = split_key(key, len(net.layers))
         return relax(system, params, keys, x, steps=steps)[1][-1]
 
-    return Network(net.init, apply, net.layers, f"equilibrium({net})")
+    return Network(net.init, apply, net.layers)
 
 
 def require_numbers(rule: str, positive: dict[str, Any], counts: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Params, split_key
+from jaxbrain.core.composition import split_key
 from jaxbrain.core.requirements import require_wide
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import (
@@ -97,7 +98,7 @@ def contrast_rule(
         worst = jnp.max(jax.vmap(residual)(*contrasted))
         return value, changes, Residuals(residual(*settled), worst)
 
-    return LearningRule(init, grads, network, name)
+    return LearningRule(init, grads, network)
 
 
 def _difference(system: System, params: Params, seen: tuple, weights: jax.Array) -> Params:

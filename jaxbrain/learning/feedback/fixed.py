@@ -10,7 +10,8 @@ from typing import Any
 import jax
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 
@@ -100,6 +101,7 @@ def draw_like(
     return jax.tree.unflatten(treedef, drawn)
 
 
+@configured
 def feedback_alignment(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
@@ -146,9 +148,10 @@ def feedback_alignment(
         value, changes = carry_back(net, loss, params, state, x, y, key=key)
         return value, changes, state
 
-    return LearningRule(init, grads, net, "feedback_alignment")
+    return LearningRule(init, grads, net)
 
 
+@configured
 def direct_feedback_alignment(
     net: Network, loss: Loss, *, feedback_init: Initializer = lecun_normal()
 ) -> LearningRule:
@@ -181,6 +184,7 @@ def direct_feedback_alignment(
     return _direct("direct_feedback_alignment", net, loss, feedback_init, _the_error)
 
 
+@configured
 def direct_random_target_projection(
     net: Network, loss: Loss, *, feedback_init: Initializer = lecun_normal()
 ) -> LearningRule:
@@ -262,4 +266,4 @@ def _direct(
         )
         return value, changes, state
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.nn.initializers import Initializer
 
-from jaxbrain.core.network import LearningRule, Network, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import (
     as_number,
     require_count,
@@ -16,6 +17,7 @@ from jaxbrain.core.requirements import (
     require_key,
     require_positive,
 )
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
@@ -35,6 +37,7 @@ class LearnedFeedback(NamedTuple):
     opt_state: Any
 
 
+@configured
 def kolen_pollack(
     net: Network,
     loss: Loss,
@@ -111,9 +114,10 @@ def kolen_pollack(
             feedback = optax.apply_updates(state.feedback, step)
         return value, _decayed(changes, params, decay), LearnedFeedback(feedback, opt_state)
 
-    return LearningRule(init, grads, net, "kolen_pollack")
+    return LearningRule(init, grads, net)
 
 
+@configured
 def weight_mirror(
     net: Network,
     loss: Loss,
@@ -200,7 +204,7 @@ def weight_mirror(
             else b - as_number(decay, b) * b + as_number(rate, b) * seen.astype(b.dtype)
         )
 
-    return LearningRule(init, grads, net, "weight_mirror")
+    return LearningRule(init, grads, net)
 
 
 def mirror(

@@ -11,8 +11,10 @@ import jax.core
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
-from jaxbrain.core.network import LearningRule, Network, Params, example
+from jaxbrain.core.composition import example
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
@@ -20,6 +22,7 @@ from jaxbrain.learning.feedback.fixed import carry_back, draw_like
 _MAGNITUDES = 0x516E  # separates the keys of the magnitudes from those of the network's noise
 
 
+@configured
 def sign_symmetry(
     net: Network, loss: Loss, *, scale: float | jax.Array | None = None
 ) -> LearningRule:
@@ -77,9 +80,10 @@ def sign_symmetry(
         value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
         return value, changes, state
 
-    return LearningRule(init, grads, net, "sign_symmetry")
+    return LearningRule(init, grads, net)
 
 
+@configured
 def fixed_random_sign_symmetry(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
@@ -127,9 +131,10 @@ def fixed_random_sign_symmetry(
         value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
         return value, changes, state
 
-    return LearningRule(init, grads, net, "fixed_random_sign_symmetry")
+    return LearningRule(init, grads, net)
 
 
+@configured
 def batch_random_sign_symmetry(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
@@ -177,7 +182,7 @@ def batch_random_sign_symmetry(
         value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
         return value, changes, state
 
-    return LearningRule(chain.no_state, grads, net, "batch_random_sign_symmetry")
+    return LearningRule(chain.no_state, grads, net)
 
 
 def _with_signs(params: Params, magnitudes: Params) -> Params:

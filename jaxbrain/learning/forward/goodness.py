@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params, example, split_key
+from jaxbrain.core.composition import example, split_key
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.forward.modulation import refuse_tokens
@@ -109,6 +111,7 @@ def overlay_label(x: jax.Array, label: jax.Array) -> jax.Array:
     return _IMAGE * x + (1 - _IMAGE) * jnp.max(jnp.abs(x)) * wave
 
 
+@configured
 def forward_forward(
     net: Network,
     loss: Loss,
@@ -200,7 +203,7 @@ def forward_forward(
         value, changes = jax.value_and_grad(local_losses)(params, x, y, labels, (noise, draws))
         return value, changes, state
 
-    return LearningRule(chain.no_state, grads, _predictor(net, draw), "forward_forward")
+    return LearningRule(chain.no_state, grads, _predictor(net, draw))
 
 
 def goodness(
@@ -267,7 +270,7 @@ def _predictor(net: Network, draw: Drawing) -> Network:
 
         return jax.vmap(vote)(jnp.eye(_classes(net, draw, params, x), dtype=x.dtype))
 
-    return Network(net.init, apply, net.layers, f"goodness({net})")
+    return Network(net.init, apply, net.layers)
 
 
 def _classes(net: Network, draw: Drawing, params: Params, x: Any) -> int:

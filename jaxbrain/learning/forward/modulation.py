@@ -5,16 +5,19 @@ from typing import Any
 import jax
 from jax.nn.initializers import Initializer, variance_scaling
 
-from jaxbrain.core.network import LearningRule, Network, Params
-from jaxbrain.core.requirements import kind, require_wide
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_wide
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.networks.layers import as_float
+from jaxbrain.networks.layers import as_float, embed
 
 # 0.05 times He's uniform: +-0.05 sqrt(6 / inputs)
 SMALL = variance_scaling(2 * 0.05**2, "fan_out", "uniform")
 
 
+@configured
 def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> LearningRule:
     """Two forward passes, the second with the error on the input; no way back.
 
@@ -87,13 +90,13 @@ def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> L
             )
         return value, tuple(changes), state
 
-    return LearningRule(init, grads, net, "pepita")
+    return LearningRule(init, grads, net)
 
 
 def refuse_tokens(rule: str, net: Network, why: str) -> None:
     """Refuse a chain over tokens."""
     for layer in net.layers:
-        if kind(layer) == "embed":
+        if constructor(layer) is embed:
             raise ValueError(
                 f"{rule} needs inputs that are numbers, {why}, and {net} takes tokens; begin with "
                 "jb.dense or jb.conv on embedded inputs, or use jb.backprop"

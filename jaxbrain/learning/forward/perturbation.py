@@ -13,7 +13,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import (
     as_number,
     require_count,
@@ -21,6 +21,7 @@ from jaxbrain.core.requirements import (
     require_positive,
     require_wide,
 )
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 
@@ -30,6 +31,7 @@ _WHY = "its gradient is random"
 _NOISE = 0xF0  # separates this noise from the network's own
 
 
+@configured
 def forward_gradient(
     net: Network, loss: Loss, *, samples: int = 1, noise: Noise = jax.random.normal
 ) -> LearningRule:
@@ -85,9 +87,10 @@ def forward_gradient(
         value, slopes = jax.vmap(along, out_axes=(None, 0))(directions)
         return value, _average(slopes, directions), state
 
-    return LearningRule(chain.no_state, grads, net, "forward_gradient")
+    return LearningRule(chain.no_state, grads, net)
 
 
+@configured
 def weight_perturbation(
     net: Network,
     loss: Loss,
@@ -150,9 +153,10 @@ def weight_perturbation(
         slopes = (jax.vmap(disturbed)(directions) - value) / jnp.asarray(scale, value.dtype)
         return value, _average(slopes, directions), state
 
-    return LearningRule(chain.no_state, grads, net, "weight_perturbation")
+    return LearningRule(chain.no_state, grads, net)
 
 
+@configured
 def node_perturbation(
     net: Network,
     loss: Loss,
@@ -229,7 +233,7 @@ def node_perturbation(
             )
         return value, tuple(changes), state
 
-    return LearningRule(chain.no_state, grads, net, "node_perturbation")
+    return LearningRule(chain.no_state, grads, net)
 
 
 def _mean_loss(net: Network, loss: Loss, params: Params, x: Any, y: Any, key: Any) -> jax.Array:

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params, batch, serial
+from jaxbrain.core.composition import batch, serial
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, flip
 from jaxbrain.networks.layers import dense, elementwise

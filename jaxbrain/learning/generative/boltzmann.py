@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, normal
 
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, flip, gaussian
 from jaxbrain.networks.layers import align, as_float, float_like, positive, require_features
 
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 
+@configured
 def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     """A restricted Boltzmann machine as a network from what is seen to its hidden causes.
 
@@ -77,7 +79,7 @@ def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
         p = jax.nn.sigmoid(hidden_drive(params, x))
         return p if key is None else flip(key, p)
 
-    return Network(init, apply, (), name)
+    return Network(init, apply, ())
 
 
 def energy(

@@ -5,14 +5,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Network, Params
-from jaxbrain.core.requirements import kind, require_key
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_key
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
-from jaxbrain.learning.generative.boltzmann import free_energy, gibbs, hidden_drive
+from jaxbrain.learning.generative.boltzmann import free_energy, gibbs, hidden_drive, rbm
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli
 from jaxbrain.networks.layers import as_float, positive
 
 
+@configured
 def contrastive_divergence(
     net: Network, *, visible: Visible = bernoulli(), steps: int = 1
 ) -> LearningRule:
@@ -60,9 +63,10 @@ def contrastive_divergence(
         dreams = _run_chains(params, x, key, steps, visible)
         return *_contrast(params, x, dreams, visible), state
 
-    return LearningRule(no_state, grads, net, name)
+    return LearningRule(no_state, grads, net)
 
 
+@configured
 def persistent_contrastive_divergence(
     net: Network, *, visible: Visible = bernoulli(), steps: int = 1, chains: int = 64
 ) -> LearningRule:
@@ -117,7 +121,7 @@ def persistent_contrastive_divergence(
         state = _run_chains(params, state, key, steps, visible)
         return *_contrast(params, x, state, visible), state
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)
 
 
 def _run_chains(
@@ -153,7 +157,7 @@ def _contrast(
 def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
-    if kind(net) != "rbm":
+    if constructor(net) is not rbm:
         raise ValueError(
             f"{rule} teaches a restricted Boltzmann machine, and {net} is none; build it as "
             "jb.learning.generative.boltzmann.rbm(64), and a deep one with "

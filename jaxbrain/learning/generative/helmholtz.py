@@ -12,14 +12,17 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.core.network import LearningRule, Network, Params
-from jaxbrain.core.requirements import kind, require_key
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_key
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
 from jaxbrain.learning.generative.visible_units import flip
 from jaxbrain.losses import binary_cross_entropy
 from jaxbrain.networks.layers import align, as_float, float_like, positive, require_features
 
 
+@configured
 def helmholtz_machine(*sizes: int, kernel_init: Initializer = lecun_normal()) -> Network:
     """A Helmholtz machine as a network from what is seen to its highest causes.
 
@@ -76,7 +79,7 @@ def helmholtz_machine(*sizes: int, kernel_init: Initializer = lecun_normal()) ->
         require_features(name, x, params["recognition"][0]["kernel"].shape[0])
         return _climb(params, x, key)[-1]
 
-    return Network(init, apply, (), name)
+    return Network(init, apply, ())
 
 
 def recognise(params: Params, x: jax.Array, *, key: jax.Array) -> tuple[jax.Array, ...]:
@@ -197,6 +200,7 @@ def free_energy(params: Params, x: jax.Array, *, key: jax.Array) -> jax.Array:
     return log_recognition(params, states) - log_generative(params, states)
 
 
+@configured
 def wake_sleep(net: Network) -> LearningRule:
     """Awake, learn to dream what was seen; asleep, learn to recognise what was dreamt.
 
@@ -231,7 +235,7 @@ def wake_sleep(net: Network) -> LearningRule:
     """
     if not isinstance(net, Network):
         raise TypeError(f"wake_sleep: net must be a Network, got {type(net).__name__}")
-    if kind(net) != "helmholtz_machine":
+    if constructor(net) is not helmholtz_machine:
         raise ValueError(
             f"wake_sleep teaches a Helmholtz machine, and {net} is none; build it as "
             "jb.learning.generative.helmholtz.helmholtz_machine(32, 8), hidden sizes bottom first"
@@ -256,7 +260,7 @@ def wake_sleep(net: Network) -> LearningRule:
         explained = jnp.mean(jax.vmap(lambda s: log_generative(params, s))(awake))
         return chosen - explained, jax.grad(surprise)(params), state
 
-    return LearningRule(no_state, grads, net, "wake_sleep")
+    return LearningRule(no_state, grads, net)
 
 
 def _drive(layer: Params, x: jax.Array) -> jax.Array:

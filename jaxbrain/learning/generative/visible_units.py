@@ -8,7 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import static
+from jaxbrain.core.config import Config, configured, static
 
 
 @static
@@ -22,16 +22,17 @@ class Visible(NamedTuple):
       log_partition: ``(bias, drive) -> scalar``, A = log of the sum over v of exp(v.d - e(v; b)).
       mean: ``(bias, drive) -> v``, the expectation, dA/dd.
       sample: ``(key, bias, drive) -> v``.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     energy: Callable[[jax.Array, jax.Array], jax.Array]
     log_partition: Callable[[jax.Array, jax.Array], jax.Array]
     mean: Callable[[jax.Array, jax.Array], jax.Array]
     sample: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
-    name: str = "visible"
+    config: Config | None = None
 
 
+@configured
 def bernoulli() -> Visible:
     """Visible units that are 0 or 1; data in between count as probabilities.
 
@@ -59,9 +60,10 @@ def bernoulli() -> Visible:
     def sample(key: jax.Array, bias: jax.Array, drive: jax.Array) -> jax.Array:
         return flip(key, mean(bias, drive))
 
-    return Visible(energy, log_partition, mean, sample, "bernoulli()")
+    return Visible(energy, log_partition, mean, sample)
 
 
+@configured
 def gaussian(std: float | jax.Array = 1.0) -> Visible:
     """Real visible units with Gaussian noise; standardise the data first.
 
@@ -100,7 +102,7 @@ def gaussian(std: float | jax.Array = 1.0) -> Visible:
     def sample(key: jax.Array, bias: jax.Array, drive: jax.Array) -> jax.Array:
         return mean(bias, drive) + std * jax.random.normal(key, drive.shape, drive.dtype)
 
-    return Visible(energy, log_partition, mean, sample, f"gaussian({'...' if traced else std})")
+    return Visible(energy, log_partition, mean, sample)
 
 
 def flip(key: jax.Array, p: jax.Array) -> jax.Array:

@@ -9,13 +9,15 @@ from typing import Any
 
 import jax
 
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.online.influence import reached
 from jaxbrain.learning.online.readout_feedback import Feedback, random_feedback, symmetric_feedback
 from jaxbrain.learning.online.rule import flat_state, online_rule
 
 
+@configured
 def eprop(
     cell: Cell, readout: Network, loss: Loss, *, feedback: Feedback = symmetric_feedback()
 ) -> Cell:
@@ -61,6 +63,7 @@ def eprop(
     return online_rule("eprop", cell, readout, loss, influence, feedback=feedback, credited=local)
 
 
+@configured
 def rflo(
     cell: Cell, readout: Network, loss: Loss, *, feedback: Feedback = random_feedback()
 ) -> Cell:
@@ -131,7 +134,6 @@ def without_recurrent_credit(cell: Cell) -> Cell:
       >>> jax.grad(lambda h: local.step(params, h, x)[1].sum())(h).tolist()
       [0.0, 0.0, 0.0]
     """
-    name = f"without_recurrent_credit({cell})"
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         if not isinstance(params, dict) or "recurrent" not in params:
@@ -152,7 +154,7 @@ def without_recurrent_credit(cell: Cell) -> Cell:
                 "recurrent in another way; jb.learning.snap takes any cell"
             ) from error
 
-    return Cell(cell.init, cell.carry, step, None, name)
+    return Cell(cell.init, cell.carry, step)
 
 
 @jax.tree_util.register_pytree_node_class

@@ -10,13 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.online.jacobian_sparsity import Reach, reach
 from jaxbrain.learning.online.rule import Influence, Now, flat_state, online_rule
 
 
+@configured
 def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
     """Real-time recurrent learning: the exact gradient, forward in time.
 
@@ -58,9 +60,10 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
     def push(traces: jax.Array, now: Now) -> jax.Array:
         return _exact(traces, now)
 
-    return online_rule("rtrl", cell, readout, loss, Influence(start, pull, push, "all"))
+    return online_rule("rtrl", cell, readout, loss, Influence(start, pull, push))
 
 
+@configured
 def snap(cell: Cell, readout: Network, loss: Loss, *, n: int = 1) -> Cell:
     """Sparse n-step approximation of RTRL: influences that n steps can reach, by the cell's wiring.
 
@@ -99,6 +102,7 @@ def snap(cell: Cell, readout: Network, loss: Loss, *, n: int = 1) -> Cell:
     return online_rule("snap", cell, readout, loss, reached(cell, n))
 
 
+@configured
 def rtrl_diagonal(cell: Cell, readout: Network, loss: Loss) -> Cell:
     """Exact real-time recurrent learning where units do not mix, at the cost of the parameters.
 
@@ -178,7 +182,7 @@ def reached(cell: Cell, n: int | None, apart: str = "") -> Influence:
             return jnp.where(found.kept, _exact(traces, now), 0)
         return _along_rows(found, traces, now)
 
-    return Influence(start, pull, push, "any number of steps" if n is None else f"{n} steps")
+    return Influence(start, pull, push)
 
 
 def _along_rows(found: Reach, traces: jax.Array, now: Now) -> jax.Array:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from jaxbrain.core.closures import Closure
-from jaxbrain.core.network import Cell
+from jaxbrain.core.structure import take_apart
+from jaxbrain.core.types import Cell
 from jaxbrain.learning.online.rule import flat_state
 
 _POINTS = 48  # where a Jacobian is looked at: an entry that is zero at half of them is not missed
@@ -80,15 +80,14 @@ def reach(cell: Cell, x: Any, n: int | None) -> Reach:
     return _reach(_known(cell), treedef, shapes, n)
 
 
-def _known(cell: Cell) -> Cell:
+def _known(cell: Any) -> Any:
     """The cell with stand-ins for the numbers it was built from that are traced, as under `fit`."""
-    leaves, treedef = jax.tree.flatten(Closure(cell))
-    if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-        return cell
-    known = [
-        _stand_in(a.shape, str(a.dtype)) if isinstance(a, jax.core.Tracer) else a for a in leaves
-    ]
-    return jax.tree.unflatten(treedef, known).value
+    node = take_apart(cell)
+    if node.kind == "traced":
+        return _stand_in(cell.shape, str(cell.dtype))
+    parts = tuple(map(_known, node.parts))
+    same = all(a is b for a, b in zip(parts, node.parts, strict=True))
+    return cell if same or node.build is None else node.build(parts)
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Network, Params, static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Network, Params
 
 
 @static
@@ -18,15 +19,16 @@ class Feedback(NamedTuple):
       init: ``(key, readout, y) -> tuple`` of what the params hold for it beside cell and readout.
       weights: ``(readout params, held) -> `` params of the readout on the way back.
       change: ``(grads of the readout, readout params, held) -> (grads, grads of held)``.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     init: Callable[[jax.Array, Network, Any], tuple]
     weights: Callable[[Params, tuple], Params]
     change: Callable[[Params, Params, tuple], tuple[Params, tuple]]
-    name: str = "feedback"
+    config: Config | None = None
 
 
+@configured
 def symmetric_feedback() -> Feedback:
     """The error comes back on the weights of the readout: the learning signal of e-prop.
 
@@ -43,10 +45,10 @@ def symmetric_feedback() -> Feedback:
         lambda key, readout, y: (),
         lambda readout, held: readout,
         lambda grads, readout, held: (grads, ()),
-        "symmetric_feedback()",
     )
 
 
+@configured
 def random_feedback() -> Feedback:
     """The error comes back on fixed random weights, drawn like those of the readout.
 
@@ -69,10 +71,10 @@ def random_feedback() -> Feedback:
         lambda key, readout, y: (readout.init(key, y),),
         lambda readout, held: held[0],
         lambda grads, readout, held: (grads, jax.tree.map(jnp.zeros_like, held)),
-        "random_feedback()",
     )
 
 
+@configured
 def adaptive_feedback(*, decay: float | jax.Array = 1e-3) -> Feedback:
     """The error comes back on weights that get the changes of the readout and decay with it.
 
@@ -111,5 +113,4 @@ def adaptive_feedback(*, decay: float | jax.Array = 1e-3) -> Feedback:
         lambda key, readout, y: (readout.init(key, y),),
         lambda readout, held: held[0],
         change,
-        f"adaptive_feedback(decay={decay})",
     )

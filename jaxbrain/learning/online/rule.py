@@ -10,7 +10,6 @@ ds_t/dp = I_t + D_t ds_{t-1}/dp, I = ds_t/dp at a fixed s_{t-1} and D = ds_t/ds_
 kept up from step to step. Rules differ in what they keep of it.
 """
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,7 +18,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.cells.unrolling import first, require_cells, require_time, unroll
-from jaxbrain.core.network import Cell, LearningRule, Network, Params, split_key, static
+from jaxbrain.core.composition import split_key
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.online.readout_feedback import Feedback, symmetric_feedback
 
@@ -56,7 +57,6 @@ class Now(NamedTuple):
     x: Any
 
 
-@static
 class Influence(NamedTuple):
     """What a rule keeps of ds/dp.
 
@@ -64,15 +64,14 @@ class Influence(NamedTuple):
       start: ``(cell_params, carry, x) -> traces`` before the first step, whose input is x.
       pull: ``(traces, now) -> [n_params]``: credit ds/dp.
       push: ``(traces, now) -> traces`` after the step.
-      name: what ``repr`` shows.
     """
 
     start: Callable[[Params, Any, Any], Any]
     pull: Callable[[Any, Now], jax.Array]
     push: Callable[[Any, Now], Any]
-    name: str = "influence"
 
 
+@configured
 def online_rule(
     name: str,
     cell: Cell,
@@ -124,7 +123,7 @@ def online_rule(
             f"{name}: feedback must be one such as jb.learning.online.random_feedback(), got "
             f"{type(way).__name__}"
         )
-    model = _model(cell, readout, way)
+    model = online_model(cell, readout, way)
     inside = cell if credited is None else credited
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -153,11 +152,12 @@ def online_rule(
         unravel = ravel_pytree(inner)[1]
         return (after, traces), (value, (unravel(grads), changes, *rest))
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
-def _model(cell: Cell, readout: Network, feedback: Feedback) -> Cell:
-    """What the rule teaches, as a Cell from the input to the prediction."""
+@configured
+def online_model(cell: Cell, readout: Network, feedback: Feedback) -> Cell:
+    """The model that an online rule teaches: a Cell from the input to the prediction."""
 
     def init(key: jax.Array, x: Any) -> Params:
         of_cell, of_readout, of_feedback = jax.random.split(key, 3)
@@ -174,7 +174,7 @@ def _model(cell: Cell, readout: Network, feedback: Feedback) -> Cell:
         carry, y = cell.step(params[0], carry, x, key=of_cell)
         return carry, readout.apply(params[1], y, key=of_readout)
 
-    return Cell(init, carry, step, None, f"{cell} to {readout}")
+    return Cell(init, carry, step)
 
 
 def _linearise(cell: Cell, params: Params, carry: Any, x: Any, key: Any) -> Any:
@@ -251,6 +251,7 @@ def _again(key: jax.Array | None) -> jax.Array | None:
     return None if key is None else jax.random.clone(key)
 
 
+@configured
 def one_step_backprop(cell: Cell, readout: Network, loss: Loss) -> Cell:
     """Back-propagation through this step alone: truncated at k = 1, nothing is remembered.
 
@@ -283,11 +284,11 @@ def one_step_backprop(cell: Cell, readout: Network, loss: Loss) -> Cell:
         lambda params, carry, x: (),
         lambda traces, now: jnp.zeros_like(now.params),
         lambda traces, now: (),
-        "nothing",
     )
     return online_rule("one_step_backprop", cell, readout, loss, nothing)
 
 
+@configured
 def over_time(rule: Cell, *, network: Network | None = None) -> LearningRule:
     """An online rule for whole sequences: the mean of its gradients over time and over the batch.
 
@@ -346,16 +347,16 @@ def over_time(rule: Cell, *, network: Network | None = None) -> LearningRule:
         value, changes = jax.tree.map(lambda a: jnp.mean(a, axis=0), each(params, x, y, keys))
         return value, changes, state
 
-    return LearningRule(init, grads, net, f"over_time({rule})")
+    return LearningRule(init, grads, net)
 
 
 def _taught(rule: Cell) -> Network:
-    """The model of a rule made by `online`, unrolled."""
-    model = inspect.getclosurevars(rule.init).nonlocals.get("model")
-    if getattr(rule.init, "__qualname__", "") != "online_rule.<locals>.init" or model is None:
+    """The network that a rule of a cell, a readout and a feedback teaches."""
+    known = rule.config.parameters if rule.config is not None else {}
+    if not {"cell", "readout"} <= set(known):
         raise ValueError(
-            f"over_time: what does {rule} teach? A rule that jb.learning.online.online_rule did "
-            "not make needs the network that predicts with its params: "
-            "network=jb.cells.unroll(cell)"
+            f"over_time: the network that {rule} teaches is not known, because the rule was not "
+            "made from a cell and a readout; give it: network=jb.cells.unroll(cell)"
         )
-    return unroll(model)
+    feedback = known.get("feedback") or symmetric_feedback()
+    return unroll(online_model(known["cell"], known["readout"], feedback))

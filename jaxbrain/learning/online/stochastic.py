@@ -10,14 +10,16 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from jaxbrain.core.network import Cell, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key
+from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.online.rule import Influence, Now, flat_state, online_rule
 
 _WHY = "its influence is random"
 
 
+@configured
 def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
     """Unbiased online recurrent optimisation: the influence in rank one, at the cost of the step.
 
@@ -68,9 +70,10 @@ def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
         a, b = _balance(q, carried), _balance(entering, v)
         return a * carried + b * v, q / a + entering / b
 
-    return online_rule("uoro", cell, readout, loss, Influence(start, pull, push, "rank one"))
+    return online_rule("uoro", cell, readout, loss, Influence(start, pull, push))
 
 
+@configured
 def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
     """Kronecker-factored RTRL: the influence as an outer product of what enters and a matrix.
 
@@ -133,7 +136,7 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
         one, two = _balance(carried, z), _balance(immediate, entering)
         return v * one * z + w * two * entering, v * carried / one + w * immediate / two
 
-    return online_rule("kf_rtrl", cell, readout, loss, Influence(start, pull, push, "Kronecker"))
+    return online_rule("kf_rtrl", cell, readout, loss, Influence(start, pull, push))
 
 
 def _balance(to: jax.Array, of: jax.Array) -> jax.Array:

@@ -10,8 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Cell
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import Cell
 from jaxbrain.learning.chain import target_vectors
 from jaxbrain.learning.plasticity.rule import decay, local
 
@@ -20,6 +21,7 @@ def _outer(x: jax.Array, y: jax.Array) -> jax.Array:
     return x[:, None] * y[None]
 
 
+@configured
 def hebb() -> Cell:
     """What fires together wires together; nothing bounds the weights.
 
@@ -39,6 +41,7 @@ def hebb() -> Cell:
     return local("hebb", lambda w, carry, x, y, _: (carry, _outer(x, y)))
 
 
+@configured
 def oja() -> Cell:
     """Hebb's rule with the forgetting that keeps a weight vector at length 1.
 
@@ -60,6 +63,7 @@ def oja() -> Cell:
     return local("oja", lambda w, carry, x, y, _: (carry, _outer(x, y) - w * jnp.square(y)[None]))
 
 
+@configured
 def sanger() -> Cell:
     """The generalised Hebbian algorithm: the principal components, in their order.
 
@@ -85,6 +89,7 @@ def sanger() -> Cell:
     return local("sanger", change)
 
 
+@configured
 def oja_subspace() -> Cell:
     """All units share one forgetting: an orthonormal basis of the principal subspace.
 
@@ -104,6 +109,7 @@ def oja_subspace() -> Cell:
     return local("oja_subspace", lambda w, carry, x, y, _: (carry, _outer(x - w @ y, y)))
 
 
+@configured
 def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -> Cell:
     """Depression below a threshold, potentiation above, and the threshold slides.
 
@@ -146,6 +152,7 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
     return local("bcm", change, carry)
 
 
+@configured
 def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
     """Hebb's rule on the deviations from the running means: correlated fluctuations count.
 
@@ -192,6 +199,7 @@ def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
     return local("covariance", change, carry)
 
 
+@configured
 def delta() -> Cell:
     """The Widrow-Hoff rule: the error at the output times the input.
 
@@ -222,6 +230,7 @@ def delta() -> Cell:
     return local("delta", change)
 
 
+@configured
 def perceptron() -> Cell:
     """Rosenblatt's rule: a mistake adds the input with the sign of the target, nothing else does.
 

@@ -15,11 +15,13 @@ import jax.core
 import jax.numpy as jnp
 from jax.nn.initializers import lecun_normal
 
-from jaxbrain.core.network import Cell, LearningRule, Network, Params, serial
-from jaxbrain.core.requirements import kind, require_positive
+from jaxbrain.core.composition import constructor, serial
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.networks.layers import as_float, float_like
+from jaxbrain.networks.layers import as_float, dense, float_like
 
 Change = Callable[[jax.Array, Any, jax.Array, jax.Array, Any], tuple[Any, jax.Array]]
 
@@ -62,7 +64,7 @@ def local(name: str, change: Change, carry: Callable[[jax.Array], Any] | None = 
         pre, post = (as_float(jnp.asarray(a), params.dtype) for a in (pre, post))
         return change(params, carry, pre, post, modulator)
 
-    return Cell(init, start, step, None, name)
+    return Cell(init, start, step)
 
 
 def decay(dt: Any, tau: Any, dtype: Any) -> jax.Array:
@@ -85,6 +87,7 @@ def decay(dt: Any, tau: Any, dtype: Any) -> jax.Array:
     return jnp.exp(-dt / jnp.asarray(tau)).astype(dtype)
 
 
+@configured
 def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
     """Three factors: a plasticity leaves an eligibility trace, and a modulator makes it a change.
 
@@ -144,7 +147,7 @@ def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
         factor = as_float(jnp.asarray(modulator), params.dtype)
         return (inner, trace), trace * (factor[None] if factor.ndim else factor)
 
-    return Cell(plasticity.init, carry, step, None, name)
+    return Cell(plasticity.init, carry, step)
 
 
 def total_change(
@@ -203,6 +206,7 @@ def total_change(
     return jax.lax.scan(step, start, (trains, jnp.arange(steps[0])))[0]
 
 
+@configured
 def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> LearningRule:
     """A plasticity as the learning rule of dense layers: one example is one presentation.
 
@@ -261,6 +265,7 @@ def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> Lear
     return _rule("plastic", net, plasticity, loss, (present, start, True))
 
 
+@configured
 def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> LearningRule:
     """A plasticity as the learning rule of dense layers whose examples are trains in time.
 
@@ -352,7 +357,7 @@ def _rule(
         value = _unexplained(params, a) if loss is None else chain.batch_loss(loss, a[-1], y)
         return value, tuple(changes) if layers is net else changes[0], tuple(carries)
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)
 
 
 def _as_gradient(params: Params, change: jax.Array) -> Params:
@@ -389,7 +394,7 @@ def _require_dense(rule: str, net: Network) -> None:
     if not trained:
         raise ValueError(f"{rule} needs a dense layer, and {net} has none: jb.serial(jb.dense(8))")
     for layer in trained:
-        if kind(layer) != "dense":
+        if constructor(layer) is not dense:
             raise ValueError(
                 f"{rule} changes synapses [pre, post], and {layer} has other weights; use dense "
                 "layers (on patches of an image instead of a convolution), or jb.backprop"

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Cell
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import Cell
 from jaxbrain.learning.plasticity.rule import decay, local, modulated
 
 
@@ -33,6 +34,7 @@ def everywhere(w: jax.Array) -> jax.Array:
     return jnp.ones_like(w)
 
 
+@configured
 def pair_stdp(
     *,
     a_plus: float | jax.Array = 0.005,
@@ -124,6 +126,7 @@ HIPPOCAMPUS = Triplet(6.1e-3, 6.7e-3, 1.6e-3, 1.4e-3, 946.0, 27.0)
 HIPPOCAMPUS_MINIMAL = Triplet(5.3e-3, 8e-3, 3.5e-3, 0.0, 946.0, 40.0)
 
 
+@configured
 def triplet_stdp(
     *, constants: Triplet = VISUAL_CORTEX_MINIMAL, dt: float | jax.Array = 1.0
 ) -> Cell:
@@ -179,6 +182,7 @@ def triplet_stdp(
     return local("triplet_stdp", change, carry)
 
 
+@configured
 def reward_modulated_stdp(
     *,
     tau_eligibility: float | jax.Array = 1000.0,
@@ -223,8 +227,7 @@ def reward_modulated_stdp(
       0.2231
     """
     stdp = pair_stdp(a_plus=a_plus, a_minus=a_minus, tau_plus=tau_plus, tau_minus=tau_minus, dt=dt)
-    rule = modulated(stdp, tau=tau_eligibility, dt=dt)
-    return rule._replace(name="reward_modulated_stdp")
+    return modulated(stdp, tau=tau_eligibility, dt=dt)
 
 
 def _later(traces: tuple, spikes: tuple, taus: tuple, dt: Any) -> tuple:

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.recurrent import fit_input
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.learning.readout.recursive_least_squares import (
     Squares,
     least_squares,
@@ -58,6 +59,7 @@ class Learner(NamedTuple):
     step: jax.Array
 
 
+@configured
 def generator(
     units: int,
     outputs: int,
@@ -150,9 +152,10 @@ def generator(
         output = rates @ params["readout"]
         return Activity(state, rates, output), output
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def force(cell: Cell, *, penalty: float | jax.Array = 1.0, every: int = 1) -> Cell:
     """First-order reduced and controlled error: the readout of a `generator` learns as it runs.
 
@@ -199,6 +202,7 @@ def force(cell: Cell, *, penalty: float | jax.Array = 1.0, every: int = 1) -> Ce
     return _learner(Taught("force", cell, begin, target, now), penalty, every)
 
 
+@configured
 def full_force(cell: Cell, *, penalty: float | jax.Array = 1.0, every: int = 1) -> Cell:
     """Full FORCE: all recurrent weights learn from a guide that the targets drive.
 
@@ -336,4 +340,4 @@ def _learner(taught: Taught, penalty: Any, every: int) -> Cell:
             squares = jax.lax.cond(due, learn, lambda squares: squares, carry.squares)
         return Learner(activity, squares, guide, carry.step + 1), output
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)

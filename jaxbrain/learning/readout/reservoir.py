@@ -21,11 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.cells.recurrent import fit_input, zero_carry
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
-from jaxbrain.networks.layers import called, float_like, positive
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import float_like, positive
 
 
+@configured
 def echo_state(
     units: int,
     *,
@@ -77,7 +79,7 @@ def echo_state(
         require_positive("echo_state", option, value, zero=True)
     require_fraction("echo_state", "leak", leak)
     require_fraction("echo_state", "connectivity", connectivity)
-    name = called("echo_state", (units,), {"activation": (activation, jnp.tanh)})
+    name = f"echo_state({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
@@ -104,7 +106,7 @@ def echo_state(
         h = (1 - a) * carry + a * new
         return h, h
 
-    return Cell(init, zero_carry(units), step, None, name)
+    return Cell(init, zero_carry(units), step)
 
 
 def _radius(matrix: jax.Array) -> jax.Array:

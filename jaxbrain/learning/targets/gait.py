@@ -9,16 +9,20 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.scipy.special import logit
 
-from jaxbrain.core.network import LearningRule, Network, Params
-from jaxbrain.core.requirements import kind, require_positive
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.targets.inverses import is_elementwise
-from jaxbrain.networks.layers import elementwise
+from jaxbrain.networks.convolution import avg_pool, conv, max_pool
+from jaxbrain.networks.layers import dense, dropout, elementwise, flatten
 
 Function = Callable[[jax.Array], jax.Array]
 
 
+@configured
 def gait_propagation(
     net: Network,
     loss: Loss,
@@ -127,7 +131,7 @@ def gait_propagation(
             )
         return value, changes, state
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)
 
 
 def off_diagonal(kernel: jax.Array) -> jax.Array:
@@ -272,7 +276,7 @@ def _require_invertible(
     found: list[Function | None] = []
     weights = 0
     for i, layer in enumerate(net.layers):
-        made = kind(layer)
+        made = constructor(layer)
         undo = next((undo for activation, undo in known if activation == layer), None)
         found.append(undo)
         weights += chain.has_weights(layer)
@@ -287,10 +291,10 @@ def _require_invertible(
         if made not in _LINEAR and not is_elementwise(layer):
             raise ValueError(
                 f"{name} inverts every layer above the first with weights, and layer {i}, "
-                f"{layer}, is none of {', '.join(_LINEAR)} and invertible activations; leave it "
-                "out, or use jb.backprop"
+                f"{layer}, is none of {', '.join(make.__name__ for make in _LINEAR)} and "
+                "invertible activations; leave it out, or use jb.backprop"
             )
     return found
 
 
-_LINEAR = ("dense", "conv", "avg_pool", "max_pool", "flatten", "dropout")
+_LINEAR = (dense, conv, avg_pool, max_pool, flatten, dropout)

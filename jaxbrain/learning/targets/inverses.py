@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.network import Network, Params
-from jaxbrain.core.requirements import kind
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.types import Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.networks.layers import align
+from jaxbrain.networks.layers import align, elementwise
 
 
 class Inverses(NamedTuple):
@@ -113,4 +113,4 @@ def learn(
 
 def is_elementwise(layer: Network) -> bool:
     """Whether a layer is one of `elementwise`."""
-    return kind(layer) == "elementwise"
+    return constructor(layer) is elementwise

@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.network import LearningRule, Network, Params, batch, serial
+from jaxbrain.core.composition import batch, serial
+from jaxbrain.core.config import configured
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.targets.inverses import learn
@@ -29,6 +31,7 @@ class Readouts(NamedTuple):
     loss: jax.Array
 
 
+@configured
 def linear_readout(hidden: jax.ShapeDtypeStruct, output: jax.ShapeDtypeStruct) -> Network:
     """One dense layer from all units of a block to a prediction in the shape of the output."""
     layers = [flatten(), dense(output.size)]
@@ -37,6 +40,7 @@ def linear_readout(hidden: jax.ShapeDtypeStruct, output: jax.ShapeDtypeStruct) -
     return serial(*layers)
 
 
+@configured
 def local_losses(
     net: Network,
     loss: Loss,
@@ -120,4 +124,4 @@ def local_losses(
         learned, opt_state = learn(optimizer, tuple(slopes), state.opt_state, state.params)
         return value, changes, Readouts(learned, opt_state, jnp.stack(losses))
 
-    return LearningRule(init, grads, net, "local_losses")
+    return LearningRule(init, grads, net)

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import optax
 from jax.core import Tracer
 
-from jaxbrain.core.network import LearningRule, Network, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.targets.inverses import Inverses, decoder, draw, reconstruct
@@ -23,6 +24,7 @@ from jaxbrain.learning.targets.inverses import Inverses, decoder, draw, reconstr
 Carry = Callable[[Callable[[Any], Any], Any, Any, Any], Any]
 
 
+@configured
 def target_propagation(
     net: Network,
     loss: Loss,
@@ -85,6 +87,7 @@ def target_propagation(
     return _rule(name, net, loss, carry, optimizer, target_step=target_step, noise=noise)
 
 
+@configured
 def difference_target_propagation(
     net: Network,
     loss: Loss,
@@ -193,4 +196,4 @@ def _rule(
             noisy.append(h + jnp.asarray(noise, h.dtype) * jax.random.normal(k, h.shape, h.dtype))
         return noisy
 
-    return LearningRule(init, grads, net, name)
+    return LearningRule(init, grads, net)

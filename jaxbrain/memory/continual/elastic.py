@@ -16,8 +16,9 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
+from jaxbrain.core.types import LearningRule, Params
 
 Penalty = Callable[[Params], jax.Array]
 
@@ -142,6 +143,7 @@ def hold_online(
     return Anchor(params, kept, jnp.zeros_like(anchor.offset))
 
 
+@configured
 def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Penalty:
     """What it costs to leave the anchor: every weight on a spring, as stiff as it is important.
 
@@ -179,6 +181,7 @@ def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Pen
     return penalty
 
 
+@configured
 def full_elastic_penalty(
     params: Params, importance: jax.Array, *, strength: float | jax.Array = 1.0
 ) -> Penalty:
@@ -224,6 +227,7 @@ def full_elastic_penalty(
     return penalty
 
 
+@configured
 def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
     """A learning rule with a penalty on the weights beside it.
 
@@ -262,7 +266,7 @@ def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
         total = loss + as_number(cost, loss)
         return total, jax.tree.map(jnp.add, gradient, pull), state
 
-    return LearningRule(rule.init, grads, rule.network, f"penalised({rule})")
+    return LearningRule(rule.init, grads, rule.network)
 
 
 def _require_alike(where: str, anchor: Anchor, params: Params, importance: Params) -> None:

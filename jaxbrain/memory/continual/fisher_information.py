@@ -13,9 +13,9 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
-from jaxbrain.core.closures import Closure
-from jaxbrain.core.network import Network, Params
+from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import Network, Params
 
 Loss = Callable[[jax.Array, Any], jax.Array]
 
@@ -70,7 +70,7 @@ def fisher(
       (5.0, 1.0)
     """
     _check("fisher", loss, outcomes, batch_size)
-    return _mean(_exact, Closure.of(net, loss), params, (x, None), outcomes, batch_size)
+    return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
 
 
 def sampled_fisher(
@@ -117,7 +117,7 @@ def sampled_fisher(
     """
     _check("sampled_fisher", loss, outcomes, batch_size)
     keys = jax.random.split(key, len(jax.tree.leaves(x)[0]))
-    return _mean(_sampled, Closure.of(net, loss), params, (x, keys), outcomes, batch_size)
+    return _mean(_sampled, Program((net, loss)), params, (x, keys), outcomes, batch_size)
 
 
 def empirical_fisher(
@@ -158,7 +158,7 @@ def empirical_fisher(
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((x, y))]
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
-    return _mean(_empirical, Closure.of(net, loss), params, (x, y), None, batch_size)
+    return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
 
 
 def full_fisher(
@@ -197,7 +197,7 @@ def full_fisher(
       [[1.0, 2.0], [2.0, 5.0]]
     """
     _check("full_fisher", loss, outcomes, batch_size)
-    return _mean(_full, Closure.of(net, loss), params, (x, None), outcomes, batch_size)
+    return _mean(_full, Program((net, loss)), params, (x, None), outcomes, batch_size)
 
 
 Inner = tuple[Network, Loss, Any]
@@ -233,7 +233,7 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
 
 @partial(jax.jit, static_argnums=(0, 5))
 def _mean(
-    f: Callable[..., Any], what: Closure, params: Params, data: Any, outcomes: Any, batch_size: int
+    f: Callable[..., Any], what: Program, params: Params, data: Any, outcomes: Any, batch_size: int
 ) -> Any:
     """The mean of f over examples, which never holds more than batch_size results at once."""
     data = jax.tree.map(jnp.asarray, data)

@@ -6,8 +6,9 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.network import LearningRule, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
+from jaxbrain.core.types import LearningRule, Params
 
 
 class Reservoir(NamedTuple):
@@ -131,6 +132,7 @@ def sample(buffer: Reservoir, n: int, *, key: jax.Array) -> Any:
 _REPLAY = 0x2E91A4  # separates the keys of what is replayed from those of the rule
 
 
+@configured
 def rehearsed(rule: LearningRule, buffer: Reservoir, *, n: int) -> LearningRule:
     """A learning rule that mixes old examples into every batch.
 
@@ -184,7 +186,7 @@ def rehearsed(rule: LearningRule, buffer: Reservoir, *, n: int) -> LearningRule:
         x, y = jax.tree.map(mix, (x, y), tuple(buffer.items))
         return rule.grads(params, state, x, y, key=key)
 
-    return LearningRule(rule.init, grads, rule.network, f"rehearsed({rule}, n={n})")
+    return LearningRule(rule.init, grads, rule.network)
 
 
 def _rows(buffer: Reservoir, n: int, key: jax.Array) -> jax.Array:

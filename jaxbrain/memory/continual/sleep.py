@@ -5,9 +5,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Network, Params
-from jaxbrain.core.requirements import as_number, kind, require_fraction, require_positive
+from jaxbrain.core.composition import constructor
+from jaxbrain.core.requirements import as_number, require_fraction, require_positive
+from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.chain import has_weights, require_chain
+from jaxbrain.networks.layers import dense
 
 _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
@@ -71,7 +73,7 @@ def sleep_replay(
     require_chain(net, "sleep_replay")
     layers = [i for i, layer in enumerate(net.layers) if has_weights(layer)]
     for i in layers:
-        if kind(net.layers[i]) != "dense":
+        if constructor(net.layers[i]) is not dense:
             raise ValueError(
                 f"sleep_replay runs on dense layers, and layer {i} is {net.layers[i]}; let the "
                 "dense layers behind it sleep: jb.serial(*net.layers[i:])"

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.network import Params
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Params
 
 
 class SynapticState(NamedTuple):

@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import unit
 from jaxbrain.networks import layers
-from jaxbrain.networks.layers import align, as_float, called, positive, require_features
+from jaxbrain.networks.layers import align, as_float, positive, require_features
 
 
 class Head(NamedTuple):
@@ -230,6 +231,7 @@ def read(memory: jax.Array, weights: jax.Array) -> jax.Array:
     return weights @ memory
 
 
+@configured
 def external_memory(
     slots: int,
     width: int,
@@ -282,8 +284,7 @@ def external_memory(
     moves = 2 * _shifts(shifts, slots) + 1
     require_positive("external_memory", "limit", limit)
     require_positive("external_memory", "floor", floor)
-    options = {"shifts": (shifts, 1), "limit": (limit, 100.0), "floor": (floor, 1e-3)}
-    name = called("external_memory", (slots, width), options)
+    name = f"external_memory({slots}, {width})"
     sizes = (width, 1, 1, moves, 1) * 2 + (1, width, width)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -314,7 +315,7 @@ def external_memory(
         looked = address(memory, carry.read_weights, told.read, floor=floor)
         return Tape(memory, where, looked), read(memory, looked)
 
-    return Cell(init, carry, step, project, name)
+    return Cell(init, carry, step, project)
 
 
 def _head(parts: list[jax.Array], limit: float) -> Head:

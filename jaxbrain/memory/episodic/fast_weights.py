@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_fraction
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
-from jaxbrain.networks.layers import as_float, called, positive, require_features, weights
+from jaxbrain.networks.layers import as_float, positive, require_features, weights
 
 
 class Projection(NamedTuple):
@@ -131,6 +132,7 @@ def delta_write(
     return fast + as_number(rate, fast) * key[:, None] * (value - key @ fast)[None]
 
 
+@configured
 def hebbian_fast_weights(
     key_size: int,
     value_size: int,
@@ -172,8 +174,7 @@ def hebbian_fast_weights(
       ((4, 2), (5, 2))
     """
     require_fraction("hebbian_fast_weights", "decay", decay)
-    options = {"decay": (decay, 1.0), **_shown(feature_map)}
-    name = called("hebbian_fast_weights", (key_size, value_size), options)
+    name = f"hebbian_fast_weights({key_size}, {value_size})"
 
     def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
         fast = hebbian_write(fast, x.key, x.value, decay=decay)
@@ -183,6 +184,7 @@ def hebbian_fast_weights(
     return _cell(name, sizes, feature_map or _same, kernel_init, jnp.zeros_like, update)
 
 
+@configured
 def linear_attention(
     key_size: int,
     value_size: int,
@@ -219,10 +221,7 @@ def linear_attention(
       >>> bool(jnp.allclose(y, x @ params["value"]["kernel"], rtol=1e-5))  # the mean of one
       True
     """
-    options = {"floor": (floor, 1e-6)}
-    if feature_map is not elu_plus_one:
-        options |= _shown(feature_map)
-    name = called("linear_attention", (key_size, value_size), options)
+    name = f"linear_attention({key_size}, {value_size})"
 
     def start(fast: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jnp.zeros_like(fast), jnp.zeros_like(fast[:, 0])
@@ -235,6 +234,7 @@ def linear_attention(
     return _cell(name, sizes, feature_map, kernel_init, start, update)
 
 
+@configured
 def delta_fast_weights(
     key_size: int,
     value_size: int,
@@ -272,7 +272,7 @@ def delta_fast_weights(
       >>> sorted(params), cell.carry(params, x).shape
       (['key', 'query', 'rate', 'value'], (4, 2))
     """
-    name = called("delta_fast_weights", (key_size, value_size), _shown(feature_map))
+    name = f"delta_fast_weights({key_size}, {value_size})"
     features = feature_map or _same
 
     def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
@@ -326,7 +326,7 @@ def _cell(
     ) -> tuple[Any, jax.Array]:
         return update(carry, x if isinstance(x, Projection) else project(params, x))
 
-    return Cell(init, carry, step, project, name)
+    return Cell(init, carry, step, project)
 
 
 def _sizes(name: str, key_size: int, value_size: int) -> dict[str, int]:
@@ -336,12 +336,6 @@ def _sizes(name: str, key_size: int, value_size: int) -> dict[str, int]:
 
 def _same(x: jax.Array) -> jax.Array:
     return x
-
-
-def _shown(feature_map: FeatureMap | None) -> dict[str, tuple[Any, Any]]:
-    """The feature map by its name, as an option of `called`."""
-    name = getattr(feature_map, "__name__", type(feature_map).__name__)
-    return {} if feature_map is None else {"feature_map": (name, None)}
 
 
 def _require_fit(

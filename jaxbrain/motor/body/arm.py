@@ -7,8 +7,9 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Params
 from jaxbrain.motor.body.links import (
     LI_TODOROV,
     MOTORNET,
@@ -216,6 +217,7 @@ def dissipation(arm: Arm, state: ArmState) -> jax.Array:
     return jnp.sum(state.velocities * lost)
 
 
+@configured
 def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01) -> Plant:
     """An arm of two links with a motor in each joint, in the horizontal plane without gravity.
 
@@ -289,7 +291,6 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         commands=2,
         dt=dt,
         physics=Physics(flow, advance, energy, power),
-        name="two_link_arm",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import static
+from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.motor.body.activation import thelen_activation
 
@@ -27,7 +27,7 @@ class Hill(NamedTuple):
       passive: f_p, ``(length) -> [...]``, 0 where the muscle is slack.
       activation: ``(excitation, activation) -> [...]``, its derivative, per second.
       vmax: the greatest velocity of shortening, in L0/s.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     active: Callable[[jax.Array], jax.Array]
@@ -35,7 +35,7 @@ class Hill(NamedTuple):
     passive: Callable[[jax.Array], jax.Array]
     activation: Callable[[jax.Array, jax.Array], jax.Array]
     vmax: Any
-    name: str = "hill"
+    config: Config | None = None
 
 
 def hill_force(
@@ -143,6 +143,7 @@ def thelen_passive(
     return jnp.expm1(shape * stretch) / jnp.expm1(jnp.asarray(shape, length.dtype))
 
 
+@configured
 def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
     """The muscle of Thelen 2003, in young adults.
 
@@ -157,12 +158,12 @@ def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
 
     Examples:
       >>> thelen_hill()
-      thelen_hill
+      motor.hill.thelen_hill()
     """
     require_positive("thelen_hill", "vmax", vmax)
     require_positive("thelen_hill", "slack", slack)
     passive = partial(thelen_passive, slack=slack)
-    return Hill(thelen_active, thelen_velocity, passive, thelen_activation, vmax, "thelen_hill")
+    return Hill(thelen_active, thelen_velocity, passive, thelen_activation, vmax)
 
 
 # ---- Kistemaker, Wong and Gribble 2010
@@ -253,6 +254,7 @@ def kistemaker_passive(
     return (positive_part(length - slack) / (longest - slack)) ** 2
 
 
+@configured
 def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4) -> Hill:
     """The muscle of Kistemaker, Wong and Gribble 2010, with a rigid tendon.
 
@@ -267,13 +269,13 @@ def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4)
 
     Examples:
       >>> kistemaker_hill()
-      kistemaker_hill
+      motor.hill.kistemaker_hill()
     """
     require_positive("kistemaker_hill", "vmax", vmax)
     require_positive("kistemaker_hill", "slack", slack, below=1.66)
     passive = partial(kistemaker_passive, slack=slack)
     curves = (kistemaker_active, kistemaker_velocity, passive)
-    return Hill(*curves, thelen_activation, vmax, "kistemaker_hill")
+    return Hill(*curves, thelen_activation, vmax)
 
 
 # ---- MuJoCo
@@ -350,6 +352,7 @@ def mujoco_passive(length: jax.Array, *, longest: float = 1.6, most: float = 1.3
     return most * jnp.where(x < 1, x**2 / 2, x - 0.5)
 
 
+@configured
 def mujoco_hill(*, vmax: float | jax.Array = 1.5) -> Hill:
     """The muscle of MuJoCo, which rises in 0.01 and falls in 0.04 s, with a rigid tendon.
 
@@ -363,8 +366,8 @@ def mujoco_hill(*, vmax: float | jax.Array = 1.5) -> Hill:
 
     Examples:
       >>> mujoco_hill()
-      mujoco_hill
+      motor.hill.mujoco_hill()
     """
     require_positive("mujoco_hill", "vmax", vmax)
     rate = partial(thelen_activation, rise=0.01, fall=0.04)
-    return Hill(mujoco_active, mujoco_velocity, mujoco_passive, rate, vmax, "mujoco_hill")
+    return Hill(mujoco_active, mujoco_velocity, mujoco_passive, rate, vmax)

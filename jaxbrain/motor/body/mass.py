@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import (
     CENTER,
     Drive,
@@ -30,6 +31,7 @@ class PointState(NamedTuple):
     velocity: jax.Array
 
 
+@configured
 def point_mass(
     *,
     mass: float | jax.Array = 1.0,
@@ -110,5 +112,4 @@ def point_mass(
         commands=2,
         dt=dt,
         physics=Physics(flow, advance, energy, power),
-        name="point_mass",
     )

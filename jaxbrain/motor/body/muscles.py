@@ -12,8 +12,9 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.types import Params
 from jaxbrain.motor.body.arm import (
     Arm,
     ArmState,
@@ -74,6 +75,7 @@ class Pull(NamedTuple):
     moment_arms: jax.Array
 
 
+@configured
 def muscled_arm(
     arm: Arm,
     muscles: Muscles,
@@ -287,7 +289,6 @@ def _plant(
         commands=count,
         dt=dt,
         physics=physics,
-        name="muscled_arm",
     )
 
 

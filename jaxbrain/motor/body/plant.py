@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Cell, Params, static
+from jaxbrain.core.config import Config, static
+from jaxbrain.core.types import Cell, Params
 
 CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
 DECIMETRES = 10  # in a metre: a reach is about one of them, and so near 1 for a controller
@@ -50,7 +51,7 @@ class Physics(NamedTuple):
         muscles.
       velocities: ``(state) -> [muscles]``: d lengths / dt, in m/s.
       tensions: ``(state) -> [muscles]``: in N.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     flow: Callable[[Any, Drive], Any]
@@ -60,7 +61,7 @@ class Physics(NamedTuple):
     lengths: Callable[[Any], jax.Array] | None = None
     velocities: Callable[[Any], jax.Array] | None = None
     tensions: Callable[[Any], jax.Array] | None = None
-    name: str = "physics"
+    config: Config | None = None
 
 
 @static
@@ -77,7 +78,7 @@ class Plant(NamedTuple):
       commands: how many motors it has.
       dt: the time of a step, in s.
       physics: the mechanics; None where a body is learned or has no equations.
-      name: what ``repr`` shows.
+      config: what it was made from; None for one made by hand.
     """
 
     init: Callable[[jax.Array, Any], Params]
@@ -89,12 +90,12 @@ class Plant(NamedTuple):
     commands: int
     dt: Any
     physics: Physics | None = None
-    name: str = "plant"
+    config: Config | None = None
 
     @property
     def cell(self) -> Cell:
         """The body as a `jaxbrain.Cell` from drives to hands, for `jaxbrain.cells.unroll`."""
-        return Cell(self.init, self.carry, self.step, None, self.name)
+        return Cell(self.init, self.carry, self.step)
 
 
 def require_drive(name: str, drive: Any, commands: int) -> Drive:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.config import configured
 from jaxbrain.motor.body.arm import NIJHOF_KOUWENHOVEN, Arm
 from jaxbrain.motor.body.hill import Hill
 from jaxbrain.motor.body.muscles import THELEN, Muscles, muscled_arm
@@ -65,6 +66,7 @@ def arm26_moment_arms(angles: jax.Array) -> jax.Array:
     return (_table(A1, angles) + 2 * _table(A2, angles) * p).T
 
 
+@configured
 def arm26(
     *,
     arm: Arm = ARM26_SKELETON,
@@ -107,8 +109,7 @@ def arm26(
             f"arm26: muscles must be six, got force of shape {np.shape(muscles.force)}"
         )
     build = partial(muscled_arm, moment_arms=arm26_moment_arms, hill=hill, dt=dt)
-    body = build(arm, muscles, arm26_length, substeps=substeps)
-    return body._replace(name="arm26")
+    return build(arm, muscles, arm26_length, substeps=substeps)
 
 
 def _table(values: tuple, like: jax.Array) -> jax.Array:

@@ -10,9 +10,10 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
-from jaxbrain.networks.layers import as_float, called, float_like
+from jaxbrain.core.types import Cell, Params
+from jaxbrain.networks.layers import as_float, float_like
 
 Number = float | jax.Array
 Times = tuple[float, ...] | jax.Array
@@ -68,6 +69,7 @@ class ForwardModel(NamedTuple):
     predicted: jax.Array
 
 
+@configured
 def cerebellum(
     *,
     dt: Number = 0.01,
@@ -111,7 +113,7 @@ def cerebellum(
       >>> round(float(y[0]), 3)
       0.3
     """
-    name = called("cerebellum", (), _shown(dt, taus, rate, delay))
+    name = "cerebellum"
     _require("cerebellum", dt, taus, rate, delay)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -127,9 +129,10 @@ def cerebellum(
         _require_fit(name, carry.weights, x)
         return _learn(carry, x, dt, taus, rate)
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
+@configured
 def forward_model(
     *,
     dt: Number = 0.01,
@@ -166,7 +169,7 @@ def forward_model(
       >>> float(abs(y[-100:, 0] - u[-100:]).max()) < 0.02
       True
     """
-    name = called("forward_model", (), _shown(dt, taus, rate, delay, 5))
+    name = "forward_model"
     _require("forward_model", dt, taus, rate, delay)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -188,7 +191,7 @@ def forward_model(
         state, y = _learn(carry.filter, teaching, dt, taus, rate)
         return ForwardModel(state, _pushed(carry.predicted, y)), y
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def _learn(carry: Cerebellum, x: Teaching, dt: Number, taus: Times, rate: Number) -> Any:
@@ -213,13 +216,6 @@ def _empty(like: Any, inputs: int, outputs: int, taus: Times, delay: int) -> Cer
     times, dtype = np.shape(taus)[0], float_like(like)
     shapes = ((times, inputs), (delay, times, inputs), (times, inputs, outputs))
     return Cerebellum(*(jnp.zeros(shape, dtype) for shape in shapes))
-
-
-def _shown(dt: Any, taus: Any, rate: Any, delay: int, usual: int = 1) -> dict[str, Any]:
-    """Options for the name: what is an array is left out."""
-    usually = {"dt": 0.01, "taus": (0.01, 0.03, 0.1, 0.3), "rate": 0.01, "delay": usual}
-    given = zip((dt, taus, rate, delay), usually.items(), strict=True)
-    return {n: (v, d) for v, (n, d) in given if isinstance(v, int | float | tuple)}
 
 
 def _require(cell: str, dt: Any, taus: Any, rate: Any, delay: Any) -> None:

@@ -11,10 +11,10 @@ from jax.nn.initializers import Initializer, lecun_normal, uniform, zeros
 from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpack
 from jaxbrain.cells.recurrent import fit_input, weights
 from jaxbrain.cells.structured import leak, signed_weights
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.brain.layers import Layers
-from jaxbrain.networks.layers import called
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -31,6 +31,7 @@ class Cortex(NamedTuple):
     gain: jax.Array
 
 
+@configured
 def laminar_cortex(
     layers: Layers,
     *,
@@ -89,7 +90,7 @@ def laminar_cortex(
     require_times("laminar_cortex", units, {"tau": tau}, dt)
     require_positive("laminar_cortex", "noise", noise, zero=True)
     require_positive("laminar_cortex", "excitation", excitation)
-    name = _called(units, dt, tau, noise, excitation)
+    name = f"laminar_cortex({units} units)"
     shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -111,7 +112,7 @@ def laminar_cortex(
         carry = Cortex(state, carry.gain)
         return carry, cortex_rates(carry, activation=activation)[start:stop]
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def cortex_rates(carry: Cortex, *, activation: Activation = jax.nn.relu) -> jax.Array:
@@ -174,12 +175,3 @@ def _balanced(drawn: jax.Array, mask: Packed, signs: Packed, excitation: Any) ->
     both = (given > 0) & (taken > 0)
     ratio = jnp.where(both, given / jnp.where(both, taken, 1), 1)
     return scale * magnitudes * jnp.where(excites, 1, ratio[None])
-
-
-def _called(units: int, dt: Any, tau: Any, noise: Any, excitation: Any) -> str:
-    """The name; a tau of each unit and what is traced are left out."""
-    options = {
-        "dt": (dt, 0.01), "tau": (tau, 0.05), "noise": (noise, 0.0), "excitation": (excitation, 1.0)
-    }  # fmt: skip
-    shown = {n: o for n, o in options.items() if isinstance(o[0], int | float)}
-    return called("laminar_cortex", (units,), shown)

@@ -11,10 +11,11 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
-from jaxbrain.networks.layers import as_float, called, float_like
+from jaxbrain.networks.layers import as_float, float_like
 
 Number = float | jax.Array
 
@@ -83,6 +84,7 @@ class BasalGanglia(NamedTuple):
     dopamine: jax.Array
 
 
+@configured
 def basal_ganglia(
     *,
     dt: Number = 0.01,
@@ -131,8 +133,7 @@ def basal_ganglia(
       >>> round(float(inhibition[-1, 0]), 3)
       0.216
     """
-    options = {"dt": (dt, 0.01), "tau": (tau, 0.04), "dopamine": (dopamine, 0.2)}
-    name = called("basal_ganglia", (), shown(options))
+    name = "basal_ganglia"
     require_rates("basal_ganglia", dt, tau, dopamine)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -154,7 +155,7 @@ def basal_ganglia(
         carry = runge_kutta(flow, carry, dt)
         return carry, nuclei_rates(carry, thresholds=thresholds).gpi
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) -> BasalGanglia:
@@ -242,11 +243,6 @@ def at_rest(x: Any, dopamine: Number, w: Pathways, theta: Thresholds) -> BasalGa
     stn, gpe = stn + theta.stn, gpe + theta.gpe  # the activations behind these rates
     tonic = as_number(dopamine, zero)
     return BasalGanglia(zero, zero, zero + stn, zero + gpe, zero + gpi, tonic)
-
-
-def shown(options: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    """Options for a name: what is traced is left out."""
-    return {n: o for n, o in options.items() if not isinstance(o[0], jax.core.Tracer | jax.Array)}
 
 
 def require_rates(cell: str, dt: Number, tau: Number, dopamine: Number) -> None:

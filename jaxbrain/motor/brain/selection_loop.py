@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
 from jaxbrain.motor.brain.nuclei import (
     BasalGanglia,
@@ -21,9 +22,8 @@ from jaxbrain.motor.brain.nuclei import (
     require_rates,
     require_same_channels,
     require_stable,
-    shown,
 )
-from jaxbrain.networks.layers import as_float, called
+from jaxbrain.networks.layers import as_float
 
 IN_THE_LOOP = Pathways(stn_gpe=0.8, stn_gpi=0.8, gpe_gpi=-0.4)
 
@@ -72,6 +72,7 @@ class Selection(NamedTuple):
     ganglia: BasalGanglia
 
 
+@configured
 def selection(
     *,
     dt: Number = 0.01,
@@ -119,8 +120,7 @@ def selection(
       >>> [round(float(y), 2) for y in thalamus[-1]]
       [0.0, 0.62, 0.0]
     """
-    options = shown({"dt": (dt, 0.01), "tau": (tau, 0.04), "dopamine": (dopamine, 0.2)})
-    name = called("selection", (), options)
+    name = "selection"
     require_rates("selection", dt, tau, dopamine)
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -145,7 +145,7 @@ def selection(
         carry = runge_kutta(flow, carry, dt)
         return carry, rate(carry.thalamus, 0.0)
 
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def _flow(

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.cells.recurrent import fit_input
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.brain.cortex import Cortex, cortex_rates, laminar_cortex
 from jaxbrain.motor.brain.layers import Layers
-from jaxbrain.motor.brain.nuclei import BasalGanglia, basal_ganglia, shown
-from jaxbrain.networks.layers import called, float_like, positive
+from jaxbrain.motor.brain.nuclei import BasalGanglia, basal_ganglia
+from jaxbrain.networks.layers import float_like, positive
 
 _REST = -3.0  # of the motor neurons: an excitation of 0.05
 
@@ -32,6 +33,7 @@ class MotorSystem(NamedTuple):
     thalamus: jax.Array
 
 
+@configured
 def motor_system(
     layers: Layers,
     commands: int,
@@ -99,11 +101,7 @@ def motor_system(
     cortex = laminar_cortex(layers, dt=dt, tau=tau, noise=noise, kernel_init=kernel_init)
     ganglia = basal_ganglia(dt=dt, dopamine=dopamine)
     striatal, thalamic = _projections(layers)
-    options = {
-        "channels": (channels, 8), "dt": (dt, 0.01), "tau": (tau, 0.05), "noise": (noise, 0.0),
-        "dopamine": (dopamine, 0.2), "inhibition": (inhibition, 1.0),
-    }  # fmt: skip
-    name = called("motor_system", (len(layers.signs), commands), shown(options))
+    name = f"motor_system({len(layers.signs)} units, {commands})"
 
     def carry(params: Params, x: Any) -> MotorSystem:
         dtype = params["spine"]["kernel"].dtype
@@ -128,7 +126,7 @@ def motor_system(
         return MotorSystem(inner, nuclei, thalamus), jax.nn.sigmoid(spine)
 
     init = _init(cortex, _sizes(layers), commands, channels, kernel_init)
-    return Cell(init, carry, step, None, name)
+    return Cell(init, carry, step)
 
 
 def _sizes(layers: Layers) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.motor.body.plant import DECIMETRES
 from jaxbrain.motor.control.loop import Signals
@@ -13,6 +14,7 @@ from jaxbrain.motor.control.loop import Signals
 _NEAR = 1e-4  # dm^2: within a centimetre the distance becomes smooth, and its slope goes to zero
 
 
+@configured
 def reach_loss(
     *,
     speed: float | jax.Array = 0.5,

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.cells.unrolling import require_cells
-from jaxbrain.core.network import Cell, Params
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.control.loop import Edit, Signals
 
 
@@ -29,6 +30,7 @@ class WithGain(NamedTuple):
     gain: jax.Array
 
 
+@configured
 def with_gain(cell: Cell) -> Cell:
     """A cell whose units can be silenced: what they say is multiplied with a gain in the carry.
 
@@ -73,9 +75,10 @@ def with_gain(cell: Cell) -> Cell:
         state, y = cell.step(params, carry.gain * carry.state, x, key=key)
         return WithGain(state, carry.gain), carry.gain * y
 
-    return Cell(cell.init, carry, step, cell.project, name)
+    return Cell(cell.init, carry, step, cell.project)
 
 
+@configured
 def on_controller(change: Callable[[Any], Any], *, part: tuple[str | int, ...] = ()) -> Edit:
     """Anything that is done to the carry of the controller.
 
@@ -106,6 +109,7 @@ def on_controller(change: Callable[[Any], Any], *, part: tuple[str | int, ...] =
     return edit
 
 
+@configured
 def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
     """Set how much of its rate every unit passes on: 1 intact, 0 silent, at once and exactly.
 
@@ -139,6 +143,7 @@ def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
     return on_controller(change, part=part)
 
 
+@configured
 def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int, ...] = ()) -> Edit:
     """Set the gain of some units, and leave the others as they are.
 
@@ -172,6 +177,7 @@ def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int,
     return on_controller(change, part=part)
 
 
+@configured
 def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
     """Add to the state of some units, at every step.
 

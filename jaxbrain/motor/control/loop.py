@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.unrolling import require_cells
-from jaxbrain.core.network import Cell, Params, split_key
+from jaxbrain.core.composition import split_key
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import DECIMETRES, Drive, Hand, Plant, require_fields
-from jaxbrain.networks.layers import called
 
 
 class Scene(NamedTuple):
@@ -78,6 +79,7 @@ class Loop(NamedTuple):
 Edit = Callable[[jax.Array, Signals], Signals]
 
 
+@configured
 def closed_loop(
     controller: Cell,
     plant: Plant,
@@ -137,8 +139,7 @@ def closed_loop(
     """
     require_cells("closed_loop", controller)
     _require_arguments(plant, delay, sensory_noise, motor_noise, edit)
-    options = {"delay": (delay, 5)}
-    name = called("closed_loop", (controller, plant), options)
+    name = f"closed_loop({controller}, {plant})"
 
     def init(key: jax.Array, x: Any) -> Params:
         scene = _require_scene(name, x)
@@ -177,7 +178,7 @@ def closed_loop(
         body, _ = plant.step((), signals.body, drive, key=of_plant)
         return Loop(carry.time + 1, inner, command, body, past[1:]), signals
 
-    return Cell(init, carry, step, partial(_require_shorter, name, delay), name)
+    return Cell(init, carry, step, partial(_require_shorter, name, delay))
 
 
 def _require_shorter(name: str, delay: int, params: Params, xs: Any) -> Any:

@@ -13,6 +13,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
 from jaxbrain.motor.control.loop import Edit, Signals
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@configured
 def constant_force(force: Any) -> Edit:
     """A load on the hand.
 
@@ -60,6 +62,7 @@ def constant_force(force: Any) -> Edit:
     return edit
 
 
+@configured
 def viscous_field(matrix: Any) -> Edit:
     """A force in proportion to the velocity of the hand.
 
@@ -87,6 +90,7 @@ def viscous_field(matrix: Any) -> Edit:
     return edit
 
 
+@configured
 def curl_field(strength: float | jax.Array) -> Edit:
     """A force at right angles to the velocity: a reach away from the body is pushed to the right.
 
@@ -135,6 +139,7 @@ def curl(strength: float | jax.Array) -> jax.Array:
     return jnp.stack([jnp.stack([zero, strength]), jnp.stack([-strength, zero])])
 
 
+@configured
 def force_channel(
     start: Any,
     target: Any,
@@ -190,6 +195,7 @@ def force_channel(
     return edit
 
 
+@configured
 def perturb_senses(offset: Any) -> Edit:
     """Senses that tell something else; the last two are the position of the hand in dm.
 
@@ -216,6 +222,7 @@ def perturb_senses(offset: Any) -> Edit:
     return edit
 
 
+@configured
 def together(*edits: Edit) -> Edit:
     """Several edits, one after the other; none is the identity.
 
@@ -238,6 +245,7 @@ def together(*edits: Edit) -> Edit:
     return edit
 
 
+@configured
 def during(edit: Edit, start: Any, stop: Any, *, after: Edit | None = None) -> Edit:
     """An edit in a window of time.
 

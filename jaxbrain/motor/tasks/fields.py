@@ -5,14 +5,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.motor.body.plant import CENTER, Plant
 from jaxbrain.motor.control.perturbations import curl
 from jaxbrain.motor.tasks.reaching import EIGHT, Angles, center_out, require_range
 from jaxbrain.tasks import Task, Trial
-from jaxbrain.tasks.task import real, shown
+from jaxbrain.tasks.task import real
 
 
+@configured
 def curl_field(
     *,
     strength: float | jax.Array = 3.0,
@@ -80,9 +82,10 @@ def curl_field(
         inputs = trial.inputs._replace(field=field + curl(b)[None])
         return trial._replace(inputs=inputs, condition={**trial.condition, "strength": b})
 
-    return Task(sample, shown("curl_field", _known(strength=strength, catch=catch)))
+    return Task(sample)
 
 
+@configured
 def perturbed_reach(
     *,
     force: float | jax.Array = 5.0,
@@ -159,7 +162,7 @@ def perturbed_reach(
             inputs=inputs, condition={**trial.condition, "onset": at, "force": push}
         )
 
-    return Task(sample, shown("perturbed_reach", _known(force=force, duration=duration)))
+    return Task(sample)
 
 
 def schedule(
@@ -210,8 +213,3 @@ def _require_strength(name: str, strength: Any) -> None:
             f"{name}: strength must be one number, got shape {jnp.shape(strength)}; for several "
             "fields vmap over it"
         )
-
-
-def _known(**options: Any) -> dict[str, Any]:
-    """What a name may show: plain numbers."""
-    return {name: value for name, value in options.items() if isinstance(value, int | float)}

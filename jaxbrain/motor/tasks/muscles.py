@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.motor.body.arm import NIJHOF_KOUWENHOVEN, ArmState, inverse_dynamics
 from jaxbrain.motor.body.links import inverse_kinematics
@@ -16,13 +17,14 @@ from jaxbrain.motor.body.six_muscles import ARM26_MUSCLES, arm26_moment_arms
 from jaxbrain.motor.control.reference_controllers import minimum_jerk
 from jaxbrain.motor.tasks.reaching import Angles
 from jaxbrain.tasks import Task, Trial
-from jaxbrain.tasks.task import real, shown
+from jaxbrain.tasks.task import real
 
 SIXTEEN = tuple(float(a) for a in np.arange(16) * np.pi / 8)
 _SCALE = 0.02  # of the full force of a muscle: as much activity as is written as 1
 _NEWTON = 4  # steps; 3 were exact for 200,000 random torques and postures
 
 
+@configured
 def emg_generation(
     *,
     angles: Angles = SIXTEEN,
@@ -97,8 +99,7 @@ def emg_generation(
         condition = {"angle": angle, "go": go, "onset": onset}
         return Trial(inputs, targets, jnp.ones(length, seen.dtype), condition)
 
-    options = {"hold": hold, "delay": delay, "reaction": reaction, "movement": movement, "dt": dt}
-    return Task(sample, shown("emg_generation", options))
+    return Task(sample)
 
 
 def reach_activity(start: jax.Array, target: jax.Array, steps: int, dt: float) -> jax.Array:

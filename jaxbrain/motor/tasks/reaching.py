@@ -8,11 +8,12 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.motor.body.plant import CENTER, DECIMETRES, Plant
 from jaxbrain.motor.control.loop import Scene
 from jaxbrain.tasks import Task, Trial
-from jaxbrain.tasks.task import real, shown
+from jaxbrain.tasks.task import real
 
 EIGHT = tuple(float(a) for a in np.arange(8) * np.pi / 4)
 Angles = Sequence[float] | jax.Array | np.ndarray
@@ -39,6 +40,7 @@ class Periods(NamedTuple):
         return self.hold + self.delay[1] + self.movement + self.rest
 
 
+@configured
 def center_out(
     *,
     angles: Angles = EIGHT,
@@ -83,12 +85,12 @@ def center_out(
       >>> trial.inputs.cue.shape, trial.targets.shape, int(trial.condition["go"])
       ((100, 3), (100, 2), 10)
     """
-    options = {"hold": hold, "movement": movement, "rest": rest}
     periods = _periods("center_out", hold, (0, 0), movement, rest)
     require_in_reach("center_out", plant, center, distance, angles)
-    return _to_a_circle("center_out", angles, distance, center, periods, options)
+    return _to_a_circle("center_out", angles, distance, center, periods)
 
 
+@configured
 def delayed_reach(
     *,
     angles: Angles = EIGHT,
@@ -131,12 +133,12 @@ def delayed_reach(
       >>> 30 <= go <= 60, float(trial.inputs.cue[go - 1, 2]), float(trial.inputs.cue[go, 2])
       (True, 1.0, 0.0)
     """
-    options = {"hold": hold, "delay": delay, "movement": movement, "rest": rest}
     periods = _periods("delayed_reach", hold, delay, movement, rest)
     require_in_reach("delayed_reach", plant, center, distance, angles)
-    return _to_a_circle("delayed_reach", angles, distance, center, periods, options)
+    return _to_a_circle("delayed_reach", angles, distance, center, periods)
 
 
+@configured
 def random_target(
     *,
     center: tuple[float, float] = CENTER,
@@ -181,8 +183,7 @@ def random_target(
         start, target = middle[None] + jnp.asarray(radius).astype(real()) * spread
         return reach_trial(start, target, middle, periods.hold, periods)
 
-    options = {"hold": hold, "movement": movement, "rest": rest}
-    return Task(sample, shown("random_target", options))
+    return Task(sample)
 
 
 def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods) -> Trial:
@@ -208,9 +209,7 @@ def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods)
     return Trial(scene, wanted, (waiting | there).astype(dtype), condition)
 
 
-def _to_a_circle(
-    name: str, angles: Any, distance: Any, center: Any, periods: Periods, options: dict
-) -> Task:
+def _to_a_circle(name: str, angles: Any, distance: Any, center: Any, periods: Periods) -> Task:
     """A reach from the centre to a target that is drawn."""
     require_positive(name, "distance", distance)
     if np.ndim(angles) != 1 or not np.shape(angles)[0]:
@@ -230,7 +229,7 @@ def _to_a_circle(
         trial = reach_trial(middle, target, middle, go, periods)
         return trial._replace(condition={**trial.condition, "angle": angle})  # not wrapped
 
-    return Task(sample, shown(name, options))
+    return Task(sample)
 
 
 def _periods(name: str, hold: int, delay: Any, movement: int, rest: int) -> Periods:

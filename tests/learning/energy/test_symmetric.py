@@ -139,7 +139,7 @@ REFUSED = {
     ),
     "embed": (jb.serial(jb.embed(5, 4), TANH, jb.flatten(), DENSE), r"layer 0, embed\(5, 4\)"),
     "own": (
-        jb.serial(DENSE, jb.Network(DENSE.init, lambda p, x, key=None: x, (), "own"), DENSE),
+        jb.serial(DENSE, jb.Network(DENSE.init, lambda p, x, key=None: x), DENSE),
         "layer 1, own, is no linear coupling whose transpose",
     ),
     "precise": (

@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from jaxbrain.core.config import label
 from jaxbrain.learning.generative import helmholtz as hm
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.theory import distance
@@ -184,8 +185,8 @@ def test_contract():
     assert signature(RULE.grads) == places("params", "state", "x", "y") + KEYWORD
     assert again == RULE and hash(RULE) == hash(again) and jax.tree.leaves(RULE) == []
     assert jb.learning.wake_sleep(hm.helmholtz_machine(3, 3)) != RULE
-    assert repr(RULE) == RULE.name == "wake_sleep" and RULE.network == NET
-    assert repr(NET) == "helmholtz_machine(3, 2)"
+    assert label(RULE) == "wake_sleep" and RULE.network == NET
+    assert repr(NET) == "learning.generative.helmholtz.helmholtz_machine(3, 2)"
     params, x = generic(), jnp.asarray(X)
     traced = counter(lambda rule, p, key: rule.grads(p, (), x, x, key=key))
     run = jax.jit(traced)

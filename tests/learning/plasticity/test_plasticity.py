@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from jaxbrain.core.config import label
 from jaxbrain.learning.plasticity import hebbian, spike_timing
 from jaxbrain.learning.plasticity.rule import (
     local,
@@ -52,7 +53,7 @@ def test_a_plasticity_is_a_cell(name):
     assert signature(rule.step) == places("params", "carry", "x") + KEYWORD
     assert rule == make() and hash(rule) == hash(make()) and jax.tree.leaves(rule) == []
     assert all(rule != other() for n, (other, _) in PLASTICITIES.items() if n != name)
-    assert repr(rule) == rule.name == name
+    assert label(rule) == name
     pre, post = activities(name)
     x = (pre[0], post[0], modulator)
     params = rule.init(KEY, x)
@@ -208,7 +209,7 @@ def test_a_key_is_for_the_noise_of_the_plasticity():
         noise = 0.0 if key is None else jax.random.normal(key)
         return carry, jnp.full_like(w, noise)
 
-    noisy = hebbian.hebb()._replace(step=step, name="noisy")
+    noisy = hebbian.hebb()._replace(step=step)
     net, x = jb.dense(2), jnp.ones((6, 3))
     params = net.init(KEY, x[0])
     rule = plastic(net, noisy)

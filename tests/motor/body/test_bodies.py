@@ -328,7 +328,7 @@ def test_constants_are_swept_by_building_inside_of_vmap():
 
 def test_a_body_is_a_cell_at_rest_where_it_is_placed():
     for plant in (jb.motor.two_link_arm(), jb.motor.point_mass()):
-        assert plant == type(plant)(*plant) and repr(plant) == plant.name
+        assert plant == type(plant)(*plant)
         with jax.enable_x64(False):
             drives = Drive(jnp.zeros((5, 2)), jnp.zeros((5, 2)))
             net = jb.cells.unroll(plant.cell)

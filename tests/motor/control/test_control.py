@@ -286,7 +286,7 @@ def test_an_online_rule_finds_the_gradient_of_backprop():
     """Real-time recurrent learning is exact: body and delay line are part of the state."""
     scenes, params = problem()
     wanted = jnp.broadcast_to(START + np.array([0.05, 0.0]), (TIME, 2))
-    hand = jb.Network(lambda key, x: (), lambda params, x, *, key=None: x.hand.position, (), "hand")
+    hand = jb.Network(lambda key, x: (), lambda params, x, *, key=None: x.hand.position)
     rule = jb.learning.online.over_time(jb.learning.rtrl(loop(), hand, jb.losses.mse))
 
     def loss(params):

@@ -116,7 +116,7 @@ def regulator_cell(goal, tell):
         command = -params[carry.time] @ state
         return Memory(carry.time + 1, command), command
 
-    return jb.Cell(lambda key, x: None, carry, step, None, "regulator")
+    return jb.Cell(lambda key, x: None, carry, step)
 
 
 def test_the_loop_with_the_regulator_pays_the_least_cost_and_no_other_does():

@@ -1,125 +1,16 @@
-"""The types, and what composes them: every combinator returns the type it takes.
-
-A network is a named tuple of pure functions over a parameter pytree, written for one example.
-All types are static pytrees without leaves: they cross ``jax.jit`` as ordinary arguments, and two
-that were built with equal arguments are equal, so the second compiles nothing.
-"""
+"""Composition of networks: each combinator returns a network or a cell."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core import closures
-
-Params = Any
-T = TypeVar("T", bound=type)
+from jaxbrain.core.config import configured, made_by
+from jaxbrain.core.types import Cell, Network, Params
 
 
-class Apply(Protocol):
-    """``(params, x, *, key=None) -> y`` for one example; no key: deterministic."""
-
-    def __call__(self, params: Params, x: Any, /, *, key: jax.Array | None = None) -> Any: ...
-
-
-def static(cls: T) -> T:
-    """Register a named tuple of functions as a leafless pytree that compares by configuration."""
-
-    def equal(self: Any, other: Any) -> bool:
-        same_type = type(self) is type(other)
-        return self is other or (same_type and closures.key(self) == closures.key(other))
-
-    methods = {
-        "__eq__": equal,
-        "__ne__": lambda self, other: not equal(self, other),
-        "__hash__": lambda self: hash(closures.key(self)),
-        "__repr__": lambda self: self.name,
-    }
-    for name, method in methods.items():
-        setattr(cls, name, method)
-    return jax.tree_util.register_static(cls)
-
-
-@static
-class Network(NamedTuple):
-    """A function with parameters.
-
-    Attributes:
-      init: ``(key, x) -> params``; x is one example or a ``jax.ShapeDtypeStruct`` of it.
-      apply: ``(params, x, *, key=None) -> y`` for one example. A key means noise: without one,
-        dropout and neural noise are off.
-      layers: the parts of a chain; ``params[i]`` belongs to ``layers[i]``.
-      name: what ``repr`` shows.
-    """
-
-    init: Callable[[jax.Array, Any], Params]
-    apply: Apply
-    layers: tuple["Network", ...] = ()
-    name: str = "network"
-
-
-@static
-class Cell(NamedTuple):
-    """Whatever has a state in time: a recurrent cell, a spiking neuron, a body, fast weights.
-
-    Attributes:
-      init: ``(key, x) -> params``; x is the input of one step or its ``jax.ShapeDtypeStruct``.
-      carry: ``(params, x) -> carry`` before the first step.
-      step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``.
-      project: optional ``(params, xs) -> xs``: the part of the step that needs no carry, done for
-        the whole sequence in one product before the scan.
-      name: what ``repr`` shows.
-    """
-
-    init: Callable[[jax.Array, Any], Params]
-    carry: Callable[[Params, Any], Any]
-    step: Callable[..., tuple[Any, Any]]
-    project: Callable[[Params, Any], Any] | None = None
-    name: str = "cell"
-
-
-@static
-class LearningRule(NamedTuple):
-    """A ``value_and_grad`` with a state: its gradients go into any optax optimiser.
-
-    Attributes:
-      init: ``(key, params, x) -> state``: feedback weights, running traces; ``()`` is none. x is
-        one example or its ``jax.ShapeDtypeStruct``, as for ``Network.init``.
-      grads: ``(params, state, x, y, *, key=None) -> (loss, grads, state)`` over a batch; the loss
-        is the mean over the batch, grads has the treedef of params.
-      network: what it teaches and what predicts.
-      name: what ``repr`` shows.
-    """
-
-    init: Callable[[jax.Array, Params, Any], Any]
-    grads: Callable[..., tuple[jax.Array, Params, Any]]
-    network: Network
-    name: str = "rule"
-
-
-@static
-class Memory(NamedTuple):
-    """An associative memory: from a part, or from something like it, to the whole.
-
-    Attributes:
-      store: ``(patterns) -> params``; patterns ``[n, ...]``, or a pair of keys and values where one
-        thing is to recall another.
-      recall: ``(params, cue, *, key=None) -> (state, info)`` for one cue; what the info holds is
-        in `jaxbrain.memory.Info`. A key means noise; a memory that cannot do without says so.
-      energy: ``(params, state) -> scalar``, which never rises along a recall without noise; None
-        where the memory has none.
-      add: optional ``(params, pattern) -> params``: one pattern more, without the others.
-      name: what ``repr`` shows.
-    """
-
-    store: Callable[[Any], Params]
-    recall: Callable[..., tuple[Any, Any]]
-    energy: Callable[[Params, Any], jax.Array] | None
-    add: Callable[[Params, Any], Params] | None = None
-    name: str = "memory"
-
-
+@configured
 def serial(*layers: Network) -> Network:
     """A chain: each layer's output is the next one's input.
 
@@ -138,13 +29,12 @@ def serial(*layers: Network) -> Network:
       >>> import jax, jaxbrain as jb
       >>> net = serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
       >>> net
-      serial(dense(8), tanh, dense(3))
+      serial(dense(8), elementwise(jax.numpy.tanh), dense(3))
       >>> params = net.init(jax.random.key(0), jax.ShapeDtypeStruct((4,), "float32"))
       >>> net.apply(params, jax.numpy.ones(4)).shape
       (3,)
     """
     _require_networks("serial", layers)
-    name = f"serial({', '.join(map(repr, layers))})"
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         params = []
@@ -154,13 +44,13 @@ def serial(*layers: Network) -> Network:
         return tuple(params)
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_length(name, params, layers)
+        _require_length("serial", params, layers)
         keys = split_key(key, len(layers))
         for layer, p, k in zip(layers, params, keys, strict=True):
             x = layer.apply(p, x, key=k)
         return x
 
-    return Network(init, apply, layers, name)
+    return Network(init, apply, layers)
 
 
 def concatenate(outputs: tuple[jax.Array, ...]) -> jax.Array:
@@ -168,6 +58,7 @@ def concatenate(outputs: tuple[jax.Array, ...]) -> jax.Array:
     return jnp.concatenate(outputs, axis=-1)
 
 
+@configured
 def parallel(
     *branches: Network, combine: Callable[[tuple[Any, ...]], Any] = concatenate
 ) -> Network:
@@ -193,23 +84,20 @@ def parallel(
       (5,)
     """
     _require_networks("parallel", branches)
-    inner = list(map(repr, branches))
-    if combine is not concatenate:
-        inner.append(f"combine={getattr(combine, '__name__', type(combine).__name__)}")
-    name = f"parallel({', '.join(inner)})"
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         keys = jax.random.split(key, len(branches))
         return tuple(branch.init(k, x) for branch, k in zip(branches, keys, strict=True))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_length(name, params, branches)
+        _require_length("parallel", params, branches)
         parts = zip(branches, params, split_key(key, len(branches)), strict=True)
         return combine(tuple(branch.apply(p, x, key=k) for branch, p, k in parts))
 
-    return Network(init, apply, branches, name)
+    return Network(init, apply, branches)
 
 
+@configured
 def residual(net: Network) -> Network:
     """A shortcut around a network: what it computes is added to its input.
 
@@ -246,9 +134,10 @@ def residual(net: Network) -> Network:
         # integer inputs, such as pixels, in the type of what is added to them
         return (x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(y.dtype)) + y
 
-    return Network(net.init, apply, net.layers, f"residual({net})")
+    return Network(net.init, apply, net.layers)
 
 
+@configured
 def batch(net: Network) -> Network:
     """The same network on a batch: ``jax.vmap`` over the leading axis, params shared.
 
@@ -279,9 +168,10 @@ def batch(net: Network) -> Network:
         keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])
         return jax.vmap(lambda one, k: net.apply(params, one, key=k))(x, keys)
 
-    return Network(init, apply, net.layers, f"batch({net})")
+    return Network(init, apply, net.layers)
 
 
+@configured
 def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> Network:
     """Compute in one float type, keep the parameters in another, answer in a third.
 
@@ -311,11 +201,10 @@ def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         return _cast(net.apply(_cast(params, compute), _cast(x, compute), key=key), output)
 
-    options = "" if output == jnp.float32 else f", output={output.name}"
-    name = f"with_precision({net}, {compute.name}{options})"
-    return Network(net.init, apply, net.layers, name)
+    return Network(net.init, apply, net.layers)
 
 
+@configured
 def lift(net: Network) -> Cell:
     """A network as a Cell without memory: the same function at every step.
 
@@ -344,7 +233,20 @@ def lift(net: Network) -> Cell:
     def step(params: Params, carry: tuple, x: Any, *, key: jax.Array | None = None) -> Any:
         return carry, net.apply(params, x, key=key)
 
-    return Cell(net.init, carry, step, None, f"lift({net})")
+    return Cell(net.init, carry, step)
+
+
+def constructor(net: Network) -> Callable[..., Any] | None:
+    """The function that made a network, within `with_precision`; None for one made by hand.
+
+    Examples:
+      >>> import jaxbrain as jb
+      >>> constructor(with_precision(jb.dense(3), "bfloat16")) is jb.dense
+      True
+    """
+    while made_by(net, with_precision):
+        net = net.config.parameters["net"]
+    return None if net.config is None else net.config.make
 
 
 def example(x: Any) -> Any:

@@ -9,22 +9,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxbrain as jb
-
-
-def bipolar(key, shape=(3, 40)):
-    return jax.random.rademacher(key, shape, "float32")
-
-
-def random_rows(key, shape=(3, 40)):
-    return jax.random.normal(key, shape)
-
-
-def column():
-    return jb.motor.cortical_layers(jax.random.key(0), 24)
-
-
-def first(patterns):
-    return patterns[0]
+from tests.tables.values import bipolar, column, first, random_rows
 
 
 class Case(NamedTuple):

@@ -1,0 +1,128 @@
+"""Functions as arguments of a compiled program: equal ones compile once, numbers are leaves."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+
+from jaxbrain.core import closures, structure
+
+Build = Callable[[tuple[Any, ...]], Any]
+
+
+@jax.tree_util.register_pytree_node_class
+class Program:
+    """A value, such as a rule and its optimizer, as a pytree that ``jax.jit`` takes.
+
+    Its leaves are the numbers and arrays that optax closures compute with (learning rate, momentum,
+    weight decay: `jaxbrain.core.closures.NUMBERS`), and those of the parameters that a constructor
+    declares (`jaxbrain.core.config.traceable`). All else is static. It compiles once for all values
+    of its leaves.
+
+    Attributes:
+      value: over the leaves that the pytree has now.
+
+    Examples:
+      >>> import jax, optax
+      >>> jax.tree.leaves(Program(optax.sgd(0.5, momentum=0.9)))
+      [0.9, -0.5]
+    """
+
+    def __init__(self, value: Any):
+        leaves: list[Any] = []
+        key, build = _split(value, leaves, False, [])
+        self._leaves, self._structure = tuple(leaves), _Structure(key, build)
+
+    @property
+    def value(self) -> Any:
+        return self._structure.build(self._leaves)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], "_Structure"]:
+        return self._leaves, self._structure
+
+    @classmethod
+    def tree_unflatten(cls, structure: "_Structure", leaves: Any) -> "Program":
+        # the leaves may be anything that a transformation puts there: they are not looked at
+        program = object.__new__(cls)
+        program._leaves, program._structure = tuple(leaves), structure
+        return program
+
+
+class _Structure:
+    """The static side of a program; equal keys mean equal programs."""
+
+    def __init__(self, key: Hashable, build: Build):
+        self.key, self.build, self.hash = key, build, hash(key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, _Structure) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self.hash
+
+
+class _Circular(Exception):
+    """A closure was met within itself."""
+
+
+def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> tuple[Any, Build]:
+    """The key of a value without its numbers, and how to build it from them.
+
+    Args:
+      value: to be split.
+      leaves: the numbers found are appended to it.
+      numeric: whether the numbers of this value are only computed with.
+      within: the closures on the way to it.
+    """
+    node = structure.take_apart(value)
+    if numeric and (node.kind in ("array", "traced") or type(value) in (int, float)):
+        place = len(leaves)
+        leaves.append(value)
+        return ("leaf", place), lambda given: given[place]
+    numeric_parts = _numeric_parts(value, node, numeric)
+    if numeric_parts is None or node.build is None:
+        return _whole(value)
+    if id(value) in within:
+        raise _Circular
+    before, inside = len(leaves), within if node.kind != "closure" else [*within, id(value)]
+    try:
+        split = [
+            _split(part, leaves, numeric, inside)
+            for part, numeric in zip(node.parts, numeric_parts, strict=True)
+        ]
+    except _Circular:
+        if node.kind != "closure":
+            raise
+        del leaves[before:]  # it calls itself: it stays as it is
+        return _whole(value)
+    if len(leaves) == before:
+        return _whole(value)
+    keys, builds = zip(*split, strict=True)
+    build = node.build
+    return (
+        (node.kind, node.head, node.names, keys),
+        lambda given: build(tuple(part(given) for part in builds)),
+    )
+
+
+def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool] | None:
+    """Which parts of a value are only computed with; None where it stays as a whole."""
+    if node.kind in ("tuple", "list", "dict"):
+        return [numeric] * len(node.parts)
+    if node.kind == "closure":
+        known = closures.numbers(value)
+        return [
+            name in known or _is_array(part)
+            for name, part in zip(node.names, node.parts, strict=True)
+        ]
+    if node.kind == "made":
+        return [name in value.config.traceable for name in node.names]
+    return None
+
+
+def _is_array(part: Any) -> bool:
+    return structure.take_apart(part).kind in ("array", "traced")
+
+
+def _whole(value: Any) -> tuple[Any, Build]:
+    return structure.key(value), lambda given: value
