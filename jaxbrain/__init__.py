@@ -6,6 +6,8 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 
 from jaxbrain import analysis, cells, datasets, learning, losses, memory, motor, tasks, testing, viz
 from jaxbrain.core.composition import batch, lift, parallel, residual, serial, with_precision
+from jaxbrain.core.config import Config, configured
+from jaxbrain.core.serialization import from_json, to_json
 from jaxbrain.core.types import Cell, LearningRule, Memory, Network
 from jaxbrain.learning import (
     backprop,
@@ -32,12 +34,14 @@ from jaxbrain.training import checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
 from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
+from jaxbrain.training.model_file import load_model, save_model
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
     "ChunkInfo",
+    "Config",
     "History",
     "LearningRule",
     "Memory",
@@ -54,6 +58,7 @@ __all__ = [
     "binary_accuracy",
     "cells",
     "checkpoint",
+    "configured",
     "conv",
     "datasets",
     "dense",
@@ -65,10 +70,12 @@ __all__ = [
     "feedback_alignment",
     "fit",
     "flatten",
+    "from_json",
     "init_state",
     "layer_norm",
     "learning",
     "lift",
+    "load_model",
     "losses",
     "max_pool",
     "memory",
@@ -78,12 +85,14 @@ __all__ = [
     "predictive_coding",
     "residual",
     "run",
+    "save_model",
     "self_association",
     "serial",
     "step",
     "summary",
     "tasks",
     "testing",
+    "to_json",
     "viz",
     "with_precision",
 ]

@@ -195,6 +195,7 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
         value = make(*arguments, **options)
         return _with_config(value, Config(made, *_canonical(signature, arguments, options)))
 
+    made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
 

@@ -11,8 +11,8 @@ from jaxbrain.core import closures, structure
 
 # Where a public name of jax or optax is looked for; the first place that has it gives its name.
 _PLACES = (
-    "jax.nn",
     "jax.numpy",
+    "jax.nn",
     "jax.lax",
     "jax.nn.initializers",
     "jax.random",
@@ -29,7 +29,7 @@ def public_name(value: Any) -> str | None:
     Those of jaxbrain, jax and optax by the shortest public name, others by module and name.
 
     Examples:
-      >>> import jaxbrain as jb
+      >>> import jax, jaxbrain as jb
       >>> public_name(jb.dense), public_name(jax.nn.relu), public_name(jax.numpy.tanh)
       ('jaxbrain.dense', 'jax.nn.relu', 'jax.numpy.tanh')
       >>> public_name(lambda x: x) is None
@@ -66,7 +66,7 @@ def show(value: Any) -> str:
     name, and what is traced, by their address.
 
     Examples:
-      >>> import jaxbrain as jb, numpy as np
+      >>> import jax, jaxbrain as jb, numpy as np
       >>> show(jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu)))
       'serial(dense(3), elementwise(jax.nn.relu))'
       >>> show(jax.nn.initializers.normal(0.1))

@@ -1,0 +1,117 @@
+"""Whole models in files: a network and its parameters, rebuilt in another process."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbrain.core import allowed, serialization
+from jaxbrain.core.types import Network, Params
+from jaxbrain.training import checkpoint
+
+
+def save_model(path: str | os.PathLike, net: Network, params: Params) -> None:
+    """Store a network and its parameters in one file; `load_model` rebuilds both.
+
+    The file holds the constructors and arguments that the network was made from, by name, and all
+    arrays with checksums. It is replaced atomically, as by `jaxbrain.checkpoint.save`. Functions of
+    your own must be importable; the file names them.
+
+    Args:
+      path: the file; its directory must exist.
+      net: made by constructors of jaxbrain, or of your own with `jaxbrain.configured`.
+      params: of net, of tuples, lists, dicts, named tuples and arrays.
+
+    Raises:
+      TypeError: naming the part of net or params that cannot be stored, such as a lambda.
+      OSError: if the file cannot be written; what was saved before is kept.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, tempfile
+      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(1))
+      >>> params = net.init(jax.random.key(0), jax.numpy.ones(3))
+      >>> path = tempfile.mkdtemp() + "/model.ckpt"
+      >>> save_model(path, net, params)
+      >>> again, same = load_model(path)
+      >>> again == net, bool((same[2]["kernel"] == params[2]["kernel"]).all())
+      (True, True)
+    """
+    if not isinstance(net, Network):
+        raise TypeError(
+            f"save_model: net must be a Network, got {type(net).__name__}; the order is "
+            "save_model(path, net, params)"
+        )
+    arrays: list[np.ndarray] = []
+
+    def put(array: np.ndarray) -> dict[str, Any]:
+        arrays.append(array)
+        return {"index": len(arrays) - 1, "dtype": array.dtype.name, "shape": list(array.shape)}
+
+    trees = {
+        "net": serialization.encode(net, put, "net"),
+        "params": serialization.encode(params, put, "params"),
+    }
+    checkpoint.save(path, arrays, metadata={"model": trees, "count": len(arrays)})
+
+
+def load_model(
+    path: str | os.PathLike, *, functions: Iterable[Any] | Mapping[str, Any] = ()
+) -> tuple[Network, Params]:
+    """The network and the parameters that `save_model` stored.
+
+    Safe with files from anywhere: a file holds names and numbers. The names are looked up in a list
+    of functions of jaxbrain, jax and optax that only compute (`jaxbrain.core.allowed`) and among
+    the functions given here; nothing is imported by name, and no other code is run.
+
+    Args:
+      path: the file.
+      functions: functions of your own that the network was made from, such as an activation or a
+        constructor; or a mapping from their names in the file.
+
+    Returns:
+      The network, equal to the one that was saved, and its parameters, every bit the same.
+
+    Raises:
+      ValueError: if the file holds no model, or names a function that is not known.
+      CheckpointError: if the file is damaged, and the one before it too.
+      FileNotFoundError: if there is no file.
+    """
+    known = allowed.functions_by_name(functions)
+    stored = checkpoint.metadata(path)
+    try:
+        trees, count = stored["model"], stored["count"]
+        net_tree, params_tree = trees["net"], trees["params"]
+        like = _like(trees, count)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"load_model: {path} holds no model that save_model stored") from error
+    arrays = checkpoint.restore(path, like)
+
+    def get(entry: Any) -> np.ndarray:
+        return arrays[entry["index"]]
+
+    try:
+        net = serialization.decode(net_tree, get, known)
+        params = serialization.decode(params_tree, get, known)
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise ValueError(f"load_model: the model in {path} cannot be built: {error}") from error
+    if not isinstance(net, Network):
+        raise ValueError(f"load_model: {path} holds a {type(net).__name__}, which is no Network")
+    return net, params
+
+
+def _like(trees: Any, count: int) -> list[np.ndarray]:
+    """Arrays of the shapes and dtypes that the trees name, without memory of their own."""
+    found: dict[int, np.ndarray] = {}
+    waiting = [trees]
+    while waiting:
+        tree = waiting.pop()
+        if isinstance(tree, dict) and tree.keys() == {"index", "dtype", "shape"}:
+            zero = np.zeros((), jnp.dtype(tree["dtype"]))
+            found[tree["index"]] = np.broadcast_to(zero, tree["shape"])
+        elif isinstance(tree, dict):
+            waiting.extend(tree.values())
+        elif isinstance(tree, list):
+            waiting.extend(tree)
+    return [found[i] for i in range(count)]
