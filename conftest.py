@@ -1,12 +1,13 @@
 """Settings of all tests, the doctests of the package included."""
 
+import contextlib
 import gc
 import os
 import sys
 from importlib import metadata
 
 # Compiling is most of the time of this suite, and what is compiled runs once. Set before jax is
-# imported; results differ from optimised code in the last digits only.
+# imported; results differ from optimized code in the last digits only.
 # jaxlib 0.10 can still make its older code for loops, in half the time for a small program.
 os.environ.setdefault(
     "XLA_FLAGS",
@@ -23,16 +24,56 @@ import pytest
 gc.set_threshold(50_000, 20, 50)
 
 
+# XLA keeps what it compiled until it is told to forget. A worker that holds more than this forgets
+# after the module, so that the tests fit a laptop; in any other module the programs are used again.
+_MOST_BYTES = 1.2 * 2**30
+
+
 @pytest.fixture(autouse=True, scope="session")
 def strict_jax():
-    """No silent broadcasting, no silent change of dtype."""
-    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+    """No silent broadcasting, no silent change of dtype, no key used twice."""
+    with (
+        jax.numpy_rank_promotion("raise"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.debug_key_reuse(True),
+    ):
         yield
 
 
 @pytest.fixture(autouse=True, scope="module")
-def closed_figures():
-    """No figure outlives its module: matplotlib warns of the twenty-first."""
+def module_in_x64(request):
+    """A module with ``pytestmark = pytest.mark.x64`` computes in 64 bits, its fixtures too."""
+    with _x64(request):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def test_in_x64(request):
+    """A test with the marker x64 computes in 64 bits."""
+    with _x64(request):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left():
+    """No figure and not too many compiled programs outlive their module."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+    if memory() > _MOST_BYTES:
+        jax.clear_caches()
+        gc.collect()
+
+
+def _x64(request):
+    wanted = request.node.get_closest_marker("x64") is not None
+    return jax.enable_x64(True) if wanted else contextlib.nullcontext()
+
+
+def memory() -> float:
+    """Bytes that this process holds; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0.0

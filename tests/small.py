@@ -1,5 +1,7 @@
 """The smallest training that has every part: ten examples, an odd last batch, dropout."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ import jaxbrain as jb
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3)).astype("float32")
 Y = (X @ RNG.normal(size=(3, 1)) + 0.3).astype("float32")
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 BATCH, STEPS = 4, 3  # batches of 4, 4 and 2
 
 NET = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(1))

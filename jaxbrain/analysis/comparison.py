@@ -19,7 +19,7 @@ from jaxbrain.training.loop import (
     Record,
     TrainState,
     init_state,
-    make_watch,
+    make_monitor,
     require_count,
     run,
 )
@@ -145,7 +145,7 @@ def compare_rules(
     require_count("epochs", epochs)
     require_count("batch_size", batch_size, optional=True)
     require_pairs("data", data)
-    make_watch(validation, metrics, None)
+    make_monitor(validation, metrics, None)
     data, validation, probe = jax.tree.map(jnp.asarray, (data, validation, probe))
     reference = next(iter(pairs.values()))[0]
     course = _Course(data, validation, metrics, probe, reference, epochs, batch_size)

@@ -275,8 +275,8 @@ def _require_length(name: str, params: Any, parts: tuple[Network, ...]) -> None:
         is_chain = isinstance(params, tuple | list)
         got = f"{len(params)} entries" if is_chain else type(params).__name__
         raise ValueError(
-            f"params of {name} must be a tuple of {len(parts)} entries, one a layer, got {got}; "
-            "make them with net.init(key, x)"
+            f"params of {name}({', '.join(map(repr, parts))}) must be a tuple of {len(parts)} "
+            f"entries, one a layer, got {got}; make them with net.init(key, x)"
         )
 
 

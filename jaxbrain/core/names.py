@@ -154,7 +154,7 @@ def _write_closure(value: Any, node: structure.Node) -> str:
 def _write_object(value: Any, node: structure.Node) -> str:
     name = public_name(value)
     if name is not None:
-        return name.removeprefix("jaxbrain.")
+        return name.removeprefix("jaxbrain.").removeprefix("builtins.")
     by_itself = node.kind == "object" and not isinstance(node.head, structure.Same)
     if by_itself and type(value).__eq__ is not object.__eq__:  # it has an equality of its own
         return repr(value)

@@ -1,7 +1,7 @@
 """Functions as arguments of a compiled program: equal ones compile once, numbers are leaves."""
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -30,7 +30,7 @@ class Program:
 
     def __init__(self, value: Any):
         leaves: list[Any] = []
-        key, build = _split(value, leaves, False, [])
+        key, build, _ = _split(value, leaves, False, [])
         self._leaves, self._structure = tuple(leaves), _Structure(key, build)
 
     @property
@@ -65,8 +65,16 @@ class _Circular(Exception):
     """A closure was met within itself."""
 
 
-def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> tuple[Any, Build]:
-    """The key of a value without its numbers, and how to build it from them.
+class _Split(NamedTuple):
+    """A value without its numbers: its key, how to build it from them, whether it can be kept."""
+
+    key: Hashable
+    build: Build
+    kept: bool
+
+
+def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> _Split:
+    """Take the numbers out of a value.
 
     Args:
       value: to be split.
@@ -78,7 +86,7 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> t
     if numeric and (node.kind in ("array", "traced") or type(value) in (int, float)):
         place = len(leaves)
         leaves.append(value)
-        return ("leaf", place), lambda given: given[place]
+        return _Split(("leaf", place), lambda given: given[place], False)
     numeric_parts = _numeric_parts(value, node, numeric)
     if numeric_parts is None or node.build is None:
         return _whole(value)
@@ -86,7 +94,7 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> t
         raise _Circular
     before, inside = len(leaves), within if node.kind != "closure" else [*within, id(value)]
     try:
-        split = [
+        parts = [
             _split(part, leaves, numeric, inside)
             for part, numeric in zip(node.parts, numeric_parts, strict=True)
         ]
@@ -95,26 +103,24 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> t
             raise
         del leaves[before:]  # it calls itself: it stays as it is
         return _whole(value)
-    if len(leaves) == before:
+    # lists and dicts are copied: what is changed in them later is another program
+    if node.kind not in ("list", "dict") and all(part.kept for part in parts):
         return _whole(value)
-    keys, builds = zip(*split, strict=True)
-    build = node.build
-    return (
-        (node.kind, node.head, node.names, keys),
-        lambda given: build(tuple(part(given) for part in builds)),
-    )
+    build, builds = node.build, [part.build for part in parts]
+    key = (node.kind, node.head, node.names, tuple(part.key for part in parts))
+    return _Split(key, lambda given: build(tuple(b(given) for b in builds)), False)
 
 
 def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool] | None:
     """Which parts of a value are only computed with; None where it stays as a whole."""
     if node.kind in ("tuple", "list", "dict"):
         return [numeric] * len(node.parts)
+    if node.kind == "partial":
+        return [False] * len(node.parts)
     if node.kind == "closure":
         known = closures.numbers(value)
-        return [
-            name in known or _is_array(part)
-            for name, part in zip(node.names, node.parts, strict=True)
-        ]
+        pairs = zip(node.names, node.parts, strict=True)
+        return [name in known or _is_array(part) for name, part in pairs]
     if node.kind == "made":
         return [name in value.config.traceable for name in node.names]
     return None
@@ -124,5 +130,5 @@ def _is_array(part: Any) -> bool:
     return structure.take_apart(part).kind in ("array", "traced")
 
 
-def _whole(value: Any) -> tuple[Any, Build]:
-    return structure.key(value), lambda given: value
+def _whole(value: Any) -> _Split:
+    return _Split(structure.key(value), lambda given: value, True)

@@ -14,16 +14,16 @@ import optax
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
-from jaxbrain.core.types import LearningRule, Params
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.training.loop import (
     History,
+    Monitor,
     Record,
     TrainState,
-    Watch,
     epoch,
-    init_state,
-    make_watch,
+    make_monitor,
     require_count,
+    state_of,
 )
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
@@ -124,29 +124,73 @@ def fit(
     _check_arguments(rule, epochs, batch_size)
     data = check_data("data", data)
     held_out = None if validation is None else check_data("validation", validation)
-    watch = make_watch(held_out, metrics, record)
-    data, held_out = jax.device_put((data, held_out))
-    programs = Program((rule, optimizer, watch.metrics, watch.record))
-    start = state
-    if start is None:
-        params = _init_params(Program(rule.network), data[0], key)
-        start = _start(programs, params, data[0], key)
-    check_labels("data", rule.network, start.params, data)
-    if held_out is not None:
-        check_labels("validation", rule.network, start.params, held_out)
-    chunk = partial(_chunk, programs, data, held_out, batch_size=batch_size)
+    monitor = make_monitor(held_out, metrics, record)
+    training = Training(
+        Program((rule, optimizer, monitor.metrics, monitor.record)),
+        *jax.device_put((data, held_out)),
+        batch_size,
+    )
+    start = training.start(key) if state is None else state
+    training.check_labels(rule.network, start.params)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
     if checkpoint is not None:
-        parts = (rule, optimizer, watch.metrics, watch.record)
-        saver = Saver(checkpoint, settings_of(parts, data, held_out, batch_size, key, state))
-        reached = saver.resume(reached, lambda: jax.eval_shape(chunk, start, 1)[1])
+        parts = (rule, optimizer, monitor.metrics, monitor.record)
+        settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
+        saver = Saver(checkpoint, settings)
+        reached = saver.resume(reached, lambda: training.history_shapes(start))
         if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
             return reached.state, reached.history
-    count = _first_count(start, data, batch_size, watch) if on_chunk is None else 1
-    chunks = _chunks(chunk, reached, count, growing=on_chunk is None)
+    count = training.first_count(start, monitor) if on_chunk is None else 1
+    chunks = _chunks(training.chunk, reached, count, growing=on_chunk is None)
     with Progress(epochs, desc=label(rule), enabled=progress) as line:
         reached = _drive(chunks, reached, line, saver, on_chunk)
     return reached.state, reached.history
+
+
+class Training(NamedTuple):
+    """One training: its programs and its data on the device.
+
+    Attributes:
+      program: of the rule, the optimizer, the metrics and the record.
+      data: ``(x, y)``.
+      held_out: validation data, or None.
+      batch_size: examples a step, or None.
+    """
+
+    program: Program
+    data: tuple[Any, Any]
+    held_out: tuple[Any, Any] | None
+    batch_size: int | None
+
+    def start(self, key: jax.Array) -> TrainState:
+        """The state that `init_state` gives: parameters in a program that rules share."""
+        rule, *_ = self.program.value
+        params, *keys = _init_params(Program(rule.network), self.data[0], key)
+        return _start(self.program, params, self.data[0], *keys)
+
+    def check_labels(self, net: Network, params: Params) -> None:
+        """Refuse labels that are not classes of the network."""
+        check_labels("data", net, params, self.data)
+        if self.held_out is not None:
+            check_labels("validation", net, params, self.held_out)
+
+    def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
+        """Train count epochs."""
+        inputs = self.program, self.data, self.held_out, state, count
+        return _chunk(*inputs, batch_size=self.batch_size)
+
+    def history_shapes(self, state: TrainState) -> History:
+        """The shapes of the History of a chunk."""
+        return jax.eval_shape(self.chunk, state, 1)[1]
+
+    def first_count(self, state: TrainState, monitor: Monitor) -> int:
+        """Epochs that are quick on any machine: more than one only for small networks and data."""
+        if monitor.data is not None or monitor.record is not None:
+            return 1
+        x = jax.tree.leaves(self.data[0])[0]
+        steps = -(-len(x) // (self.batch_size or len(x)))
+        work = x.size * sum(leaf.size for leaf in jax.tree.leaves(state.params))
+        return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
 
 
 def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
@@ -213,38 +257,29 @@ def _chunks(
             count = max(1, min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss)))
 
 
-def _first_count(
-    state: TrainState, data: tuple[Any, Any], batch_size: int | None, watch: Watch
-) -> int:
-    """Epochs that are quick on any machine: more than one only for small networks and data."""
-    if watch.data is not None or watch.record is not None:
-        return 1
-    x = jax.tree.leaves(data[0])[0]
-    steps = -(-len(x) // (batch_size or len(x)))
-    work = x.size * sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
-
-
 def _room(epoch_bytes: int) -> int:
     """How many epochs the history of one chunk holds."""
     return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
 @jax.jit
-def _init_params(network: Program, x: Any, key: jax.Array) -> Params:
-    """As `init_state` draws them; a program of its own, which all rules on a network share."""
-    return network.value.init(jax.random.split(key, 3)[0], example(x))
+def _init_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
+    """Parameters and keys as `init_state` draws them, in a program that rules share."""
+    params_key, rule_key, key = jax.random.split(key, 3)
+    return network.value.init(params_key, example(x)), rule_key, key
 
 
 @jax.jit
-def _start(programs: Program, params: Params, x: Any, key: jax.Array) -> TrainState:
-    rule, optimizer, *_ = programs.value
-    return init_state(rule, optimizer, example(x), key=key, params=params)
+def _start(
+    program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
+) -> TrainState:
+    rule, optimizer, *_ = program.value
+    return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
 @jax.jit(static_argnames="batch_size")
 def _chunk(
-    programs: Program,
+    program: Program,
     data: tuple[Any, Any],
     held_out: tuple[Any, Any] | None,
     state: TrainState,
@@ -256,12 +291,12 @@ def _chunk(
 
     Returns the state, a History with room for more epochs than count, and whether all is finite.
     """
-    rule, optimizer, metrics, record = programs.value
-    watch = Watch(held_out, metrics, record)
+    rule, optimizer, metrics, record = program.value
+    monitor = Monitor(held_out, metrics, record)
 
     @jax.jit  # traced once, for the shapes and for the loop
     def one(state: TrainState) -> tuple[TrainState, History]:
-        return epoch(rule, optimizer, state, data, batch_size=batch_size, watch=watch)
+        return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
 
     def body(i: jax.Array, carry: tuple[TrainState, History]) -> tuple[TrainState, History]:
         state, new = one(carry[0])

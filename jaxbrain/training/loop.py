@@ -45,29 +45,29 @@ class History(NamedTuple):
       record: what ``record(state)`` returned after each epoch, stacked.
     """
 
-    loss: Any
-    step_loss: Any
-    metrics: dict[str, Any]
+    loss: jax.Array | np.ndarray
+    step_loss: jax.Array | np.ndarray
+    metrics: dict[str, jax.Array | np.ndarray]
     record: Any
 
 
 Record = Callable[[TrainState], Any]
 
 
-class Watch(NamedTuple):
-    """What is looked at after each epoch: metrics on validation data, and a record of the state."""
+class Monitor(NamedTuple):
+    """Metrics on validation data and a record of the state, after each epoch."""
 
     data: tuple[Any, Any] | None
     metrics: tuple[tuple[str, Metric], ...]
     record: Record | None
 
 
-NOTHING = Watch(None, (), None)
+_NO_MONITOR = Monitor(None, (), None)
 
 
-def make_watch(
+def make_monitor(
     validation: tuple[Any, Any] | None, metrics: Mapping[str, Metric] | None, record: Record | None
-) -> Watch:
+) -> Monitor:
     """Check the three together: metrics need data, data need metrics."""
     if (validation is None) != (not metrics):
         missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
@@ -79,7 +79,7 @@ def make_watch(
             f"a metric cannot be called {name!r}, which is the training loss in the History; "
             'call it "validation_loss"'
         )
-    return Watch(validation, tuple((metrics or {}).items()), record)
+    return Monitor(validation, tuple((metrics or {}).items()), record)
 
 
 def init_state(
@@ -110,9 +110,20 @@ def init_state(
     """
     params_key, rule_key, key = jax.random.split(key, 3)
     params = rule.network.init(params_key, x) if params is None else params
-    return TrainState(
-        params, optimizer.init(params), rule.init(rule_key, params, x), key, jnp.int32(0)
-    )
+    return state_of(rule, optimizer, x, params, rule_key, key)
+
+
+def state_of(
+    rule: LearningRule,
+    optimizer: optax.GradientTransformation,
+    x: Any,
+    params: Params,
+    rule_key: jax.Array,
+    key: jax.Array,
+) -> TrainState:
+    """The first state of given parameters, with a key for the rule and one for all later noise."""
+    rule_state = rule.init(rule_key, params, x)
+    return TrainState(params, optimizer.init(params), rule_state, key, jnp.int32(0))
 
 
 def step(
@@ -160,7 +171,7 @@ def epoch(
     data: tuple[Any, Any],
     *,
     batch_size: int | None,
-    watch: Watch = NOTHING,
+    monitor: Monitor = _NO_MONITOR,
 ) -> tuple[TrainState, History]:
     """One pass over the data in a new random order; the last, smaller batch is used too.
 
@@ -170,7 +181,7 @@ def epoch(
       state: where to go on.
       data: ``(x [examples, ...], y [examples, ...])``.
       batch_size: examples a step; None, or more than there are: all in one step.
-      watch: what to look at afterwards.
+      monitor: what is measured afterwards.
 
     Returns:
       The state, and the History of this epoch, without its leading axis.
@@ -192,7 +203,7 @@ def epoch(
         if whole < n:
             state, last = on_rows(state, order[whole:])
             losses = jnp.append(losses, last)
-    return state, _look(rule, state, losses, n, size, watch)
+    return state, _look(rule, state, losses, n, size, monitor)
 
 
 def run(
@@ -250,10 +261,10 @@ def run(
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
 
-    watch = make_watch(validation, metrics, record)
+    monitor = make_monitor(validation, metrics, record)
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
-        return epoch(rule, optimizer, state, data, batch_size=batch_size, watch=watch)
+        return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
 
     return jax.lax.scan(body, state, None, epochs)
 
@@ -272,18 +283,18 @@ def _look(
     losses: jax.Array,
     n: int,
     size: int,
-    watch: Watch,
+    monitor: Monitor,
 ) -> History:
     weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
     exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
-    if watch.data is not None:
-        rows = len(jax.tree.leaves(watch.data)[0])
+    if monitor.data is not None:
+        rows = len(jax.tree.leaves(monitor.data)[0])
         at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, watch.data, dict(watch.metrics), batch_size=at_once
+            rule.network, state.params, monitor.data, dict(monitor.metrics), batch_size=at_once
         )
-    record = None if watch.record is None else watch.record(state)
+    record = None if monitor.record is None else monitor.record(state)
     return History(
         jnp.sum(losses.astype(exact) * jnp.asarray(weights, exact)), losses, measured, record
     )

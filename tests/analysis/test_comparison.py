@@ -1,5 +1,7 @@
 """Rules side by side: the same starts and batches as `jb.run`, and a table that tells the truth."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,8 @@ from jaxbrain.analysis import Comparison, Result, angles_to, compare_rules, froz
 from jaxbrain.training.loop import History
 
 NET = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dense(2), jb.elementwise(jnp.asarray))
-LOSS, ADAM, KEY = jb.losses.softmax_cross_entropy, optax.adam(0.05), jax.random.key(3)
+LOSS, ADAM = jb.losses.softmax_cross_entropy, optax.adam(0.05)
+new_key = partial(jax.random.key, 3)
 MOONS = jb.datasets.moons(jax.random.key(0), 40)
 PROBE = MOONS[0][:8], MOONS[1][:8]
 BACKPROP, ALIGNED = jb.backprop(NET, LOSS), jb.feedback_alignment(NET, LOSS)
@@ -39,14 +42,14 @@ RULES = {
 @pytest.fixture(scope="module")
 def found():
     return compare_rules(
-        RULES, ADAM, MOONS, key=KEY, seeds=5, epochs=3, batch_size=8,
+        RULES, ADAM, MOONS, key=new_key(), seeds=5, epochs=3, batch_size=8,
         validation=MOONS, probe=PROBE, floor="floor",
     )  # fmt: skip
 
 
 @pytest.mark.slow
 def test_every_rule_is_trained_as_run_trains_it(found):
-    keys = jax.random.split(KEY, 5)
+    keys = jax.random.split(new_key(), 5)
     for name, optimizer in (("backprop", ADAM), ("feedback", ADAM), ("slow", optax.sgd(0.01))):
         rule = RULES[name][0] if name == "slow" else RULES[name]
 
@@ -127,7 +130,7 @@ def test_the_table_says_what_is_in_it():
 
 def test_compare_rules_refuses():
     def call(rules, **more):
-        arguments = {"key": KEY, "seeds": 1, "epochs": 1, "validation": MOONS} | more
+        arguments = {"key": new_key(), "seeds": 1, "epochs": 1, "validation": MOONS} | more
         compare_rules(rules, ADAM, MOONS, **arguments)
 
     with pytest.raises(ValueError, match=r"rules must map names to rules.*got list"):
@@ -156,7 +159,7 @@ def refuse(*args, key=None):
 
 @pytest.mark.slow
 def test_progress_is_shown_when_asked_for(capsys):
-    few = {"key": KEY, "seeds": 1, "epochs": 1, "batch_size": None, "validation": MOONS}
+    few = {"key": new_key(), "seeds": 1, "epochs": 1, "batch_size": None, "validation": MOONS}
     compare_rules({"a": BACKPROP}, ADAM, MOONS, **few)
     assert capsys.readouterr().err == ""
     compare_rules({"a": BACKPROP}, ADAM, MOONS, **few, progress=True)

@@ -13,12 +13,6 @@ from tests.conftest import shared
 PENALTIES = tuple(np.logspace(-1, 4, 11))
 
 
-@pytest.fixture
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def recording(time=120, units=6, outputs=2, seed=0):
     """Movement from the present and the last bin, with noise; units of different scales."""
     rng = np.random.default_rng(seed)
@@ -40,7 +34,8 @@ def test_lags_are_exact():
     np.testing.assert_array_equal(jax.jit(lambda a: lagged(a, (0, 2, -1)))(activity), rows)
 
 
-def test_r_squared_is_that_of_scikit_learn(double):
+@pytest.mark.x64
+def test_r_squared_is_that_of_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
     y, p = np.random.default_rng(0).normal(size=(2, 50, 3)) + np.arange(3.0)
     expected = metrics.r2_score(y, p, multioutput="raw_values")
@@ -50,7 +45,8 @@ def test_r_squared_is_that_of_scikit_learn(double):
 
 
 @pytest.mark.parametrize("folds", [3, 5])
-def test_ridge_is_that_of_scikit_learn(double, folds):
+@pytest.mark.x64
+def test_ridge_is_that_of_scikit_learn(folds):
     pytest.importorskip("sklearn")
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, KFold
@@ -72,7 +68,8 @@ def test_ridge_is_that_of_scikit_learn(double, folds):
     np.testing.assert_allclose(found.predicted, predicted, rtol=1e-6, atol=1e-9)
 
 
-def test_what_is_held_out_changes_nothing_that_was_learned(double):
+@pytest.mark.x64
+def test_what_is_held_out_changes_nothing_that_was_learned():
     activity, movement = recording()
     found = decode(ridge_decoder(lags=(0, 1)), activity, movement)
     other = activity.copy(), movement.copy()
@@ -145,7 +142,8 @@ def test_the_epoch_is_chosen_on_what_is_held_back():
 
 
 @pytest.mark.slow
-def test_precision_is_that_of_the_data(double):
+@pytest.mark.x64
+def test_precision_is_that_of_the_data():
     activity, movement = (jnp.asarray(a) for a in recording(30, 3))
     for decoder in (ridge_decoder(), recurrent_decoder(jb.cells.elman(2), epochs=1)):
         found = decode(decoder, activity, movement, key=jax.random.key(0))

@@ -9,13 +9,9 @@ import jaxbrain as jb
 from jaxbrain.analysis import dimensionality, lyapunov
 from jaxbrain.core.types import Cell
 
+pytestmark = pytest.mark.x64
+
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def dynamics(function):

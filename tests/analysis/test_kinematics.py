@@ -22,15 +22,11 @@ from jaxbrain.analysis import (
 from jaxbrain.motor import Scene, closed_loop, minimum_jerk, point_mass, with_gain
 from jaxbrain.motor.control import perturbations as perturb
 
+pytestmark = pytest.mark.x64
+
 START, TARGET = np.array([0.01, 0.38]), np.array([0.07, 0.46])  # 0.1 m
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 measures = jax.jit(reach_kinematics, static_argnames="threshold")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def shaped(speed, dt=0.01):
@@ -157,7 +153,7 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
     def loop(edit=None):
         return jb.cells.unroll(closed_loop(cell, point_mass(), delay=1, edit=edit))
 
-    params = loop().init(KEY, scenes)
+    params = loop().init(new_key(), scenes)
     params[1]["bias"] = jnp.ones(2)
 
     def outcome(gain):

@@ -1,5 +1,7 @@
 """jPCA against systems that turn and systems that do not, surrogates against their moments."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,21 +20,13 @@ from jaxbrain.analysis import (
 )
 from jaxbrain.analysis.surrogates import _spread
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 CONDITIONS, TIMES, UNITS = 9, 20, 12
 
 
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with (
-        jax.enable_x64(True),
-        jax.numpy_rank_promotion("raise"),
-        jax.numpy_dtype_promotion("strict"),
-    ):
-        yield
-
-
-def found_in(activity, dt=0.05, key=KEY, **options):
+def found_in(activity, dt=0.05, key=new_key(), **options):
     options = {"components": 4, "soft_normalise": None, "surrogates": 20, **options}
     return jpca(activity, dt=dt, key=key, **options)
 
@@ -206,7 +200,7 @@ def test_what_is_common_to_conditions_and_the_scale_of_units_are_left_out():
 
 @jax.jit
 def drawn_from(activity):
-    return jax.vmap(maximum_entropy(activity))(jax.random.split(KEY, 4000))
+    return jax.vmap(maximum_entropy(activity))(jax.random.split(new_key(), 4000))
 
 
 def correlated():
@@ -250,7 +244,7 @@ def test_the_shuffle_keeps_time_and_loses_the_rest():
         sample = condition_shuffle(correlated())(key)
         return sample, marginal_covariances(sample)
 
-    samples, found = shuffled(jax.random.split(KEY, 300))
+    samples, found = shuffled(jax.random.split(new_key(), 300))
     mean = np.asarray(correlated()).mean(axis=0)
     sample = samples[0]
     np.testing.assert_allclose(sample.mean(axis=0), mean, rtol=1e-12)
@@ -262,7 +256,7 @@ def test_the_shuffle_keeps_time_and_loses_the_rest():
 
 def test_inversion_keeps_the_start_and_turns_half():
     activity = smooth(8)
-    sample = np.asarray(jax.jit(condition_inversion(activity))(KEY))
+    sample = np.asarray(jax.jit(condition_inversion(activity))(new_key()))
     inverted = np.isclose(sample, 2 * activity[:, :1] - activity).all(axis=1)
     kept = np.isclose(sample, activity).all(axis=1)
     assert (inverted ^ kept).all() and (inverted.sum(axis=0) == CONDITIONS // 2).all()
@@ -345,7 +339,7 @@ def test_it_can_be_compiled_mapped_differentiated_and_in_single_precision():
     ],
 )
 def test_what_cannot_be_analysed_is_refused(change, message):
-    options = {"activity": smooth(), "dt": 0.1, "key": KEY, "components": 4, **change}
+    options = {"activity": smooth(), "dt": 0.1, "key": new_key(), "components": 4, **change}
     with pytest.raises(ValueError, match=message):
         jpca(options.pop("activity"), **options)
 

@@ -1,5 +1,7 @@
 """How alike gradients are: angles, lengths and signs against NumPy in float64."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ from jaxbrain.analysis import (
     similarity,
 )
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 
 
 def tree(seed):
@@ -114,7 +116,7 @@ def test_zeros_and_nans_are_said_as_they_are():
 
 
 NET = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dropout(0.4), jb.dense(3))
-X = jax.random.normal(KEY, (9, 4))
+X = jax.random.normal(new_key(), (9, 4))
 Y = jnp.arange(9) % 3
 
 
@@ -122,7 +124,7 @@ Y = jnp.arange(9) % 3
 def test_a_rule_compared_with_itself_and_with_backprop():
     loss = jb.losses.softmax_cross_entropy
     fa, bp = jb.feedback_alignment(NET, loss), jb.backprop(NET, loss)
-    state = jb.init_state(fa, optax.sgd(0.1), X[0], key=KEY)
+    state = jb.init_state(fa, optax.sgd(0.1), X[0], key=new_key())
     np.testing.assert_allclose(jax.jit(angles_to(fa, fa, (X, Y)))(state)[1], 0, atol=1e-3)
     compare = jax.jit(angles_to(fa, bp, (X, Y)))
     away = compare(state)
@@ -137,7 +139,7 @@ def test_a_rule_compared_with_itself_and_with_backprop():
 def test_a_record_of_more_than_the_angle():
     loss = jb.losses.softmax_cross_entropy
     fa, bp = jb.feedback_alignment(NET, loss), jb.backprop(NET, loss)
-    state = jb.init_state(fa, optax.sgd(0.1), X[0], key=KEY)
+    state = jb.init_state(fa, optax.sgd(0.1), X[0], key=new_key())
     found = jax.jit(compared_to(fa, bp, (X, Y)))(state)
     np.testing.assert_allclose(found.angle, jax.jit(angles_to(fa, bp, (X, Y)))(state), atol=1e-2)
     np.testing.assert_allclose(found.norm_ratio[1], 1, rtol=1e-5)
@@ -148,7 +150,7 @@ def test_a_record_of_more_than_the_angle():
             lambda a: 2 * a, bp.grads(p, s, x, y, key=key)
         )
     )
-    plain = jb.init_state(bp, optax.sgd(0.1), X[0], key=KEY)
+    plain = jb.init_state(bp, optax.sgd(0.1), X[0], key=new_key())
     doubled = jax.jit(compared_to(twice, bp, (X, Y)))(plain)
     np.testing.assert_allclose(doubled.norm_ratio, 2, rtol=1e-5)
     np.testing.assert_allclose(doubled.angle, 0, atol=1e-2)

@@ -10,17 +10,9 @@ from sklearn.decomposition import PCA
 
 from jaxbrain.analysis import cca, cka, pca, procrustes, svcca
 
+pytestmark = pytest.mark.x64
+
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with (
-        jax.enable_x64(True),
-        jax.numpy_rank_promotion("raise"),
-        jax.numpy_dtype_promotion("strict"),
-    ):
-        yield
 
 
 def activities(samples=30, units=5, others=7):

@@ -7,18 +7,10 @@ import pytest
 
 from jaxbrain.analysis import Tuning, population_vector, tuning
 
+pytestmark = pytest.mark.x64
+
 RNG = np.random.default_rng(0)
 UNITS = 40
-
-
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with (
-        jax.enable_x64(True),
-        jax.numpy_rank_promotion("raise"),
-        jax.numpy_dtype_promotion("strict"),
-    ):
-        yield
 
 
 def population(preferred=None):

@@ -1,5 +1,7 @@
 """Cells of cells: stacked, with a shortcut, in both directions, over padding."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,18 +20,14 @@ from jaxbrain.cells import (
     unroll,
 )  # fmt: skip
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 TIME, INPUTS = 7, 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.fixture(scope="module")
-def xs(double):
+def xs():
     return jnp.asarray(np.random.default_rng(1).normal(size=(TIME, INPUTS)))
 
 
@@ -41,10 +39,10 @@ def equal(a, b):
 def test_a_stack_is_one_network_after_another(xs):
     low, high = lstm(4), gru(2)
     stacked, chain = unroll(stack(low, high)), jb.serial(unroll(low), unroll(high))
-    params = stacked.init(KEY, xs)
-    assert jax.tree.structure(params) == jax.tree.structure(chain.init(KEY, xs))
+    params = stacked.init(new_key(), xs)
+    assert jax.tree.structure(params) == jax.tree.structure(chain.init(new_key(), xs))
     equal(stacked.apply(params, xs), chain.apply(params, xs))
-    other = unroll(stack(lstm(4), elman(2))).init(KEY, xs)
+    other = unroll(stack(lstm(4), elman(2))).init(new_key(), xs)
     assert other[1]["kernel"].shape == (4, 2)
     assert np.abs(stacked.apply(params, xs) - chain.apply(params, xs[::-1])).max() > 1e-2
 
@@ -53,7 +51,7 @@ def test_a_stack_is_one_network_after_another(xs):
 def test_a_stack_of_cells_that_look_at_the_carry(xs):
     """A learned carry, and a cell whose projection the stack takes over, blocks as without."""
     cell = stack(jb.memory.linear_attention(4, 2), learned_carry(gru(3)))
-    params = cell.init(KEY, xs[0])
+    params = cell.init(new_key(), xs[0])
     assert cell.project is not None
     plain = stack(jb.memory.linear_attention(4, 2)._replace(project=None), learned_carry(gru(3)))
     equal(unroll(cell, block=3).apply(params, xs), unroll(plain).apply(params, xs))
@@ -64,21 +62,23 @@ def test_a_stack_of_cells_that_look_at_the_carry(xs):
 def test_each_cell_of_a_stack_has_noise_of_its_own():
     noisy = jb.lift(jb.dropout(0.5))
     ones = jnp.ones((6, 50))
-    once, twice = (unroll(stack(*[noisy] * n)).apply(((),) * n, ones, key=KEY) for n in (1, 2))
+    once, twice = (
+        unroll(stack(*[noisy] * n)).apply(((),) * n, ones, key=new_key()) for n in (1, 2)
+    )
     assert 0.4 < np.mean(once > 0) < 0.6 and 0.15 < np.mean(twice > 0) < 0.35
     equal(unroll(stack(noisy, noisy)).apply(((), ()), ones), ones)
 
 
 def test_a_shortcut(xs):
     cell = gru(INPUTS)
-    params = cell.init(KEY, xs[0])
+    params = cell.init(new_key(), xs[0])
     equal(unroll(residual(cell)).apply(params, xs), xs + unroll(cell).apply(params, xs))
     deep = unroll(stack(residual(gru(INPUTS)), residual(gru(INPUTS))))
-    both = deep.init(KEY, xs)
+    both = deep.init(new_key(), xs)
     step = xs + unroll(cell).apply(both[0], xs)
     equal(deep.apply(both, xs), step + unroll(cell).apply(both[1], step))
     attention = residual(jb.memory.linear_attention(2, INPUTS))
-    weights = attention.init(KEY, xs[0])
+    weights = attention.init(new_key(), xs[0])
     inner = unroll(jb.memory.linear_attention(2, INPUTS))
     equal(unroll(attention).apply(weights, xs), xs + inner.apply(weights, xs))
 
@@ -86,7 +86,7 @@ def test_a_shortcut(xs):
 @pytest.mark.slow
 def test_both_directions(xs):
     net = bidirectional(gru(4), lstm(2))
-    params = net.init(KEY, xs)
+    params = net.init(new_key(), xs)
     ys = net.apply(params, xs)
     equal(ys[:, :4], unroll(gru(4)).apply(params[0], xs))
     equal(ys[:, 4:], unroll(lstm(2)).apply(params[1], xs[::-1])[::-1])
@@ -100,7 +100,7 @@ def test_both_directions_over_padding(xs):
     """The backward cell starts in the padding and must come out of it as it went in."""
     net, length = bidirectional(masked(gru(4)), masked(gru(4))), 4
     valid = jnp.arange(TIME) < length
-    params = net.init(KEY, (xs, valid))
+    params = net.init(new_key(), (xs, valid))
     short = bidirectional(gru(4), gru(4)).apply(params, xs[:length])
     for filler in (0.0, 1e3):
         filled = jnp.where(valid[:, None], xs, filler)
@@ -114,8 +114,8 @@ def test_a_deep_network_in_both_directions_learns_by_any_rule(xs):
     net = jb.serial(bidirectional(stack(gru(3), elman(2)), gru(2)), jb.cells.last(), jb.dense(1))
     rule = jb.backprop(net, jb.losses.mse)
     x, y = jnp.stack([xs, xs[::-1]]), jnp.ones((2, 1))
-    params = net.init(KEY, xs)
-    loss, grads, _ = rule.grads(params, rule.init(KEY, params, xs), x, y, key=KEY)
+    params = net.init(new_key(), xs)
+    loss, grads, _ = rule.grads(params, rule.init(new_key(), params, xs), x, y, key=new_key())
     expected = jax.grad(lambda p: jnp.mean((jb.batch(net).apply(p, x) - y) ** 2))(params)
     jax.tree.map(equal, grads, expected)
     # what the last step of the backward cell sees is one step: no path through its recurrence
@@ -136,8 +136,8 @@ def test_refusals(xs):
         bidirectional(gru(2), gru(2), block=0)
     cell = residual(gru(4))
     with pytest.raises(ValueError, match=r"must have the shape of the input, \(3,\), but it is"):
-        unroll(cell).apply(cell.init(KEY, xs[0]), xs)
+        unroll(cell).apply(cell.init(new_key(), xs[0]), xs)
     with pytest.raises(ValueError, match="one step at least, got an empty sequence"):
-        bidirectional(gru(2), gru(2)).init(KEY, xs[:0])
+        bidirectional(gru(2), gru(2)).init(new_key(), xs[:0])
     with pytest.raises(ValueError, match=r"a sequence is \[time, inputs\]"):
-        unroll(stack(gru(2), gru(2))).init(KEY, jnp.ones((2, TIME, INPUTS)))
+        unroll(stack(gru(2), gru(2))).init(new_key(), jnp.ones((2, TIME, INPUTS)))

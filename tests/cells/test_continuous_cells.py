@@ -1,5 +1,7 @@
 """Cells with time constants: their equations, the spread of their noise, learned constants."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,16 +10,12 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.cells import ctrnn, elman, leaky_rnn, scan, unroll
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 TIME, INPUTS, UNITS = 7, 3, 4
 TAUS = (0.05, 0.1, 0.3, 2.0)
 both = pytest.mark.parametrize("make", [ctrnn, leaky_rnn])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def generic(tree, seed=0, scale=0.7):
@@ -26,7 +24,7 @@ def generic(tree, seed=0, scale=0.7):
 
 
 @pytest.fixture(scope="module")
-def xs(double):
+def xs():
     return jnp.asarray(np.random.default_rng(1).normal(size=(TIME, INPUTS)))
 
 
@@ -53,7 +51,7 @@ FORMS = {ctrnn: numpy_current, leaky_rnn: numpy_rate}
 @pytest.mark.parametrize("tau", [0.3, TAUS])
 def test_the_equations(make, tau, xs):
     cell = make(UNITS, dt=0.04, tau=tau)
-    params = generic(cell.init(KEY, xs[0]))
+    params = generic(cell.init(new_key(), xs[0]))
     carry = generic(cell.carry(params, xs[0]), 2)
     plain = jax.tree.map(np.asarray, (params, carry, xs))
     ours, expected = scan(cell, params, carry, xs), FORMS[make](*plain, 0.04 / np.array(tau))
@@ -66,7 +64,7 @@ def test_the_equations(make, tau, xs):
 
 
 def test_a_tau_of_one_step_is_the_simple_network(xs):
-    params = generic(elman(UNITS).init(KEY, xs[0]))
+    params = generic(elman(UNITS).init(new_key(), xs[0]))
     simple = unroll(elman(UNITS)).apply(params, xs)
     whole = unroll(leaky_rnn(UNITS, dt=0.02, tau=0.02)).apply(params, xs)
     np.testing.assert_allclose(whole, simple, rtol=1e-12, atol=1e-14)
@@ -81,7 +79,7 @@ def test_halving_the_step_converges_with_the_first_order(make):
 
     def at_the_end(steps):
         cell = make(UNITS, dt=0.2 / steps, tau=0.1)
-        params = generic(cell.init(KEY, x))
+        params = generic(cell.init(new_key(), x))
         return scan(cell, params, cell.carry(params, x), jnp.tile(x, (steps, 1)))[0]
 
     exact = at_the_end(2000)
@@ -99,7 +97,7 @@ def test_the_noise_is_an_ornstein_uhlenbeck_process(make, a):
     def spread(noise):
         """The variance of the state under noise alone, long after the start."""
         cell = make(units, dt=0.1 * a, tau=0.1, noise=noise, activation=lambda v: v)
-        params = jax.tree.map(jnp.zeros_like, jax.eval_shape(cell.init, KEY, jnp.ones(1)))
+        params = jax.tree.map(jnp.zeros_like, jax.eval_shape(cell.init, new_key(), jnp.ones(1)))
         states = unroll(cell).apply(params, jnp.zeros((steps, 1)), key=jax.random.key(3))
         return jnp.var(states[steps // 2 :])
 
@@ -113,23 +111,23 @@ def test_the_noise_is_an_ornstein_uhlenbeck_process(make, a):
 @both
 def test_noise_needs_a_key_and_a_size(make, xs):
     loud, quiet = make(UNITS, noise=0.3), make(UNITS)
-    params = loud.init(KEY, xs[0])
+    params = loud.init(new_key(), xs[0])
     still = unroll(quiet).apply(params, xs)
     np.testing.assert_array_equal(unroll(loud).apply(params, xs), still)
-    np.testing.assert_array_equal(unroll(quiet).apply(params, xs, key=KEY), still)
-    noisy = unroll(loud).apply(params, xs, key=KEY)
+    np.testing.assert_array_equal(unroll(quiet).apply(params, xs, key=new_key()), still)
+    noisy = unroll(loud).apply(params, xs, key=new_key())
     assert np.abs(noisy - still).min(axis=1).max() > 1e-4
-    np.testing.assert_array_equal(unroll(loud).apply(params, xs, key=KEY), noisy)
+    np.testing.assert_array_equal(unroll(loud).apply(params, xs, key=new_key()), noisy)
 
 
 @both
 @pytest.mark.slow
 def test_what_a_user_sweeps_may_be_traced(make, xs):
-    params = generic(make(UNITS).init(KEY, xs[0]))
+    params = generic(make(UNITS).init(new_key(), xs[0]))
 
     def run(dt, tau, noise):
         net = unroll(make(UNITS, dt=dt, tau=tau, noise=noise))
-        return net.apply(params, xs, key=KEY)
+        return net.apply(params, xs, key=new_key())
 
     taus = jnp.asarray(TAUS)
     swept = jax.jit(jax.vmap(run, (None, 0, None)))(0.02, taus, 0.1)
@@ -144,7 +142,7 @@ def test_what_a_user_sweeps_may_be_traced(make, xs):
 def test_a_learned_tau(make, xs):
     """It begins where it is told, its gradient is the slope, and learning finds another's tau."""
     start = make(UNITS, dt=0.02, tau=jax.nn.initializers.constant(0.1))
-    params = start.init(KEY, xs[0])
+    params = start.init(new_key(), xs[0])
     fixed = {part: params[part] for part in ("kernel", "recurrent", "bias")}
     taus = (0.05, 0.08, 0.2, 0.3)
     target = unroll(make(UNITS, dt=0.02, tau=taus)).apply(fixed, xs)
@@ -187,10 +185,10 @@ def test_refusals(make, xs):
     with pytest.raises(ValueError, match="noise must not be negative"):
         make(UNITS, noise=-1.0)
     with pytest.raises(ValueError, match=r"a learned tau must begin longer than dt, 0\.1"):
-        make(UNITS, dt=0.1, tau=jax.nn.initializers.constant(0.1)).init(KEY, xs[0])
+        make(UNITS, dt=0.1, tau=jax.nn.initializers.constant(0.1)).init(new_key(), xs[0])
     cell = make(UNITS)
     with pytest.raises(ValueError, match="made for 3 input features"):
-        cell.step(cell.init(KEY, xs[0]), jnp.zeros(UNITS), jnp.ones(5))
+        cell.step(cell.init(new_key(), xs[0]), jnp.zeros(UNITS), jnp.ones(5))
     assert repr(make(3, tau=TAUS[:3], activation=jax.nn.relu)) == f"{name}(3)"
 
 
@@ -198,7 +196,7 @@ def test_refusals(make, xs):
 def test_half_precision_keeps_its_type():
     cell = ctrnn(3, tau=(0.1, 0.2, 0.3), noise=jnp.asarray(0.1, "float32"))
     x = jnp.ones(2, jnp.bfloat16)
-    params = cell.init(KEY, x)
-    v, y = cell.step(params, cell.carry(params, x), x, key=KEY)
+    params = cell.init(new_key(), x)
+    v, y = cell.step(params, cell.carry(params, x), x, key=new_key())
     assert v.dtype == y.dtype == jnp.bfloat16
     assert jb.cells.unroll(cell).apply(params, jnp.ones((4, 2), jnp.bfloat16)).shape == (4, 3)

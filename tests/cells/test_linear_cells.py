@@ -1,5 +1,7 @@
 """The linear recurrent unit: its equations, at once as step by step, and how it begins."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,22 +11,18 @@ import jaxbrain as jb
 from jaxbrain.cells import linear_recurrent, parallel_linear_recurrent, unroll
 from jaxbrain.cells.linear import eigenvalues
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
 INPUTS, UNITS, FEATURES = 3, 6, 2
 CELL = linear_recurrent(UNITS, features=FEATURES, min_radius=0.5, max_radius=0.999)
 PARALLEL = parallel_linear_recurrent(UNITS, features=FEATURES, min_radius=0.5, max_radius=0.999)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def generic(cell=CELL):
     """Params moved away from where they begin."""
-    params = jax.jit(cell.init)(KEY, jnp.ones(INPUTS))
+    params = jax.jit(cell.init)(new_key(), jnp.ones(INPUTS))
     keys = iter(jax.random.split(jax.random.key(1), 6))
     return {n: a + 0.1 * jax.random.normal(next(keys), a.shape) for n, a in params.items()}
 
@@ -83,14 +81,16 @@ def test_at_once_in_single_precision():
 
 def test_both_forms_have_the_same_params():
     xs = sequence(4)
-    jax.tree.map(np.testing.assert_array_equal, PARALLEL.init(KEY, xs), CELL.init(KEY, xs[0]))
+    jax.tree.map(
+        np.testing.assert_array_equal, PARALLEL.init(new_key(), xs), CELL.init(new_key(), xs[0])
+    )
 
 
 @pytest.mark.slow
 def test_how_it_begins():
     """Squares of the radii and angles are uniform; gain undoes the sum over time."""
     cell = linear_recurrent(4000, features=1, min_radius=0.4, max_radius=0.9, max_phase=1.0)
-    params = cell.init(KEY, jnp.ones(1))
+    params = cell.init(new_key(), jnp.ones(1))
     real, imaginary = map(np.asarray, eigenvalues(params))
     square, angle = real**2 + imaginary**2, np.arctan2(imaginary, real)
     assert square.min() >= 0.16 - 1e-12 and square.max() <= 0.81 + 1e-12
@@ -140,7 +140,7 @@ def test_refusals_of_shapes():
     with pytest.raises(ValueError, match="got an empty sequence"):
         PARALLEL.apply(params, xs[:0])
     with pytest.raises(ValueError, match=r"takes jb.cells.unroll"):
-        CELL.init(KEY, xs)
+        CELL.init(new_key(), xs)
     with pytest.raises(ValueError, match=r"one step must have the shape \[inputs\]"):
-        PARALLEL.init(KEY, jnp.ones((2, 4, INPUTS)))
+        PARALLEL.init(new_key(), jnp.ones((2, 4, INPUTS)))
     assert repr(jb.cells.linear_recurrent(3)) == "linear_recurrent(3)"

@@ -1,5 +1,7 @@
 """Recurrent cells against their equations in NumPy, and against PyTorch where it is installed."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,14 +21,10 @@ from jaxbrain.cells import (
 )  # fmt: skip
 from jaxbrain.cells.recurrent import pointwise
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 TIME, INPUTS, UNITS = 7, 3, 4
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def generic(tree, seed=0, scale=0.7):
@@ -118,7 +116,7 @@ def arrays(tree):
 
 
 @pytest.fixture(scope="module")
-def xs(double):
+def xs():
     return jnp.asarray(np.random.default_rng(1).normal(size=(TIME, INPUTS)))
 
 
@@ -127,7 +125,7 @@ def test_the_equations(name, xs):
     """From a generic carry; with another order of the gates the result is another."""
     make, step = CELLS[name]
     cell = make(UNITS)
-    params = generic(cell.init(KEY, xs[0]))
+    params = generic(cell.init(new_key(), xs[0]))
     carry = generic(cell.carry(params, xs[0]), 2)
     ours = jb.cells.scan(cell, params, carry, xs)
     theirs = numpy_loop(step, arrays(params), arrays(carry), np.asarray(xs))
@@ -143,7 +141,7 @@ def test_gradients_are_slopes(name, xs):
     """Central differences of the NumPy form in a random direction, reverse and forward."""
     make, step = CELLS[name]
     cell = make(UNITS)
-    params = generic(cell.init(KEY, xs[0]))
+    params = generic(cell.init(new_key(), xs[0]))
     along, carry = generic(params, 3), generic(cell.carry(params, xs[0]), 2)
     weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
 
@@ -171,7 +169,7 @@ def test_pointwise_changes_no_derivative_and_keeps_less():
     def f(a, b, c):
         return jnp.tanh(a + jnp.sin(b) * c) * jax.nn.sigmoid(a * c)
 
-    args = tuple(jax.random.normal(key, (5,)) for key in jax.random.split(KEY, 3))
+    args = tuple(jax.random.normal(key, (5,)) for key in jax.random.split(new_key(), 3))
     for g in (f, pointwise(f)):
         np.testing.assert_array_equal(g(*args), f(*args))
     ours, plain = (jax.jacobian(g, (0, 1, 2))(*args) for g in (pointwise(f), f))
@@ -185,7 +183,7 @@ def test_pointwise_changes_no_derivative_and_keeps_less():
 
 def test_the_forget_gate_begins_open():
     for make, gate in ((lstm, 1), (lstm_peephole, 1), (ugrnn, 0)):
-        bias = make(UNITS, forget_bias=2.5).init(KEY, jnp.ones(INPUTS))["bias"]
+        bias = make(UNITS, forget_bias=2.5).init(new_key(), jnp.ones(INPUTS))["bias"]
         expected = np.zeros((len(bias) // UNITS, UNITS))
         expected[gate] = 2.5
         np.testing.assert_array_equal(bias, expected.ravel())
@@ -193,14 +191,14 @@ def test_the_forget_gate_begins_open():
 
 def test_limits_in_which_two_cells_are_one(xs):
     """Without peepholes an LSTM; a GRU whose reset gate is open a UGRNN."""
-    params = generic(lstm(UNITS).init(KEY, xs[0]))
+    params = generic(lstm(UNITS).init(new_key(), xs[0]))
     seeing = {**params, "peephole": jnp.zeros((3, UNITS))}
     plain = unroll(lstm(UNITS)).apply(params, xs)
     np.testing.assert_array_equal(unroll(lstm_peephole(UNITS)).apply(seeing, xs), plain)
     opened = {**params, "peephole": jnp.full((3, UNITS), 0.3)}
     assert np.abs(unroll(lstm_peephole(UNITS)).apply(opened, xs) - plain).max() > 1e-3
 
-    small = generic(ugrnn(UNITS).init(KEY, xs[0]))
+    small = generic(ugrnn(UNITS).init(new_key(), xs[0]))
 
     def with_reset(bias):
         wide = {part: jnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(UNITS, 0)])
@@ -217,8 +215,10 @@ def test_limits_in_which_two_cells_are_one(xs):
 def test_min_gru_in_parallel():
     xs = jax.random.normal(jax.random.key(5), (37, INPUTS))
     net, parallel = unroll(min_gru(UNITS)), parallel_min_gru(UNITS)
-    params = generic(net.init(KEY, xs))
-    assert jax.tree.all(jax.tree.map(np.array_equal, net.init(KEY, xs), parallel.init(KEY, xs)))
+    params = generic(net.init(new_key(), xs))
+    assert jax.tree.all(
+        jax.tree.map(np.array_equal, net.init(new_key(), xs), parallel.init(new_key(), xs))
+    )
 
     def loss(net):
         return jax.jit(jax.value_and_grad(lambda p: jnp.sum(jnp.sin(3 * net.apply(p, xs)))))(params)
@@ -247,7 +247,7 @@ def torch_layer(name, params):
 def test_pytorch_computes_the_same(name, xs):
     make = {"GRU": gru, "LSTM": lstm}[name]
     net = unroll(make(UNITS))
-    params = generic(net.init(KEY, xs))
+    params = generic(net.init(new_key(), xs))
     layer, torch = torch_layer(name, params)
     weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
 
@@ -273,14 +273,14 @@ def test_refusals(name):
     with pytest.raises(ValueError, match=f"{name}: units must be a positive integer, got 0"):
         make(0)
     cell = make(UNITS)
-    params = cell.init(KEY, jnp.ones(INPUTS))
+    params = cell.init(new_key(), jnp.ones(INPUTS))
     with pytest.raises(ValueError, match="made for 3 input features"):
         cell.step(params, cell.carry(params, jnp.ones(INPUTS)), jnp.ones(5))
 
 
 def test_refusals_of_the_parallel_form():
     with pytest.raises(ValueError, match="one step at least"):
-        parallel_min_gru(2).init(KEY, jnp.ones((0, 3)))
+        parallel_min_gru(2).init(new_key(), jnp.ones((0, 3)))
     net = parallel_min_gru(2)
     with pytest.raises(ValueError, match="made for 3 input features"):
-        net.apply(net.init(KEY, jnp.ones((4, 3))), jnp.ones((3, 4)))
+        net.apply(net.init(new_key(), jnp.ones((4, 3))), jnp.ones((3, 4)))

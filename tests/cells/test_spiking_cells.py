@@ -1,6 +1,7 @@
 """Spiking cells, the slopes that stand for the derivative of a spike, and codes of spikes."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +11,11 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.cells import alif, izhikevich, lif, surrogate, to_zero, unroll
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
 INPUTS, UNITS, STEPS = 3, 5, 60
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 # ---- surrogate gradients
@@ -70,7 +67,7 @@ def test_slopes_may_be_swept():
 
 
 def generic(cell, inputs=INPUTS, scale=0.4):
-    params = jax.jit(cell.init)(KEY, jnp.ones(inputs))
+    params = jax.jit(cell.init)(new_key(), jnp.ones(inputs))
     keys = iter(jax.random.split(jax.random.key(1), 6))
     return {n: a + scale * jax.random.normal(next(keys), a.shape) for n, a in params.items()}
 
@@ -290,7 +287,7 @@ def test_izhikevich_is_its_equation():
 
 def test_poisson_spikes():
     rates = jnp.array([0.0, 5.0, 40.0, 100.0])  # per second
-    spikes = np.asarray(jb.cells.poisson_encode(KEY, rates, 20_000, dt=0.01))
+    spikes = np.asarray(jb.cells.poisson_encode(new_key(), rates, 20_000, dt=0.01))
     chance = np.array([0.0, 0.05, 0.4, 1.0])
     error = np.sqrt(chance * (1 - chance) / 20_000)
     assert spikes.shape == (20_000, 4) and set(np.unique(spikes)) == {0.0, 1.0}
@@ -300,7 +297,7 @@ def test_poisson_spikes():
     np.testing.assert_allclose(fano, 1 - chance[1:3], rtol=0.25)  # a Bernoulli process
     after = spikes[1:, 2][spikes[:-1, 2] == 1].mean()
     assert abs(after - 0.4) < 4 * error[2] / math.sqrt(0.4)  # no memory
-    again = jb.cells.poisson_encode(KEY, rates, 20_000, dt=0.01)
+    again = jb.cells.poisson_encode(new_key(), rates, 20_000, dt=0.01)
     np.testing.assert_array_equal(spikes, again)
 
 
@@ -348,9 +345,9 @@ REFUSED = [
     (lambda: unroll(lif(2)).apply(generic(lif(2)), jnp.ones((3, 4))), "made for 3 input features"),
     (lambda: surrogate.triangle(width=0.0), "triangle: width must be positive"),
     (lambda: surrogate.boxcar(width=-1.0), "boxcar: width must be positive"),
-    (lambda: jb.cells.poisson_encode(KEY, jnp.array([0.5, 1.2]), 5), "1 / dt.*0.5 to 1.2"),
-    (lambda: jb.cells.poisson_encode(KEY, jnp.array([-0.1]), 5), "shorter steps"),
-    (lambda: jb.cells.poisson_encode(KEY, jnp.array([0.1]), 0), "steps must be a positive"),
+    (lambda: jb.cells.poisson_encode(new_key(), jnp.array([0.5, 1.2]), 5), "1 / dt.*0.5 to 1.2"),
+    (lambda: jb.cells.poisson_encode(new_key(), jnp.array([-0.1]), 5), "shorter steps"),
+    (lambda: jb.cells.poisson_encode(new_key(), jnp.array([0.1]), 0), "steps must be a positive"),
     (lambda: jb.cells.latency_encode(jnp.ones(2), 5, tau=0.5), "dt must be at most tau"),
     (lambda: jb.cells.latency_encode(jnp.ones(2), 5, threshold=0.0), "threshold must be positive"),
     (lambda: jb.cells.leaky_integrator(2, dt=21.0), "dt must be at most tau"),

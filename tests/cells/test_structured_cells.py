@@ -1,5 +1,7 @@
 """Recurrent cells of low rank, under Dale's law, with masks, areas and delays."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,22 +23,18 @@ from jaxbrain.cells import (
     unroll,
 )  # fmt: skip
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
 INPUTS, UNITS, STEPS = 3, 10, 8
 LEAK = {"dt": 0.03, "tau": 0.11}
 A = 0.03 / 0.11
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def generic(cell, inputs=INPUTS):
     """Params with nothing at zero, of both signs."""
-    params = jax.jit(cell.init)(KEY, jnp.ones(inputs))
+    params = jax.jit(cell.init)(new_key(), jnp.ones(inputs))
     keys = iter(jax.random.split(jax.random.key(1), 6))
     return {n: a + 0.3 * jax.random.normal(next(keys), a.shape) for n, a in params.items()}
 
@@ -79,7 +77,7 @@ def test_low_rank_is_its_equation():
 def test_low_rank_stays_in_the_span_of_m_and_the_inputs():
     def spread(rank):
         cell = low_rank(40, rank, **LEAK)
-        params = cell.init(KEY, jnp.ones(INPUTS))
+        params = cell.init(new_key(), jnp.ones(INPUTS))
         found = states(cell, params, sequence(30))
         span = np.linalg.qr(np.concatenate([params["m"], params["kernel"].T], axis=1))[0]
         outside = found - found @ span @ span.T
@@ -143,10 +141,12 @@ def test_no_update_breaks_dales_law():
     cell = excitatory_inhibitory(UNITS)
     area = dale(UNITS)
     net = jb.serial(unroll(cell), jb.cells.last(), jb.dense(1))
-    xs = jax.random.normal(KEY, (16, 5, INPUTS))
+    xs = jax.random.normal(new_key(), (16, 5, INPUTS))
     rule = jb.backprop(net, jb.losses.mse)
-    state, _ = jb.run(rule, optax.sgd(3.0), (xs, xs[:, 0, :1]), key=KEY, epochs=2, batch_size=4)
-    free = state.params[0]["recurrent"] + jax.random.normal(KEY, (UNITS, UNITS))
+    state, _ = jb.run(
+        rule, optax.sgd(3.0), (xs, xs[:, 0, :1]), key=new_key(), epochs=2, batch_size=4
+    )
+    free = state.params[0]["recurrent"] + jax.random.normal(new_key(), (UNITS, UNITS))
     assert np.any(free < 0) and np.any(free > 0)  # no law holds for what is learned
     weights = np.asarray(signed_weights(free, area.mask, area.signs))
     assert np.all(weights * area.signs[:, None] >= 0)
@@ -157,12 +157,14 @@ def test_no_update_breaks_dales_law():
 def test_it_begins_balanced():
     units, area = 200, dale(200)
     cell = excitatory_inhibitory(units)
-    drawn = cell.init(KEY, jnp.ones(2))["recurrent"]
+    drawn = cell.init(new_key(), jnp.ones(2))["recurrent"]
     weights = np.asarray(signed_weights(drawn, area.mask, area.signs))
     np.testing.assert_allclose(weights.sum(axis=0), 0, atol=1e-12)
     ratio = -weights[160:].sum() / 40 / (weights[:160].sum() / 160)
     assert ratio == pytest.approx(4, rel=1e-12)
-    unbalanced = signed_weights(jnp.abs(jax.random.normal(KEY, drawn.shape)), area.mask, area.signs)
+    unbalanced = signed_weights(
+        jnp.abs(jax.random.normal(new_key(), drawn.shape)), area.mask, area.signs
+    )
     assert np.abs(unbalanced.sum(axis=0)).min() > 1
 
 
@@ -182,7 +184,7 @@ def test_only_excitatory_units_project():
 )
 def test_noise_is_an_ornstein_uhlenbeck_process(make):
     """Variance s^2 / (1 - a / 2) without weights, for any dt."""
-    start = make().init(KEY, jnp.ones(1))
+    start = make().init(new_key(), jnp.ones(1))
     params = jax.tree.map(jnp.zeros_like, start)
 
     @jax.jit
@@ -197,7 +199,7 @@ def test_noise_is_an_ornstein_uhlenbeck_process(make):
         return jnp.var(found[1][150:])
 
     for dt in (0.01, 0.06):
-        assert spread(KEY, dt) == pytest.approx(0.49 / (1 - dt / 0.1 / 2), rel=0.03)
+        assert spread(new_key(), dt) == pytest.approx(0.49 / (1 - dt / 0.1 / 2), rel=0.03)
     assert not np.any(states(make(noise=0.7), params, jnp.ones((3, 1))))
 
 
@@ -207,7 +209,7 @@ def test_noise_is_an_ornstein_uhlenbeck_process(make):
 def test_areas_are_dense_inside_and_excitatory_between():
     sizes = {"PMd": 40, "M1": 50, "S1": 30}
     between = np.array([[0, 0.3, 0], [0.1, 0, 0.2], [0, 0, 0]])
-    mask, signs, slices = modular(KEY, sizes, within=0.8, between=between, excitatory=0.7)
+    mask, signs, slices = modular(new_key(), sizes, within=0.8, between=between, excitatory=0.7)
     assert mask.shape == (120, 120) and not np.diag(mask).any()
     assert [s.stop - s.start for s in slices.values()] == [40, 50, 30]
     names = list(sizes)
@@ -221,14 +223,14 @@ def test_areas_are_dense_inside_and_excitatory_between():
             else:
                 assert not block[~positive].any()
                 assert block[positive].mean() == pytest.approx(between[i, j], abs=0.05)
-    again = modular(KEY, sizes, within=0.8, between=between, excitatory=0.7)
+    again = modular(new_key(), sizes, within=0.8, between=between, excitatory=0.7)
     np.testing.assert_array_equal(mask, again.mask)
     assert np.any(mask != modular(jax.random.key(1), sizes, within=0.8, between=between).mask)
 
 
 def test_a_modular_network_with_conduction_delays():
     """What enters one area reaches the other after its delay, not before."""
-    area = modular(KEY, {"in": 6, "out": 4}, between=[[0, 1.0], [0, 0]], excitatory=0.5)
+    area = modular(new_key(), {"in": 6, "out": 4}, between=[[0, 1.0], [0, 0]], excitatory=0.5)
     for steps in (1, 4):
         cell = excitatory_inhibitory(
             10,
@@ -238,7 +240,7 @@ def test_a_modular_network_with_conduction_delays():
             kernel_init=lambda key, shape, dtype: jnp.zeros(shape, dtype).at[:, :6].set(1.0),
         )
         xs = jnp.ones((8, 1))
-        ys = RUN(unroll(cell), cell.init(KEY, xs[0]), xs)
+        ys = RUN(unroll(cell), cell.init(new_key(), xs[0]), xs)
         heard = np.flatnonzero(np.abs(np.asarray(ys[:, 3:])).max(axis=1) > 0)
         assert ys.shape == (8, 5) and np.any(ys[0, :3] > 0)
         assert heard[0] == steps
@@ -246,10 +248,12 @@ def test_a_modular_network_with_conduction_delays():
 
 @pytest.mark.slow
 def test_connected_cuts_every_gate():
-    mask = np.asarray(jax.random.bernoulli(KEY, 0.4, (4, 4)), float)
+    mask = np.asarray(jax.random.bernoulli(new_key(), 0.4, (4, 4)), float)
     cell, plain = connected(gru(4), mask), gru(4)
     params, xs = generic(cell), sequence()
-    assert np.array_equal(jax.jit(cell.init)(KEY, xs[0])["recurrent"] != 0, np.tile(mask, (1, 3)))
+    assert np.array_equal(
+        jax.jit(cell.init)(new_key(), xs[0])["recurrent"] != 0, np.tile(mask, (1, 3))
+    )
     cut = {**params, "recurrent": params["recurrent"] * np.tile(mask, (1, 3))}
     expected = RUN(unroll(plain), cut, xs)
     np.testing.assert_array_equal(RUN(unroll(cell), params, xs), expected)
@@ -261,7 +265,7 @@ def test_connected_cuts_every_gate():
 @pytest.mark.parametrize("steps", [1, 3, STEPS + 2])
 def test_a_delay_line_shifts(steps):
     cell, xs = gru(4), sequence()
-    params = cell.init(KEY, xs[0])
+    params = cell.init(new_key(), xs[0])
     ys = np.asarray(RUN(unroll(cell), params, xs))
     late = np.concatenate([np.zeros((steps, 4)), ys])[:STEPS]
     line = delayed(cell, steps)
@@ -297,13 +301,13 @@ REFUSED = [
     (lambda: excitatory_inhibitory(3, delays=np.ones((3, 2))), r"delays must be \(3, 3\)"),
     (lambda: excitatory_inhibitory(3, delays=np.zeros((3, 3))), "whole numbers of steps from 1"),
     (lambda: connected(gru(3), np.ones((3, 4))), "mask must be square, from units to units"),
-    (lambda: connected(low_rank(3, 1), np.eye(4)).init(KEY, jnp.ones(2)), "4 units.*got none"),
+    (lambda: connected(low_rank(3, 1), np.eye(4)).init(new_key(), jnp.ones(2)), "4 units.*got none"),
     (lambda: delayed(gru(3), 0), "steps must be a positive integer, got 0"),
     (lambda: dale(5, excitatory=1.5), "excitatory must be from 0 to 1, got 1.5"),
-    (lambda: modular(KEY, {"a": 0}), r"sizes\['a'\] must be a positive integer"),
-    (lambda: modular(KEY, {"a": 2}, within=2.0), "within must be from 0 to 1"),
-    (lambda: modular(KEY, {"a": 2}, between=-0.1), "between must be from 0 to 1"),
-    (lambda: modular(KEY, {"a": 2, "b": 2}, between=np.ones(2)), r"of shape \(2, 2\), got \(2,\)"),
+    (lambda: modular(new_key(), {"a": 0}), r"sizes\['a'\] must be a positive integer"),
+    (lambda: modular(new_key(), {"a": 2}, within=2.0), "within must be from 0 to 1"),
+    (lambda: modular(new_key(), {"a": 2}, between=-0.1), "between must be from 0 to 1"),
+    (lambda: modular(new_key(), {"a": 2, "b": 2}, between=np.ones(2)), r"of shape \(2, 2\), got \(2,\)"),
     (lambda: conduction_delays({"a": slice(0, 2)}, between=1.5, within=0), "from 1 on"),
     (lambda: conduction_delays({"a": slice(1, 2)}, between=1), "slices must cover all units"),
     (lambda: signed_weights(jnp.ones((2, 3)), np.ones((2, 3)), [1, 1]), "must be square"),
@@ -319,8 +323,8 @@ def test_refusals(call, message):
 
 def test_refusals_of_types():
     with pytest.raises(TypeError, match="sizes must be a mapping"):
-        modular(KEY, [3, 4])
+        modular(new_key(), [3, 4])
     with pytest.raises(TypeError, match="must be a Cell, got Network"):
         delayed(jb.dense(3), 1)
     with pytest.raises(TypeError, match="mask is traced"):
-        jax.jit(lambda m: connected(gru(3), m).init(KEY, jnp.ones(2)))(jnp.eye(3))
+        jax.jit(lambda m: connected(gru(3), m).init(new_key(), jnp.ones(2)))(jnp.eye(3))

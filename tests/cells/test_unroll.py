@@ -1,5 +1,7 @@
 """Cells over time: in blocks, reversed, masked, with a learned carry, in windows of a stream."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,21 +11,17 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.cells import elman, gru, last, learned_carry, masked, scan, unroll, valid_steps
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 TIME, INPUTS, UNITS = 11, 3, 4
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.fixture(scope="module")
-def problem(double):
+def problem():
     cell = gru(UNITS)
     xs = jax.random.normal(jax.random.key(1), (TIME, INPUTS))
-    return cell, cell.init(KEY, xs[0]), xs
+    return cell, cell.init(new_key(), xs[0]), xs
 
 
 def by_hand(cell, params, xs, carry=None):
@@ -69,7 +67,7 @@ def test_blocks_keep_less_for_the_backward_pass(problem):
     """Of 256 steps in blocks of 16 the backward pass keeps 16 carries and one block."""
     cell = elman(64)
     xs = jnp.zeros((256, 8))
-    params = cell.init(KEY, xs[0])
+    params = cell.init(new_key(), xs[0])
 
     def kept(net):
         grad = jax.jit(jax.grad(lambda p: jnp.sum(net.apply(p, xs)[-1])))
@@ -111,7 +109,7 @@ def test_a_batch_of_lengths_compiles_once(problem):
 def test_a_learned_carry(problem):
     cell, _, xs = problem
     net = unroll(learned_carry(cell))
-    params = net.init(KEY, xs)
+    params = net.init(new_key(), xs)
     assert not np.any(params["carry"])
     moved = {**params, "carry": params["carry"] + 0.3}
     close(net.apply(moved, xs), by_hand(cell, params["cell"], xs, jnp.full(UNITS, 0.3))[1])
@@ -121,7 +119,7 @@ def test_a_learned_carry(problem):
 
 def test_each_step_has_a_key_of_its_own():
     cell = jb.lift(jb.dropout(0.5))
-    ys = unroll(cell).apply((), jnp.ones((20, 8)), key=KEY)
+    ys = unroll(cell).apply((), jnp.ones((20, 8)), key=new_key())
     assert len({tuple(y) for y in np.asarray(ys)}) > 15
     assert np.all(unroll(cell).apply((), jnp.ones((20, 8))) == 1)
 
@@ -133,7 +131,7 @@ def test_fit_trains_a_sequence():
     net = jb.serial(unroll(elman(8)), last(), jb.dense(1))
     rule = jb.backprop(net, jb.losses.mse)
     _, history = jb.fit(
-        rule, optax.adam(1e-2), (xs, ys), key=KEY, epochs=60, batch_size=16, progress=False
+        rule, optax.adam(1e-2), (xs, ys), key=new_key(), epochs=60, batch_size=16, progress=False
     )
     assert history.loss[-1] < 0.01 * history.loss[0]
 
@@ -145,7 +143,7 @@ def test_refusals(problem):
     with pytest.raises(ValueError, match="made for 3 input features"):
         unroll(cell).apply(params, xs.T)
     with pytest.raises(ValueError, match=r"a sequence is \[time, inputs\]"):
-        unroll(cell).init(KEY, jnp.ones((2, TIME, INPUTS)))
+        unroll(cell).init(new_key(), jnp.ones((2, TIME, INPUTS)))
     with pytest.raises(ValueError, match=r"\[time, 3\], time first, and jb.batch takes a batch"):
         unroll(cell).apply(params, jnp.ones((2, TIME, INPUTS)))
     with pytest.raises(ValueError, match=r"from 1 to the 5 steps of the padded .* got \[6, 0\]"):

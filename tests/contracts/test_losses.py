@@ -1,5 +1,7 @@
 """Every public loss and metric through one list of properties."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +11,14 @@ import jaxbrain as jb
 from tests.contract import close, places, signature
 from tests.tables import LOSSES, METRICS
 
-KEY = jax.random.key(1)
+new_key = partial(jax.random.key, 1)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss(name):
     loss, (first, target) = getattr(jb.losses, name), LOSSES[name]
     assert signature(loss) == places(first, "target")
-    z, y = jax.random.normal(KEY, (4,)), target(jax.random.key(5))
+    z, y = jax.random.normal(new_key(), (4,)), target(jax.random.key(5))
     value = loss(z, y)
     assert value.shape == () and value.dtype == jnp.float32 and value > 0
     close(jax.jit(loss)(z, y), value)
@@ -35,7 +37,7 @@ def test_loss(name):
 def test_metric(name):
     metric, (first, shape, target) = getattr(jb.metrics, name), METRICS[name]
     assert signature(metric) == places(first, "target")
-    z, y = jax.random.normal(KEY, shape), target(KEY)
+    z, y = jax.random.normal(new_key(), shape), target(new_key())
     value = metric(z, y)
     assert value.shape == () and value.dtype == jnp.float32 and float(value) in (0.0, 1.0)
     close(jax.jit(metric)(z, y), value)

@@ -1,5 +1,7 @@
 """Every memory through one list of properties."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -8,13 +10,13 @@ from jaxbrain.memory import Info
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.tables import MEMORIES
 
-KEY = jax.random.key(3)
+new_key = partial(jax.random.key, 3)
 memories = pytest.mark.parametrize("name", MEMORIES)
 
 
 def stored(name):
     case = MEMORIES[name]
-    memory, patterns = case.make(), case.patterns(KEY)
+    memory, patterns = case.make(), case.patterns(new_key())
     return case, memory, patterns, memory.store(patterns)
 
 

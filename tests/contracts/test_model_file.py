@@ -44,8 +44,8 @@ import jaxbrain as jb
 
 net, params = jb.load_model(sys.argv[1])
 x = np.load(sys.argv[2])
-key = jax.random.key(3)
-np.savez(sys.argv[3], *[np.asarray(net.apply(params, x)), np.asarray(net.apply(params, x, key=key))])
+quiet, noisy = net.apply(params, x), net.apply(params, x, key=jax.random.key(3))
+np.savez(sys.argv[3], np.asarray(quiet), np.asarray(noisy))
 print(sorted(name for name in sys.modules if name.split(".")[0] == "tests"))
 """
 

@@ -1,5 +1,7 @@
 """Every public network and cell through one list of properties."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from jaxbrain.core.types import Network
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.tables import CELLS, NETWORKS
 
-KEY = jax.random.key(1)
+new_key = partial(jax.random.key, 1)
 networks = pytest.mark.parametrize("name", NETWORKS)
 
 
@@ -48,10 +50,10 @@ def test_network_is_static_and_equal_when_rebuilt(name):
 def test_network_from_an_example_and_from_its_shape(name):
     case = NETWORKS[name]
     net = case.make()
-    params = net.init(KEY, sample(case))
-    equal(params, net.init(KEY, abstract(case)))
-    equal(params, net.init(KEY, np.asarray(sample(case))))
-    close(params, jax.jit(net.init, static_argnums=1)(KEY, abstract(case)))
+    params = net.init(new_key(), sample(case))
+    equal(params, net.init(new_key(), abstract(case)))
+    equal(params, net.init(new_key(), np.asarray(sample(case))))
+    close(params, jax.jit(net.init, static_argnums=1)(new_key(), abstract(case)))
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(params))
 
 
@@ -60,14 +62,14 @@ def test_network_compiled_mapped_repeated(name):
     """jit is eager, vmap is a loop, no key is deterministic, a key repeats itself."""
     case = NETWORKS[name]
     net, x = case.make(), sample(case)
-    params = net.init(KEY, x)
-    quiet, noisy = net.apply(params, x), net.apply(params, x, key=KEY)
+    params = net.init(new_key(), x)
+    quiet, noisy = net.apply(params, x), net.apply(params, x, key=new_key())
     run = jax.jit(lambda net, p, x, key=None: net.apply(p, x, key=key))
     loose = {"rtol": 2e-2, "atol": 2e-2} if name == "with_precision" else {}
     close(run(net, params, x), quiet, **loose)
-    close(run(net, params, x, KEY), noisy, **loose)
+    close(run(net, params, x, new_key()), noisy, **loose)
     equal(net.apply(params, x), quiet)
-    equal(net.apply(params, x, key=KEY), noisy)
+    equal(net.apply(params, x, key=new_key()), noisy)
     assert (not np.array_equal(quiet, noisy)) == case.noisy
     xs = jnp.stack([x, sample(case, 1), sample(case, 2)])
     mapped = jb.batch(net).apply(params, xs)
@@ -80,9 +82,9 @@ def test_network_in_half_precision(name):
     if case.dtype != "float32":
         return
     net, x = case.make(), abstract(case, jnp.bfloat16)
-    params = jax.eval_shape(lambda: net.init(KEY, x))
+    params = jax.eval_shape(lambda: net.init(new_key(), x))
     y = jax.eval_shape(net.apply, params, x)
-    noisy = jax.eval_shape(lambda p, x: net.apply(p, x, key=KEY), params, x)
+    noisy = jax.eval_shape(lambda p, x: net.apply(p, x, key=new_key()), params, x)
     assert {leaf.dtype.name for leaf in jax.tree.leaves(params)} <= {"bfloat16"}
     assert y.dtype == noisy.dtype == ("float32" if name == "with_precision" else "bfloat16")
 
@@ -91,8 +93,8 @@ def test_network_in_half_precision(name):
 def test_network_has_finite_gradients(name):
     case = NETWORKS[name]
     net, x = case.make(), sample(case)
-    params = net.init(KEY, x)
-    grads = jax.grad(lambda p: jnp.sum(net.apply(p, x, key=KEY).astype("float32")))(params)
+    params = net.init(new_key(), x)
+    grads = jax.grad(lambda p: jnp.sum(net.apply(p, x, key=new_key()).astype("float32")))(params)
     assert jax.tree.structure(grads) == jax.tree.structure(params)
     assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(grads))
 
@@ -101,7 +103,7 @@ def test_network_has_finite_gradients(name):
 def test_network_rebuilt_compiles_nothing(name):
     case = NETWORKS[name]
     f = counter(lambda net, p, x: net.apply(p, x))
-    params = case.make().init(KEY, sample(case))
+    params = case.make().init(new_key(), sample(case))
     compiled = jax.jit(f)
     for _ in range(3):
         compiled(case.make(), params, sample(case))
@@ -120,7 +122,7 @@ def test_cell(name):
     assert signature(cell.carry) == places("params", "x")
     assert signature(cell.step) == places("params", "carry", "x") + KEYWORD
     assert cell == make() and hash(cell) == hash(make()) and jax.tree.leaves(cell) == []
-    params = cell.init(KEY, x)
+    params = cell.init(new_key(), x)
     carry = cell.carry(params, x)
     after, y = cell.step(params, carry, x)
     assert jax.tree.structure(carry) == jax.tree.structure(after)

@@ -12,7 +12,7 @@ from jaxbrain.core.config import label
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.tables import RULES
 
-KEY = jax.random.key(1)
+new_key = partial(jax.random.key, 1)
 TANH = jb.elementwise(jnp.tanh)
 CE = jb.losses.softmax_cross_entropy
 rules = pytest.mark.parametrize("name", RULES)
@@ -25,13 +25,13 @@ def setting(name, dtype="float32"):
     rule = RULES[name].make(NET, CE)
     x = jax.random.normal(jax.random.key(2), (6, 4), "float32").astype(dtype)
     y = jnp.arange(6, dtype="int32") % 3
-    params = NET.init(KEY, x[0])
+    params = NET.init(new_key(), x[0])
     return rule, params, rule.init(jax.random.key(3), params, x[0]), x, y
 
 
 def noise(name):
     """A key, where the rule cannot do without."""
-    return KEY if RULES[name].random else None
+    return new_key() if RULES[name].random else None
 
 
 @rules
@@ -46,8 +46,8 @@ def test_rule_signatures_and_identity(name):
     assert all(rule != setting(other)[0] for other in RULES if other != name)
     assert label(rule) == name
     assert rule.network == setting(name)[0].network
-    state = rule.init(KEY, params, x[0])
-    equal(state, rule.init(KEY, params, jax.ShapeDtypeStruct((4,), "float32")))
+    state = rule.init(new_key(), params, x[0])
+    equal(state, rule.init(new_key(), params, jax.ShapeDtypeStruct((4,), "float32")))
     other = jax.tree.leaves(rule.init(jax.random.key(8), params, x[0]))
     pairs = zip(jax.tree.leaves(state), other, strict=True)
     assert any(not np.array_equal(a, b) for a, b in pairs) == RULES[name].draws
@@ -72,8 +72,8 @@ def test_rule_gives_gradients_of_the_params(name):
     elif not RULES[name].own_loss:
         mean = np.mean([CE(rule.network.apply(params, a), b) for a, b in zip(x, y, strict=True)])
         np.testing.assert_allclose(loss, mean, rtol=1e-5)  # of what the network predicts
-    noisy = run(rule, params, state, KEY)
-    equal(run(rule, params, state, KEY), noisy)
+    noisy = run(rule, params, state, new_key())
+    equal(run(rule, params, state, new_key()), noisy)
     assert noisy[0] != run(rule, params, state, jax.random.key(7))[0]
 
 

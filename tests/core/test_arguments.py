@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.small import BATCH, KEY, RULE, STEPS, X, Y
+from tests.small import BATCH, RULE, STEPS, X, Y, new_key
 
 
 @pytest.mark.parametrize("train", [jb.run, jb.fit])
@@ -25,7 +25,7 @@ from tests.small import BATCH, KEY, RULE, STEPS, X, Y
     ],
 )
 def test_bad_arguments(train, kwargs, message):
-    kwargs = {"key": KEY, "epochs": 1, "batch_size": BATCH, **kwargs}
+    kwargs = {"key": new_key(), "epochs": 1, "batch_size": BATCH, **kwargs}
     with pytest.raises(ValueError, match=message):
         train(RULE, optax.sgd(0.1), (X, Y), **kwargs)
 
@@ -34,7 +34,7 @@ def test_bad_arguments(train, kwargs, message):
 def test_validation_that_is_no_pair(train):
     with pytest.raises(TypeError, match=r"validation must be a pair \(x, y\), got ndarray"):
         train(
-            RULE, optax.sgd(0.1), (X, Y), key=KEY, epochs=1,
+            RULE, optax.sgd(0.1), (X, Y), key=new_key(), epochs=1,
             validation=X, metrics={"l": jb.losses.mse},
         )  # fmt: skip
 
@@ -42,6 +42,6 @@ def test_validation_that_is_no_pair(train):
 @pytest.mark.parametrize("train", [jb.run, jb.fit])
 def test_numpy_integers_are_integers(train):
     state, _ = train(
-        RULE, optax.sgd(0.1), (X, Y), key=KEY, epochs=np.int64(2), batch_size=np.int32(BATCH)
+        RULE, optax.sgd(0.1), (X, Y), key=new_key(), epochs=np.int64(2), batch_size=np.int32(BATCH)
     )
     assert int(state.step) == 2 * STEPS

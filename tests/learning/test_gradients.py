@@ -1,5 +1,7 @@
 """Derivatives in float64 against finite differences, forward and reverse."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,13 +11,9 @@ from jax.test_util import check_grads
 import jaxbrain as jb
 from jaxbrain.learning.energy.predictive import energy
 
-KEY = jax.random.key(6)
+pytestmark = pytest.mark.x64
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 6)
 
 
 def generic(*shape, seed=0):
@@ -61,7 +59,7 @@ LAYERS = {
 def test_layers(name):
     layer, shape = LAYERS[name]
     x = generic(*shape)
-    params = jax.tree.map(lambda p: p + 0.1, layer.init(KEY, x))
+    params = jax.tree.map(lambda p: p + 0.1, layer.init(new_key(), x))
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} <= {jnp.dtype("float64")}
     check(layer.apply, params, x)
 
@@ -74,7 +72,7 @@ def test_embed():
 
 @pytest.mark.slow
 def test_dropout_under_a_key():
-    check(lambda x: jb.dropout(0.3).apply((), x, key=KEY), generic(20))
+    check(lambda x: jb.dropout(0.3).apply((), x, key=new_key()), generic(20))
 
 
 @pytest.mark.parametrize("loss", [jb.losses.half_mse, jb.losses.softmax_cross_entropy])
@@ -82,7 +80,7 @@ def test_dropout_under_a_key():
 def test_energy_of_predictive_coding(loss):
     net = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3))
     x = generic(5, 2)
-    params = net.init(KEY, x[0])
+    params = net.init(new_key(), x[0])
     y = generic(5, 3, seed=2) if loss is jb.losses.half_mse else jnp.arange(5) % 3
     latents = [generic(5, 4, seed=3), generic(5, 3, seed=4)]
     check(lambda p, z: energy(net, loss, p, z, x, y, nudge=0.3), params, latents)

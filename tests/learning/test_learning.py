@@ -1,5 +1,7 @@
 """The learning rules against their equations in NumPy, and the identities that tie them."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,18 +24,14 @@ from tests.theory import (
     weights,
 )
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 RULES = {
     "feedback_alignment": jb.feedback_alignment,
     "direct_feedback_alignment": jb.direct_feedback_alignment,
     "predictive_coding": jb.predictive_coding,
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.mark.parametrize("loss", [CE, HALF], ids=["ce", "half"])
@@ -101,7 +99,7 @@ def test_feedback_through_the_forward_weights_is_backprop(name):
     rule = jb.feedback_alignment(net, CE)
     value, grads, _ = rule.grads(params, params, x, y)
     assert abs(value - exact[0]) < 1e-12 and distance(grads, exact[1]) < 1e-12
-    random = rule.grads(params, rule.init(KEY, params, x[0]), x, y)[1]
+    random = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(random, exact[1]) > 0.1  # the control: the feedback does matter
 
 
@@ -112,7 +110,7 @@ def test_direct_feedback_through_the_transposed_weights_is_backprop():
     rule = jb.direct_feedback_alignment(net, CE)
     exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
     assert distance(rule.grads(params, (params[2]["kernel"].T,), x, y)[1], exact) < 1e-12
-    random = rule.grads(params, rule.init(KEY, params, x[0]), x, y)[1]
+    random = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(random, exact) > 0.1
 
 
@@ -122,7 +120,7 @@ def test_direct_feedback_in_a_convolution_is_the_gradient_of_a_projection():
     net = convnet()
     params, x, y = problem(net, CE, shape=(8, 8, 2))
     rule = jb.direct_feedback_alignment(net, CE)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     grads = rule.grads(params, state, x, y)[1]
     activities = chain.forward(net, params, x)
     error = output_error(CE, np.asarray(activities[-1]), y)
@@ -140,7 +138,7 @@ def test_direct_feedback_in_a_convolution_is_the_gradient_of_a_projection():
     assert distance(grads[8], exact[8]) < 1e-12 < distance(grads[0], exact[0])
 
 
-@pytest.mark.parametrize("key", [None, KEY], ids=["quiet", "noisy"])
+@pytest.mark.parametrize("key", [None, new_key()], ids=["quiet", "noisy"])
 @pytest.mark.slow
 def test_with_dropout_the_rules_meet_the_same_noise(key):
     """The same key, the same masks: what differs between rules is the rule."""
@@ -153,7 +151,7 @@ def test_with_dropout_the_rules_meet_the_same_noise(key):
     np.testing.assert_allclose(fa[0], value, rtol=1e-12)
     assert distance(fa[1], exact) < 1e-12
     dfa = jb.direct_feedback_alignment(net, CE)
-    first = dfa.grads(params, dfa.init(KEY, params, x[0]), x, y, key=key)
+    first = dfa.grads(params, dfa.init(new_key(), params, x[0]), x, y, key=key)
     np.testing.assert_allclose(first[0], value, rtol=1e-12)
     assert distance(first[1][4], exact[4]) < 1e-12
 
@@ -163,9 +161,9 @@ def test_the_same_key_is_the_same_noise_and_another_is_not(name):
     net = jb.serial(jb.dense(8), jb.elementwise(jnp.tanh), jb.dropout(0.5), jb.dense(3))
     params, x, y = problem(net, CE)
     rule = RULES[name](net, CE)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     grads = jax.jit(lambda k: rule.grads(params, state, x, y, key=k)[:2])
-    a, b, c = grads(KEY), grads(KEY), grads(jax.random.key(5))
+    a, b, c = grads(new_key()), grads(new_key()), grads(jax.random.key(5))
     assert a[0] == b[0] and distance(a[1], b[1]) == 0
     assert a[0] != c[0] and distance(a[1], c[1]) > 0.01
 
@@ -175,7 +173,7 @@ def test_the_layer_pullback_by_hand():
         jb.dense(3),
         (np.ones((5, 2)) * [[0.3, -1.2]], np.arange(15.0).reshape(5, 3)),
     )
-    params = layer.init(KEY, jnp.asarray(x)[0])
+    params = layer.init(new_key(), jnp.asarray(x)[0])
     change = chain.pull_params(layer, params, jnp.asarray(x), jnp.asarray(signal))
     np.testing.assert_allclose(change["kernel"], x.T @ signal)
     np.testing.assert_allclose(change["bias"], signal.sum(0))
@@ -188,7 +186,7 @@ def test_the_layer_pullback_by_hand():
 def test_tokens_can_be_taught_by_feedback():
     net = jb.serial(jb.embed(5, 4), jb.elementwise(jnp.tanh), jb.flatten(), jb.dense(3))
     x, y = jnp.array([[0, 4], [1, 1], [2, 3]]), jnp.array([0, 1, 2])
-    params = net.init(KEY, x[0])
+    params = net.init(new_key(), x[0])
     exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
     assert distance(jb.feedback_alignment(net, CE).grads(params, params, x, y)[1], exact) < 1e-6
 
@@ -216,7 +214,7 @@ def test_feedback_alignment_aligns():
 
         return jax.lax.scan(step, start, jax.random.split(kx, 500))[1]
 
-    losses, angles = jax.jit(jax.vmap(train))(jax.random.split(KEY, 5))
+    losses, angles = jax.jit(jax.vmap(train))(jax.random.split(new_key(), 5))
     np.testing.assert_allclose(angles[:, :, 1], 0, atol=0.1)  # the last layer has no feedback
     assert np.all(np.abs(angles[:, 0, 0] - 90) < 20)
     assert np.all(angles[:, -50:, 0] < 60)
@@ -274,17 +272,17 @@ def test_what_is_no_network_is_refused(rule):
 def test_targets_that_do_not_fit(make, y, loss, message):
     net = jb.serial(jb.dense(3))
     rule, x = make(net, loss), jnp.ones((7, 2))
-    params = net.init(KEY, x[0])
+    params = net.init(new_key(), x[0])
     with pytest.raises(ValueError, match=message):
-        rule.grads(params, rule.init(KEY, params, x[0]), x, y)
+        rule.grads(params, rule.init(new_key(), params, x[0]), x, y)
 
 
 @pytest.mark.parametrize("make", [*RULES.values(), jb.backprop])
 def test_a_chain_without_weights_has_nothing_to_learn(make):
     net = jb.serial(jb.elementwise(jnp.tanh), jb.flatten())
     rule, x = make(net, HALF), jnp.ones((2, 3))
-    params = net.init(KEY, x[0])
-    value, grads, _ = rule.grads(params, rule.init(KEY, params, x[0]), x, 2 * x)
+    params = net.init(new_key(), x[0])
+    value, grads, _ = rule.grads(params, rule.init(new_key(), params, x[0]), x, 2 * x)
     assert grads == ((), ())
     np.testing.assert_allclose(value, 1.5 * (2 - np.tanh(1)) ** 2)
 

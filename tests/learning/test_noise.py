@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.small import ADAM, KEY, X, Y
+from tests.small import ADAM, X, Y, new_key
 
 
 def noisy_output():
@@ -43,7 +43,7 @@ def test_no_key_is_used_twice(make):
 def test_noise_differs_by_step_and_example_and_is_off_in_metrics():
     rule = jb.backprop(noisy_output(), lambda prediction, target: prediction[0])
     _, history = jb.fit(
-        rule, optax.sgd(0.0), (X, Y), key=KEY, epochs=30, batch_size=5,
+        rule, optax.sgd(0.0), (X, Y), key=new_key(), epochs=30, batch_size=5,
         validation=(X, Y), metrics={"squared": jb.losses.mse, "noise": squared_prediction},
     )  # fmt: skip
     losses = history.step_loss.ravel()

@@ -11,14 +11,10 @@ import pytest
 from jaxbrain.memory import bidirectional, swap_sides
 from tests.contract import equal
 
+pytestmark = pytest.mark.x64
+
 MEMORY = bidirectional()
 MANY = jax.jit(jax.vmap(MEMORY.recall))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def signs(seed, *shape):

@@ -20,7 +20,9 @@ from jaxbrain.memory import (
 )
 from jaxbrain.memory.theory import dense_bit_error
 
-KEY = jax.random.key(4)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 4)
 DEFINITIONS = {
     "cubic": (polynomial(3), lambda h, n: n * (h / n) ** 3),
     "quartic": (polynomial(4), lambda h, n: n * (h / n) ** 4),
@@ -28,12 +30,6 @@ DEFINITIONS = {
     "exponential": (exponential(), lambda h, n: np.exp(h)),
 }
 by_definition = pytest.mark.parametrize(("interaction", "f"), DEFINITIONS.values(), ids=DEFINITIONS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def bipolar(shape, seed=0):
@@ -60,12 +56,12 @@ def best_value(f, x, state, i):
 def test_one_sweep_is_the_definition(interaction, f):
     """In the order of the index, in a random one, and from a cue with unknown bits."""
     x = bipolar((60, 17))
-    order = np.asarray(jax.random.permutation(KEY, 17))
+    order = np.asarray(jax.random.permutation(new_key(), 17))
     update = jax.jit(lambda x, s, key=None: one_by_one(interaction, x, s, key))
     for seed in range(5):
         cue = bipolar(17, seed + 10)
         cue[:seed] = 0
-        for key, units in ((None, range(17)), (KEY, order)):
+        for key, units in ((None, range(17)), (new_key(), order)):
             want = cue.copy()
             for i in units:
                 want[i] = best_value(f, x, want, i)
@@ -152,7 +148,7 @@ def test_the_energy_never_rises_in_a_sweep(interaction, f):
     """Over random memories far beyond capacity; all at once it does rise."""
     memory = dense_associative_memory(interaction=interaction)
     x = jnp.asarray(bipolar((20, 90, 16)))
-    cues, keys = jnp.asarray(bipolar((20, 16), 1)), jax.random.split(KEY, 20)
+    cues, keys = jnp.asarray(bipolar((20, 16), 1)), jax.random.split(new_key(), 20)
 
     @jax.jit
     def path(update):

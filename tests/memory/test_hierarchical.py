@@ -17,6 +17,8 @@ from jaxbrain.memory import (
     modern_hopfield,
 )
 
+pytestmark = pytest.mark.x64
+
 sharp = functools.partial(lagrangians.softmax, beta=2.5)
 power = functools.partial(lagrangians.repu, degree=4)
 
@@ -57,12 +59,6 @@ LAGRANGIANS = {
     ),
 }
 each = pytest.mark.parametrize("name", LAGRANGIANS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def normal(shape, seed=0):

@@ -19,19 +19,15 @@ from jaxbrain.memory import (
     unitary,
 )
 
+pytestmark = pytest.mark.x64
+
 FAMILIES = {
     "hrr": holographic_reduced,
     "fhrr": fourier_holographic_reduced,
     "map": multiply_add_permute,
 }
 families = pytest.mark.parametrize("name", FAMILIES)
-KEY = jax.random.key(4)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 4)
 
 
 def near(a, b, tolerance=1e-12):
@@ -41,7 +37,7 @@ def near(a, b, tolerance=1e-12):
 @pytest.mark.parametrize("n", [12, 13])
 def test_reduced_binding_is_circular_convolution(n):
     symbols = holographic_reduced(n)
-    x, y = np.asarray(symbols.draw(KEY, 2))
+    x, y = np.asarray(symbols.draw(new_key(), 2))
     convolved = [sum(x[k] * y[(j - k) % n] for k in range(n)) for j in range(n)]
     correlated = [sum(y[k] * x[(k + j) % n] for k in range(n)) for j in range(n)]
     near(symbols.bind(x, y), convolved)
@@ -50,7 +46,7 @@ def test_reduced_binding_is_circular_convolution(n):
 
 def test_fourier_binding_adds_phases():
     symbols = fourier_holographic_reduced(9)
-    x, y = symbols.draw(KEY, 2)
+    x, y = symbols.draw(new_key(), 2)
     assert x.dtype == "complex128"
     x, y = np.asarray(x), np.asarray(y)
     near(symbols.bind(x, y), np.exp(1j * (np.angle(x) + np.angle(y))))
@@ -61,7 +57,7 @@ def test_fourier_binding_adds_phases():
 def test_symbols_are_of_their_family(name):
     """Variance 1/n, phases over the whole circle, signs of both kinds; all nearly orthogonal."""
     symbols = FAMILIES[name](2000)
-    x = np.asarray(symbols.draw(KEY, 40))
+    x = np.asarray(symbols.draw(new_key(), 40))
     assert x.shape == (40, 2000)
     assert abs(x.mean()) < 5 * np.abs(x).std() / math.sqrt(x.size) + 5 / math.sqrt(x.size)
     if name == "hrr":
@@ -81,7 +77,7 @@ def test_symbols_are_of_their_family(name):
 @pytest.mark.parametrize("n", [64, 65])
 def test_binding_commutes_associates_and_distributes(name, n):
     symbols = FAMILIES[name](n)
-    x, y, z = symbols.draw(KEY, 3)
+    x, y, z = symbols.draw(new_key(), 3)
     bind = symbols.bind
     near(bind(x, y), bind(y, x))
     near(bind(bind(x, y), z), bind(x, bind(y, z)))
@@ -95,10 +91,10 @@ def test_binding_commutes_associates_and_distributes(name, n):
 def test_unbinding_is_exact_where_theory_says(n):
     for name in ("fhrr", "map"):
         symbols = FAMILIES[name](n)
-        x, y = symbols.draw(KEY, 2)
+        x, y = symbols.draw(new_key(), 2)
         near(symbols.unbind(symbols.bind(x, y), y), x)
     symbols = holographic_reduced(n)
-    x, y = symbols.draw(KEY, 2)
+    x, y = symbols.draw(new_key(), 2)
     turn = unitary(y)
     near(symbols.unbind(symbols.bind(x, turn), turn), x)
     near(jnp.linalg.norm(turn), 1)
@@ -124,7 +120,7 @@ def test_similarity_of_what_is_unbound(name, pairs):
         trace = jnp.sum(jax.vmap(symbols.bind)(keys, values), axis=0)
         return symbols.similarity(symbols.unbind(trace, keys[0]), values[0])
 
-    measured = float(jnp.mean(jax.jit(jax.vmap(cosine))(jax.random.split(KEY, 20))))
+    measured = float(jnp.mean(jax.jit(jax.vmap(cosine))(jax.random.split(new_key(), 20))))
     theory = 1 / math.sqrt(pairs + (name == "hrr"))
     assert measured == pytest.approx(theory, abs=0.01)
     assert measured != pytest.approx(1 / math.sqrt(pairs + (name != "hrr")), abs=0.01)
@@ -134,7 +130,7 @@ def test_similarity_of_what_is_unbound(name, pairs):
 def test_bundle_of_signs_is_the_binomial(k):
     """C(k-1, (k-1)/2) / 2^(k-1), +-0.005; the law of k + 2 is not."""
     symbols = multiply_add_permute(40_000)
-    x = symbols.draw(KEY, k)
+    x = symbols.draw(new_key(), k)
     measured = float(jnp.mean(jax.vmap(symbols.similarity, (0, None))(x, symbols.bundle(x))))
     law = lambda k: math.comb(k - 1, (k - 1) // 2) / 2 ** (k - 1)  # noqa: E731
     assert measured == pytest.approx(law(k), abs=0.005)
@@ -145,10 +141,10 @@ def test_bundle_of_signs_is_the_binomial(k):
 def test_bundles_are_of_their_family():
     """Of HRR 1/sqrt(k); of two phasors E cos(d/2) = 2/pi; two signs that differ leave 0."""
     reduced, fourier = holographic_reduced(20_000), fourier_holographic_reduced(20_000)
-    x = reduced.draw(KEY, 4)
+    x = reduced.draw(new_key(), 4)
     near(jnp.linalg.norm(reduced.bundle(x)), 1)
     assert float(reduced.similarity(reduced.bundle(x), x[0])) == pytest.approx(0.5, abs=0.02)
-    x = fourier.draw(KEY, 2)
+    x = fourier.draw(new_key(), 2)
     near(jnp.abs(fourier.bundle(x)), np.ones(20_000))
     found = float(fourier.similarity(fourier.bundle(x), x[0]))
     assert found == pytest.approx(2 / math.pi, abs=0.01)
@@ -188,7 +184,7 @@ def test_right_answers_are_as_many_as_theory_says(name, pairs):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        right = jax.jit(jax.vmap(share))(jax.random.split(KEY, 6000 // pairs))
+        right = jax.jit(jax.vmap(share))(jax.random.split(new_key(), 6000 // pairs))
     hit, other = (math.sqrt(of(pairs)) for of in VARIANCES[name])
     theory, half = (
         chance_of_the_right_answer(1, hit / math.sqrt(m), other / math.sqrt(m), pairs - 1)
@@ -203,7 +199,7 @@ def test_right_answers_are_as_many_as_theory_says(name, pairs):
 def test_memory_is_the_sum_of_its_pairs(name):
     symbols = FAMILIES[name](300)
     memory = holographic(symbols)
-    keys, values = symbols.draw(KEY, 8).reshape(2, 4, 300)
+    keys, values = symbols.draw(new_key(), 8).reshape(2, 4, 300)
     params = memory.store((keys, values))
     near(params["trace"], sum(symbols.bind(k, v) for k, v in zip(keys, values, strict=True)))
     for k, v in zip(keys, values, strict=True):
@@ -238,7 +234,7 @@ def test_at_capacity_less_than_one_answer_is_wrong():
         found, _ = jax.vmap(memory.recall, (None, 0))(memory.store((keys, values)), keys)
         return jnp.sum(jnp.any(found != values, axis=1))
 
-    count, keys = holographic_capacity(256), jax.random.split(KEY, 400)
+    count, keys = holographic_capacity(256), jax.random.split(new_key(), 400)
     hit, other = math.sqrt((count - 1) / 256), math.sqrt(count / 256)
     theory = count * (1 - chance_of_the_right_answer(1, hit, other, count - 1))
     assert float(jnp.mean(mistakes(keys, count))) == pytest.approx(theory, abs=0.12)
@@ -251,8 +247,8 @@ def test_at_capacity_less_than_one_answer_is_wrong():
 def test_refusals():
     symbols = holographic_reduced(8)
     memory = holographic(symbols)
-    x = symbols.draw(KEY, 4)
-    phasors = fourier_holographic_reduced(8).draw(KEY, 2)
+    x = symbols.draw(new_key(), 4)
+    phasors = fourier_holographic_reduced(8).draw(new_key(), 2)
     params = holographic(multiply_add_permute(8)).store((x[:1], x[1:2]))
     wrong = {
         r"y must have the shape \(8,\), got \(4, 8\); many": (lambda: symbols.bind(x[0], x)),

@@ -1,6 +1,7 @@
 """Hopfield's network: its updates by hand, its energy, its equilibrium; the graded network."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +11,9 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.memory import asynchronous, heat_bath, hebb, hopfield, synchronous
 
-KEY = jax.random.key(1)
+pytestmark = pytest.mark.x64
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 1)
 
 
 def symmetric(seed, n):
@@ -47,7 +44,7 @@ def sweeps_by_hand(w, s, order, sweeps):
 
 
 @pytest.mark.parametrize("n", [1, 7, 50])
-@pytest.mark.parametrize("key", [None, KEY], ids=["index", "random"])
+@pytest.mark.parametrize("key", [None, new_key()], ids=["index", "random"])
 def test_asynchronous_is_unit_after_unit(n, key):
     recall = jax.jit(asynchronous, static_argnums=3)
     order = np.arange(n) if key is None else np.array(jax.random.permutation(key, n))
@@ -68,7 +65,7 @@ def test_asynchronous_is_unit_after_unit(n, key):
 @pytest.mark.slow
 def test_the_order_is_drawn_from_the_key():
     w, s = symmetric(0, 60), draw(60)
-    ends = {bytes(np.array(asynchronous(w, s, k, 50)[0])) for k in jax.random.split(KEY, 5)}
+    ends = {bytes(np.array(asynchronous(w, s, k, 50)[0])) for k in jax.random.split(new_key(), 5)}
     assert len(ends) > 1
 
 
@@ -149,7 +146,7 @@ def test_heat_bath_has_boltzmanns_equilibrium(n):
     whole = np.zeros((n, n))
     whole[-4:, -4:] = w
     sample = jax.jit(jax.vmap(lambda k: heat_bath(temperature)(whole, jnp.ones(n), k, 8)[0][-4:]))
-    seen = np.array(sample(jax.random.split(KEY, chains)))
+    seen = np.array(sample(jax.random.split(new_key(), chains)))
     counts = np.bincount((seen > 0) @ [8, 4, 2, 1], minlength=16) / chains
     chances = boltzmann(w, temperature)[1]
     error = np.sqrt(chances * (1 - chances) / chains)
@@ -161,12 +158,12 @@ def test_heat_bath_has_boltzmanns_equilibrium(n):
 def test_heat_bath_without_heat_is_asynchronous():
     for n in (30, 70):
         w, s = symmetric(1, n), draw(n)
-        cold = heat_bath(1e-9)(w, s, KEY, 30)
+        cold = heat_bath(1e-9)(w, s, new_key(), 30)
         still = asynchronous(w, s, None, 30)
         np.testing.assert_array_equal(cold.state, still.state)
         np.testing.assert_allclose(cold.field, w @ cold.state, atol=1e-12)
         assert int(cold.steps) == 30 and bool(cold.converged)
-        warm = heat_bath(1.0)(w, s, KEY, 30)
+        warm = heat_bath(1.0)(w, s, new_key(), 30)
         assert not bool(warm.converged) and bool(jnp.any(warm.state != still.state))
 
 
@@ -178,7 +175,7 @@ def test_heat_melts_a_memory():
     for temperature, want in ((0.5, 0.957), (1.5, 0.0)):
         update = heat_bath(temperature)
         run = jax.jit(jax.vmap(lambda k, u=update: u(w, jnp.asarray(x), k, 40)[0] @ x / n))
-        assert abs(np.mean(run(jax.random.split(KEY, 40)))) == pytest.approx(want, abs=0.03)
+        assert abs(np.mean(run(jax.random.split(new_key(), 40)))) == pytest.approx(want, abs=0.03)
 
 
 @pytest.mark.slow
@@ -235,7 +232,7 @@ def test_temperature_and_gain_may_be_swept():
     w, s = symmetric(3, 20), draw(20)
 
     def melted(t):
-        return hopfield(update=heat_bath(t), max_steps=5).recall(w, s, key=KEY)[0]
+        return hopfield(update=heat_bath(t), max_steps=5).recall(w, s, key=new_key())[0]
 
     def graded(g):
         return jb.memory.graded_hopfield(gain=g).recall(w, s)[0]

@@ -8,11 +8,7 @@ from jax.test_util import check_grads
 
 from jaxbrain.memory import modern_hopfield
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.x64
 
 
 def normal(shape, seed=0):

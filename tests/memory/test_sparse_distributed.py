@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import pytest
 from jaxbrain.memory import activation_probability, sparse_distributed, sparse_distributed_capacity
 from tests.contract import equal
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 N, LOCATIONS, RADIUS = 256, 4000, 112  # of the reference: about 105 locations active
 
 
@@ -25,7 +26,7 @@ def spoiled(patterns, bits, seed=9):
 
 
 def large(patterns, *, max_steps=20, locations=LOCATIONS, radius=RADIUS):
-    memory = sparse_distributed(KEY, locations=locations, radius=radius, max_steps=max_steps)
+    memory = sparse_distributed(new_key(), locations=locations, radius=radius, max_steps=max_steps)
     recall = jax.jit(jax.vmap(memory.recall, in_axes=(None, 0)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,7 +58,7 @@ def test_locations_are_activated_as_often():
 
 @pytest.mark.parametrize("n", [24, 25])  # ties of bits, and of the distance with the radius
 def test_store_and_recall_are_the_equation(n):
-    memory = sparse_distributed(KEY, locations=60, radius=9, max_steps=6)
+    memory = sparse_distributed(new_key(), locations=60, radius=9, max_steps=6)
     patterns, cues = signs(1, 3, n), signs(2, 20, n)
     params = memory.store(patterns)
     addresses = np.asarray(params["addresses"])
@@ -178,7 +179,7 @@ def test_memories_of_equal_keys_are_equal():
 
 
 def test_too_many_patterns_warn_with_the_number_of_theory():
-    memory = sparse_distributed(KEY, locations=100, radius=9)
+    memory = sparse_distributed(new_key(), locations=100, radius=9)
     limit = sparse_distributed_capacity(24, 100, 9)
     with pytest.warns(UserWarning, match=f"50 patterns are more .* of {limit:.0f} half") as seen:
         memory.store(signs(0, 50, 24))
@@ -189,7 +190,7 @@ def test_too_many_patterns_warn_with_the_number_of_theory():
 
 
 def test_refusals():
-    memory = sparse_distributed(KEY, locations=100, radius=9)
+    memory = sparse_distributed(new_key(), locations=100, radius=9)
     patterns = signs(0, 2, 24)
     params = memory.store(patterns)
     wrong = {
@@ -200,7 +201,7 @@ def test_refusals():
         r"pattern must have the shape \(24,\)": (lambda p: memory.add(params, p), patterns[0, :9]),
         "pattern must hold": (lambda p: memory.add(params, p), patterns[0] / 2),
         "key must be one key": (
-            lambda keys: sparse_distributed(keys, locations=3, radius=2), jax.random.split(KEY)),
+            lambda keys: sparse_distributed(keys, locations=3, radius=2), jax.random.split(new_key())),
     }  # fmt: skip
     for message, (function, argument) in wrong.items():
         with pytest.raises(ValueError, match=message):
@@ -208,6 +209,6 @@ def test_refusals():
     good = {"locations": 10, "radius": 3, "max_steps": 5}
     for name in good:
         with pytest.raises(ValueError, match=f"{name} must be a positive integer, got 0"):
-            sparse_distributed(KEY, **{**good, name: 0})
+            sparse_distributed(new_key(), **{**good, name: 0})
     with pytest.raises(ValueError, match="activation_probability: n must be a positive integer"):
         activation_probability(0, 3)

@@ -10,14 +10,10 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.memory import Storage, hebb, pseudo_inverse, storkey
 
+pytestmark = pytest.mark.x64
+
 RULES = {"hebb": hebb, "storkey": storkey, "pseudo_inverse": pseudo_inverse}
 rules = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def draw(count, n, seed=0):

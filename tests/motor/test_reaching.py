@@ -1,6 +1,7 @@
 """Trained reaches: what a controller learns is what people do, and what it adapts to."""
 
 import functools
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain import analysis, motor
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 BODIES = ("arm26", "point mass")
 FIELD = {"arm26": 8.0, "point mass": 3.0}  # N s/m: an arm is heavier than a mass of 1 kg
 SHORT = {"hold": 5, "movement": 40, "rest": 20}
@@ -37,7 +38,7 @@ def learning(net, task, optimizer, batch, loss):
     """``(state, keys, field) -> state`` after an update each, compiled, and the first state."""
     rule = jb.backprop(net, loss)
     draw, update = jb.tasks.batches(task, batch), jb.step(rule, optimizer)
-    start = jb.init_state(rule, optimizer, task.sample(KEY).inputs, key=jax.random.key(1))
+    start = jb.init_state(rule, optimizer, task.sample(new_key()).inputs, key=jax.random.key(1))
 
     def one(state, key, field):
         scene, graded = draw(key)
@@ -57,7 +58,7 @@ def fan(count, delay, **periods):
 
     def one(angle):
         task = motor.tasks.delayed_reach(angles=angle[None], delay=(delay, delay), **periods)
-        return task.sample(KEY)
+        return task.sample(new_key())
 
     trials = jax.vmap(one)(angles)
     return trials, int(trials.condition["go"][0])
@@ -90,7 +91,7 @@ def quick():
     task, loss = motor.tasks.center_out(**SHORT), motor.reach_loss(effort=1e-3, change=1e-6)
     with jax.numpy_dtype_promotion("standard"):  # optax adds integers to floats
         learn, start = learning(net, task, optimizer, 16, loss)
-        state = learn(start, jax.random.split(KEY, 150), jnp.zeros((2, 2)))
+        state = learn(start, jax.random.split(new_key(), 150), jnp.zeros((2, 2)))
     return net, state.params, start.params
 
 
@@ -114,7 +115,7 @@ def test_a_network_learns_to_reach_where_it_is_told():
 def trained(body):
     periods = {"hold": 10, "movement": 60, "rest": 40}
     if body == "arm26":
-        layers = motor.cortical_layers(KEY, 150)
+        layers = motor.cortical_layers(new_key(), 150)
         controller, plant = motor.motor_system(layers, 6), motor.arm26()
         updates, rate, loss = 1200, 4e-3, motor.reach_loss()
     else:
@@ -192,7 +193,7 @@ def test_units_are_tuned_to_the_direction(body, period):
     assert rates.shape[1] >= 30
     r2 = analysis.tuning(angles, rates).r2
     assert np.median(r2) > 0.8
-    shuffled = analysis.tuning(jax.random.permutation(KEY, angles), rates).r2
+    shuffled = analysis.tuning(jax.random.permutation(new_key(), angles), rates).r2
     assert np.median(shuffled) < 0.5
     half = analysis.tuning(angles[::2], rates[::2])  # the other half is decoded
     x, y = np.array(analysis.population_vector(rates[1::2], half, least_r2=0.5)).T
@@ -207,7 +208,7 @@ def test_the_population_turns_more_than_its_surrogates(body):
     found = analysis.jpca(
         units(signals)[:, go : go + 30],
         dt=0.01,
-        key=KEY,
+        key=new_key(),
         soft_normalise=0.1,
         surrogate=analysis.condition_shuffle,
     )

@@ -1,5 +1,7 @@
 """Association as layers against attention, the memory that they come from, and a task of bags."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 import jaxbrain as jb
 
-KEY = jax.random.key(6)
+new_key = partial(jax.random.key, 6)
 
 
 def normal(shape, seed=0):
@@ -29,7 +31,7 @@ def near(a, b):
 @pytest.mark.parametrize("beta", [None, 0.7])
 def test_lookup_is_attention_to_the_table(beta):
     layer, x = jb.associative_lookup(9, 5, beta=beta), normal((4, 6))
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     assert {k: v.shape for k, v in params.items()} == {"keys": (9, 6), "values": (9, 5)}
     want = attention(x, params["keys"], params["values"], beta)
     near(layer.apply(params, x), want)
@@ -42,7 +44,7 @@ def test_lookup_is_attention_to_the_table(beta):
 @pytest.mark.parametrize("beta", [None, 0.7])
 def test_pool_is_attention_of_the_queries_to_the_set(beta):
     layer, x = jb.associative_pool(3, 5, beta=beta), normal((7, 6))
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     y = layer.apply(params, x)
     keys, values = x @ params["key_kernel"], x @ params["value_kernel"]
     near(y, attention(params["queries"], keys, values, beta))
@@ -54,7 +56,7 @@ def test_pool_is_attention_of_the_queries_to_the_set(beta):
 @pytest.mark.parametrize(("heads", "beta"), [(1, None), (2, None), (3, 0.7)])
 def test_self_association_is_attention_in_each_head(heads, beta):
     layer, x = jb.self_association(6, heads=heads, beta=beta), normal((7, 4))
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     q, k, v = (
         (x @ params[f"{name}_kernel"]).reshape(7, heads, -1) for name in ("query", "key", "value")
     )
@@ -80,7 +82,7 @@ def test_lookup_among_patterns_is_their_memory(steps):
 
 def test_steps_move_the_queries_among_the_keys_before_they_read_the_values():
     layer, x = jb.associative_pool(2, 4, beta=2.0, steps=2), normal((5, 3))
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     keys, values = x @ params["key_kernel"], x @ params["value_kernel"]
     moved = attention(params["queries"], keys, keys, 2.0)
     near(layer.apply(params, x), attention(moved, keys, values, 2.0))
@@ -91,14 +93,14 @@ def test_steps_move_the_queries_among_the_keys_before_they_read_the_values():
 )
 def test_every_parameter_has_a_gradient(layer):
     x = normal((6, 3))
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     grads = jax.grad(lambda p: jnp.sum(layer.apply(p, x) ** 2))(params)
     assert all(np.abs(g).max() > 1e-4 for g in jax.tree.leaves(grads))
 
 
 def test_beta_may_be_swept():
     x = normal((4, 6))
-    params = jb.associative_lookup(9, 5).init(KEY, x)
+    params = jb.associative_lookup(9, 5).init(new_key(), x)
 
     def answer(beta):
         return jb.associative_lookup(9, 5, beta=beta).apply(params, x)
@@ -111,7 +113,7 @@ def test_beta_may_be_swept():
 def test_large_inputs_do_not_overflow():
     x = 1e4 * normal((6, 3))
     for layer in (jb.associative_lookup(5, 4), jb.associative_pool(2, 4), jb.self_association(4)):
-        params = layer.init(KEY, x)
+        params = layer.init(new_key(), x)
         grads = jax.grad(lambda p, layer=layer: jnp.sum(layer.apply(p, x)))(params)
         assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(grads))
 
@@ -138,7 +140,7 @@ def test_a_pool_learns_which_item_of_a_bag_counts():
     for net in (pool, mean):
         rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
         state, _ = jb.fit(
-            rule, optax.adam(1e-2), data, key=KEY, epochs=15, batch_size=50, progress=False
+            rule, optax.adam(1e-2), data, key=new_key(), epochs=15, batch_size=50, progress=False
         )
         scores = jb.evaluate(net, state.params, test, {"accuracy": jb.accuracy})
         accuracy.append(float(scores["accuracy"]))
@@ -155,7 +157,7 @@ def test_a_lookup_learns_an_arbitrary_map():
     net = jb.associative_lookup(20, 4)
     rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
     state, _ = jb.fit(
-        rule, optax.adam(5e-2), (x, y), key=KEY, epochs=150, batch_size=20, progress=False
+        rule, optax.adam(5e-2), (x, y), key=new_key(), epochs=150, batch_size=20, progress=False
     )
     assert jb.evaluate(net, state.params, (x, y), {"a": jb.accuracy})["a"] == 1
 
@@ -169,9 +171,12 @@ def test_a_lookup_learns_an_arbitrary_map():
         (lambda: jb.self_association(6, heads=4), "heads must divide features, 6, got 4"),
         (lambda: jb.self_association(6, beta=0.0), "beta must be positive, got 0.0"),
         (lambda: jb.associative_pool(1, 3, steps=0), "steps must be a positive integer"),
-        (lambda: jb.associative_pool(1, 3).init(KEY, jnp.ones(4)), r"\[items, inputs\].*\(4,\)"),
-        (lambda: jb.self_association(3).init(KEY, jnp.ones((2, 3, 4))), r"\[items, inputs\]"),
-        (lambda: jb.associative_lookup(2, 3).init(KEY, jnp.ones(())), r"\[..., inputs\]"),
+        (
+            lambda: jb.associative_pool(1, 3).init(new_key(), jnp.ones(4)),
+            r"\[items, inputs\].*\(4,\)",
+        ),
+        (lambda: jb.self_association(3).init(new_key(), jnp.ones((2, 3, 4))), r"\[items, inputs\]"),
+        (lambda: jb.associative_lookup(2, 3).init(new_key(), jnp.ones(())), r"\[..., inputs\]"),
         (
             lambda: jb.associative_lookup(2, 3).apply(
                 {"keys": jnp.ones((2, 3)), "values": jnp.ones((2, 3))}, jnp.ones(4)

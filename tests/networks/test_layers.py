@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import scipy.special
 
 import jaxbrain as jb
 
-KEY = jax.random.key(11)
+new_key = partial(jax.random.key, 11)
 RNG = np.random.default_rng(5)
 
 
@@ -22,7 +23,7 @@ def generic(*shape):
 
 def made(layer, x):
     """Parameters with a bias that is not zero."""
-    return jax.tree.map(lambda p: p + 0.3 * generic(*p.shape), layer.init(KEY, x))
+    return jax.tree.map(lambda p: p + 0.3 * generic(*p.shape), layer.init(new_key(), x))
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4)])
@@ -32,7 +33,7 @@ def test_dense(shape):
     want = np.asarray(x) @ np.asarray(params["kernel"]) + np.asarray(params["bias"])[None][0]
     np.testing.assert_allclose(layer.apply(params, x), want, rtol=1e-5)
     bare = jb.dense(3, bias_init=None)
-    assert set(bare.init(KEY, x)) == {"kernel"}
+    assert set(bare.init(new_key(), x)) == {"kernel"}
     want = np.asarray(x) @ np.asarray(params["kernel"])
     np.testing.assert_allclose(bare.apply({"kernel": params["kernel"]}, x), want, rtol=1e-5)
 
@@ -41,14 +42,14 @@ def test_initialisers_are_used():
     layer = jb.dense(
         200, kernel_init=jax.nn.initializers.normal(2.0), bias_init=jax.nn.initializers.ones
     )
-    params = layer.init(KEY, jnp.zeros(100))
+    params = layer.init(new_key(), jnp.zeros(100))
     assert abs(float(params["kernel"].std()) - 2) < 0.05
     assert params["bias"].tolist() == [1.0] * 200
-    default = jb.dense(200).init(KEY, jnp.zeros(100))
+    default = jb.dense(200).init(new_key(), jnp.zeros(100))
     assert abs(float(default["kernel"].std()) - 0.1) < 0.005  # lecun: 1 / sqrt(inputs)
-    kernel = jb.conv(60, 3).init(KEY, jnp.zeros((5, 5, 10)))["kernel"]
+    kernel = jb.conv(60, 3).init(new_key(), jnp.zeros((5, 5, 10)))["kernel"]
     assert abs(float(kernel.std()) - 1 / np.sqrt(90)) < 0.005
-    assert abs(float(jb.embed(500, 20).init(KEY, jnp.array(0))["table"].std()) - 1) < 0.03
+    assert abs(float(jb.embed(500, 20).init(new_key(), jnp.array(0))["table"].std()) - 1) < 0.03
 
 
 def padded(x, window, strides, padding):
@@ -108,7 +109,7 @@ def test_conv_is_correlation(shape, window, stride, padding):
 
 def test_conv_of_one_number_is_square_and_can_do_without_bias():
     layer, x = jb.conv(2, 3, bias_init=None), generic(5, 5, 1)
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     assert set(params) == {"kernel"} and params["kernel"].shape == (3, 3, 1, 2)
     assert layer.apply(params, x).shape == (5, 5, 2)
 
@@ -174,7 +175,7 @@ def test_flatten_and_elementwise():
 @pytest.mark.parametrize("vocabulary", [5, 256])
 def test_embed_takes_rows_and_nothing_else(vocabulary, dtype):
     layer = jb.embed(vocabulary, 3)
-    params = layer.init(KEY, jnp.array(0))
+    params = layer.init(new_key(), jnp.array(0))
     y = layer.apply(params, jnp.array([[4, 0], [1, 1]], dtype))
     np.testing.assert_array_equal(y, np.asarray(params["table"])[[[4, 0], [1, 1]]])
     outside = {"int32": [-1, vocabulary, 10**6], "int8": [-1, -128], "uint8": []}[dtype]
@@ -186,14 +187,14 @@ def test_embed_takes_rows_and_nothing_else(vocabulary, dtype):
 
 def test_dropout_rate_and_scale():
     x = generic(40, 500) + 3.0
-    y = np.asarray(jb.dropout(0.2).apply((), x, key=KEY))
+    y = np.asarray(jb.dropout(0.2).apply((), x, key=new_key()))
     silent = y == 0
     assert abs(silent.mean() - 0.2) < 0.01  # 20,000 draws: the deviation is 0.003
     np.testing.assert_allclose(y[~silent], np.asarray(x)[~silent] / 0.8, rtol=1e-6)
     assert abs(silent.mean(0).std() - np.sqrt(0.16 / 40)) < 0.005  # each its own draw
     np.testing.assert_array_equal(jb.dropout(0.2).apply((), x), x)
-    np.testing.assert_array_equal(jb.dropout(0.0).apply((), x, key=KEY), x)
-    assert np.mean(jb.dropout(0.9).apply((), x, key=KEY) == 0) > 0.88
+    np.testing.assert_array_equal(jb.dropout(0.0).apply((), x, key=new_key()), x)
+    assert np.mean(jb.dropout(0.9).apply((), x, key=new_key()) == 0) > 0.88
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 6)])
@@ -214,12 +215,12 @@ def test_layer_norm_far_from_zero(offset):
     layer = jb.layer_norm()
     x64 = np.asarray(x, "float64")
     want = (x64 - x64.mean()) / np.sqrt(x64.var() + 1e-5)
-    np.testing.assert_allclose(layer.apply(layer.init(KEY, x), x), want, atol=2e-3)
+    np.testing.assert_allclose(layer.apply(layer.init(new_key(), x), x), want, atol=2e-3)
 
 
 def test_layer_norm_of_a_constant():
     layer, x = jb.layer_norm(), jnp.full(4, 7.0)
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     assert layer.apply(params, x).tolist() == [0.0] * 4
     assert np.all(np.isfinite(jax.grad(lambda x: layer.apply(params, x)[0])(x)))
 
@@ -230,7 +231,7 @@ def test_layer_norm_of_a_constant():
 def test_integer_inputs_get_float_weights(layer, shape):
     """Pixels as they come from a file."""
     x = jnp.ones(shape, "uint8")
-    params = layer.init(KEY, x)
+    params = layer.init(new_key(), x)
     assert params["kernel"].dtype == jnp.float32
     y = layer.apply(params, x)
     np.testing.assert_allclose(y, layer.apply(params, x.astype("float32")))
@@ -248,8 +249,8 @@ def test_integer_inputs_get_float_weights(layer, shape):
 )
 def test_pixels_are_computed_with_as_floats(layer, shape):
     x = jnp.asarray(RNG.integers(190, 256, shape), "uint8")
-    params = layer.init(KEY, x)
-    for key in (None, KEY):
+    params = layer.init(new_key(), x)
+    for key in (None, new_key()):
         y = layer.apply(params, x, key=key)
         assert y.dtype == jnp.float32
         want = layer.apply(params, x.astype("float32"), key=key)
@@ -263,10 +264,10 @@ def test_the_mean_of_bright_pixels_is_bright():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_many_dropout_rates_at_once(dtype):
     x, rates = (generic(200) + 9.0).astype(dtype), jnp.array([0.0, 0.25, 0.5])
-    ys = jax.vmap(lambda rate: jb.dropout(rate).apply((), x, key=KEY))(rates)
+    ys = jax.vmap(lambda rate: jb.dropout(rate).apply((), x, key=new_key()))(rates)
     assert ys.dtype == dtype
     for rate, y in zip(rates.tolist(), ys, strict=True):
-        want = jb.dropout(rate).apply((), x, key=KEY)
+        want = jb.dropout(rate).apply((), x, key=new_key())
         np.testing.assert_allclose(np.float32(y), np.float32(want), rtol=1e-2)
     names = []
     jax.jit(lambda rate: names.append(repr(jb.dropout(rate))))(0.5)
@@ -301,7 +302,7 @@ TABLE = {"table": jnp.ones((5, 3))}
 
 
 def apply(layer, at, x):
-    return jax.eval_shape(layer.apply, jax.eval_shape(layer.init, KEY, at), x)
+    return jax.eval_shape(layer.apply, jax.eval_shape(layer.init, new_key(), at), x)
 
 
 def shape(*sizes, dtype="float32"):

@@ -1,5 +1,7 @@
 """The table of a network, to the character and to the last parameter."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import jaxbrain as jb
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 
 
 def shape(*sizes, dtype="float32"):
@@ -15,7 +17,7 @@ def shape(*sizes, dtype="float32"):
 
 
 def made(net, x):
-    return jax.eval_shape(net.init, KEY, x)
+    return jax.eval_shape(net.init, new_key(), x)
 
 
 GOLDEN = """\
@@ -43,7 +45,7 @@ def test_total_is_what_the_tree_holds():
         jb.conv(4, (3, 3)), jb.max_pool((2, 2)), jb.flatten(), jb.dense(7), jb.layer_norm()
     )
     x = jnp.ones((8, 8, 1))
-    params = net.init(KEY, x)
+    params = net.init(new_key(), x)
     table = jb.summary(net, params, x)
     assert table.total == sum(leaf.size for leaf in jax.tree.leaves(params))
     assert table.nbytes == sum(leaf.nbytes for leaf in jax.tree.leaves(params))

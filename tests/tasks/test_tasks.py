@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ from jaxbrain.tasks import (
     sine_generation,
 )
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 # how to build it, with options that are not the defaults, and the shapes of inputs and targets
 TASKS = {
     "adding": (lambda: adding(steps=9), (9, 2), (9, 1)),
@@ -82,7 +83,7 @@ def test_a_task_is_a_pure_function_of_its_key(name):
     assert task == again and hash(task) == hash(again) and jax.tree.leaves(task) == []
     assert repr(task).startswith(f"{name}(")
     assert task != getattr(jb.tasks, name)(), "other options, other task"
-    keys = jax.random.split(KEY, 9)
+    keys = jax.random.split(new_key(), 9)
     trials, one = jax.jit(lambda keys: (jax.vmap(task.sample)(keys), task.sample(keys[1])))(keys)
     assert isinstance(trials, Trial) and isinstance(trials.condition, dict)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-6), trials, one)
@@ -92,7 +93,7 @@ def test_a_task_is_a_pure_function_of_its_key(name):
     assert {a.dtype for a in one[:3]} == {jnp.dtype("float32")}
     assert not (trials.inputs == trials.inputs[:1]).all(), "all trials are equal"
     with jax.enable_x64(True):
-        shapes = jax.eval_shape(task.sample, KEY)
+        shapes = jax.eval_shape(task.sample, new_key())
     assert {a.dtype for a in shapes[:3]} == {jnp.dtype("float64")}
 
 
@@ -263,7 +264,7 @@ def test_a_network_learns_a_task_inside_the_compiled_loop():
         state = jb.init_state(rule, adam, task.sample(key).inputs, key=key)
         return jax.lax.scan(lambda s, k: update(s, draw(k)), state, jax.random.split(key, 150))
 
-    state, losses = train(KEY)
+    state, losses = train(new_key())
     x, (targets, mask) = jax.jit(draw)(jax.random.key(9))
     metrics = {"right": graded(jb.losses.mse), "wrong": lambda y, t: jnp.mean((y + t[0]) ** 2)}
     measured = jb.evaluate(net, state.params, (x, (targets, mask)), metrics)
@@ -303,13 +304,15 @@ def test_bad_types_are_refused():
         graded("mse")
     with pytest.raises(TypeError, match=r"pair \(targets, mask\)"):
         graded(jb.losses.mse)(jnp.ones((5, 1)), jnp.ones((5, 1)))
-    shapes = jax.eval_shape(sequence_memory(delay_steps=0).sample, KEY)
+    shapes = jax.eval_shape(sequence_memory(delay_steps=0).sample, new_key())
     assert shapes.inputs.shape == (60, 3)
 
 
 def test_noise_may_be_swept():
     noises = jnp.array([0.0, 0.5, 2.0])
-    one = jax.jit(jax.vmap(lambda noise: delayed_match(noise=noise).sample(KEY).inputs))(noises)
+    one = jax.jit(jax.vmap(lambda noise: delayed_match(noise=noise).sample(new_key()).inputs))(
+        noises
+    )
     plain = one - one[:1]
     np.testing.assert_allclose(plain[2], 4 * plain[1], atol=1e-5)
     assert float(plain[1].std()) > 0.3

@@ -1,5 +1,7 @@
 """The checks that prove a rule: right rules pass, planted faults are found and named."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,15 +18,11 @@ from jaxbrain.testing import (
 from tests.tables import RULES
 from tests.theory import CE, problem
 
-KEY = jax.random.key(4)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 4)
 NET = jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dense(3))
 RIGHT = jb.backprop(NET, CE)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.fixture
@@ -71,7 +69,7 @@ def test_gradient_oracle(small):
     check_gradient(rule, params, (x, y), state=params, reference=RIGHT, rtol=1e-12)
     dropout = jb.backprop(jb.serial(*NET.layers[:2], jb.dropout(0.5), NET.layers[2]), CE)
     wide = (*params[:2], (), params[2])
-    check_gradient(dropout, wide, (x, y), key=KEY, rtol=1e-12)  # both under the same noise
+    check_gradient(dropout, wide, (x, y), key=new_key(), rtol=1e-12)  # both under the same noise
     with pytest.raises(AssertionError) as error:
         check_gradient(rule, params, (x, y))
     said = str(error.value).splitlines()
@@ -111,15 +109,19 @@ def noisy(spread, scale=1.0, shift=0.0):
 def test_unbiased(small):
     params, x, y = small
     data = x, y
-    found = check_unbiased(noisy(0.05), params, data, reference=RIGHT, key=KEY, samples=400)
+    found = check_unbiased(noisy(0.05), params, data, reference=RIGHT, key=new_key(), samples=400)
     assert np.all(found.variance > 0)
-    check_unbiased(RIGHT, params, data, reference=RIGHT, key=KEY, samples=2)  # no noise, no bias
-    check_unbiased(jb.feedback_alignment(NET, CE), params, data, state=params, key=KEY, samples=2)
+    check_unbiased(
+        RIGHT, params, data, reference=RIGHT, key=new_key(), samples=2
+    )  # no noise, no bias
+    check_unbiased(
+        jb.feedback_alignment(NET, CE), params, data, state=params, key=new_key(), samples=2
+    )
     for fault in (noisy(0.05, shift=0.02), noisy(0.05, scale=0.8), noisy(0.0, scale=0.999)):
         with pytest.raises(AssertionError, match=r"faulty is biased.*\n.*\n.*\n.*<- here"):
-            check_unbiased(fault, params, data, reference=RIGHT, key=KEY, samples=400)
+            check_unbiased(fault, params, data, reference=RIGHT, key=new_key(), samples=400)
     with pytest.raises(AssertionError, match=r"cannot tell its gradient from none; take \d"):
-        check_unbiased(noisy(5.0), params, data, reference=RIGHT, key=KEY, samples=20)
+        check_unbiased(noisy(5.0), params, data, reference=RIGHT, key=new_key(), samples=20)
 
 
 @pytest.mark.slow
@@ -132,7 +134,7 @@ def test_unbiased_rejects_as_seldom_as_it_says(small):
         found = jb.analysis.bias_and_variance(rule, RIGHT, params, (x, y), key=key, samples=40)
         return found.bias / found.standard_error, abs(found.scale - 1) / found.scale_error
 
-    whole, along = jax.jit(jax.vmap(ratios))(jax.random.split(KEY, 400))
+    whole, along = jax.jit(jax.vmap(ratios))(jax.random.split(new_key(), 400))
     assert np.mean(whole > 2) <= 0.046
     # of 40 samples the second is a t-test: a little more often than a normal number
     assert 0.02 < np.mean(along > 2) < 0.08
@@ -143,7 +145,10 @@ def test_settled(small):
     params, x, y = small
     still = jb.predictive_coding(NET, CE, steps=1500)
     (residual,) = check_settled(still, params, (x, y), tolerance=1e-6)
-    assert residual == jax.jit(still.grads)(params, still.init(KEY, params, x[0]), x, y)[2].residual
+    assert (
+        residual
+        == jax.jit(still.grads)(params, still.init(new_key(), params, x[0]), x, y)[2].residual
+    )
     for steps, step_size in ((2, 0.1), (60, 2.5)):  # too early; too large a step
         rule = jb.predictive_coding(NET, CE, steps=steps, step_size=step_size)
         with pytest.raises(AssertionError, match="predictive_coding has not settled: residual"):
@@ -152,7 +157,9 @@ def test_settled(small):
         lambda v, g, s, x, key: (v, g, {"a": (s,), "b": s._replace(residual=jnp.nan)}), still
     )
     with pytest.raises(AssertionError, match=r"residual .*, nan"):
-        check_settled(two, params, (x, y), tolerance=1e-6, state=still.init(KEY, params, x[0]))
+        check_settled(
+            two, params, (x, y), tolerance=1e-6, state=still.init(new_key(), params, x[0])
+        )
     with pytest.raises(ValueError, match="backprop holds no residual; return a named tuple"):
         check_settled(RIGHT, params, (x, y), tolerance=1e-6)
 

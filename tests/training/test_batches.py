@@ -8,7 +8,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.training.shuffling import shuffle
-from tests.small import ADAM, BATCH, KEY, NOISY, RULE, X, Y, assert_close, assert_same
+from tests.small import ADAM, BATCH, NOISY, RULE, X, Y, assert_close, assert_same, new_key
 
 
 def spy(rule, epochs, n=len(X)):
@@ -31,7 +31,7 @@ NUMBERED = np.concatenate([np.arange(10, dtype="float32")[:, None], X[:, 1:]], a
 
 @pytest.fixture(scope="module")
 def spied():
-    return jb.run(spy(NOISY, 6), ADAM, (NUMBERED, Y), key=KEY, epochs=6, batch_size=BATCH)
+    return jb.run(spy(NOISY, 6), ADAM, (NUMBERED, Y), key=new_key(), epochs=6, batch_size=BATCH)
 
 
 def test_every_row_is_used_once_an_epoch_in_a_new_order(spied):
@@ -41,7 +41,7 @@ def test_every_row_is_used_once_an_epoch_in_a_new_order(spied):
 
 
 def test_run_is_a_python_loop_of_steps_over_the_same_batches(spied):
-    state = jb.init_state(NOISY, ADAM, NUMBERED[0], key=KEY)
+    state = jb.init_state(NOISY, ADAM, NUMBERED[0], key=new_key())
     update, losses = jax.jit(jb.step(NOISY, ADAM)), []
     for order in np.asarray(spied[0].rule_state[0]).reshape(6, 10):
         for rows in (order[:4], order[4:8], order[8:]):
@@ -63,16 +63,16 @@ def test_the_last_batch_counts_with_its_true_weight(spied):
 def test_the_loss_of_an_epoch_is_the_mean_over_its_examples():
     """With a learning rate of 0 it does not depend on the order or on the batch size."""
     rule = jb.backprop(jb.dense(1), jb.losses.half_mse)
-    params = jb.init_state(rule, optax.sgd(0.0), X[0], key=KEY).params
+    params = jb.init_state(rule, optax.sgd(0.0), X[0], key=new_key()).params
     prediction = X @ np.asarray(params["kernel"]) + np.asarray(params["bias"])
     for size in (4, 10):
-        _, history = jb.run(rule, optax.sgd(0.0), (X, Y), key=KEY, epochs=2, batch_size=size)
+        _, history = jb.run(rule, optax.sgd(0.0), (X, Y), key=new_key(), epochs=2, batch_size=size)
         np.testing.assert_allclose(history.loss, np.mean((prediction - Y) ** 2) / 2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n", [2, 4])
 def test_the_order_is_a_uniform_permutation(n):
-    keys = jax.random.split(KEY, 6000)
+    keys = jax.random.split(new_key(), 6000)
     orders = np.asarray(jax.jit(jax.vmap(lambda k: shuffle(k, n)))(keys))
     kinds, counts = np.unique(orders, axis=0, return_counts=True)
     expected = 6000 / {2: 2, 4: 24}[n]
@@ -83,7 +83,7 @@ def test_the_order_is_a_uniform_permutation(n):
 
 @pytest.mark.parametrize("n", [1, 3, 1347])
 def test_the_order_is_a_permutation(n):
-    order = np.asarray(shuffle(KEY, n))
+    order = np.asarray(shuffle(new_key(), n))
     np.testing.assert_array_equal(np.sort(order), np.arange(n))
     other = np.asarray(shuffle(jax.random.key(1), n))
     assert n < 4 or (order != other).any()
@@ -93,7 +93,7 @@ def test_the_order_is_a_permutation(n):
 
 def test_a_batch_larger_than_the_data_is_the_full_batch():
     runs = [
-        jb.fit(RULE, optax.sgd(0.1), (X, Y), key=KEY, epochs=3, batch_size=size)
+        jb.fit(RULE, optax.sgd(0.1), (X, Y), key=new_key(), epochs=3, batch_size=size)
         for size in (None, 10, 11, 10**9)
     ]
     for other in runs[1:]:
@@ -103,5 +103,7 @@ def test_a_batch_larger_than_the_data_is_the_full_batch():
 
 
 def test_a_batch_of_one_and_data_of_one():
-    state, history = jb.fit(RULE, optax.sgd(0.1), (X[:1], Y[:1]), key=KEY, epochs=2, batch_size=1)
+    state, history = jb.fit(
+        RULE, optax.sgd(0.1), (X[:1], Y[:1]), key=new_key(), epochs=2, batch_size=1
+    )
     assert int(state.step) == 2 and history.step_loss.shape == (2, 1)

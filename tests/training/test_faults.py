@@ -1,5 +1,7 @@
 """What goes wrong raises, and says where: in the data, in the shapes, in the numbers."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
 LABELS = np.arange(10) % 3
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 
 
 def chain(outputs):
@@ -24,7 +26,7 @@ CLASSES = jb.backprop(chain(3), jb.losses.softmax_cross_entropy)
 
 
 def fit(data, rule=REGRESSION, optimizer=None, **kwargs):
-    arguments = {"key": KEY, "epochs": 4, "batch_size": 4, **kwargs}
+    arguments = {"key": new_key(), "epochs": 4, "batch_size": 4, **kwargs}
     return jb.fit(rule, optimizer or optax.sgd(0.1), data, **arguments)
 
 
@@ -338,14 +340,14 @@ def test_unknown_keywords():
     with pytest.raises(TypeError, match="batchsize"):
         fit((X, Y), batchsize=4)
     with pytest.raises(TypeError, match="epoch"):
-        jb.run(REGRESSION, optax.sgd(0.1), (X, Y), key=KEY, epoch=3)
+        jb.run(REGRESSION, optax.sgd(0.1), (X, Y), key=new_key(), epoch=3)
 
 
 def test_hyperparameters_are_not_positional():
     with pytest.raises(TypeError, match="positional"):
-        jb.fit(REGRESSION, optax.sgd(0.1), (X, Y), KEY, 3)
+        jb.fit(REGRESSION, optax.sgd(0.1), (X, Y), new_key(), 3)
     with pytest.raises(TypeError, match="positional"):
-        jb.run(REGRESSION, optax.sgd(0.1), (X, Y), KEY, 3)
+        jb.run(REGRESSION, optax.sgd(0.1), (X, Y), new_key(), 3)
 
 
 def test_a_number_instead_of_a_key():
@@ -355,7 +357,7 @@ def test_a_number_instead_of_a_key():
 
 def test_a_network_instead_of_a_rule():
     with pytest.raises(TypeError, match=r"rule must be a LearningRule.*backprop"):
-        jb.fit(chain(1), optax.sgd(0.1), (X, Y), key=KEY, epochs=1)
+        jb.fit(chain(1), optax.sgd(0.1), (X, Y), key=new_key(), epochs=1)
 
 
 def test_the_data_of_the_caller_are_not_changed():

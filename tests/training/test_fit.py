@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 RULE = jb.backprop(jb.serial(jb.dense(4), jb.dropout(0.2), jb.dense(1)), jb.losses.mse)
 ADAM = optax.adam(0.01)
 MODULE = importlib.import_module("jaxbrain.training.fitting")
@@ -31,7 +32,7 @@ def record(state):
 
 
 def fit(**kwargs):
-    arguments = {"key": KEY, "epochs": 7, "batch_size": 4, "validation": (X, Y)}
+    arguments = {"key": new_key(), "epochs": 7, "batch_size": 4, "validation": (X, Y)}
     arguments |= {"metrics": {"error": jb.losses.mse}, "record": record, **kwargs}
     return jb.fit(RULE, ADAM, (X, Y), **arguments)
 

@@ -7,13 +7,13 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.small import ADAM, BATCH, KEY, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, plain
+from tests.small import ADAM, BATCH, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, new_key, plain
 
 
 @pytest.mark.slow
 def test_history_of_metrics_and_records():
     state, history = jb.fit(
-        RULE, optax.adam(0.05), (X, Y), key=KEY, epochs=13, batch_size=BATCH,
+        RULE, optax.adam(0.05), (X, Y), key=new_key(), epochs=13, batch_size=BATCH,
         validation=(X[:7], Y[:7]), metrics={"validation_loss": jb.losses.mse, "error": error},
         record=lambda s: (s.params, {"norm": optax.tree.norm(s.params)}, s.step > 5),
     )  # fmt: skip
@@ -45,10 +45,10 @@ def error(prediction, target):
 def test_callers_arrays_are_usable_after_fit():
     """Buffers may be donated inside; never those of the caller."""
     x, y = jnp.asarray(X), jnp.asarray(Y)
-    state = jb.init_state(NOISY, ADAM, x[0], key=KEY)
+    state = jb.init_state(NOISY, ADAM, x[0], key=new_key())
     before = plain(state)
-    jb.fit(NOISY, ADAM, (x, y), key=KEY, state=state, **{**WATCHED, "validation": (x, y)})
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((state, x, y, KEY)))
+    jb.fit(NOISY, ADAM, (x, y), key=new_key(), state=state, **{**WATCHED, "validation": (x, y)})
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((state, x, y, new_key())))
     assert_same(before, state)
 
 
@@ -56,7 +56,7 @@ def test_callers_arrays_are_usable_after_fit():
 def test_callers_numpy_arrays_are_neither_changed_nor_watched():
     """device_put may alias NumPy memory: what a user does with it later must not reach a result."""
     x, y = X.copy(), Y.copy()
-    state, history = jb.fit(NOISY, ADAM, (x, y), key=KEY, epochs=2, batch_size=BATCH)
+    state, history = jb.fit(NOISY, ADAM, (x, y), key=new_key(), epochs=2, batch_size=BATCH)
     before = plain((state, history))
     np.testing.assert_array_equal(x, X)
     x[:] = 7

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.small import BATCH, KEY, NET, RULE, X, Y, assert_close
+from tests.small import BATCH, NET, RULE, X, Y, assert_close, new_key
 
 
 def two_inputs():
@@ -27,10 +27,10 @@ def two_inputs():
 def test_inputs_may_be_a_pytree():
     data = ({"a": X[:, :2], "b": X[:, 2]}, Y)
     rule = jb.backprop(two_inputs(), jb.losses.mse)
-    fitted = jb.fit(rule, optax.sgd(0.1), data, key=KEY, epochs=13, batch_size=BATCH)
+    fitted = jb.fit(rule, optax.sgd(0.1), data, key=new_key(), epochs=13, batch_size=BATCH)
     flat = jb.run(
         jb.backprop(jb.dense(1), jb.losses.mse), optax.sgd(0.1), (X, Y),
-        key=KEY, epochs=13, batch_size=BATCH,
+        key=new_key(), epochs=13, batch_size=BATCH,
     )  # fmt: skip
     assert_close(fitted[0].params, flat[0].params)
 
@@ -43,12 +43,12 @@ def test_targets_may_be_a_pytree():
     data = (X, {"y": Y, "weight": np.full(10, 2, "float32")})
     fitted = jb.fit(
         jb.backprop(jb.dense(1), weighted), optax.sgd(0.1), data,
-        key=KEY, epochs=3, batch_size=BATCH,
+        key=new_key(), epochs=3, batch_size=BATCH,
         validation=data, metrics={"weighted": weighted},
     )  # fmt: skip
     plain_run = jb.fit(
         jb.backprop(jb.dense(1), jb.losses.mse), optax.sgd(0.2), (X, Y),
-        key=KEY, epochs=3, batch_size=BATCH,
+        key=new_key(), epochs=3, batch_size=BATCH,
     )  # fmt: skip
     assert_close(fitted[0].params, plain_run[0].params)
 
@@ -60,7 +60,7 @@ def test_integer_tokens():
     net = jb.serial(jb.embed(5, 6), jb.flatten(), jb.dense(5))
     rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
     state, history = jb.fit(
-        rule, optax.adam(0.05), (tokens, tokens[:, 1]), key=KEY, epochs=30, batch_size=8
+        rule, optax.adam(0.05), (tokens, tokens[:, 1]), key=new_key(), epochs=30, batch_size=8
     )
     logits = jb.batch(net).apply(state.params, jnp.asarray(tokens.astype("int32")))
     np.testing.assert_array_equal(np.argmax(logits, axis=1), tokens[:, 1])
@@ -71,7 +71,9 @@ def test_integer_tokens():
 @pytest.mark.slow
 def test_half_precision_data_give_half_precision_params(dtype):
     x, y = jnp.asarray(X, dtype), jnp.asarray(Y, dtype)
-    state, history = jb.fit(RULE, optax.sgd(0.1), (x, y), key=KEY, epochs=20, batch_size=BATCH)
+    state, history = jb.fit(
+        RULE, optax.sgd(0.1), (x, y), key=new_key(), epochs=20, batch_size=BATCH
+    )
     assert {leaf.dtype.name for leaf in jax.tree.leaves(state.params)} == {dtype}
     assert np.isfinite(history.loss.astype("float32")).all()
     assert float(history.loss[-1]) < 0.5 * float(history.loss[0])
@@ -79,7 +81,9 @@ def test_half_precision_data_give_half_precision_params(dtype):
 
 def test_mixed_precision_keeps_params_and_loss_in_float32():
     rule = jb.backprop(jb.with_precision(NET, jnp.bfloat16), jb.losses.mse)
-    state, history = jb.fit(rule, optax.adam(0.05), (X, Y), key=KEY, epochs=20, batch_size=BATCH)
+    state, history = jb.fit(
+        rule, optax.adam(0.05), (X, Y), key=new_key(), epochs=20, batch_size=BATCH
+    )
     assert {leaf.dtype.name for leaf in jax.tree.leaves(state.params)} == {"float32"}
     assert history.loss.dtype == np.float32
     assert history.loss[-1] < 0.5 * history.loss[0]
@@ -90,6 +94,8 @@ def test_the_weights_of_the_batches_do_not_overflow_or_round_in_half_precision(d
     """float16 ends at 65,504; bfloat16 has 8 bits, in which 257 rows are 256."""
     x = jnp.ones((n, 1), dtype)
     rule = jb.backprop(jb.dense(1, kernel_init=jax.nn.initializers.ones), jb.losses.mse)
-    _, history = jb.run(rule, optax.sgd(0.0), (x, 3 * x), key=KEY, epochs=1, batch_size=n // 2 + 1)
+    _, history = jb.run(
+        rule, optax.sgd(0.0), (x, 3 * x), key=new_key(), epochs=1, batch_size=n // 2 + 1
+    )
     np.testing.assert_allclose(history.step_loss.astype("float32"), 4, rtol=0.01)
     assert history.loss.astype("float32")[0] == 4

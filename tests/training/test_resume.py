@@ -18,19 +18,18 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.fingerprint import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 NET = jb.serial(jb.dense(4), jb.dropout(0.2), jb.dense(1))
 RULE = jb.backprop(NET, jb.losses.mse)
 
 
 def fit(checkpoint=None, *, rule=RULE, optimizer=None, data=(X, Y), **kwargs):
-    arguments = {"key": KEY, "epochs": 6, "batch_size": 4, "checkpoint": checkpoint, **kwargs}
+    arguments = {"key": new_key(), "epochs": 6, "batch_size": 4, "checkpoint": checkpoint, **kwargs}
     return jb.fit(rule, optimizer or optax.adam(0.01), data, **arguments)
 
 
@@ -184,7 +183,7 @@ def test_another_training_is_refused(tmp_path, name, change):
 def test_other_metrics_are_refused(tmp_path):
     fit(tmp_path, epochs=3)
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=r"metrics\['error'\]"):
+    with pytest.raises(ValueError, match=r"its (validation data|metrics)"):
         fit(tmp_path, validation=(X, Y), metrics={"error": jb.losses.mse})
     assert contents(tmp_path) == before
 
@@ -337,37 +336,3 @@ def test_killed_twenty_times(tmp_path, seed):
 
 
 # ------------------------------------------------------------------------- settings in words
-
-
-def scaled(factor, prediction, target):
-    return factor * jb.losses.mse(prediction, target)
-
-
-class Scaled:
-    def __call__(self, prediction, target):
-        return jb.losses.mse(prediction, target)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        jb.backprop(NET, partial(scaled, 2.0)).grads,
-        jb.backprop(NET, Scaled()).grads,
-        jb.backprop(NET, lambda p, t: jb.losses.mse(p, t)).grads,
-        jb.backprop(jb.serial(jb.dense(3), jb.elementwise(jax.nn.gelu)), jb.losses.mse).grads,
-        jb.backprop(jb.dense(3, kernel_init=jax.nn.initializers.orthogonal()), jb.losses.mse).grads,
-        jb.predictive_coding(jb.serial(jb.dense(3), jb.dense(1)), jb.losses.half_mse).grads,
-        optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(optax.cosine_decay_schedule(1, 9))),
-        optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
-        optax.partition({"a": optax.adam(0.1)}, lambda p: jax.tree.map(lambda _: "a", p)),
-        optax.masked(optax.adam(0.1), lambda p: jax.tree.map(lambda _: True, p)),
-        optax.MultiSteps(optax.adam(0.1), 2),
-        optax.apply_if_finite(optax.adam(0.1), 5),
-        optax.contrib.schedule_free_adamw(0.1),
-        optax.lbfgs(),
-    ],
-    ids=str(list(range(14))).strip("[]").split(", "),
-)
-def test_settings_hold_no_address_that_changes_with_the_process(value):
-    words = describe(value)
-    assert words and "0x" not in words

@@ -11,6 +11,7 @@ import jaxbrain as jb
 X = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
 CALLS = []
+NEW_KEYS = [jax.random.key(0) for _ in range(60)]  # made before tracing is forbidden
 
 
 def counted(x):
@@ -35,7 +36,7 @@ def network():
 def fit(optimizer=None, *, net=network, rule=jb.backprop, data=(X, Y), **kwargs):
     """Everything built anew; returns how often `counted` was called, and the result."""
     CALLS.clear()
-    arguments = {"key": jax.random.key(0), "epochs": 2, "batch_size": 4, **kwargs}
+    arguments = {"key": NEW_KEYS.pop(), "epochs": 2, "batch_size": 4, **kwargs}
     result = jb.fit(
         rule(net(), jb.losses.mse), optimizer or optax.adam(1e-3), data,
         validation=(X, Y), metrics={"validation_loss": jb.losses.mse}, record=record, **arguments,
@@ -85,6 +86,45 @@ def test_continuing_and_resuming_trace_nothing(first, tmp_path):
     assert fit(state=first[1][0])[0] == 0
     assert fit(checkpoint=tmp_path)[0] == 0
     assert fit(checkpoint=tmp_path, epochs=4)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: optax.sgd(1e-2, momentum=v),
+        lambda v: optax.adamw(1e-2, weight_decay=v),
+        lambda v: optax.chain(optax.clip(v), optax.sgd(1e-2)),
+        lambda v: optax.chain(optax.clip_by_global_norm(v), optax.adam(1e-2, eps=v)),
+    ],
+    ids=["momentum", "weight decay", "clip", "global norm"],
+)
+def test_another_number_of_an_optimizer_traces_nothing_and_is_not_the_cached_one(make):
+    fit(make(0.01))
+    calls, slow = fit(make(0.01))
+    assert calls == 0
+    calls, fast = fit(make(0.9))
+    assert calls == 0
+    kernels = [state.params[0]["kernel"] for state, _ in (slow, fast)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-6
+    run = jb.run(
+        jb.backprop(network(), jb.losses.mse), make(0.9), (X, Y),
+        key=NEW_KEYS.pop(), epochs=2, batch_size=4,
+    )  # fmt: skip
+    np.testing.assert_allclose(kernels[1], run[0].params[0]["kernel"], rtol=1e-5, atol=1e-7)
+
+
+def test_a_mask_that_changes_is_another_program():
+    mask = [
+        {"kernel": True, "bias": True},
+        (),
+        ({"bias": True, "scale": True}, ()),
+        {"kernel": True, "bias": True},
+    ]
+    optimizer = optax.chain(optax.sgd(0.1), optax.masked(optax.set_to_zero(), tuple(mask)))
+    frozen = fit(optimizer)[1][0].params[0]["kernel"]
+    mask[0]["kernel"] = False
+    moved = fit(optimizer)[1][0].params[0]["kernel"]
+    assert np.abs(frozen - moved).max() > 1e-4
 
 
 def test_what_changes_the_program_retraces(first):

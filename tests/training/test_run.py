@@ -6,14 +6,16 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
-from tests.small import ADAM, BATCH, KEY, NOISY, WATCHED, X, Y, assert_same
+from tests.small import ADAM, BATCH, NOISY, WATCHED, X, Y, assert_same, new_key
 
 
 def test_full_batch_gradient_descent_has_the_closed_form():
     """w_k - w* = (I - lr H)^k (w_0 - w*) for the linear least-squares problem."""
     rule, epochs, rate = jb.backprop(jb.dense(1), jb.losses.mse), 60, 0.2
-    first = jb.init_state(rule, optax.sgd(rate), X[0], key=KEY)
-    state, history = jb.run(rule, optax.sgd(rate), (X, Y), key=KEY, epochs=epochs, batch_size=None)
+    first = jb.init_state(rule, optax.sgd(rate), X[0], key=new_key())
+    state, history = jb.run(
+        rule, optax.sgd(rate), (X, Y), key=new_key(), epochs=epochs, batch_size=None
+    )
     design = np.hstack([X, np.ones((10, 1))]).astype("float64")
     hessian = 2 * design.T @ design / 10
     best = np.linalg.lstsq(design, Y.astype("float64"), rcond=None)[0]
@@ -30,14 +32,16 @@ def test_fit_run_and_jitted_run_are_the_same_bit_for_bit():
     def ran(key, data):
         return jb.run(NOISY, ADAM, data, key=key, **WATCHED)
 
-    fitted = jb.fit(NOISY, ADAM, (X, Y), key=KEY, **WATCHED)
-    assert_same(fitted, ran(KEY, (X, Y)))
-    assert_same(fitted, jax.jit(ran)(KEY, (X, Y)))
+    fitted = jb.fit(NOISY, ADAM, (X, Y), key=new_key(), **WATCHED)
+    assert_same(fitted, ran(new_key(), (X, Y)))
+    assert_same(fitted, jax.jit(ran)(new_key(), (X, Y)))
 
 
 def test_a_state_continues_exactly_where_it_stopped():
     def go(epochs, state=None):
-        return jb.fit(NOISY, ADAM, (X, Y), key=KEY, epochs=epochs, batch_size=BATCH, state=state)
+        return jb.fit(
+            NOISY, ADAM, (X, Y), key=new_key(), epochs=epochs, batch_size=BATCH, state=state
+        )
 
     whole, history = go(40)
     half, first = go(15)
@@ -57,8 +61,8 @@ def test_the_key_matters_and_repeats():
 
 def test_data_order_and_noise_do_not_depend_on_what_is_watched():
     """Validation, metrics and records look; they change nothing."""
-    bare = jb.fit(NOISY, ADAM, (X, Y), key=KEY, epochs=13, batch_size=BATCH)
-    watched = jb.fit(NOISY, ADAM, (X, Y), key=KEY, **WATCHED)
+    bare = jb.fit(NOISY, ADAM, (X, Y), key=new_key(), epochs=13, batch_size=BATCH)
+    watched = jb.fit(NOISY, ADAM, (X, Y), key=new_key(), **WATCHED)
     assert_same(bare[0], watched[0])
     assert_same(bare[1].step_loss, watched[1].step_loss)
 
@@ -70,7 +74,9 @@ def test_gradient_through_a_run_is_that_of_finite_differences():
 
         @jax.jit
         def final_loss(rate):
-            _, history = jb.run(rule, optax.sgd(rate), data, key=KEY, epochs=5, batch_size=BATCH)
+            _, history = jb.run(
+                rule, optax.sgd(rate), data, key=new_key(), epochs=5, batch_size=BATCH
+            )
             return history.loss[-1]
 
         rate, tiny = jnp.float64(0.05), 1e-5

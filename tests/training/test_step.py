@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from tests.small import KEY, NOISY, RULE, X, Y, assert_close, assert_same
+from tests.small import NOISY, RULE, X, Y, assert_close, assert_same, new_key
 
 OPTIMIZERS = {
     "sgd": lambda: optax.sgd(0.1),
@@ -24,7 +24,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_step_is_the_hand_written_optax_loop(name):
     optimizer = OPTIMIZERS[name]()
-    state = jb.init_state(RULE, optimizer, X[0], key=KEY)
+    state = jb.init_state(RULE, optimizer, X[0], key=new_key())
 
     def loss(params):
         hidden = jnp.tanh(jnp.asarray(X) @ params[0]["kernel"] + params[0]["bias"][None])
@@ -50,7 +50,7 @@ def test_step_is_the_hand_written_optax_loop(name):
 
 
 def test_step_does_not_touch_the_key():
-    state = jb.init_state(NOISY, optax.sgd(0.1), X[0], key=KEY)
+    state = jb.init_state(NOISY, optax.sgd(0.1), X[0], key=new_key())
     after, _ = jb.step(NOISY, optax.sgd(0.1))(state, (X, Y))
     assert_same(after.key, state.key)
 
@@ -58,6 +58,6 @@ def test_step_does_not_touch_the_key():
 def test_init_from_an_example_and_from_its_shape():
     shape = jax.ShapeDtypeStruct((3,), jnp.float32)
     assert_same(
-        jb.init_state(RULE, optax.adam(0.1), X[0], key=KEY),
-        jb.init_state(RULE, optax.adam(0.1), shape, key=KEY),
+        jb.init_state(RULE, optax.adam(0.1), X[0], key=new_key()),
+        jb.init_state(RULE, optax.adam(0.1), shape, key=new_key()),
     )

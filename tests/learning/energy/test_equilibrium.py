@@ -1,6 +1,7 @@
 """Contrastive rules against their equations in NumPy and the gradient at the fixed point."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,18 +19,14 @@ from jaxbrain.learning.energy import holomorphic, symmetric
 from jaxbrain.learning.energy import two_phases as contrast
 from tests.theory import CE, HALF, distance, mlp, output_error, problem, weights
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 LONG = {"steps": 100, "nudged_steps": 100}
 TANH, DENSE, FLAT = jb.elementwise(jnp.tanh), jb.dense(3), jb.flatten()
 NET = mlp(jnp.tanh)
 SATURATED = jb.serial(jb.dense(6), TANH, jb.dense(5), TANH, jb.dense(3), TANH)
 losses = pytest.mark.parametrize("loss", [CE, HALF], ids=["ce", "half"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def mild(net, loss, **options):
@@ -88,7 +85,7 @@ def test_the_rule_is_its_equation(name, loss):
     ws, gain = weights(params), 0.6
     want = contrasted(ws, np.asarray(x), y, loss, gain, points)
     rule = make(NET, loss, feedback=gain, **options, **LONG)
-    value, grads, state = jax.jit(rule.grads)(params, rule.init(KEY, params, x[0]), x, y)
+    value, grads, state = jax.jit(rule.grads)(params, rule.init(new_key(), params, x[0]), x, y)
     for (kernel, bias), (k, b) in zip(weights(grads), want, strict=True):
         np.testing.assert_allclose(kernel, np.real(k), rtol=1e-7, atol=1e-12)
         np.testing.assert_allclose(bias, np.real(b), rtol=1e-7, atol=1e-12)
@@ -290,7 +287,7 @@ def test_the_derivatives_of_the_losses_hold_for_complex_predictions(name):
 def test_it_trains_its_hidden_layer(digits):
     """With the hidden layer frozen, as an optimiser that ignores it has it, digits stay unread."""
     net = jb.serial(jb.dense(16), jb.elementwise(jax.nn.relu), jb.dense(10))
-    rule, settings = centered(net, CE), {"key": KEY, "epochs": 3, "batch_size": 32}
+    rule, settings = centered(net, CE), {"key": new_key(), "epochs": 3, "batch_size": 32}
     frozen = optax.chain(optax.adam(5e-3), optax.masked(optax.set_to_zero(), (True, True, False)))
     accuracy = []
     for optimizer in (optax.adam(5e-3), frozen):

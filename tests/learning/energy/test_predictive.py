@@ -1,5 +1,7 @@
 """Predictive coding against its equations in NumPy, step by step, and its limit backprop."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,21 +10,17 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.learning.energy.predictive import Settling, energy, settle
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 CE, HALF = jb.losses.softmax_cross_entropy, jb.losses.half_mse
 TANH = jb.elementwise(jnp.tanh)
 NET = jb.serial(jb.dense(6), TANH, jb.dense(5), TANH, jb.dense(3))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.fixture(scope="module")
-def batch(double):
-    x = jax.random.normal(KEY, (7, 4), "float64")
+def batch():
+    x = jax.random.normal(new_key(), (7, 4), "float64")
     params = NET.init(jax.random.key(1), x[0])
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(3), len(leaves))
@@ -166,8 +164,8 @@ def test_nudge_and_step_size_can_be_swept_and_differentiated(batch):
 @pytest.mark.slow
 def test_convolutions_settle_towards_backprop():
     net = jb.serial(jb.conv(3, 3), TANH, jb.max_pool(2), jb.flatten(), jb.dense(3))
-    x = jax.random.normal(KEY, (4, 4, 4, 1), "float64")
-    y, params = jnp.array([0, 1, 2, 0]), net.init(KEY, x[0])
+    x = jax.random.normal(new_key(), (4, 4, 4, 1), "float64")
+    y, params = jnp.array([0, 1, 2, 0]), net.init(new_key(), x[0])
     exact = jax.jit(lambda p: jb.backprop(net, CE).grads(p, (), x, y)[1])(params)
     rule = jb.predictive_coding(net, CE, nudge=1e-4, steps=300, step_size=0.2)
     grads = jax.jit(lambda p: rule.grads(p, None, x, y)[1])(params)
@@ -177,8 +175,8 @@ def test_convolutions_settle_towards_backprop():
 @pytest.mark.slow
 def test_layers_before_the_first_weights_belong_to_the_first_block():
     front = jb.serial(jb.flatten(), *NET.layers)
-    x, y = jax.random.normal(KEY, (5, 2, 2), "float64"), jnp.zeros((5, 3))
-    params = front.init(KEY, x[0])
+    x, y = jax.random.normal(new_key(), (5, 2, 2), "float64"), jnp.zeros((5, 3))
+    params = front.init(new_key(), x[0])
     a = jb.predictive_coding(front, HALF).grads(params, None, x, y)[1]
     b = jb.predictive_coding(NET, HALF).grads(params[1:], None, x.reshape(5, 4), y)[1]
     assert distance(a[1:], b) == 0

@@ -25,16 +25,12 @@ from tests.theory import (
     weights,
 )
 
+pytestmark = pytest.mark.x64
+
 losses = pytest.mark.parametrize("loss", [HALF, CE], ids=["half", "ce"])
 chains = pytest.mark.parametrize(
     "net, shape", [(mlp(jnp.tanh), (4,)), (convnet(), (9, 9, 2))], ids=["mlp", "conv"]
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def learn(rule, params, x, y):

@@ -15,16 +15,12 @@ from jaxbrain.learning import random_sign_equilibrium_propagation as random_sign
 from jaxbrain.learning.energy.symmetric import activate, feed_forward, sweep, symmetric_system
 from tests.theory import CE, HALF, distance, mlp, problem
 
+pytestmark = pytest.mark.x64
+
 RULES = [one_sided, random_sign, centered, circle, contrastive_hebbian]
 TANH, RELU, DENSE = jb.elementwise(jnp.tanh), jb.elementwise(jax.nn.relu), jb.dense(3)
 NET = jb.serial(DENSE, TANH, DENSE)
 rules = pytest.mark.parametrize("make", RULES)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 GROUPS = {

@@ -1,5 +1,7 @@
 """Sign symmetry and target projection against their equations, and what all feedback shares."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +23,9 @@ from tests.theory import (
     weights,
 )
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 L = jb.learning
 SIGNS = {
     "sign_symmetry": L.sign_symmetry,
@@ -37,24 +41,18 @@ RULES = {
 signs = pytest.mark.parametrize("name", SIGNS)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def forward_feedback(net, params, x):
     """Each rule, with its feedback drawn, and with the forward weights in its place."""
     magnitudes = jax.tree.map(jnp.abs, params)
     kp = L.kolen_pollack(net, CE, decay=0.0, optimizer=optax.sgd(0.1))
-    drawn = kp.init(KEY, params, x[0])
+    drawn = kp.init(new_key(), params, x[0])
     yield kp, drawn, drawn._replace(feedback=params)
     for make in (L.sign_symmetry, L.fixed_random_sign_symmetry):
         rule = make(net, CE)
-        drawn = rule.init(KEY, params, x[0])
+        drawn = rule.init(new_key(), params, x[0])
         yield rule, drawn, magnitudes
     mirror = L.weight_mirror(net, CE, samples=2)
-    yield mirror, mirror.init(KEY, params, x[0]), params
+    yield mirror, mirror.init(new_key(), params, x[0]), params
 
 
 NETS = {"mlp": (lambda: mlp(jnp.tanh), (4,)), "conv": (convnet, (8, 8, 2))}
@@ -67,7 +65,7 @@ def test_feedback_through_the_forward_weights_is_backprop(name):
     params, x, y = problem(net, CE, shape=shape)
     exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
     for rule, drawn, forward in forward_feedback(net, params, x):
-        grads = jax.jit(lambda state, rule=rule: rule.grads(params, state, x, y, key=KEY)[1])
+        grads = jax.jit(lambda state, rule=rule: rule.grads(params, state, x, y, key=new_key())[1])
         assert distance(grads(forward), exact) < 1e-12, rule
         assert distance(grads(drawn), exact) > 0.1, rule  # the feedback does matter
 
@@ -82,7 +80,7 @@ def test_batch_random_magnitudes_that_are_those_of_the_weights_are_backprop(name
     constant = jax.nn.initializers.constant
     for size, close in ((-0.3, True), (0.2, False)):  # magnitudes: their own sign is dropped
         rule = L.batch_random_sign_symmetry(net, CE, feedback_init=constant(size))
-        assert (distance(rule.grads(params, (), x, y, key=KEY)[1], exact) < 1e-12) == close
+        assert (distance(rule.grads(params, (), x, y, key=new_key())[1], exact) < 1e-12) == close
 
 
 CASES = [("tanh", CE), ("relu", HALF)]
@@ -96,7 +94,7 @@ def test_sign_symmetry_is_its_equation(activation, loss, scale):
     params, x, y = problem(net, loss)
     rule = L.sign_symmetry(net, loss, scale=scale)
     start = jax.tree.map(lambda w: 2 * w, params)  # the scale is that of the start
-    state = rule.init(KEY, start, x[0])
+    state = rule.init(new_key(), start, x[0])
     ws = weights(params)
     sizes = [scale or 2 * np.sqrt(np.mean(w**2)) for w, _ in ws]
     want = by_hand(ws, x, y, loss, f, slope, lambda i, d, e: d @ (sizes[i] * np.sign(ws[i][0])).T)
@@ -111,7 +109,7 @@ def test_fixed_magnitudes_stay_and_their_signs_follow_the_weights():
     params, x, y = problem(net, CE)
     rule = L.fixed_random_sign_symmetry(net, CE)
     params = jax.tree.map(lambda w: 0.2 * w, params)
-    state = start = rule.init(KEY, params, x[0])
+    state = start = rule.init(new_key(), params, x[0])
     before = weights(params)
     for _ in range(8):
         _, grads, state = rule.grads(params, state, x, y)
@@ -137,12 +135,12 @@ def test_signs_of_the_feedback_agree_after_training(name):
     net = jb.serial(jb.dense(40), jb.dense(1))
     params, x, y = problem(net, HALF)
     for rule, agree in ((SIGNS[name](net, HALF), True), (jb.feedback_alignment(net, HALF), False)):
-        trained, state = params, rule.init(KEY, params, x[0])
+        trained, state = params, rule.init(new_key(), params, x[0])
         grads = jax.jit(lambda p, s, k, rule=rule: rule.grads(p, s, x, y, key=k)[1:])
         for i in range(5):
             change, state = grads(trained, state, jax.random.key(i))
             trained = jax.tree.map(lambda w, g: w - 0.1 * g, trained, change)
-        change = grads(trained, state, KEY)[0]
+        change = grads(trained, state, new_key())[0]
         b = np.asarray(change[0]["bias"]) / float(change[1]["bias"][0])  # e B^T over e
         w = np.asarray(trained[1]["kernel"])[:, 0]
         assert np.all(np.sign(b) == np.sign(w)) == agree
@@ -161,7 +159,7 @@ def test_target_projection_is_its_equation(activation, loss):
     net = mlp(act)
     params, x, y = problem(net, loss)
     rule = L.direct_random_target_projection(net, loss)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     assert [b.shape for b in state] == [(3, 6), (3, 5)]
     target = np.eye(3)[np.asarray(y)] if loss is CE else np.asarray(y)
     ws = weights(params)
@@ -186,7 +184,7 @@ def test_where_the_error_is_the_target_projection_is_direct_feedback(name):
     params, x, y = problem(net, HALF, shape=shape)
     product = lambda o, y: -jnp.vdot(o, y)  # noqa: E731
     drtp = L.direct_random_target_projection(net, product)
-    state = drtp.init(KEY, params, x[0])
+    state = drtp.init(new_key(), params, x[0])
     assert distance(state, drtp.init(jax.random.key(8), params, x[0])) > 0.5
     exact = jb.direct_feedback_alignment(net, product).grads(params, state, x, y)[1]
     assert distance(drtp.grads(params, state, x, y)[1], exact) < 1e-12
@@ -204,7 +202,7 @@ def test_target_projection_through_the_forward_weights_goes_uphill_with_the_targ
     assert distance(grads[0], jax.grad(rise)(params)[0]) < 1e-12
 
 
-@pytest.mark.parametrize("key", [None, KEY], ids=["quiet", "noisy"])
+@pytest.mark.parametrize("key", [None, new_key()], ids=["quiet", "noisy"])
 @pytest.mark.slow
 def test_all_feedback_meets_the_same_noise(key):
     """The masks of dropout are those of back-propagation, with whatever key the rule draws from."""
@@ -220,7 +218,7 @@ def test_all_feedback_meets_the_same_noise(key):
         rule = make(net, CE, decay=0.0) if name == "kolen_pollack" else make(net, CE)
         if key is None and name in ("batch_random_sign_symmetry", "weight_mirror"):
             continue
-        state = rule.init(KEY, params, x[0])
+        state = rule.init(new_key(), params, x[0])
         mine, change, _ = rule.grads(params, state, x, y, key=key)
         np.testing.assert_allclose(mine, value, rtol=1e-12)
         assert distance(change[4], exact[4]) < 1e-12 < distance(change[1], exact[1])
@@ -249,19 +247,19 @@ def test_numbers_and_targets_that_make_no_sense():
         L.batch_random_sign_symmetry(net, CE).grads(params, (), x, jnp.zeros(7, int))
     rule = L.direct_random_target_projection(net, lambda o, y: jnp.sum(o) * jnp.sum(y))
     with pytest.raises(ValueError, match=r"direct_random_target_projection needs targets in the"):
-        rule.grads(params, rule.init(KEY, params, x[0]), x, jnp.zeros((7, 2)))
+        rule.grads(params, rule.init(new_key(), params, x[0]), x, jnp.zeros((7, 2)))
 
 
 @pytest.mark.slow
 def test_a_chain_without_weights_or_without_hidden_layers():
     x = jnp.linspace(-1, 1, 28).reshape(7, 4)
     for net in (jb.serial(jb.elementwise(jnp.tanh)), jb.serial(jb.dense(4))):
-        params = net.init(KEY, x[0])
+        params = net.init(new_key(), x[0])
         exact = jb.backprop(net, HALF).grads(params, (), x, x)[1]
         for name, make in RULES.items():
             rule = make(net, HALF, decay=0.0) if name == "kolen_pollack" else make(net, HALF)
-            state = rule.init(KEY, params, x[0])
-            grads = rule.grads(params, state, x, x, key=KEY)[1]
+            state = rule.init(new_key(), params, x[0])
+            grads = rule.grads(params, state, x, x, key=new_key())[1]
             assert jax.tree.structure(grads) == jax.tree.structure(params)
             assert not jax.tree.leaves(grads) or distance(grads, exact) < 1e-12
 
@@ -274,7 +272,7 @@ def test_scales_can_be_swept():
     @jax.vmap
     def grads(scale):
         rule = L.sign_symmetry(net, CE, scale=scale)
-        return rule.grads(params, rule.init(KEY, params, x[0]), x, y)[1]
+        return rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
 
     both = grads(jnp.array([0.5, 1.0]))
     # through the last layer once, through two for the first
@@ -293,7 +291,7 @@ def test_hidden_layers_learn(name, digits):
     net = jb.serial(jb.dense(16), jb.elementwise(jnp.tanh), jb.dense(10))
     (x, y), test = [(jnp.asarray(a.reshape(len(a), -1), "float32"), b) for a, b in digits]
     rule = RULES[name](net, CE, **OPTIONS.get(name, {}))
-    keys = jax.random.split(KEY, 2)
+    keys = jax.random.split(new_key(), 2)
     train = jax.jit(
         jax.vmap(lambda k: jb.run(rule, optax.adam(1e-2), (x, y), key=k, epochs=6, batch_size=32))
     )

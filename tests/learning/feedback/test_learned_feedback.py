@@ -1,5 +1,7 @@
 """Kolen and Pollack's feedback, and that of the mirror, against their theory."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,14 +23,10 @@ from tests.theory import (
     weights,
 )
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 kolen_pollack, weight_mirror = jb.learning.kolen_pollack, jb.learning.weight_mirror
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def gap(params, feedback):
@@ -45,7 +43,7 @@ def test_kolen_pollack_is_its_equation():
     net, rate, decay = mlp(jnp.tanh), 0.3, 0.2
     params, x, y = problem(net, CE)
     rule = kolen_pollack(net, CE, decay=decay, optimizer=optax.sgd(rate))
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     ws, bs = weights(params), weights(state.feedback)
     plain = by_hand(ws, x, y, CE, np.tanh, tanh_slope, lambda i, d, e: d @ bs[i][0].T)
     value, grads, after = rule.grads(params, state, x, y)
@@ -69,7 +67,7 @@ TOGETHER = {
 
 
 def train(rule, optimizer, params, data, steps):
-    state = jb.init_state(rule, optimizer, data[0][0], key=KEY, params=params)
+    state = jb.init_state(rule, optimizer, data[0][0], key=new_key(), params=params)
     update = jax.jit(lambda s: jb.step(rule, optimizer)(s, data)[0])
     states = [state]
     for _ in range(steps):
@@ -97,7 +95,7 @@ def test_the_difference_stays_where_the_feedback_learns_at_another_rate():
     rule = kolen_pollack(net, CE, decay=0.4, optimizer=optax.sgd(0.1))
     state = train(rule, optax.sgd(0.5), params, (x, y), 1)[-1]
     rest = gap(state.params, state.rule_state.feedback)
-    start = gap(params, rule.init(jax.random.split(KEY, 3)[1], params, x[0]).feedback)
+    start = gap(params, rule.init(jax.random.split(new_key(), 3)[1], params, x[0]).feedback)
     assert np.linalg.norm(rest[2] - 0.8 * start[2]) > 0.05 * np.linalg.norm(start[2])
 
 
@@ -124,7 +122,7 @@ def test_kolen_pollack_becomes_backprop(name):
         learn = lambda state, _: (update(state, (x, y))[0], compare(state))  # noqa: E731
         return jax.lax.scan(learn, state, length=200)[1]
 
-    course = angles(jb.init_state(rule, sgd, x[0], key=KEY, params=params))
+    course = angles(jb.init_state(rule, sgd, x[0], key=new_key(), params=params))
     assert np.max(course[0]) > 20 and np.max(course[-1]) < 0.5, (course[0], course[-1])
 
 
@@ -132,10 +130,10 @@ def test_kolen_pollack_becomes_backprop(name):
 def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
     """E[xi^T (xi W)] = noise^2 W with a relative error of sqrt((m + 1) / n)."""
     layer, m, n = jb.dense(30), 20, 10_000
-    params = layer.init(KEY, jnp.ones(m))
+    params = layer.init(new_key(), jnp.ones(m))
     params["bias"] += 5.0
     look = lambda k: mirror(layer, params, jnp.ones(m), noise=noise, samples=n, key=k)  # noqa: E731
-    seen = jax.jit(jax.vmap(look))(jax.random.split(KEY, 8))["kernel"] / noise**2
+    seen = jax.jit(jax.vmap(look))(jax.random.split(new_key(), 8))["kernel"] / noise**2
     w = params["kernel"]
     errors = jnp.linalg.norm(seen - w[None], axis=(1, 2)) / jnp.linalg.norm(w)
     law = np.sqrt((m + 1) / n)
@@ -145,7 +143,7 @@ def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
     mean = jnp.linalg.norm(jnp.mean(seen, 0) - w) / jnp.linalg.norm(w)
     np.testing.assert_allclose(mean, law / np.sqrt(8), rtol=0.2)  # no bias: it goes on falling
     # the control: with the bias in the answer, the mirror drowns
-    xi = noise * jax.random.normal(KEY, (n, m), "float64")
+    xi = noise * jax.random.normal(new_key(), (n, m), "float64")
     naive = xi.T @ jb.batch(layer).apply(params, xi) / n / noise**2
     assert jnp.linalg.norm(naive - w) / jnp.linalg.norm(w) > 3 * law
 
@@ -154,8 +152,8 @@ def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
 def test_the_mirror_of_a_convolution_is_right_at_the_border():
     layer, n = jb.conv(5, 3, stride=2), 4000
     x = jnp.ones((5, 5, 4))
-    params = layer.init(KEY, x)
-    seen = mirror(layer, params, x, samples=n, key=KEY)["kernel"]
+    params = layer.init(new_key(), x)
+    seen = mirror(layer, params, x, samples=n, key=new_key())["kernel"]
     w = params["kernel"]
     tap = lambda a: jnp.sqrt(jnp.sum(jnp.square(a), (2, 3)))  # noqa: E731
     law = np.sqrt((9 * 4 + 1) / n)  # of one place; the taps share it, the places help
@@ -173,10 +171,10 @@ def test_a_step_of_the_mirror():
     params, x, y = problem(net, CE, shape=shape)
     options = {"rate": 0.7, "decay": 0.2, "noise": 2.0, "samples": 3000}
     rule = weight_mirror(net, CE, **options)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     grads = jax.jit(lambda state, key: rule.grads(params, state, x, y, key=key)[1:])
-    change, after = grads(state, KEY)
-    zero = grads(jax.tree.map(jnp.zeros_like, state), KEY)[1]
+    change, after = grads(state, new_key())
+    zero = grads(jax.tree.map(jnp.zeros_like, state), new_key())[1]
     ws, bs, seen = kernels(params), kernels(after), kernels(zero)
     assert len(ws) == 3
     for b, old, s, w in zip(bs[1:], kernels(state)[1:], seen[1:], ws[1:], strict=True):
@@ -194,7 +192,7 @@ def test_the_mirror_settles_on_the_weights():
     net, decay, samples = jb.serial(jb.dense(20), jb.dense(30)), 0.05, 100
     params, x, y = problem(net, HALF)
     rule = weight_mirror(net, HALF, rate=decay, decay=decay, samples=samples)
-    start = rule.init(KEY, params, x[0])
+    start = rule.init(new_key(), params, x[0])
 
     @jax.jit
     @jax.vmap
@@ -203,7 +201,7 @@ def test_the_mirror_settles_on_the_weights():
         return jax.lax.scan(look, start, jax.random.split(key, 300))[0][1]["kernel"]
 
     w = params[1]["kernel"]
-    b = settle(jax.random.split(KEY, 8))
+    b = settle(jax.random.split(new_key(), 8))
     error = jnp.sqrt(jnp.mean(jnp.sum(jnp.square(b - w[None]), (1, 2)))) / jnp.linalg.norm(w)
     law = np.sqrt(21 / (samples * (2 - decay) / decay))
     np.testing.assert_allclose(error, law, rtol=0.1)
@@ -214,13 +212,13 @@ def test_the_mirror_settles_on_the_weights():
 def test_the_mirror_stands_behind_tokens_and_takes_swept_numbers():
     net = jb.serial(jb.embed(5, 4), jb.elementwise(jnp.tanh), jb.flatten(), jb.dense(3))
     x, y = jnp.array([[0, 4], [1, 1], [2, 3]]), jnp.array([0, 1, 2])
-    params = net.init(KEY, x[0])
+    params = net.init(new_key(), x[0])
 
     @jax.vmap
     def after(rate):
         rule = weight_mirror(net, CE, rate=rate, decay=rate, noise=jnp.float64(1))
-        state = rule.init(KEY, params, x[0])
-        return state, rule.grads(params, state, x, y, key=KEY)[2]
+        state = rule.init(new_key(), params, x[0])
+        return state, rule.grads(params, state, x, y, key=new_key())[2]
 
     before, state = after(jnp.array([0.1, 0.2]))
     change = jax.tree.map(lambda a, b: a - b, state, before)
@@ -232,7 +230,7 @@ def test_the_mirror_stands_behind_tokens_and_takes_swept_numbers():
 def test_decays_can_be_swept():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)
-    state = kolen_pollack(net, CE).init(KEY, params, x[0])
+    state = kolen_pollack(net, CE).init(new_key(), params, x[0])
     grads = jax.vmap(lambda d: kolen_pollack(net, CE, decay=d).grads(params, state, x, y)[1])
     both = grads(jnp.array([0.0, 0.5]))
     rise = both[2]["kernel"][1] - both[2]["kernel"][0]
@@ -255,4 +253,4 @@ def test_numbers_that_make_no_sense():
     params, x, y = problem(net, CE)
     rule = weight_mirror(net, CE)
     with pytest.raises(ValueError, match=r"weight_mirror needs a key: .*noise.*key=key"):
-        rule.grads(params, rule.init(KEY, params, x[0]), x, y)
+        rule.grads(params, rule.init(new_key(), params, x[0]), x, y)

@@ -2,6 +2,7 @@
 by mistake, and the goodness votes."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -20,14 +21,10 @@ from jaxbrain.learning.forward.goodness import (
 )
 from tests.theory import CE, HALF, distance, mlp, problem, weights
 
-KEY = jax.random.key(6)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 6)
 TANH = jb.elementwise(jnp.tanh)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def next_label(key, logits, label):
@@ -60,7 +57,7 @@ def test_forward_forward_is_its_equations():
     net, s, theta = mlp(jnp.tanh), 3.0, 0.4
     params, x, y = problem(net, CE)
     rule = forward_forward(net, CE, threshold=theta, sharpness=s, negatives=next_label)
-    value, grads, state = rule.grads(params, (), x, y, key=KEY)
+    value, grads, state = rule.grads(params, (), x, y, key=new_key())
     ws, n, y = weights(params), len(x), np.asarray(y)
     a = [drawn(x, v) for v in (np.eye(3)[y], np.eye(3)[(y + 1) % 3], np.full((n, 3), 1 / 3))]
     total = 0.0
@@ -116,7 +113,7 @@ def test_every_block_descends_its_own_loss_only(name):
     net, shape = NETS[name]
     params, x, y = problem(net, CE, shape=shape)
     rule = forward_forward(net, CE, negatives=next_label)
-    grads = jax.jit(lambda p: rule.grads(p, (), x, y, key=KEY)[1])(params)
+    grads = jax.jit(lambda p: rule.grads(p, (), x, y, key=new_key())[1])(params)
     held = [bool(p) for p in params]
     starts = [i for i, h in enumerate(held) if h]
     for start, stop in itertools.pairwise(starts):
@@ -124,7 +121,7 @@ def test_every_block_descends_its_own_loss_only(name):
         assert distance(grads[start], jax.grad(loss)(params[start])) < 1e-9
     other = forward_forward(net, HALF, negatives=next_label)
     targets = jax.nn.one_hot(y, 3, dtype="float64")
-    readout = jax.jit(lambda p: other.grads(p, (), x, targets, key=KEY)[1])(params)
+    readout = jax.jit(lambda p: other.grads(p, (), x, targets, key=new_key())[1])(params)
     assert distance(readout[:-1], grads[:-1]) < 1e-12  # the loss teaches the readout, no other
     assert distance(readout[-1], grads[-1]) > 0.1
     # the control: with the gradient of all blocks together the first would be another
@@ -140,7 +137,7 @@ def test_every_block_descends_its_own_loss_only(name):
 def test_a_wrong_label_is_never_the_true_one(negatives):
     """Over many keys; the others follow their probabilities."""
     logits, label = jnp.array([2.0, -1.0, 5.0, 0.5]), jnp.array(2)
-    keys = jax.random.split(KEY, 20_000)
+    keys = jax.random.split(new_key(), 20_000)
     found = jax.vmap(lambda k: negatives(k, logits, label))(keys)
     shares = np.bincount(found, minlength=4) / 20_000
     p = np.exp(np.asarray(logits)) if negatives is likely_label else np.ones(4)
@@ -164,7 +161,7 @@ def test_the_rule_draws_wrong_labels_only():
 
     rule = forward_forward(net, CE, negatives=spy)
     run = jax.jit(lambda k: rule.grads(params, (), x, y, key=k)[0])
-    values = [run(k) for k in jax.random.split(KEY, 40)]
+    values = [run(k) for k in jax.random.split(new_key(), 40)]
     jax.effects_barrier()
     assert len(seen) == 40 * len(y) and {a for a, _ in seen} == {0, 1, 2}
     assert all(a != b for a, b in seen) and len(set(seen)) == 6
@@ -216,11 +213,11 @@ def test_refusals():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE, shape=(3,))
     with pytest.raises(ValueError, match=r"first 3 entries of the input, which has only 3"):
-        forward_forward(net, CE).grads(params, (), x, y, key=KEY)
+        forward_forward(net, CE).grads(params, (), x, y, key=new_key())
     single = jb.serial(jb.dense(4), TANH, jb.dense(1))
     params, x, y = problem(single, HALF)
     with pytest.raises(ValueError, match=r"one output for each class.*got shape \(1,\)"):
-        forward_forward(single, HALF).grads(params, (), x, y, key=KEY)
+        forward_forward(single, HALF).grads(params, (), x, y, key=new_key())
 
 
 @pytest.mark.slow
@@ -230,7 +227,7 @@ def test_forward_forward_beats_frozen_hidden_layers(digits):
         relu = jb.elementwise(jax.nn.relu)
         net = jb.serial(jb.dense(128), relu, jb.dense(64), relu, jb.dense(10))
         _, history = jb.fit(
-            forward_forward(net, CE), optax.adam(2e-3), digits[0], key=KEY, epochs=20,
+            forward_forward(net, CE), optax.adam(2e-3), digits[0], key=new_key(), epochs=20,
             batch_size=32, validation=digits[1], metrics={"accuracy": jb.accuracy}, progress=False,
         )  # fmt: skip
         assert history.metrics["accuracy"][-1] > 0.94

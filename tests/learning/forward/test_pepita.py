@@ -1,5 +1,7 @@
 """PEPITA against its equations in NumPy, and as a gradient of what it descends."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,20 +24,16 @@ from tests.theory import (
     weights,
 )
 
-KEY = jax.random.key(5)
+pytestmark = pytest.mark.x64
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 5)
 
 
 def setting(net, loss, shape=(4,), scale=0.3):
     """With feedback large enough to tell the terms apart."""
     params, x, y = problem(net, loss, shape=shape)
     rule = pepita(net, loss, feedback_init=jax.nn.initializers.normal(scale))
-    return rule, params, rule.init(KEY, params, x[0]), x, y
+    return rule, params, rule.init(new_key(), params, x[0]), x, y
 
 
 @pytest.mark.parametrize("loss", [CE, HALF], ids=["ce", "half"])
@@ -107,7 +105,7 @@ def test_a_convolution_learns_what_a_product_with_the_difference_would():
 def test_the_default_scale_is_the_papers():
     rule = pepita(mlp(jnp.tanh), CE)
     x = jnp.zeros(600)
-    feedback = rule.init(KEY, rule.network.init(KEY, x), x)
+    feedback = rule.init(new_key(), rule.network.init(new_key(), x), x)
     limit = 0.05 * np.sqrt(6 / 600)
     assert 0.99 * limit < np.max(np.abs(feedback)) <= limit
     np.testing.assert_allclose(np.std(feedback), limit / np.sqrt(3), rtol=0.05)
@@ -116,9 +114,9 @@ def test_the_default_scale_is_the_papers():
 def test_both_passes_meet_the_same_dropout():
     net = jb.serial(jb.dense(6), jb.dropout(0.4), jb.elementwise(jnp.tanh), jb.dense(3))
     rule, params, feedback, x, y = setting(net, CE)
-    value, grads, _ = rule.grads(params, 0 * feedback, x, y, key=KEY)
+    value, grads, _ = rule.grads(params, 0 * feedback, x, y, key=new_key())
     assert np.all(grads[0]["kernel"] == 0)
-    assert value == jb.backprop(net, CE).grads(params, (), x, y, key=KEY)[0]
+    assert value == jb.backprop(net, CE).grads(params, (), x, y, key=new_key())[0]
 
 
 def test_refusals():
@@ -139,7 +137,7 @@ def test_pepita_beats_frozen_hidden_layers(digits):
             small = jax.nn.initializers.variance_scaling(2 * scale**2, "fan_out", "uniform")
             rule = pepita(net, CE, feedback_init=small)
             _, history = jb.fit(
-                rule, optax.adam(2e-3), digits[0], key=KEY, epochs=20, batch_size=32,
+                rule, optax.adam(2e-3), digits[0], key=new_key(), epochs=20, batch_size=32,
                 validation=digits[1], metrics={"accuracy": jb.accuracy}, progress=False,
             )  # fmt: skip
             accuracies.append(history.metrics["accuracy"][-1])

@@ -1,6 +1,7 @@
 """Rules along random directions: unbiased, with the variance that theory gives them."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,9 @@ import jaxbrain as jb
 from jaxbrain.learning import forward_gradient, node_perturbation, weight_perturbation
 from tests.theory import CE, HALF, convnet, distance, problem, run_forward, weights
 
-KEY = jax.random.key(4)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 4)
 TANH = jb.elementwise(jnp.tanh)
 NET = jb.serial(jb.dense(3), TANH, jb.dense(2))
 RULES = {
@@ -27,17 +30,11 @@ FINE = {
 rules = pytest.mark.parametrize("name", RULES)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def flat(tree):
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def draws(rule, params, x, y, n, key=KEY):
+def draws(rule, params, x, y, n, key=new_key()):
     """Gradients with n keys: [n, parameters]."""
     one = jax.jit(jax.vmap(lambda k: flat(rule.grads(params, (), x, y, key=k)[1])))
     return np.asarray(one(jax.random.split(key, n)))
@@ -116,13 +113,13 @@ def test_all_directions_together_give_the_gradient():
     truth = jb.backprop(NET, CE).grads(params, (), x, y)
     total, noise = basis(params)
     rule = forward_gradient(NET, CE, samples=total, noise=noise)
-    value, grads, _ = rule.grads(params, (), x, y, key=KEY)
+    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
     assert distance(grads, truth[1]) < 1e-12 and abs(value - truth[0]) < 1e-12
     _, noise = basis(params)
     rule = weight_perturbation(NET, CE, samples=total, noise=noise, scale=1e-6)
-    value, grads, _ = rule.grads(params, (), x, y, key=KEY)
+    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
     assert 1e-9 < distance(grads, truth[1]) < 1e-4 and value == truth[0]
-    random = forward_gradient(NET, CE, samples=total).grads(params, (), x, y, key=KEY)[1]
+    random = forward_gradient(NET, CE, samples=total).grads(params, (), x, y, key=new_key())[1]
     assert distance(random, truth[1]) > 0.1
 
 
@@ -133,12 +130,14 @@ def test_the_error_of_a_finite_difference_falls_with_the_scale(name):
     params, x, y = problem(NET, CE)
 
     def grads(scale):
-        return RULES[name](NET, CE, samples=3, scale=scale).grads(params, (), x, y, key=KEY)[1]
+        return RULES[name](NET, CE, samples=3, scale=scale).grads(params, (), x, y, key=new_key())[
+            1
+        ]
 
     limit, errors = grads(1e-6), [distance(grads(s), grads(1e-6)) for s in (0.1, 0.01, 0.001)]
     assert all(8 < a / b < 12 for a, b in itertools.pairwise(errors)), errors
     if name == "weight_perturbation":
-        slope = forward_gradient(NET, CE, samples=3).grads(params, (), x, y, key=KEY)[1]
+        slope = forward_gradient(NET, CE, samples=3).grads(params, (), x, y, key=new_key())[1]
         assert distance(limit, slope) < 1e-4  # of the very same directions
 
 
@@ -153,7 +152,7 @@ def test_node_perturbation_is_its_equation():
         return jnp.asarray(seen[-1])
 
     value, grads, _ = node_perturbation(net, HALF, samples=2, scale=0.3, noise=noise).grads(
-        params, (), x, y, key=KEY
+        params, (), x, y, key=new_key()
     )
     ws, y = weights(params), np.asarray(y)
     a = run_forward(ws, x, np.tanh)[1]
@@ -196,8 +195,8 @@ def test_noise_of_the_network_is_the_same_in_all_passes(name):
     net = jb.serial(jb.dense(6), jb.dropout(0.4), TANH, jb.dense(3))
     params, x, y = problem(net, CE)
     rule = RULES[name](net, CE, **FINE[name])
-    value, grads, _ = rule.grads(params, (), x, y, key=KEY)
-    assert value == jb.backprop(net, CE).grads(params, (), x, y, key=KEY)[0]
+    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
+    assert value == jb.backprop(net, CE).grads(params, (), x, y, key=new_key())[0]
     assert np.max(np.abs(flat(grads))) < 100
 
 
@@ -218,7 +217,7 @@ def test_the_scale_may_be_swept(name):
     params, x, y = problem(NET, CE)
 
     def grads(scale):
-        return flat(RULES[name](NET, CE, scale=scale).grads(params, (), x, y, key=KEY)[1])
+        return flat(RULES[name](NET, CE, scale=scale).grads(params, (), x, y, key=new_key())[1])
 
     swept = jax.jit(jax.vmap(grads))(jnp.array([0.5, 0.1]))
     np.testing.assert_allclose(swept[1], grads(0.1), rtol=1e-9, atol=1e-12)

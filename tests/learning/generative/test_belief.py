@@ -11,6 +11,8 @@ from jaxbrain.learning.generative import belief, boltzmann
 from jaxbrain.learning.generative.boltzmann import gaussian, rbm
 from tests.theory import distance
 
+pytestmark = pytest.mark.x64
+
 V, H = 4, 3
 SIGMOID = jb.elementwise(jax.nn.sigmoid)
 DATA = np.random.default_rng(5).dirichlet(np.full(2**V, 0.3))  # a distribution over images
@@ -22,12 +24,6 @@ def bits(n):
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def machine(visible, hidden, seed=0, scale=1.0):

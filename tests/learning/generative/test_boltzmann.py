@@ -13,6 +13,8 @@ from jaxbrain.learning.generative.boltzmann import bernoulli, gaussian, rbm
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.theory import distance
 
+pytestmark = pytest.mark.x64
+
 V, H = 6, 4
 RULES = {
     "contrastive_divergence": jb.learning.contrastive_divergence,
@@ -27,12 +29,6 @@ def bits(n):
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def machine(seed=0, scale=0.7):

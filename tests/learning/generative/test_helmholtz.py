@@ -14,16 +14,12 @@ from jaxbrain.learning.generative import helmholtz as hm
 from tests.contract import KEYWORD, close, counter, equal, places, signature
 from tests.theory import distance
 
+pytestmark = pytest.mark.x64
+
 SIZES = (4, 3, 2)  # visible, middle, top
 NET = hm.helmholtz_machine(3, 2)
 RULE = jb.learning.wake_sleep(NET)
 X = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [1, 1, 0, 0]], float)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def sigmoid(z):

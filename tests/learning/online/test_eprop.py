@@ -1,5 +1,7 @@
 """Eligibility traces against the gradient of a network in which recurrent input counts as given."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,16 +15,13 @@ from jaxbrain.cells.surrogate import triangle
 from jaxbrain.learning import over_time
 from jaxbrain.learning.online import readout_feedback
 
+pytestmark = pytest.mark.x64
+
 BATCH, TIME, INPUTS, UNITS = 3, 12, 2, 5
-KEY, READOUT, LOSS = jax.random.key(0), jb.dense(2), jb.losses.mse
+new_key = partial(jax.random.key, 0)
+READOUT, LOSS = jb.dense(2), jb.losses.mse
 RATE = leaky_rnn(UNITS, dt=0.3, tau=1.0)
 SYMMETRIC = readout_feedback.symmetric_feedback()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def data():
@@ -31,7 +30,7 @@ def data():
 
 
 def params_of(rule, scale=0.3):
-    flat, unravel = ravel_pytree(rule.network.init(KEY, data()[0][0]))
+    flat, unravel = ravel_pytree(rule.network.init(new_key(), data()[0][0]))
     return unravel(flat + scale * jax.random.normal(jax.random.key(3), flat.shape))
 
 
@@ -141,7 +140,7 @@ def test_adaptive_feedback_becomes_symmetric():
     exact = gradient(same, (cell, readout))[0]
     assert error(gradient(rule, (cell, readout, readout))[0], exact) < 1e-12
     assert error(step[0], exact) > 0.1
-    apart = jax.tree.map(lambda a: a.shape, rule.network.init(KEY, data()[0][0]))
+    apart = jax.tree.map(lambda a: a.shape, rule.network.init(new_key(), data()[0][0]))
     assert apart[1] == apart[2]
 
 
@@ -150,7 +149,7 @@ def test_refusals():
     now = (jnp.ones(INPUTS), jnp.ones(2))
 
     def start(rule):
-        return rule.carry(rule.init(KEY, now), now)
+        return rule.carry(rule.init(new_key(), now), now)
 
     with pytest.raises(ValueError, match="need a cell whose params have an entry 'recurrent'"):
         start(learning.eprop(stack(elman(3), elman(3)), READOUT, LOSS))

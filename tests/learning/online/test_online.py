@@ -1,5 +1,7 @@
 """Online rules as cells and as learning rules: interface, noise, memory, training."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,8 @@ from jaxbrain.learning import over_time
 from jaxbrain.learning.online import rule as online
 from tests.tables import ONLINE
 
-KEY, READOUT, LOSS = jax.random.key(0), jb.dense(2), jb.losses.mse
+new_key = partial(jax.random.key, 0)
+READOUT, LOSS = jb.dense(2), jb.losses.mse
 CELL = elman(4)
 X = jax.random.normal(jax.random.key(1), (3, 6, 2))
 Y = jax.random.normal(jax.random.key(2), (3, 6, 2))
@@ -33,8 +36,8 @@ def test_a_rule_is_a_cell_and_a_learning_rule(name):
     assert isinstance(cell, jb.Cell) and repr(cell) == name and repr(rule) == f"over_time({name})"
     assert cell == make(elman(4), jb.dense(2), LOSS) and rule == over_time(cell)
     assert cell != make(elman(5), READOUT, LOSS) and jax.tree.leaves(rule) == []
-    params = rule.network.init(KEY, X[0])
-    close(params, cell.init(KEY, (X[0, 0], Y[0, 0])), 0, 0)
+    params = rule.network.init(new_key(), X[0])
+    close(params, cell.init(new_key(), (X[0, 0], Y[0, 0])), 0, 0)
 
     @jax.jit
     def by_hand(params, key):
@@ -46,8 +49,8 @@ def test_a_rule_is_a_cell_and_a_learning_rule(name):
                 total = found if total is None else jax.tree.map(jnp.add, total, found)
         return jax.tree.map(lambda a: a / 18, total)
 
-    value, grads, state = jax.jit(lambda p, k: rule.grads(p, (), X, Y, key=k))(params, KEY)
-    close((value, grads), by_hand(params, KEY))
+    value, grads, state = jax.jit(lambda p, k: rule.grads(p, (), X, Y, key=k))(params, new_key())
+    close((value, grads), by_hand(params, new_key()))
     assert state == () and jax.tree.structure(grads) == jax.tree.structure(params)
     predicted = jb.batch(rule.network).apply(params, X)
     np.testing.assert_allclose(value, jnp.mean((predicted - Y) ** 2), rtol=1e-5)
@@ -58,22 +61,24 @@ def test_the_noise_is_that_of_the_network():
     cell = leaky_rnn(4, dt=0.5, tau=1.0, noise=0.5)
     readout = jb.serial(jb.dropout(0.5), READOUT)
     rule = over_time(learning.rtrl(cell, readout, LOSS))
-    params, bptt = rule.network.init(KEY, X[0]), jb.backprop(rule.network, LOSS)
+    params, bptt = rule.network.init(new_key(), X[0]), jb.backprop(rule.network, LOSS)
 
     def gradient(rule, key):
         return jax.jit(lambda p: rule.grads(p, (), X, Y, key=key)[:2])(params)
 
-    close(gradient(rule, KEY), gradient(bptt, KEY), 1e-4, 1e-6)
+    close(gradient(rule, new_key()), gradient(bptt, new_key()), 1e-4, 1e-6)
     silent = gradient(rule, None)[1]
-    assert np.abs(ravel_pytree(silent)[0] - ravel_pytree(gradient(rule, KEY)[1])[0]).max() > 0.01
+    assert (
+        np.abs(ravel_pytree(silent)[0] - ravel_pytree(gradient(rule, new_key())[1])[0]).max() > 0.01
+    )
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_sequence():
     def needed(rule, length):
         xs = jnp.zeros((1, length, 2))
-        params = rule.network.init(KEY, xs[0])
-        grads = jax.jit(lambda p, x, y: rule.grads(p, (), x, y, key=KEY)[1])
+        params = rule.network.init(new_key(), xs[0])
+        grads = jax.jit(lambda p, x, y: rule.grads(p, (), x, y, key=new_key())[1])
         return grads.lower(params, xs, xs).compile().memory_analysis().temp_size_in_bytes
 
     cell = elman(16)
@@ -98,7 +103,7 @@ def test_fit_trains_and_the_targets_may_be_weighted():
     for make in (learning.rtrl, learning.one_step_backprop):
         rule = over_time(make(elman(6), jb.dense(1), last_step))
         state, history = jb.fit(
-            rule, optax.adam(0.02), (x, y), key=KEY, epochs=30, batch_size=16, progress=False
+            rule, optax.adam(0.02), (x, y), key=new_key(), epochs=30, batch_size=16, progress=False
         )
         left[make] = history.loss[-1]
     assert left[learning.rtrl] < 0.2 * left[learning.one_step_backprop]
@@ -116,5 +121,5 @@ def test_refusals():
     assert over_time(CELL, network=unroll(CELL)).network == unroll(CELL)
     taught = over_time(rule)
     with pytest.raises(ValueError, match="same number of steps"):
-        taught.grads(taught.network.init(KEY, X[0]), (), X, Y[:, :3])
+        taught.grads(taught.network.init(new_key(), X[0]), (), X, Y[:, :3])
     assert online.flat_state((jnp.ones(2), jnp.array(3)))[0].shape == (2,)

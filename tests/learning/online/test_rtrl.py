@@ -1,5 +1,7 @@
 """RTRL and what it is cut down to, against back-propagation through time."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,15 +15,12 @@ from jaxbrain.learning import over_time
 from jaxbrain.learning.online import readout_feedback
 from jaxbrain.learning.online.jacobian_sparsity import reach
 
+pytestmark = pytest.mark.x64
+
 BATCH, TIME, INPUTS, UNITS = 3, 12, 2, 6
-KEY, READOUT, LOSS = jax.random.key(0), jb.dense(2), jb.losses.mse
+new_key = partial(jax.random.key, 0)
+READOUT, LOSS = jb.dense(2), jb.losses.mse
 X = jax.ShapeDtypeStruct((INPUTS,), "float64")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def data():
@@ -31,7 +30,7 @@ def data():
 
 def params_of(rule, gain=None):
     """Params at generic values; recurrent weights of a spectral radius."""
-    flat, unravel = ravel_pytree(rule.network.init(KEY, data()[0][0]))
+    flat, unravel = ravel_pytree(rule.network.init(new_key(), data()[0][0]))
     params = unravel(flat + 0.1 * jax.random.normal(jax.random.key(3), flat.shape))
     if gain is not None:
         r = params[0]["recurrent"]
@@ -154,7 +153,7 @@ def test_the_order_of_the_approximations():
         return jnp.stack([a @ b / jnp.linalg.norm(a) / jnp.linalg.norm(b) for a, b in pairs])
 
     gains = jnp.repeat(jnp.array([0.5, 1.0, 1.5]), 16)
-    found = cosines(jax.random.split(KEY, len(gains)), gains).reshape(3, 16, 4).mean(1)
+    found = cosines(jax.random.split(new_key(), len(gains)), gains).reshape(3, 16, 4).mean(1)
     np.testing.assert_allclose(found[:, 0], 1, rtol=1e-12)
     assert np.all(found[:, 1:3] > 0.5) and np.all(found[:, 1:3] < 0.999)
     assert np.all(np.abs(found[:, 1] - found[:, 2]) < 0.06)  # snap and rflo are about the same
@@ -199,19 +198,19 @@ def test_refusals():
     rule = learning.rtrl_diagonal(gru(UNITS), READOUT, LOSS)
     now = (jnp.ones(INPUTS), jnp.ones(2))
     with pytest.raises(ValueError, match=r"in gru\(6\) a weight reaches 6 of the 6 numbers"):
-        rule.carry(rule.init(KEY, now), now)
+        rule.carry(rule.init(new_key(), now), now)
     with pytest.raises(ValueError, match="n must be a positive integer, got 0"):
         learning.snap(gru(UNITS), READOUT, LOSS, n=0)
     snap = learning.snap(jb.lift(jb.embed(5, 3)), READOUT, LOSS)
     word = (jnp.array(1), jnp.ones(2))
     with pytest.raises(TypeError, match="only found for floating inputs"):
-        snap.carry(snap.init(KEY, word), word)
+        snap.carry(snap.init(new_key(), word), word)
     kf = learning.kf_rtrl(gru(UNITS), READOUT, LOSS)
     with pytest.raises(ValueError, match="needs a cell with params kernel, recurrent and bias"):
-        kf.carry(kf.init(KEY, now), now)
+        kf.carry(kf.init(new_key(), now), now)
     for make in (learning.uoro, learning.kf_rtrl):
         rule = make(elman(UNITS), READOUT, LOSS)
-        params = rule.init(KEY, now)
+        params = rule.init(new_key(), now)
         with pytest.raises(ValueError, match="needs a key: its influence is random"):
             rule.step(params, rule.carry(params, now), now)
     complex_cell = jb.Cell(
@@ -219,4 +218,4 @@ def test_refusals():
     )
     rule = learning.rtrl(complex_cell, READOUT, LOSS)
     with pytest.raises(TypeError, match="need a real carry"):
-        rule.carry(rule.init(KEY, now), now)
+        rule.carry(rule.init(new_key(), now), now)

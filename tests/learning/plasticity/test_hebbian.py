@@ -13,14 +13,10 @@ from jaxbrain.learning.plasticity import hebbian
 from jaxbrain.learning.plasticity.rule import plastic
 from tests.theory import CE, HALF, distance, problem
 
+pytestmark = pytest.mark.x64
+
 RNG = np.random.default_rng(3)
 W, X, Y, T = (RNG.normal(size=shape) for shape in ((4, 3), 4, 3, 3))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def by_index(f):

@@ -1,5 +1,7 @@
 """What all plasticities share: the contract of a Cell, three factors, and the way into fit."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +20,7 @@ from jaxbrain.learning.plasticity.rule import (
 )
 from tests.contract import KEYWORD, close, equal, places, signature
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
 # how to build it, and a modulator that it takes
 PLASTICITIES = {
@@ -56,9 +58,9 @@ def test_a_plasticity_is_a_cell(name):
     assert label(rule) == name
     pre, post = activities(name)
     x = (pre[0], post[0], modulator)
-    params = rule.init(KEY, x)
+    params = rule.init(new_key(), x)
     abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), x)
-    equal(params, rule.init(KEY, abstract))
+    equal(params, rule.init(new_key(), abstract))
     assert params.shape == (3, 2)
     carry = rule.carry(params, x)
     equal(carry, rule.carry(params, abstract))
@@ -75,7 +77,7 @@ def test_it_runs_along_trains_in_any_precision(name, dtype):
     with jax.enable_x64(dtype == "float64"):
         rule = make()
         pre, post = activities(name, dtype)
-        w = rule.init(KEY, (pre[0], post[0], None))
+        w = rule.init(new_key(), (pre[0], post[0], None))
         modulator = None if modulator is None else jnp.full((5,), 0.7, dtype)
         if name in ("delta", "perceptron"):
             modulator = jnp.ones((5, 2), dtype)
@@ -97,14 +99,14 @@ def test_it_runs_along_trains_in_any_precision(name, dtype):
 def test_it_becomes_a_learning_rule(name):
     make, _ = PLASTICITIES[name]
     net = jb.serial(jb.dense(2), jb.elementwise(jnp.tanh))
-    x = jax.random.normal(KEY, (6, 3))
+    x = jax.random.normal(new_key(), (6, 3))
     y = jnp.sign(jax.random.normal(jax.random.key(1), (6, 2)))
     rule, again = plastic(net, make()), plastic(net, make())
     assert rule == again and hash(rule) == hash(again) and repr(rule) == "plastic"
     assert rule != plastic(net, make(), loss=jb.losses.half_mse)
-    params = net.init(KEY, x[0])
-    state = rule.init(KEY, params, x[0])
-    equal(state, rule.init(KEY, params, jax.ShapeDtypeStruct((3,), "float32")))
+    params = net.init(new_key(), x[0])
+    state = rule.init(new_key(), params, x[0])
+    equal(state, rule.init(new_key(), params, jax.ShapeDtypeStruct((3,), "float32")))
     if name == "reward_modulated_stdp":
         y = y[:, 0]
     value, grads, after = jax.jit(rule.grads)(params, state, x, y)
@@ -153,26 +155,26 @@ def test_eligibility_is_a_filtered_change():
 def test_each_dense_layer_learns_from_its_own_pair():
     act = jb.elementwise(jnp.tanh)
     net = jb.serial(jb.dense(4, bias_init=None), act, jb.dense(2, bias_init=None))
-    x = jax.random.normal(KEY, (6, 3))
-    params = net.init(KEY, x[0])
+    x = jax.random.normal(new_key(), (6, 3))
+    params = net.init(new_key(), x[0])
     rule = plastic(net, hebbian.bcm(tau=5.0))
-    _, grads, state = rule.grads(params, rule.init(KEY, params, x[0]), x, x)
+    _, grads, state = rule.grads(params, rule.init(new_key(), params, x[0]), x, x)
     hidden = jnp.tanh(x @ params[0]["kernel"])
     for i, (layer, pre) in enumerate([(jb.serial(jb.dense(4, bias_init=None), act), x),
                                       (jb.dense(2, bias_init=None), hidden)]):  # fmt: skip
         alone = plastic(layer, hebbian.bcm(tau=5.0))
         p = (params[0], ()) if i == 0 else params[2]
-        _, want, after = alone.grads(p, alone.init(KEY, p, pre[0]), pre, pre)
+        _, want, after = alone.grads(p, alone.init(new_key(), p, pre[0]), pre, pre)
         close(grads[2 * i], want[0] if i == 0 else want)
         close(state[i], after[0])
 
 
 def test_a_bare_layer_and_a_chain_of_one_are_the_same():
-    x = jax.random.normal(KEY, (6, 3))
+    x = jax.random.normal(new_key(), (6, 3))
     layer = jb.dense(2)
-    params = layer.init(KEY, x[0])
+    params = layer.init(new_key(), x[0])
     bare, chain = plastic(layer, hebbian.oja()), plastic(jb.serial(layer), hebbian.oja())
-    value, grads, state = bare.grads(params, bare.init(KEY, params, x[0]), x, x)
+    value, grads, state = bare.grads(params, bare.init(new_key(), params, x[0]), x, x)
     equal((value, (grads,), state), chain.grads((params,), ((),), x, x))
     assert bare.network == layer
 
@@ -181,12 +183,12 @@ def test_a_bare_layer_and_a_chain_of_one_are_the_same():
 def test_trains_as_examples():
     spikes = jb.elementwise(lambda v: (v > 0.5).astype(v.dtype))
     net = jb.serial(jb.dense(2), spikes)
-    x = jax.random.bernoulli(KEY, 0.3, (4, 30, 3)).astype("float32")
-    params = net.init(KEY, x[0])
+    x = jax.random.bernoulli(new_key(), 0.3, (4, 30, 3)).astype("float32")
+    params = net.init(new_key(), x[0])
     reward = jnp.array([1.0, -1.0, 0.5, 2.0])
     stdp = spike_timing.reward_modulated_stdp()
     rule = plastic_in_time(net, stdp)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     _, grads, after = rule.grads(params, state, x, reward)
     w = params[0]["kernel"]
     want = sum(total_change(stdp, w, x[n], net.apply(params, x[n]), reward[n])[1] for n in range(4))
@@ -200,7 +202,7 @@ def test_trains_as_examples():
     with pytest.raises(ValueError, match=r"modulator must lead with the \(30,\) time steps"):
         rule.grads(params, state, x, jnp.ones((4, 2)))
     optimizer = optax.sgd(1.0)
-    _, history = jb.run(rule, optimizer, (x, reward), key=KEY, epochs=2, batch_size=4)
+    _, history = jb.run(rule, optimizer, (x, reward), key=new_key(), epochs=2, batch_size=4)
     assert np.all(np.isfinite(history.loss))
 
 
@@ -211,7 +213,7 @@ def test_a_key_is_for_the_noise_of_the_plasticity():
 
     noisy = hebbian.hebb()._replace(step=step)
     net, x = jb.dense(2), jnp.ones((6, 3))
-    params = net.init(KEY, x[0])
+    params = net.init(new_key(), x[0])
     rule = plastic(net, noisy)
     first, again, other = (
         rule.grads(params, ((),), x, x, key=jax.random.key(n))[1]["bias"][0] for n in (1, 1, 2)
@@ -229,24 +231,24 @@ def test_supervised_plasticity_learns_the_digits(digits):
     for plasticity, rate in ((hebbian.delta(), 0.03), (hebbian.perceptron(), 0.1)):
         rule = plastic(net, plasticity, loss=jb.losses.softmax_cross_entropy)
         _, history = jb.fit(
-            rule, optax.sgd(rate), (x, y), key=KEY, epochs=15, batch_size=16,
+            rule, optax.sgd(rate), (x, y), key=new_key(), epochs=15, batch_size=16,
             validation=test, metrics={"accuracy": jb.accuracy}, progress=False,
         )  # fmt: skip
         assert history.metrics["accuracy"][-1] > 0.9, plasticity
-    untaught = net.init(KEY, x[0])
+    untaught = net.init(new_key(), x[0])
     assert jb.evaluate(net, untaught, test, {"accuracy": jb.accuracy})["accuracy"] < 0.3
 
 
 def test_seeds_in_one_call():
-    x = jax.random.normal(KEY, (40, 3)) * jnp.array([[2.0, 1.0, 0.5]])
+    x = jax.random.normal(new_key(), (40, 3)) * jnp.array([[2.0, 1.0, 0.5]])
     rule = plastic(jb.dense(1, bias_init=None), hebbian.oja())
 
     def train(key):
         return jb.run(rule, optax.sgd(0.05), (x, x), key=key, epochs=40, batch_size=40)[0].params
 
-    kernels = jax.jit(jax.vmap(train))(jax.random.split(KEY, 4))["kernel"]
+    kernels = jax.jit(jax.vmap(train))(jax.random.split(new_key(), 4))["kernel"]
     np.testing.assert_allclose(jnp.linalg.norm(kernels, axis=1), 1, atol=1e-2)
-    close(kernels[2], train(jax.random.split(KEY, 4)[2])["kernel"], 1e-4, 1e-5)
+    close(kernels[2], train(jax.random.split(new_key(), 4)[2])["kernel"], 1e-4, 1e-5)
 
 
 HEBB = hebbian.hebb()
@@ -271,7 +273,7 @@ HEBB = hebbian.hebb()
                                       (jnp.ones(1), jnp.ones(2), jnp.ones(1))), ValueError,
          r"modulated\(hebb\) needs a modulator, .* units \(2,\), got shape \(1,\)"),
         (lambda: plastic(jb.dense(2), modulated(hebbian.delta())).grads(
-            jb.dense(2).init(KEY, jnp.ones(3)), (((), jnp.ones((4, 2))),), jnp.ones((4, 3)),
+            jb.dense(2).init(new_key(), jnp.ones(3)), (((), jnp.ones((4, 2))),), jnp.ones((4, 3)),
             jnp.ones(4)), ValueError,
          "delta learns from a target"),
     ],

@@ -18,13 +18,9 @@ from jaxbrain.learning.plasticity.spike_timing import (
     triplet_stdp,
 )
 
+pytestmark = pytest.mark.x64
+
 PAIR = {"a_plus": 0.7, "a_minus": 0.4, "tau_plus": 15.0, "tau_minus": 31.0}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def trains(seed=0, steps=400, rate=0.08):

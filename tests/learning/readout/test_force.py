@@ -1,5 +1,7 @@
 """FORCE and full FORCE: least squares step by step, and networks that go on alone."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,14 +12,10 @@ from jaxbrain.cells import scan
 from jaxbrain.learning.readout.force_learning import Activity, force, full_force, generator, learned
 from jaxbrain.learning.readout.recursive_least_squares import least_squares, least_squares_step
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 RULES = {"force": force, "full_force": full_force}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def closed_form(r, y, begin, penalty):
@@ -50,7 +48,7 @@ def test_recursive_least_squares_is_ridge_regression_after_each_step():
 @pytest.mark.slow
 def test_a_step_of_the_generator_is_its_equation():
     cell, x = generator(6, 2, gain=1.3, rate=0.2, feedback_scale=0.7), jnp.array([0.4])
-    params = cell.init(KEY, x) | {"readout": jax.random.normal(KEY, (6, 2))}
+    params = cell.init(new_key(), x) | {"readout": jax.random.normal(new_key(), (6, 2))}
     p = {name: np.asarray(value) for name, value in params.items()}
     state, z = np.linspace(-1, 1, 6), np.array([0.3, -0.5])
     carry, output = cell.step(params, Activity(*map(jnp.asarray, (state, np.tanh(state), z))), x)
@@ -66,7 +64,7 @@ def test_a_step_of_the_generator_is_its_equation():
 def test_the_gain_is_the_radius_of_the_spectrum(connectivity):
     """Girko's circle: at any connectivity, within what 300 units scatter."""
     cell = generator(300, 1, gain=1.7, connectivity=connectivity)
-    own = np.asarray(cell.init(KEY, jnp.zeros(0))["recurrent"])
+    own = np.asarray(cell.init(new_key(), jnp.zeros(0))["recurrent"])
     assert abs(np.abs(np.linalg.eigvals(own)).max() - 1.7) < 0.15
     assert abs((own != 0).mean() - connectivity) < 0.01
 
@@ -74,7 +72,7 @@ def test_the_gain_is_the_radius_of_the_spectrum(connectivity):
 def problem(steps=7, outputs=2):
     cell, xs = generator(5, outputs, rate=0.3), jnp.ones((steps, 1))
     ys = jax.random.normal(jax.random.key(4), (steps, outputs))
-    return cell, cell.init(KEY, xs[0]), xs, ys
+    return cell, cell.init(new_key(), xs[0]), xs, ys
 
 
 @pytest.mark.parametrize("every", [1, 2])
@@ -152,7 +150,7 @@ def test_a_network_goes_on_alone(rule):
     def error(outputs):
         return float(jnp.sqrt(jnp.mean((outputs - ys[learning:]) ** 2) / ys.var()))
 
-    met, taught, untaught, changed = train(KEY, xs, ys)
+    met, taught, untaught, changed = train(new_key(), xs, ys)
     assert taught.dtype == jnp.float32
     assert np.abs(met[period : 2 * period] - ys[period : 2 * period]).max() < 0.5, "held from early"
     assert error(taught) < 0.05
@@ -167,7 +165,7 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
     params["readout"] = jnp.eye(500, 20, dtype=jnp.float32)
     ys = scan(other, params, other.carry(params, xs[0]), xs)[1]
     cell = generator(500, 20, gain=1.8)
-    learner, params = RULES[rule](cell), cell.init(KEY, xs[0])
+    learner, params = RULES[rule](cell), cell.init(new_key(), xs[0])
     carry = start = learner.carry(params, (xs[0], ys[0]))
     one_pass = jax.jit(lambda carry: scan(learner, params, carry, (xs, ys))[0])
     for _ in range(15):
@@ -183,7 +181,7 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
         (lambda: generator(5, 1, gain=-1.0), ValueError, "gain must not be negative"),
         (lambda: generator(5, 1, rate=1.5), ValueError, "rate must be from 0 to 1"),
         (lambda: generator(5, 1, connectivity=0.0), ValueError, "connectivity must be positive"),
-        (lambda: generator(5, 1).init(KEY, jnp.ones((3, 1))), ValueError, "one step"),
+        (lambda: generator(5, 1).init(new_key(), jnp.ones((3, 1))), ValueError, "one step"),
         (lambda: force(jb.dense(1)), TypeError, "must be a Cell of generator"),
         (lambda: force(generator(5, 1), penalty=0.0), ValueError, "penalty must be positive"),
         (lambda: full_force(generator(5, 1), every=0), ValueError, "every must be a positive"),

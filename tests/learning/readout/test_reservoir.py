@@ -1,5 +1,7 @@
 """Reservoirs: what they forget and remember, and a readout that float32 would spoil."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,13 +11,7 @@ import jaxbrain as jb
 from jaxbrain.cells import scan, unroll
 from jaxbrain.learning.readout.reservoir import echo_state, linear_memory_capacity, ridge
 
-KEY = jax.random.key(0)
-
-
-@pytest.fixture(scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 0)
 
 
 def mackey_glass(steps, *, delay=17, substeps=10):
@@ -37,7 +33,8 @@ def mackey_glass(steps, *, delay=17, substeps=10):
 
 
 @pytest.mark.parametrize("connectivity", [1.0, 0.2])
-def test_the_spectral_radius_is_what_was_asked_for(double, connectivity):
+@pytest.mark.x64
+def test_the_spectral_radius_is_what_was_asked_for(connectivity):
     for seed, units in enumerate((7, 60) if connectivity == 1 else (60,)):
         cell = echo_state(units, spectral_radius=1.3, connectivity=connectivity)
         own = cell.init(jax.random.key(seed), jnp.ones(2))["recurrent"]
@@ -45,13 +42,14 @@ def test_the_spectral_radius_is_what_was_asked_for(double, connectivity):
         assert abs(radius - 1.3) < 1e-6
         if units > 7:
             assert abs(np.mean(np.asarray(own) != 0) - connectivity) < 0.03
-    scaled = echo_state(60, input_scale=3.0, bias_scale=0.5).init(KEY, jnp.ones(2))
+    scaled = echo_state(60, input_scale=3.0, bias_scale=0.5).init(new_key(), jnp.ones(2))
     assert 2.5 < np.abs(scaled["kernel"]).max() <= 3 and 0.4 < np.abs(scaled["bias"]).max() <= 0.5
 
 
-def test_a_step_is_its_equation(double):
+@pytest.mark.x64
+def test_a_step_is_its_equation():
     cell, x = echo_state(5, leak=0.3, bias_scale=0.4, activation=jnp.sin), jnp.array([0.3, -0.8])
-    params = cell.init(KEY, x)
+    params = cell.init(new_key(), x)
     h = jnp.linspace(-1, 1, 5)
     w, r, b = (np.asarray(params[name]) for name in ("kernel", "recurrent", "bias"))
     by_hand = 0.7 * np.asarray(h) + 0.3 * np.sin(np.asarray(x) @ w + np.asarray(h) @ r + b)
@@ -60,14 +58,15 @@ def test_a_step_is_its_equation(double):
     assert np.array_equal(carry, y)
 
 
-def test_echo_state_property(double):
+@pytest.mark.x64
+def test_echo_state_property():
     """Two beginnings under the same input: the difference dies below a radius of 1, not at 1.5."""
     xs = jax.random.normal(jax.random.key(1), (800, 1)) * 0.3
     starts = jax.random.normal(jax.random.key(2), (2, 200))
 
     def apart(radius):
         cell = echo_state(200, spectral_radius=radius)
-        params = cell.init(KEY, xs[0])
+        params = cell.init(new_key(), xs[0])
         ends = jax.vmap(lambda h: scan(cell, params, h, xs)[0])(starts)
         return jnp.linalg.norm(ends[0] - ends[1])
 
@@ -75,13 +74,14 @@ def test_echo_state_property(double):
     assert half < 1e-12 and near < 1e-12 and beyond > 1
 
 
-def test_chaos_begins_at_a_gain_of_one(double):
+@pytest.mark.x64
+def test_chaos_begins_at_a_gain_of_one():
     """The Lyapunov exponent without input: negative at 0.8, positive at 1.5; tau is ten steps."""
     units, steps = 400, 1500
 
     def exponent(radius):
         cell = echo_state(units, spectral_radius=radius, leak=0.1)
-        params = cell.init(KEY, jnp.zeros(1))
+        params = cell.init(new_key(), jnp.zeros(1))
 
         def one(carry, _):
             h, direction = carry
@@ -90,7 +90,7 @@ def test_chaos_begins_at_a_gain_of_one(double):
             size = jnp.linalg.norm(direction)
             return (h, direction / size), jnp.log(size)
 
-        start = jax.random.normal(KEY, (2, units))
+        start = jax.random.normal(new_key(), (2, units))
         _, growth = jax.lax.scan(one, (start[0], start[1]), length=steps)
         return growth[500:].mean() / 0.1
 
@@ -98,7 +98,8 @@ def test_chaos_begins_at_a_gain_of_one(double):
     assert -0.35 < calm < -0.1 and 0 < chaotic < 0.2
 
 
-def test_a_linear_reservoir_remembers_as_many_inputs_as_it_has_units(double):
+@pytest.mark.x64
+def test_a_linear_reservoir_remembers_as_many_inputs_as_it_has_units():
     rng = np.random.default_rng(0)
     for units in (10, 20, 50, 100):
         kernel, own = rng.normal(size=(1, units)), rng.normal(size=(units, units))
@@ -116,7 +117,7 @@ def test_a_linear_reservoir_remembers_as_many_inputs_as_it_has_units(double):
 
 def capacity(cell, units, xs, delays):
     """The sum over delays of the squared correlation of the best readout with the past input."""
-    params = cell.init(KEY, xs[0])
+    params = cell.init(new_key(), xs[0])
     states = np.asarray(unroll(cell).apply(params, xs))
     past = np.stack([np.roll(np.asarray(xs)[:, 0], d) for d in range(1, delays + 1)], 1)[delays:]
     states = states[delays:]
@@ -125,7 +126,8 @@ def capacity(cell, units, xs, delays):
     return float((1 - ((past - guess) ** 2).mean(0) / past.var(0)).sum())
 
 
-def test_no_reservoir_remembers_more_than_its_units(double):
+@pytest.mark.x64
+def test_no_reservoir_remembers_more_than_its_units():
     units, steps = 20, 4000
     xs = jax.random.uniform(jax.random.key(3), (steps, 1), minval=-1.0)
     limit = units + 2 * units**2 / steps
@@ -135,7 +137,8 @@ def test_no_reservoir_remembers_more_than_its_units(double):
     assert bent < linear - 2, "a nonlinear one keeps less of the past as it was"
 
 
-def test_ridge_is_the_closed_form(double):
+@pytest.mark.x64
+def test_ridge_is_the_closed_form():
     rng = np.random.default_rng(0)
     states, targets = rng.normal(size=(40, 6)) + 2, rng.normal(size=(40, 2)) - 1
     x, y = states - states.mean(0), targets - targets.mean(0)
@@ -195,7 +198,7 @@ def test_mackey_glass_and_the_trap_of_normal_equations():
             "spectral_radius must not be neg",
         ),
         (lambda: echo_state(3, leak=1.5), ValueError, "leak must be from 0 to 1"),
-        (lambda: echo_state(3).init(KEY, jnp.ones((5, 2))), ValueError, "one step"),
+        (lambda: echo_state(3).init(new_key(), jnp.ones((5, 2))), ValueError, "one step"),
         (lambda: ridge(np.ones((5, 2)), np.ones(5)), ValueError, "targets must be"),
         (lambda: ridge(np.ones((5, 2)), np.ones((4, 1))), ValueError, "the time of states"),
         (lambda: ridge(np.full((5, 2), np.nan), np.ones((5, 1))), ValueError, "finite"),

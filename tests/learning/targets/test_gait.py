@@ -1,5 +1,7 @@
 """GAIT-prop: back-propagation where weights are orthogonal, and its equation where they are not."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,15 +14,11 @@ from jaxbrain.learning.targets import gait
 from tests.theory import CE, HALF, distance, output_error, problem, same, weights
 from tests.theory import run_forward as forward
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 ORTHOGONAL = jax.nn.initializers.orthogonal()
 DELTA = jax.nn.initializers.delta_orthogonal()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def mlp(activation, widths=(4, 4, 4), init=ORTHOGONAL):
@@ -44,8 +42,8 @@ def convnet(activation):
 def drawn(net, shape=(4,), loss=CE):
     """As initialised, with biases at generic values."""
     _, x, y = problem(net, loss, shape=shape)
-    params = net.init(KEY, x[0])
-    move = lambda p: p if p.ndim > 1 else p + 0.3 * jax.random.normal(KEY, p.shape)  # noqa: E731
+    params = net.init(new_key(), x[0])
+    move = lambda p: p if p.ndim > 1 else p + 0.3 * jax.random.normal(new_key(), p.shape)  # noqa: E731
     return jax.tree.map(move, params), x, y
 
 
@@ -70,10 +68,10 @@ def test_with_orthogonal_weights_gait_is_backprop(name):
     make, shape = NETS[name]
     net = make(jax.nn.leaky_relu)
     params, x, y = drawn(net, shape)
-    got, want = both(net, params, x, y, KEY, target_step=1e-4)
+    got, want = both(net, params, x, y, new_key(), target_step=1e-4)
     assert distance(got, want) < 1e-11
     bend = lambda p: p + 0.3 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
-    got, want = both(net, jax.tree.map(bend, params), x, y, KEY, target_step=1e-4)
+    got, want = both(net, jax.tree.map(bend, params), x, y, new_key(), target_step=1e-4)
     assert distance(got[0], want[0]) > 0.1  # the control
 
 
@@ -125,8 +123,8 @@ def test_gait_is_its_equation():
 @pytest.mark.parametrize("layer", [jb.conv(2, 2), jb.conv(3, 2, padding="VALID")], ids=repr)
 @pytest.mark.slow
 def test_pseudo_inverse_of_a_convolution(layer):
-    x = jax.random.normal(KEY, (5, 3, 3, 2))
-    params = layer.init(KEY, x[0])
+    x = jax.random.normal(new_key(), (5, 3, 3, 2))
+    params = layer.init(new_key(), x[0])
     rows = jax.jacobian(lambda a: layer.apply(params, a).ravel())(x[0]).reshape(-1, 18)
     change = jax.random.normal(jax.random.key(5), (5, *layer.apply(params, x[0]).shape))
     got = gait.pseudo_inverse(layer, params, x, change, steps=60)
@@ -154,7 +152,7 @@ def test_saturated_units_and_zero_weights_pass_nothing_on():
     with jax.enable_x64(False):
         net = mlp(jnp.tanh)
         x = jnp.array([[1.0, -2.0, 30.0, -40.0]], "float32") * 10
-        params = net.init(KEY, x[0])
+        params = net.init(new_key(), x[0])
         loud = jax.tree.map(lambda p: 20 * p, params)
         silent = jax.tree.map(jnp.zeros_like, params)
         grads = jax.jit(gait_propagation(net, CE).grads)
@@ -224,7 +222,7 @@ def test_gait_trains_hidden_layers(digits):
     with jax.enable_x64(False):
         state, _ = jb.fit(
             gait_propagation(net, CE, steps=10), optax.adam(3e-3), train,
-            key=KEY, epochs=15, batch_size=32, progress=False,
+            key=new_key(), epochs=15, batch_size=32, progress=False,
         )  # fmt: skip
         scores = jb.evaluate(net, state.params, test, {"accuracy": jb.accuracy})
     assert scores["accuracy"] > 0.955

@@ -1,5 +1,7 @@
 """Local losses: the gradient of each block's own loss, and of nothing else."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,13 +13,9 @@ from jaxbrain.learning import chain, local_losses
 from tests.theory import CE, HALF, convnet, distance, mlp, output_error, problem, same, weights
 from tests.theory import run_forward as forward
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 2)
 
 
 def pooled(hidden, output):
@@ -31,7 +29,7 @@ def with_dropout():
     return jb.serial(jb.flatten(), jb.dense(6), act, jb.dropout(0.5), jb.dense(3))
 
 
-CASES = {"conv": (convnet, (8, 8, 2), None), "dropout": (with_dropout, (2, 2), KEY)}
+CASES = {"conv": (convnet, (8, 8, 2), None), "dropout": (with_dropout, (2, 2), new_key())}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,7 +40,7 @@ def test_it_is_backprop_within_each_block(name):
     net = make()
     params, x, y = problem(net, CE, shape=shape)
     rule = local_losses(net, CE, readout=pooled, optimizer=optax.sgd(0.2))
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     parts = chain.blocks(params)
 
     def every_loss(params, readouts):
@@ -79,7 +77,7 @@ def test_local_losses_are_their_equation():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, HALF)
     rule = local_losses(net, HALF, optimizer=optax.set_to_zero())
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     assert [r[1]["kernel"].shape for r in state.params] == [(6, 3), (5, 3)]
     run = jax.jit(rule.grads)
     _value, grads, after = run(params, state, x, y)
@@ -104,17 +102,17 @@ def test_local_losses_are_their_equation():
 @pytest.mark.slow
 def test_outputs_of_any_shape_and_chains_without_hidden_block():
     rows = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3))
-    x = jax.random.normal(KEY, (5, 2, 6))
-    params = rows.init(KEY, x[0])
+    x = jax.random.normal(new_key(), (5, 2, 6))
+    params = rows.init(new_key(), x[0])
     rule = local_losses(rows, HALF)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     assert state.params[0][1]["kernel"].shape == (8, 6)
     grads = jax.eval_shape(rule.grads, params, state, x, jnp.zeros((5, 2, 3)))[1]
     assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
     alone = jb.serial(jb.dense(3))
     params, x, y = problem(alone, CE)
     rule = local_losses(alone, CE)
-    got = rule.grads(params, rule.init(KEY, params, x[0]), x, y)[1]
+    got = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(got, jb.backprop(alone, CE).grads(params, (), x, y)[1]) < 1e-12
     with pytest.raises(ValueError, match=r"local_losses needs a flat chain.*unpack"):
         local_losses(jb.serial(rows, jb.dense(3)), CE)
@@ -127,7 +125,7 @@ def test_the_state_keeps_its_types(dtype):
     params, x, y = problem(net, CE, shape=(8, 8, 2))
     params, x = jax.tree.map(lambda a: a.astype(dtype), (params, x))
     rule = local_losses(net, CE)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     after = jax.eval_shape(rule.grads, params, state, x, y)[2]
     types = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype.name), tree)  # noqa: E731
     assert types(after) == types(state)
@@ -142,7 +140,7 @@ def test_local_losses_train_hidden_layers(digits):
     with jax.enable_x64(False):
         state, _ = jb.fit(
             local_losses(net, CE), optax.adam(3e-3), train,
-            key=KEY, epochs=15, batch_size=32, progress=False,
+            key=new_key(), epochs=15, batch_size=32, progress=False,
         )  # fmt: skip
         scores = jb.evaluate(net, state.params, test, {"accuracy": jb.accuracy})
     assert scores["accuracy"] > 0.955

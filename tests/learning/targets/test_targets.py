@@ -13,16 +13,12 @@ from jaxbrain.learning import chain, difference_target_propagation, target_propa
 from tests.theory import CE, HALF, convnet, distance, output_error, problem, same, weights
 from tests.theory import run_forward as forward
 
-KEY = jax.random.key(2)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 2)
 BOTH = {"plain": target_propagation, "difference": difference_target_propagation}
 both = pytest.mark.parametrize("name", BOTH)
 ETA, SIGMA, RATE = 0.7, 0.3, 0.1
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def deep(*widths, activation=jnp.tanh):
@@ -39,7 +35,7 @@ def identity(z):
 def generic(state):
     """Inverses with biases at generic values, too."""
     leaves, tree = jax.tree.flatten(state.params)
-    keys = jax.random.split(KEY, len(leaves))
+    keys = jax.random.split(new_key(), len(leaves))
     moved = [v + 0.3 * jax.random.normal(k, v.shape) for k, v in zip(keys, leaves, strict=True)]
     return state._replace(params=jax.tree.unflatten(tree, moved))
 
@@ -61,7 +57,7 @@ def paper(name, ws, inverses, x, y, loss):
         v, c = np.asarray(inverses[j - 1]["layer"]["kernel"]), np.asarray(inverses[j - 1]["bias"])
         down = np.tanh(target @ v.T + c[None])
         target = down if name == "plain" else a[j] + down - np.tanh(a[j + 1] @ v.T + c[None])
-        noise = jax.random.normal(jax.random.fold_in(KEY, j - 1), a[j].shape, "float64")
+        noise = jax.random.normal(jax.random.fold_in(new_key(), j - 1), a[j].shape, "float64")
         corrupt = a[j] + SIGMA * np.asarray(noise)
         u = np.tanh(corrupt @ ws[j][0] + ws[j][1][None])
         back = np.tanh(u @ v.T + c[None])
@@ -80,7 +76,7 @@ def test_target_propagation_is_its_equation(name, loss):
     rule = make(target_step=ETA)
     state = generic(rule.init(jax.random.key(9), params, x[0]))
     assert [v["layer"]["kernel"].shape for v in state.params] == [(6, 5), (5, 4)]
-    value, grads, after = jax.jit(rule.grads)(params, state, x, y, key=KEY)
+    value, grads, after = jax.jit(rule.grads)(params, state, x, y, key=new_key())
     want, learned = paper(name, weights(params), state.params, x, y, loss)
     same(grads, want)
     for inverse, (v, c, error), reached in zip(
@@ -90,7 +86,7 @@ def test_target_propagation_is_its_equation(name, loss):
         np.testing.assert_allclose(inverse["bias"], c, rtol=1e-9, atol=1e-13)
         np.testing.assert_allclose(reached, error, rtol=1e-10)
     np.testing.assert_allclose(value, jb.backprop(net, loss).grads(params, (), x, y)[0], rtol=1e-12)
-    halved = jax.jit(make(target_step=ETA / 2).grads)(params, state, x, y, key=KEY)[1]
+    halved = jax.jit(make(target_step=ETA / 2).grads)(params, state, x, y, key=new_key())[1]
     assert distance(halved[0], grads[0]) > 1e-3 and distance(halved[4:], grads[4:]) < 1e-12
 
 
@@ -110,7 +106,7 @@ def test_exact_inverses_give_gauss_newton_targets():
     net = deep(4, 4, 4, activation=identity)
     params, x, y = problem(net, HALF, n=1)
     rule = difference_target_propagation(net, HALF, target_step=ETA, noise=0.0)
-    state = exact_inverses(rule.init(KEY, params, x[0]), params)
+    state = exact_inverses(rule.init(new_key(), params, x[0]), params)
     grads = jax.jit(rule.grads)(params, state, x, y)[1]
     _z, a = forward(weights(params), x, identity)
     error = output_error(HALF, a[-1], y)[0] @ np.asarray(params[6]["kernel"]).T
@@ -151,7 +147,7 @@ LINEAR = {
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("dense", None), ("conv", KEY)], ids=["dense", "conv with dropout"]
+    ("name", "key"), [("dense", None), ("conv", new_key())], ids=["dense", "conv with dropout"]
 )
 @pytest.mark.slow
 def test_transposed_inverses_of_linear_blocks_give_backprop(name, key):
@@ -160,7 +156,7 @@ def test_transposed_inverses_of_linear_blocks_give_backprop(name, key):
     params, x, y = problem(net, CE, shape=shape)
     rule = difference_target_propagation(net, CE, target_step=ETA, noise=0.0)
     run = jax.jit(rule.grads)
-    drawn = rule.init(KEY, params, x[0])
+    drawn = rule.init(new_key(), params, x[0])
     starts = [start for start, _ in chain.blocks(params)][1:-1]
     state = drawn._replace(
         params=tuple(
@@ -182,14 +178,14 @@ def test_with_one_hidden_block_it_is_backprop(name):
     net = deep(6)
     params, x, y = problem(net, CE)
     rule = BOTH[name](net, CE)
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     assert state.params == () and state.reconstruction.shape == (0,)
     exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
     assert distance(rule.grads(params, state, x, y)[1], exact) < 1e-12
     alone = jb.serial(jb.dense(3))
     params, x, y = problem(alone, CE)
     rule = BOTH[name](alone, CE)
-    got = rule.grads(params, rule.init(KEY, params, x[0]), x, y)[1]
+    got = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(got, jb.backprop(alone, CE).grads(params, (), x, y)[1]) < 1e-12
 
 
@@ -200,7 +196,7 @@ def test_inverses_of_a_convolution_learn(dtype):
     params, x, y = problem(net, CE, shape=(8, 8, 2))
     params, x = jax.tree.map(lambda a: a.astype(dtype), (params, x))
     rule = difference_target_propagation(net, CE, optimizer=optax.adam(1e-2))
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(state.params)} == {dtype}
 
     def body(state, key):
@@ -208,11 +204,11 @@ def test_inverses_of_a_convolution_learn(dtype):
         return state, (state.reconstruction, grads)
 
     if dtype != "float64":
-        kept = jax.eval_shape(body, state, KEY)[0]
+        kept = jax.eval_shape(body, state, new_key())[0]
         types = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype.name), tree)  # noqa: E731
         assert types(kept) == types(state)
         return
-    steps = jax.jit(lambda s: jax.lax.scan(body, s, jax.random.split(KEY, 150)))
+    steps = jax.jit(lambda s: jax.lax.scan(body, s, jax.random.split(new_key(), 150)))
     after, (error, grads) = steps(state)
     assert np.all(error[-1] < 0.7 * error[0]) and after.reconstruction.shape == (2,)
     assert jax.tree.map(lambda g: g.shape[1:], grads) == jax.tree.map(jnp.shape, params)
@@ -230,7 +226,7 @@ def test_target_propagation_refuses(name):
         rule(net, CE, noise=-1)
     params, x, y = problem(net, CE)
     noisy, quiet = rule(net, CE), rule(net, CE, noise=0.0)
-    state = noisy.init(KEY, params, x[0])
+    state = noisy.init(new_key(), params, x[0])
     with pytest.raises(ValueError, match=rf"{title} needs a key.*noise=0\.0.*key=key"):
         jax.eval_shape(noisy.grads, params, state, x, y)
     jax.eval_shape(quiet.grads, params, state, x, y)
@@ -246,7 +242,7 @@ def test_target_propagation_trains_hidden_layers(name, digits):
     with jax.enable_x64(False):
         state, _ = jb.fit(
             BOTH[name](net, CE), optax.adam(3e-3), train,
-            key=KEY, epochs=15, batch_size=32, progress=False,
+            key=new_key(), epochs=15, batch_size=32, progress=False,
         )  # fmt: skip
         scores = jb.evaluate(net, state.params, test, {"accuracy": jb.accuracy})
     assert scores["accuracy"] > 0.955

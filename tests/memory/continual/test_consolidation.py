@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from functools import partial
 
 import jax
 import jax.flatten_util
@@ -25,14 +26,10 @@ from jaxbrain.memory import (
 )
 from tests.theory import CE, HALF, distance, mlp, problem
 
+pytestmark = pytest.mark.x64
+
 NET = mlp(jnp.tanh)
-KEY = jax.random.key(2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 2)
 
 
 @functools.cache
@@ -90,9 +87,9 @@ def test_a_penalised_rule_adds_value_and_gradient(make):
     centre, importance = trees(params, 1, 1)[0], trees(params, 1, 2, positive=True)[0]
     anchor, rule = hold(no_anchor(params), centre, importance), make(NET, CE)
     both = penalised(rule, elastic_penalty(anchor, strength=3.0))
-    state = rule.init(KEY, params, x[0])
+    state = rule.init(new_key(), params, x[0])
     loss, grads, after = jax.jit(rule.grads)(params, state, x, y)
-    found = jax.jit(both.grads)(params, both.init(KEY, params, x[0]), x, y)
+    found = jax.jit(both.grads)(params, both.init(new_key(), params, x[0]), x, y)
     np.testing.assert_allclose(found[0], loss + 3 * spring(params, centre, importance), rtol=1e-12)
     want = jax.tree.map(lambda g, f, p, m: g + 3.0 * f * (p - m), grads, importance, params, centre)
     assert distance(found[1], want) < 1e-12
@@ -170,7 +167,7 @@ def test_tasks_and_strengths_compile_once():
     for strength in (1.0, 5.0, 25.0):
         held = penalised(rule, elastic_penalty(anchor, strength=strength))
         state, history = jb.fit(
-            held, optimizer, (x, y), key=KEY, epochs=2, batch_size=None, state=state
+            held, optimizer, (x, y), key=new_key(), epochs=2, batch_size=None, state=state
         )
         anchor = hold(anchor, state.params, fisher(NET, CE, state.params, x))
         counts.append(len(traced))
@@ -181,8 +178,8 @@ def test_tasks_and_strengths_compile_once():
 def descend(optimizer, steps):
     params, x, y = generic()
     rule = jb.backprop(NET, CE)
-    state = jb.init_state(rule, optimizer, x[0], key=KEY, params=params)
-    run = jax.jit(lambda s: jb.run(rule, optimizer, (x, y), key=KEY, epochs=steps,
+    state = jb.init_state(rule, optimizer, x[0], key=new_key(), params=params)
+    run = jax.jit(lambda s: jb.run(rule, optimizer, (x, y), key=new_key(), epochs=steps,
                                    batch_size=None, state=s))  # fmt: skip
     state, history = run(state)
     last = jb.evaluate(NET, state.params, (x, y), {"loss": CE})["loss"]
@@ -244,8 +241,8 @@ def test_synaptic_intelligence_trains_over_tasks_and_strengths():
 
     def two_tasks(strength):
         optimizer = synaptic_intelligence(optax.sgd(0.3), strength=strength)
-        state = jb.init_state(rule, optimizer, x[0], key=KEY, params=params)
-        options = {"key": KEY, "epochs": 10, "batch_size": None}
+        state = jb.init_state(rule, optimizer, x[0], key=new_key(), params=params)
+        options = {"key": new_key(), "epochs": 10, "batch_size": None}
         state, _ = jb.run(rule, optimizer, (x, y), state=state, **options)
         first = state.params
         state = state._replace(opt_state=end_task(state.opt_state, state.params))
@@ -257,9 +254,9 @@ def test_synaptic_intelligence_trains_over_tasks_and_strengths():
 
     moved, ends = jax.jit(jax.vmap(two_tasks))(jnp.array([0.0, 0.03, 0.1]))
     assert moved[0] > 1.05 * moved[1] > 1.1 * moved[2]
-    plain = jb.init_state(rule, optax.sgd(0.3), x[0], key=KEY, params=params)
+    plain = jb.init_state(rule, optax.sgd(0.3), x[0], key=new_key(), params=params)
     for data in ((x, y), (-x, (y + 1) % 3)):
-        plain, _ = jax.jit(lambda s, d: jb.run(rule, optax.sgd(0.3), d, key=KEY, epochs=10,
+        plain, _ = jax.jit(lambda s, d: jb.run(rule, optax.sgd(0.3), d, key=new_key(), epochs=10,
                                                batch_size=None, state=s))(plain, data)  # fmt: skip
     assert distance(jax.tree.map(lambda a: a[0], ends), plain.params) < 1e-12
 

@@ -13,14 +13,10 @@ import jaxbrain as jb
 from jaxbrain.memory import empirical_fisher, fisher, full_fisher, sampled_fisher
 from tests.theory import CE, HALF, distance, mlp, problem, weights
 
+pytestmark = pytest.mark.x64
+
 BCE = jb.losses.binary_cross_entropy
 NET = mlp(jnp.tanh)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @functools.cache

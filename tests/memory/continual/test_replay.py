@@ -13,14 +13,10 @@ from jaxbrain.memory import rehearsed, reservoir, sleep_replay
 from jaxbrain.memory.continual import replay
 from tests.theory import CE, distance, mlp, problem
 
+pytestmark = pytest.mark.x64
+
 CAPACITY, SEEN, TRIALS = 8, 40, 4000
-KEY = jax.random.key(2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+new_key = partial(jax.random.key, 2)
 
 
 def kept(stream):
@@ -262,15 +258,15 @@ def test_sleep_brings_back_classes_that_were_overwritten(digits):
         def task(carry, data):
             state, seen, n = carry
             state = state._replace(opt_state=optimizer.init(state.params))
-            state, _ = jb.run(rule, optimizer, data, key=KEY, epochs=10, state=state)
-            seen, now = seen + data[0].mean(0), jax.random.fold_in(KEY, state.step)
+            state, _ = jb.run(rule, optimizer, data, key=new_key(), epochs=10, state=state)
+            seen, now = seen + data[0].mean(0), jax.random.fold_in(new_key(), state.step)
             params, fired = sleep_replay(
                 net, state.params, windows(now, seen / n), key=jax.random.fold_in(now, 1),
                 thresholds=(0.5, 0.5, 0.5), increase=increase, decrease=decrease,
             )  # fmt: skip
             return (state._replace(params=params), seen, n + 1), fired
 
-        state = jb.init_state(rule, optimizer, x[0], key=KEY)
+        state = jb.init_state(rule, optimizer, x[0], key=new_key())
         start = state, jnp.zeros(64, "float32"), jnp.float32(1)
         (state, _, _), fired = jax.lax.scan(task, start, (xs, ys))
         return jb.evaluate(net, state.params, (xt, yt), {"a": jb.accuracy})["a"], fired[-1]

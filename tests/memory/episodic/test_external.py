@@ -1,5 +1,7 @@
 """The external memory against NumPy, as a tape, and where others give nan."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,15 +11,11 @@ import jaxbrain as jb
 from jaxbrain.memory.episodic import external as ex
 from tests.contract import close
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 SLOTS, WIDTH, INPUTS = 7, 4, 5
 CELL = jb.memory.external_memory(SLOTS, WIDTH, shifts=2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def scanned(cell, params, xs, project=True):
@@ -28,7 +26,7 @@ def scanned(cell, params, xs, project=True):
 
 
 def problem(steps=6, dtype="float64"):
-    xs = jax.random.normal(KEY, (steps, INPUTS), dtype)
+    xs = jax.random.normal(new_key(), (steps, INPUTS), dtype)
     params = CELL.init(jax.random.key(1), xs[0])
     bias = jax.random.normal(jax.random.key(2), params["bias"].shape, dtype)
     return params | {"bias": bias}, xs
@@ -156,7 +154,7 @@ def test_a_tape_writes_on_and_finds_by_content(gate):
     """Six rows one after the other, then each by its own content; a loose gate blurs both."""
     data, n = jnp.asarray(rows(5, 6)), 6
     on, none, one = orders(0 * data, 0.0, gate, 1), jnp.zeros((n, WIDTH)), jnp.ones((n, WIDTH))
-    params = CELL.init(KEY, jnp.ones(INPUTS))
+    params = CELL.init(new_key(), jnp.ones(INPUTS))
 
     def play(carry, told):
         return jax.lax.scan(lambda c, x: CELL.step(params, c, x), carry, told)
@@ -229,7 +227,7 @@ def test_200_steps_stay_finite(long_run, scale, bias):
     params = jax.tree.map(lambda p: p if scale else 0 * p, params)
     orders = jnp.array([4, 11, 16, 23])  # the strengths and the powers
     params |= {"bias": params["bias"].at[orders].add(bias)}
-    xs = scale * jax.random.normal(KEY, (200, INPUTS), "float32")
+    xs = scale * jax.random.normal(new_key(), (200, INPUTS), "float32")
     (value, (ys, gated, carries)), grads = run(params, xs)
     assert value.dtype == ys.dtype == "float32"
     for leaf in jax.tree.leaves((value, ys, gated, carries, grads)):
@@ -292,7 +290,10 @@ def test_refusals():
         (lambda: make(5, 3, shifts=1.0), "shifts must be from 0 to 2"),
         (lambda: make(5, 3, limit=0.0), "external_memory: limit must be positive"),
         (lambda: make(5, 3, floor=-1.0), "external_memory: floor must be positive"),
-        (lambda: CELL.init(KEY, jnp.ones((2, 3))), r"needs the input \[features\] of one step"),
+        (
+            lambda: CELL.init(new_key(), jnp.ones((2, 3))),
+            r"needs the input \[features\] of one step",
+        ),
         (lambda: ex.shift(jnp.ones(3), jnp.ones(2)), "shift: moves must be an odd number"),
         (lambda: ex.shift(jnp.ones(3), jnp.ones(5)), "at most the 3 rows, got 5"),
         (lambda: CELL.project(problem()[0], jnp.ones((2, 6))), "made for 5 input features"),

@@ -13,7 +13,9 @@ from jaxbrain.memory.episodic import fast_weights as fw
 from jaxbrain.memory.episodic.feature_maps import dpfp, elu_plus_one, unit
 from tests.contract import close
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 INPUTS, KEYS, VALUES, STEPS = 5, 4, 3, 9
 CELLS = {
     "hebbian": jb.memory.hebbian_fast_weights(KEYS, VALUES),
@@ -25,12 +27,6 @@ CELLS = {
 every = pytest.mark.parametrize("name", CELLS)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 def scanned(cell, params, xs, project=True):
     """The carry at the end, and all outputs, as the docstring of a Cell says."""
     made = cell.project(params, xs) if project else xs
@@ -40,7 +36,7 @@ def scanned(cell, params, xs, project=True):
 
 
 def run(name, project=True):
-    cell, xs = CELLS[name], jax.random.normal(KEY, (STEPS, INPUTS))
+    cell, xs = CELLS[name], jax.random.normal(new_key(), (STEPS, INPUTS))
     params = cell.init(jax.random.key(1), xs[0])
     if "rate" in params:
         params["rate"]["bias"] = jnp.array([0.4])  # zero would hide that it is left out
@@ -113,7 +109,7 @@ def test_linear_attention_is_a_weighted_mean():
 def test_linear_attention_where_nothing_is_alike():
     """Keys far below zero: the sum is next to nothing, value and gradient stay finite."""
     cell = CELLS["attention"]
-    params = cell.init(KEY, jnp.ones(INPUTS))
+    params = cell.init(new_key(), jnp.ones(INPUTS))
     loss, grads = jax.value_and_grad(lambda p, x: jnp.sum(scanned(cell, p, x)[1]), allow_int=False)(
         params, jnp.full((3, INPUTS), -1e3)
     )
@@ -145,7 +141,7 @@ def test_the_projection_may_be_left_to_the_step(name):
 
 def test_delta_read_after_write_is_exact():
     key, value = unit(jnp.array([0.3, -1.2, 0.4])), jnp.array([2.0, -3.0])
-    before = jax.random.normal(KEY, (3, 2))
+    before = jax.random.normal(new_key(), (3, 2))
     after = fw.read(fw.delta_write(before, key, value), key)
     np.testing.assert_allclose(after, value, atol=1e-15)
     # a key of another length, another rate, and a write that only adds
@@ -166,7 +162,11 @@ def test_delta_write_replaces_and_hebbian_adds():
 
 
 def test_delta_write_is_gradient_descent_and_the_delta_rule():
-    fast, k, v = jax.random.normal(KEY, (4, 3)), jnp.arange(4.0) - 1, jnp.array([1.0, 2.0, -1.0])
+    fast, k, v = (
+        jax.random.normal(new_key(), (4, 3)),
+        jnp.arange(4.0) - 1,
+        jnp.array([1.0, 2.0, -1.0]),
+    )
     slope = jax.grad(lambda w: jnp.sum((v - k @ w) ** 2) / 2)(fast)
     after = fw.delta_write(fast, k, v, rate=0.3)
     np.testing.assert_allclose(after, fast - 0.3 * slope, atol=1e-14)
@@ -230,7 +230,7 @@ def test_feature_maps():
 
 @every
 def test_gradients_are_right_and_finite(name):
-    cell, xs = CELLS[name], jax.random.normal(KEY, (STEPS, INPUTS))
+    cell, xs = CELLS[name], jax.random.normal(new_key(), (STEPS, INPUTS))
     params = cell.init(jax.random.key(1), xs[0])
     loss = jax.jit(lambda p, xs: jnp.sum(jnp.sin(scanned(cell, p, xs)[1])))
     grads = jax.grad(loss)(params, xs)
@@ -246,10 +246,10 @@ def test_gradients_are_right_and_finite(name):
 @pytest.mark.slow
 def test_a_delta_cell_does_not_grow():
     """Unit keys and rates below 1 keep 1,000 steps within the values; a Hebbian cell grows."""
-    xs = jax.random.normal(KEY, (1000, INPUTS), "float32")
+    xs = jax.random.normal(new_key(), (1000, INPUTS), "float32")
     last = {}
     for name in ("delta", "hebbian"):
-        params = CELLS[name].init(KEY, xs[0])
+        params = CELLS[name].init(new_key(), xs[0])
         fast, ys = scanned(CELLS[name], params, xs)
         assert fast.dtype == ys.dtype == "float32"
         last[name] = float(jnp.abs(ys).max()), float(jnp.abs(xs @ params["value"]["kernel"]).max())
@@ -269,18 +269,21 @@ def test_refusals():
         (lambda: jb.memory.hebbian_fast_weights(3, 2, decay=2), "decay must be from 0 to 1"),
         (lambda: jb.memory.delta_fast_weights(0, 2), "delta_fast_weights: key_size must be a pos"),
         (lambda: jb.memory.linear_attention(3, 2.5), "linear_attention: value_size must be a pos"),
-        (lambda: CELLS["delta"].init(KEY, jnp.ones((2, 3))), r"delta_fast_weights\(4, 3\) needs"),
+        (
+            lambda: CELLS["delta"].init(new_key(), jnp.ones((2, 3))),
+            r"delta_fast_weights\(4, 3\) needs",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()
-    params = CELLS["delta"].init(KEY, jnp.ones(INPUTS))
+    params = CELLS["delta"].init(new_key(), jnp.ones(INPUTS))
     with pytest.raises(ValueError, match=r"made for 5 input features, got .*\(2, 6\)"):
         CELLS["delta"].project(params, jnp.ones((2, 6)))
 
 
 def test_integers_and_names():
     cell = CELLS["hebbian"]
-    params = cell.init(KEY, jnp.ones(INPUTS))
+    params = cell.init(new_key(), jnp.ones(INPUTS))
     x = jnp.arange(INPUTS)
     close(
         cell.step(params, cell.carry(params, x), x),

@@ -29,6 +29,8 @@ from jaxbrain.motor.body.hill import (
 )
 from jaxbrain.testing import check_plant
 
+pytestmark = pytest.mark.x64
+
 HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
 LOW, HIGH = np.array(ARM26_SKELETON.limits).T
 FLEXORS, EXTENSORS = (0, 2, 4), (1, 3, 5)
@@ -39,12 +41,6 @@ THELEN, KISTEMAKER, MUJOCO = (
     for name, hill in HILLS.items()
 )
 FORCE, TENDON, OPTIMAL = (np.array(part) for part in ARM26_MUSCLES[:3])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def close(found, wanted, tolerance=1e-12):

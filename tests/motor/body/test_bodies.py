@@ -10,15 +10,11 @@ from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, ArmState, D
 from jaxbrain.motor.body import arm as mechanics
 from jaxbrain.testing import check_plant
 
+pytestmark = pytest.mark.x64
+
 ARMS = {"motornet": MOTORNET, "nijhof": NIJHOF_KOUWENHOVEN, "li": LI_TODOROV}
 FREE = ((-1e3, 1e3), (-1e3, 1e3))  # limits that are never reached
 each_arm = pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def states(count=8, seed=0):

@@ -35,17 +35,13 @@ from jaxbrain.motor.body.hill import (
 )
 from jaxbrain.motor.body.muscles import Pull, muscle_forces, muscle_pull
 
+pytestmark = pytest.mark.x64
+
 HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
 each_hill = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
 ONE = jnp.float32(1.0)
 RNG = np.random.default_rng(0)
 L, V, A = RNG.uniform(0.4, 1.7, 40), RNG.uniform(-1.2, 1.2, 40), RNG.uniform(0, 1, 40)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def close(found, wanted, tolerance=1e-12):

@@ -9,19 +9,15 @@ import jaxbrain as jb
 from jaxbrain.cells import scan
 from jaxbrain.motor import BasalGanglia, Pathways, Thresholds, basal_ganglia, gate, nuclei_rates
 
+pytestmark = pytest.mark.x64
+
 CHANNELS = 6
 ONE = np.array([0.4, 0, 0, 0, 0, 0])
 TWO = np.array([0.4, 0.6, 0, 0, 0, 0])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.fixture(scope="module")
-def settle(double):
+def settle():
     """(saliences [cases, channels], dopamine [cases]) -> rates after two seconds."""
     cell = basal_ganglia()
 

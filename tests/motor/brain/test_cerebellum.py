@@ -8,13 +8,9 @@ import pytest
 from jaxbrain.cells import scan
 from jaxbrain.motor import Cerebellum, Report, Teaching, cerebellum, forward_model
 
+pytestmark = pytest.mark.x64
+
 DT, TAUS, STEPS, INPUTS, OUTPUTS = 0.01, (0.01, 0.1), 6000, 2, 2
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def fibres(mossy, taus=TAUS, dt=DT):
@@ -28,7 +24,7 @@ def fibres(mossy, taus=TAUS, dt=DT):
 
 
 @pytest.fixture(scope="module")
-def plant(double):
+def plant():
     """Commands, and what a linear plant makes of them: in the span of the basis, and beyond it."""
     rng = np.random.default_rng(0)
     mossy = np.repeat(rng.normal(size=(STEPS // 3, INPUTS)), 3, axis=0)
@@ -40,7 +36,7 @@ def plant(double):
 
 
 @pytest.fixture(scope="module")
-def learn(double):
+def learn():
     """(mossy, wanted, rate) -> the last weights, the weights of all steps, predictions."""
 
     def run(mossy, wanted, rate):
@@ -141,7 +137,7 @@ def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
 
 
 @pytest.fixture(scope="module")
-def body(double):
+def body():
     """A damped swing under smooth commands: states, of which the senses tell late."""
     rng, steps = np.random.default_rng(2), 12000
     command = fibres(2 * rng.normal(size=(steps, 1)), (0.1,))[:, 0]

@@ -1,5 +1,7 @@
 """The laminar cortex: how activity spreads, Dale's law, inputs, output, lesions."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,22 +18,18 @@ from jaxbrain.motor import (
     layer_activity,
 )
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 INPUTS, UNITS = 3, 44
 LEAK = {"dt": 0.013, "tau": 0.07}
 A = 0.013 / 0.07
 EXCITATORY = ("L2/3e", "L4e", "L5Ae", "L5Be", "L6e")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.fixture(scope="module")
 def layers():
-    return cortical_layers(KEY, UNITS)
+    return cortical_layers(new_key(), UNITS)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,7 @@ def params(cell):
 
 def generic(cell):
     """Params of both signs with nothing at zero, also where the wiring has nothing."""
-    params = jax.jit(cell.init)(KEY, jnp.ones(INPUTS))
+    params = jax.jit(cell.init)(new_key(), jnp.ones(INPUTS))
     keys = iter(jax.random.split(jax.random.key(1), 3))
     return {n: a + 0.3 * jax.random.normal(next(keys), a.shape) for n, a in params.items()}
 
@@ -83,7 +81,7 @@ def run(cell, params, carry, xs):
 def evoked(cell, starts, gains):
     """Mean rates ``[gains, starts, units]`` in the time after a pulse, with random weights."""
     x = jnp.zeros(1)
-    params = cell.init(KEY, x)
+    params = cell.init(new_key(), x)
 
     def step(carry, _):
         carry = cell.step(params, carry, x)[0]
@@ -138,8 +136,8 @@ def test_a_step_is_its_equation(layers):
     where = layers.slices["L5Be"]
     np.testing.assert_allclose(y, (g * np.maximum(expected, 0))[where], rtol=1e-12)
     assert np.abs(expected - (x + 0.2 * (given - x))).max() > 0.1
-    noisy = STEP(cell, params, carry, XS[0], KEY)[0].state
-    xi = jax.random.normal(KEY, (UNITS,), float)
+    noisy = STEP(cell, params, carry, XS[0], new_key())[0].state
+    xi = jax.random.normal(new_key(), (UNITS,), float)
     np.testing.assert_allclose(noisy, expected + np.sqrt(2 * a) * 0.3 * xi, rtol=1e-12)
 
 
@@ -185,7 +183,7 @@ def test_dales_law_and_wiring_hold_for_any_params_and_under_training(cell, param
 
 @pytest.mark.parametrize("wiring", [MOTOR, SENSORY], ids=["motor", "sensory"])
 def test_inputs_reach_only_their_layers(wiring):
-    layers = cortical_layers(KEY, UNITS, wiring=wiring)
+    layers = cortical_layers(new_key(), UNITS, wiring=wiring)
     cell = laminar_cortex(layers, **LEAK)
     params = generic(cell)
     carry = active(cell, params)
@@ -258,7 +256,7 @@ def test_gradients_flow_to_the_gain(cell, params):
 def test_it_begins_balanced():
     layers = cortical_layers(jax.random.key(5), 120)
     cell = laminar_cortex(layers, excitation=1.5)
-    drawn = jax.jit(cell.init)(KEY, jnp.ones(INPUTS))["recurrent"]
+    drawn = jax.jit(cell.init)(new_key(), jnp.ones(INPUTS))["recurrent"]
     signed = np.abs(drawn) * layers.mask * layers.signs[:, None]
     given, taken = (np.maximum(s * signed, 0).sum(axis=0) for s in (1, -1))
     both = (given > 0) & (taken > 0)
@@ -268,7 +266,7 @@ def test_it_begins_balanced():
 
 
 def test_it_begins_stable(cell):
-    keys = jax.random.split(KEY, 8)
+    keys = jax.random.split(new_key(), 8)
 
     @jax.jit
     @jax.vmap
@@ -284,24 +282,26 @@ def test_it_begins_stable(cell):
 
 
 def test_transforms_types_and_names(cell, params, layers):
-    assert cell == laminar_cortex(cortical_layers(KEY, UNITS), **LEAK)
+    assert cell == laminar_cortex(cortical_layers(new_key(), UNITS), **LEAK)
     assert cell != laminar_cortex(cortical_layers(jax.random.key(1), UNITS), **LEAK)
     assert repr(cell) == "laminar_cortex(44, dt=0.013, tau=0.07)"
-    gains = jax.random.uniform(KEY, (3, UNITS))
+    gains = jax.random.uniform(new_key(), (3, UNITS))
     carry = active(cell, params)
     many = jax.vmap(lambda gain: run(cell, params, carry._replace(gain=gain), XS)[0])(gains)
     np.testing.assert_allclose(many[1], run(cell, params, carry._replace(gain=gains[1]), XS)[0])
-    single = jax.jit(laminar_cortex(layers, noise=0.1).init)(KEY, jnp.ones(INPUTS, jnp.float32))
+    single = jax.jit(laminar_cortex(layers, noise=0.1).init)(
+        new_key(), jnp.ones(INPUTS, jnp.float32)
+    )
     x = jnp.ones(INPUTS, jnp.float32)
     after, y = laminar_cortex(layers, noise=0.1, tau=np.full(UNITS, 0.05)).step(
-        single, cell.carry(single, x), x, key=KEY
+        single, cell.carry(single, x), x, key=new_key()
     )
     assert {a.dtype for a in jax.tree.leaves((single, after, y))} == {jnp.dtype("float32")}
 
     def swept(tau, noise, excitation):
         cell = laminar_cortex(layers, tau=tau, noise=noise, excitation=excitation)
-        params = cell.init(KEY, x)
-        return cell.step(params, cell.carry(params, x), x, key=KEY)[1].sum()
+        params = cell.init(new_key(), x)
+        return cell.step(params, cell.carry(params, x), x, key=new_key())[1].sum()
 
     slopes = jax.jit(jax.grad(swept, argnums=(0, 1)))(0.05, 0.1, 1.0)
     assert all(np.isfinite(s) and s != 0 for s in slopes)
@@ -328,5 +328,5 @@ def test_what_does_not_fit_is_refused(layers):
             laminar_cortex(layers, **wrong)
     with pytest.raises(ValueError, match="made for 3 input features"):
         cell = laminar_cortex(layers)
-        params = jb.motor.laminar_cortex(layers).init(KEY, jnp.ones(INPUTS))
+        params = jb.motor.laminar_cortex(layers).init(new_key(), jnp.ones(INPUTS))
         cell.step(params, cell.carry(params, XS[0]), jnp.ones(4))

@@ -1,5 +1,7 @@
 """The wiring of cortical layers: published numbers, what they imply, and what is drawn of them."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -14,14 +16,10 @@ from jaxbrain.motor import (
     layer_activity,
 )
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 EXCITATORY = ("L2/3e", "L4e", "L5Ae", "L5Be", "L6e")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 # ---- what was published
@@ -115,21 +113,21 @@ def test_wiring_leads_from_rows_to_columns():
         at = list(wiring.sizes).index
         assert wiring.chances[at(source), at(target)] == pytest.approx(there)
         assert wiring.chances[at(target), at(source)] == pytest.approx(back)
-        layers = cortical_layers(KEY, 600, wiring=wiring)
+        layers = cortical_layers(new_key(), 600, wiring=wiring)
         rows, columns = layers.slices[source], layers.slices[target]
         assert layers.mask[rows, columns].mean() > 2 * layers.mask[columns, rows].mean()
 
 
 def test_sizes_are_in_proportion():
-    layers = cortical_layers(KEY, 1000, wiring=SENSORY)
+    layers = cortical_layers(new_key(), 1000, wiring=SENSORY)
     counts = np.array([s.stop - s.start for s in layers.slices.values()])
     share = np.array(list(POTJANS_DIESMANN_SIZES.values())) / 77169 * 1000
     assert counts.sum() == 1000 and np.abs(counts - share).max() < 1
-    least = cortical_layers(KEY, len(MOTOR.sizes))
+    least = cortical_layers(new_key(), len(MOTOR.sizes))
     assert all(s.stop - s.start == 1 for s in least.slices.values())
-    assert sum(s.stop - s.start for s in cortical_layers(KEY, 17).slices.values()) == 17
+    assert sum(s.stop - s.start for s in cortical_layers(new_key(), 17).slices.values()) == 17
     wanted = {name: i + 1 for i, name in enumerate(MOTOR.sizes)}
-    given = cortical_layers(KEY, dict(reversed(wanted.items())))
+    given = cortical_layers(new_key(), dict(reversed(wanted.items())))
     assert {n: s.stop - s.start for n, s in given.slices.items()} == wanted
     for name, where in given.slices.items():
         assert np.all(given.signs[where] == (1 if name.endswith("e") else -1))
@@ -137,7 +135,7 @@ def test_sizes_are_in_proportion():
 
 
 def test_layer_activity_is_the_mean_of_each_population():
-    layers = cortical_layers(KEY, 44)
+    layers = cortical_layers(new_key(), 44)
     rates = np.random.default_rng(1).normal(size=(5, 44))
     expected = [rates[:, s].mean(axis=1) for s in layers.slices.values()]
     np.testing.assert_allclose(layer_activity(layers, rates), np.transpose(expected), rtol=1e-12)
@@ -147,15 +145,15 @@ def test_layer_activity_is_the_mean_of_each_population():
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="units must be at least 11"):
-        cortical_layers(KEY, 10)
+        cortical_layers(new_key(), 10)
     with pytest.raises(ValueError, match="units must be a positive integer"):
-        cortical_layers(KEY, 50.0)
+        cortical_layers(new_key(), 50.0)
     with pytest.raises(ValueError, match="name each population"):
-        cortical_layers(KEY, {"L5Be": 10})
+        cortical_layers(new_key(), {"L5Be": 10})
     with pytest.raises(ValueError, match=r"units\['L1i'\] must be a positive"):
-        cortical_layers(KEY, dict.fromkeys(MOTOR.sizes, 0))
+        cortical_layers(new_key(), dict.fromkeys(MOTOR.sizes, 0))
     with pytest.raises(TypeError, match="wiring must be a Wiring"):
-        cortical_layers(KEY, 50, wiring=POTJANS_DIESMANN)
+        cortical_layers(new_key(), 50, wiring=POTJANS_DIESMANN)
     for wrong, match in (
         ({"chances": MOTOR.chances[1:]}, r"chances must be \[11, 11\] from 0 to 1, got \(10, 11\)"),
         ({"chances": MOTOR.chances * 2}, "from 0 to 1, got .* to 1.23"),
@@ -164,4 +162,4 @@ def test_what_does_not_fit_is_refused():
         ({"output": "L5Bi"}, "excitatory one"),
     ):
         with pytest.raises(ValueError, match=match):
-            cortical_layers(KEY, 50, wiring=MOTOR._replace(**wrong))
+            cortical_layers(new_key(), 50, wiring=MOTOR._replace(**wrong))

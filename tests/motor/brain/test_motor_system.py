@@ -11,6 +11,8 @@ import jaxbrain as jb
 from jaxbrain.motor import SENSORY, Cortex, MotorSystem, cortical_layers, motor_system
 from jaxbrain.motor.brain.nuclei import BasalGanglia
 
+pytestmark = pytest.mark.x64
+
 LAYERS = cortical_layers(jax.random.key(0), 44)
 UNITS, INPUTS, CHANNELS, COMMANDS = 44, 3, 4, 2
 STRIATAL, THALAMIC, SPINAL = (LAYERS.slices[n] for n in ("L5Ae", "L6e", "L5Be"))
@@ -19,10 +21,8 @@ CELL = motor_system(LAYERS, COMMANDS, channels=CHANNELS, **OPTIONS)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        problem()  # not under a trace
-        yield
+def known_problem():
+    problem()  # not under a trace
 
 
 @functools.cache

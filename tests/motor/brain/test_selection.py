@@ -17,14 +17,10 @@ from jaxbrain.motor import (
     selection,
 )
 
+pytestmark = pytest.mark.x64
+
 CHANNELS, SECOND = 6, 100
 OPEN = 0.05  # the output of the basal ganglia below which a channel is selected
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def salience(*values):
@@ -32,7 +28,7 @@ def salience(*values):
 
 
 @pytest.fixture(scope="module")
-def play(double):
+def play():
     """(saliences one a second, dopamine, competition) -> inhibition, thalamus at each end."""
 
     def course(saliences, dopamine, between):

@@ -1,6 +1,7 @@
 """The closed loop and its perturbations: NumPy reference, delays, fields, lesions and doses."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +14,17 @@ from jaxbrain.motor import Scene, closed_loop, point_mass, with_gain
 from jaxbrain.motor.control import perturbations as perturb
 from jaxbrain.motor.control.loop import Signals
 
-KEY = jax.random.key(0)
+pytestmark = pytest.mark.x64
+
+new_key = partial(jax.random.key, 0)
 TIME, UNITS, DELAY, MASS, DT = 14, 5, 3, 2.0, 0.01
 START = np.array([0.02, 0.4])
 CURL = np.array([[0.3, 7.0], [-5.0, 0.2]])
 
 
 @pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        problem()  # not under a trace
-        yield
+def known_problem():
+    problem()  # not under a trace
 
 
 def controller():
@@ -37,7 +38,7 @@ def problem():
     force = jax.random.normal(jax.random.key(2), (TIME, 2))
     start, field = (jnp.broadcast_to(a, (TIME, *a.shape)) for a in (START, CURL))
     scenes = Scene(cue, start, force, field)
-    params = loop().init(KEY, jax.tree.map(lambda a: a[0], scenes))
+    params = loop().init(new_key(), jax.tree.map(lambda a: a[0], scenes))
     params[1]["bias"] = jnp.array([3.0, -2.0])
     return scenes, params
 
@@ -129,7 +130,7 @@ def test_noise_needs_a_key_and_has_the_size_that_was_asked_for():
         cell = loop(delay=0, sensory_noise=noises[0], motor_noise=noises[1])
         return cell.step(params, cell.carry(params, scene), scene, key=key)
 
-    keys = jax.random.split(KEY, 4000)
+    keys = jax.random.split(new_key(), 4000)
     without = once(keys[:1], (0.0, 0.0))
     senses = once(keys, (0.3, 0.0))[1].sensed - without[1].sensed
     np.testing.assert_allclose(senses.std(axis=0), 0.3, rtol=0.05)
@@ -277,7 +278,7 @@ def test_backprop_trains_it_and_blocks_change_nothing():
     close(*(jax.jit(rule.grads)(params, (), batch, wanted)[:2] for rule in rules))
     with jax.numpy_dtype_promotion("standard"):
         _, history = jb.run(
-            rules[0], optax.adam(0.1), (batch, wanted), key=KEY, epochs=40, batch_size=2
+            rules[0], optax.adam(0.1), (batch, wanted), key=new_key(), epochs=40, batch_size=2
         )
     assert history.loss[-1] < 0.7 * history.loss[0]
 
@@ -304,16 +305,16 @@ def test_it_runs_in_single_precision_and_takes_integers():
     scenes, params = jax.tree.map(lambda a: a.astype(jnp.float32), problem())
     scenes = scenes._replace(cue=jnp.ones((TIME, 2), jnp.int32))
     net = jb.cells.unroll(loop(perturb.curl_field(3.0), sensory_noise=0.1, motor_noise=0.1))
-    found = jax.jit(net.apply)(params, scenes, key=KEY)
+    found = jax.jit(net.apply)(params, scenes, key=new_key())
     assert {a.dtype.name for a in jax.tree.leaves(found)} == {"float32"}
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), scenes)
-    assert jax.tree.map(jnp.shape, net.init(KEY, shapes)) == jax.tree.map(jnp.shape, params)
+    assert jax.tree.map(jnp.shape, net.init(new_key(), shapes)) == jax.tree.map(jnp.shape, params)
     assert loop() == loop() and hash(loop()) == hash(loop()) and loop() != loop(delay=0)
     assert repr(loop(delay=0)).endswith("delay=0)")
 
 
 def apply(cell, scene):
-    params = cell.init(KEY, scene)
+    params = cell.init(new_key(), scene)
     return cell.step(params, cell.carry(params, scene), scene)
 
 

@@ -19,14 +19,10 @@ from jaxbrain.motor import (
     reach_cost,
 )
 
+pytestmark = pytest.mark.x64
+
 STEPS = 8
 START, TARGET = np.array([0.0, 0.4]), np.array([0.06, 0.48])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 @functools.cache

@@ -9,11 +9,7 @@ from jaxbrain.motor import reach_loss
 from jaxbrain.motor.body.plant import Hand
 from jaxbrain.motor.control.loop import Signals
 
-
-@pytest.fixture(autouse=True, scope="module")
-def double():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.x64
 
 
 def movement(seed=0, time=9):

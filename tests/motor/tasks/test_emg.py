@@ -3,6 +3,7 @@
 import functools
 import itertools
 import runpy
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,16 +18,11 @@ from jaxbrain.motor.body.six_muscles import ARM26_MUSCLES, arm26_moment_arms
 from jaxbrain.motor.tasks import emg_generation
 from jaxbrain.motor.tasks.muscles import reach_activity
 
-KEY, SCALE = jax.random.key(0), 0.02
+new_key = partial(jax.random.key, 0)
+SCALE = 0.02
 CENTER = np.array([0.0, 0.4])
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "emg.py"
 ONES = np.array([1, 3, 4, 6, 9, 12, 14, 15]) * np.pi / 8  # directions without a symmetry
-
-
-@pytest.fixture
-def double():
-    with jax.enable_x64(True):
-        yield
 
 
 def fan(angles, distance=0.1):
@@ -54,7 +50,8 @@ def driven(starts, emg, dt):
     return jax.vmap(one)(starts, emg)
 
 
-def test_activity_carries_the_hand_to_the_target(double):
+@pytest.mark.x64
+def test_activity_carries_the_hand_to_the_target():
     starts, targets = np.tile(CENTER, (8, 1)), fan(ONES)
     emg = activity(starts, targets, 500, 1e-3)
     ends = driven(starts, emg, 1e-3)
@@ -101,7 +98,8 @@ def least(turns, torque):
     return answer
 
 
-def test_activity_is_the_least_that_makes_the_torques(double):
+@pytest.mark.x64
+def test_activity_is_the_least_that_makes_the_torques():
     target = fan(ONES[:1])[0]
     emg = np.array(activity(CENTER[None], target[None], 20, 0.02)[0])
     wanted = torques(CENTER, target, 20, 0.02)
@@ -117,7 +115,8 @@ def test_activity_is_the_least_that_makes_the_torques(double):
     assert emg.min() == 0 and (emg > 0).any(axis=1)[1:].all()
 
 
-def test_activity_scales_with_time_and_turns_back(double):
+@pytest.mark.x64
+def test_activity_scales_with_time_and_turns_back():
     starts, targets = np.tile(CENTER, (8, 1)), fan(ONES)
     fast, slow = (np.array(activity(starts, targets, 20, dt)) for dt in (0.02, 0.04))
     # Without friction torques go with the square of time, each at its share of the duration.
@@ -132,7 +131,8 @@ def test_activity_scales_with_time_and_turns_back(double):
     assert fast[:, 1].max() < fast.max() / 2
 
 
-def test_short_reaches_need_activity_in_proportion(double):
+@pytest.mark.x64
+def test_short_reaches_need_activity_in_proportion():
     starts = np.tile(CENTER, (8, 1))
     near, half = (activity(starts, fan(ONES, d), 20, 0.02) / d for d in (1e-4, 5e-5))
     np.testing.assert_allclose(near, half, atol=2e-2 * float(half.max()))
@@ -143,7 +143,7 @@ def test_short_reaches_need_activity_in_proportion(double):
 @functools.cache
 def trials():
     task = emg_generation(hold=3, delay=(2, 5), reaction=4, movement=6, rest=2, dt=0.05)
-    return jax.jit(jax.vmap(task.sample))(jax.random.split(KEY, 128))
+    return jax.jit(jax.vmap(task.sample))(jax.random.split(new_key(), 128))
 
 
 def test_a_trial_shows_the_direction_then_says_go_then_leaves_the_network_alone():
@@ -175,7 +175,7 @@ def test_the_same_direction_has_the_same_activity_whatever_the_delay():
 def test_a_fan_of_reaches_is_one_vmap():
     def emg(angle):
         task = emg_generation(angles=angle[None], delay=(0, 0), reaction=0, movement=5, dt=0.1)
-        return task.sample(KEY).targets
+        return task.sample(new_key()).targets
 
     angles = jnp.array([0.0, 2.0])
     fans = jax.jit(jax.vmap(emg))(angles)
@@ -213,7 +213,7 @@ def generated(*args):
 
 
 def r2_skew(activity):
-    options = {"dt": 0.01, "key": KEY, "soft_normalise": 0.1, "surrogates": 1}
+    options = {"dt": 0.01, "key": new_key(), "soft_normalise": 0.1, "surrogates": 1}
     options["surrogate"] = condition_shuffle  # the quickest to compile
     return float(jpca(activity, **options).fits.r2_skew)
 

@@ -1,6 +1,7 @@
 """Reaches as tasks: their geometry and timing in NumPy, what is drawn, and what is refused."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jaxbrain.motor.tasks import (
     schedule,
 )
 
-KEY = jax.random.key(0)
+new_key = partial(jax.random.key, 0)
 PERIODS = {"hold": 4, "movement": 7, "rest": 5}
 CENTER, DISTANCE, DELAY = (0.05, 0.42), 0.08, (2, 6)
 ANGLES = (0.3, 1.9, -2.2)
@@ -36,7 +37,7 @@ names = pytest.mark.parametrize("name", TASKS)
 def drawn(name):
     """Many trials, in NumPy."""
     sample = jax.jit(jax.vmap(TASKS[name].sample))
-    return jax.tree.map(np.array, sample(jax.random.split(KEY, 2000)))
+    return jax.tree.map(np.array, sample(jax.random.split(new_key(), 2000)))
 
 
 def close(found, wanted, tolerance=2e-6):
@@ -103,14 +104,14 @@ def test_whatever_is_drawn_the_trial_has_room_for_it(name):
 @names
 def test_nothing_depends_on_how_it_is_called(name):
     task = TASKS[name]
-    keys = jax.random.split(KEY, 2000)
+    keys = jax.random.split(new_key(), 2000)
     alone = jax.jit(task.sample)(keys[3])
     jax.tree.map(lambda a, b: close(a, b[3]), alone, drawn(name))
     other = jax.tree.leaves(jax.tree.map(lambda a: a[:20].std(0).max(), drawn(name).condition))
     assert max(other) > 0, "every key is the same trial"
     assert repr(task).startswith(f"{name}(") and "0x" not in repr(task)
-    assert jax.eval_shape(task.sample, KEY).targets.shape == alone.targets.shape
-    x, (wanted, mask) = jax.eval_shape(jb.tasks.batches(task, 5), KEY)
+    assert jax.eval_shape(task.sample, new_key()).targets.shape == alone.targets.shape
+    x, (wanted, mask) = jax.eval_shape(jb.tasks.batches(task, 5), new_key())
     assert x.cue.shape == (5, *alone.inputs.cue.shape) and mask.shape == wanted.shape[:2]
 
 
@@ -145,7 +146,7 @@ def test_angles_distance_and_center_may_be_swept():
     def reach(angle, distance, x):
         center = jnp.stack([x, jnp.full_like(x, 0.4)])
         task = delayed_reach(angles=angle[None], distance=distance, center=center, delay=(3, 3))
-        return task.sample(KEY)
+        return task.sample(new_key())
 
     angle, distance, x = np.array([[np.pi, 5 * np.pi / 4], [0.1, 0.05], [0.0, 0.1]], np.float32)
     found = reach(angle, distance, x)
@@ -154,8 +155,10 @@ def test_angles_distance_and_center_may_be_swept():
         [np.cos(angle), np.sin(angle)], 1
     )
     close(found.condition["target"], ends)
-    slope = jax.jit(jax.grad(lambda d: center_out(distance=d).sample(KEY).inputs.cue[-1, :2].sum()))
-    cue = center_out(distance=0.1).sample(KEY).inputs.cue[-1, :2].sum()
+    slope = jax.jit(
+        jax.grad(lambda d: center_out(distance=d).sample(new_key()).inputs.cue[-1, :2].sum())
+    )
+    cue = center_out(distance=0.1).sample(new_key()).inputs.cue[-1, :2].sum()
     assert float(slope(0.1)) == pytest.approx(10 * float(cue), rel=1e-3)
 
 
@@ -192,7 +195,7 @@ def test_chances_and_strengths_may_be_swept():
         task = curl_field(strength=-2.0, catch=catch, **PERIODS)
         return task.sample(key).condition["strength"]
 
-    found = strengths(jnp.array([0.0, 0.5, 1.0]), jax.random.split(KEY, 100))
+    found = strengths(jnp.array([0.0, 0.5, 1.0]), jax.random.split(new_key(), 100))
     assert found[0].tolist() == [-2.0] * 100 and not found[2].any()
     assert 30 < np.sum(found[1] == 0) < 70
 
@@ -220,13 +223,15 @@ def test_a_push_is_across_the_reach_for_as_long_as_it_was_said():
 
 def test_the_schedule_has_its_three_phases():
     plan = functools.partial(schedule, null=30, exposure=4000, washout=20)
-    found = np.array(plan(KEY, strength=4.0, catch=0.2))
+    found = np.array(plan(new_key(), strength=4.0, catch=0.2))
     assert found.shape == (4050,) and not found[:30].any() and not found[-20:].any()
     exposed = found[30:-20]
     assert set(exposed.tolist()) == {0.0, 4.0}
     assert abs((exposed == 0).mean() - 0.2) < 4 * np.sqrt(0.16 / 4000)
-    assert (np.array(plan(KEY)) == 3.0).sum() == 4000  # without catch trials
-    two = jax.jit(jax.vmap(lambda b: schedule(KEY, null=1, exposure=1, washout=1, strength=b)))
+    assert (np.array(plan(new_key())) == 3.0).sum() == 4000  # without catch trials
+    two = jax.jit(
+        jax.vmap(lambda b: schedule(new_key(), null=1, exposure=1, washout=1, strength=b))
+    )
     assert two(jnp.array([1.0, -2.0])).tolist() == [[0, 1, 0], [0, -2, 0]]
 
 
@@ -257,7 +262,7 @@ REFUSED = {
     "order": (lambda: delayed_reach(delay=(9, 2)), "delayed_reach: delay must be the least and"),
     "one delay": (lambda: delayed_reach(delay=20), "delay must be the least and the most"),
     "before": (lambda: delayed_reach(delay=(-1, 2)), "delay must be the least and the most"),
-    "center": (lambda: center_out(center=(0.0,)).sample(KEY), "center must be x and y, in m"),
+    "center": (lambda: center_out(center=(0.0,)).sample(new_key()), "center must be x and y, in m"),
     "catch": (lambda: curl_field(catch=1.5), "curl_field: catch must be from 0 to 1"),
     "strengths": (lambda: curl_field(strength=jnp.ones(2)), "strength must be one number.*vmap"),
     "force": (lambda: perturbed_reach(force=-1.0), "force must not be negative"),
@@ -273,13 +278,16 @@ REFUSED = {
     ),
     "in a field": (lambda: curl_field(center=(0.0, 0.9), plant=jb.motor.arm26()), "0.9. m is out"),
     "on a disc": (lambda: random_target(radius=0.4, plant=jb.motor.arm26()), "random_target: the"),
-    "trials": (lambda: schedule(KEY, null=0, exposure=1, washout=1), "schedule: null must be a po"),
+    "trials": (
+        lambda: schedule(new_key(), null=0, exposure=1, washout=1),
+        "schedule: null must be a po",
+    ),
     "schedule": (
-        lambda: schedule(KEY, null=1, exposure=1, washout=1, strength=jnp.ones(3)),
+        lambda: schedule(new_key(), null=1, exposure=1, washout=1, strength=jnp.ones(3)),
         "schedule: strength must be one number",
     ),
     "chance": (
-        lambda: schedule(KEY, null=1, exposure=1, washout=1, catch=-0.1),
+        lambda: schedule(new_key(), null=1, exposure=1, washout=1, catch=-0.1),
         "schedule: catch must be from 0 to 1",
     ),
 }
