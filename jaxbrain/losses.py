@@ -13,6 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+__all__ = [
+    "binary_cross_entropy",
+    "half_mse",
+    "mse",
+    "softmax_cross_entropy",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Half the sum of squares, whose gradient is the delta rule's error.

@@ -19,6 +19,19 @@ import jax.numpy as jnp
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 
+__all__ = [
+    "arctan",
+    "boxcar",
+    "fast_sigmoid",
+    "gaussian",
+    "triangle",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Spike = Callable[[jax.Array], jax.Array]
 
 

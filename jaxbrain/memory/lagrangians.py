@@ -12,6 +12,22 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+__all__ = [
+    "identity",
+    "layer_norm",
+    "relu",
+    "repu",
+    "sigmoid",
+    "softmax",
+    "spherical",
+    "tanh",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Lagrangian = Callable[[jax.Array], jax.Array]
 
 

@@ -17,6 +17,11 @@ from jaxbrain.training.checkpoint_file import CheckpointError
 
 __all__ = ["CheckpointError", "exists", "metadata", "restore", "save"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _SCALARS = {
     bool: np.dtype("bool"),
     int: np.dtype("int64"),

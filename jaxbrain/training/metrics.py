@@ -9,6 +9,17 @@ import jax.numpy as jnp
 from jaxbrain.core.program import Program
 from jaxbrain.core.types import Network, Params
 
+__all__ = [
+    "accuracy",
+    "binary_accuracy",
+    "evaluate",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Metric = Callable[[jax.Array, jax.Array], jax.Array]
 
 

@@ -14,6 +14,18 @@ from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, flip
 from jaxbrain.networks.layers import dense, elementwise
 
+__all__ = [
+    "down",
+    "dream",
+    "stack",
+    "transpose",
+    "unroll",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def stack(
     rules: Sequence[LearningRule],

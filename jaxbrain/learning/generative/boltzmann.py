@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @configured
 def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     """A restricted Boltzmann machine as a network from what is seen to its hidden causes.

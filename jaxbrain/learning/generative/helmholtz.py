@@ -21,6 +21,20 @@ from jaxbrain.learning.generative.visible_units import flip
 from jaxbrain.losses import binary_cross_entropy
 from jaxbrain.networks.layers import align, as_float, float_like, positive, require_features
 
+__all__ = [
+    "free_energy",
+    "generate",
+    "helmholtz_machine",
+    "log_generative",
+    "log_recognition",
+    "recognise",
+    "wake_sleep",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 @configured
 def helmholtz_machine(*sizes: int, kernel_init: Initializer = lecun_normal()) -> Network:

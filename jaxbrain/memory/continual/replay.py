@@ -10,6 +10,18 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
+__all__ = [
+    "Reservoir",
+    "add",
+    "rehearsed",
+    "reservoir",
+    "sample",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class Reservoir(NamedTuple):
     """A fair sample of a stream of any length.

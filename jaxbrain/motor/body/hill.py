@@ -16,6 +16,27 @@ from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.motor.body.activation import thelen_activation
 
+__all__ = [
+    "Hill",
+    "hill_force",
+    "kistemaker_active",
+    "kistemaker_hill",
+    "kistemaker_passive",
+    "kistemaker_velocity",
+    "mujoco_active",
+    "mujoco_hill",
+    "mujoco_passive",
+    "mujoco_velocity",
+    "thelen_active",
+    "thelen_hill",
+    "thelen_passive",
+    "thelen_velocity",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 @static
 class Hill(NamedTuple):

@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @configured
 def constant_force(force: Any) -> Edit:
     """A load on the hand.

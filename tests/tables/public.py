@@ -1,0 +1,168 @@
+"""The public names of every public module: what ``dir()`` shows, and nothing else."""
+
+TABLE = """
+jaxbrain:
+    Cell ChunkInfo Config History LearningRule Memory Network NonFiniteError TrainState accuracy
+    analysis associative_lookup associative_pool avg_pool backprop batch binary_accuracy cells
+    checkpoint configured conv datasets dense direct_feedback_alignment dropout elementwise
+    embed evaluate feedback_alignment fit flatten from_json init_state layer_norm learning lift
+    load_model losses max_pool memory metrics motor parallel predictive_coding residual run
+    save_model self_association serial step summary tasks testing to_json viz with_precision
+jaxbrain.analysis:
+    Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
+    Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
+    bias_and_variance cca cka classify compare_rules compared_to condition_inversion
+    condition_shuffle decode dimensionality field_sweep fixed_points frozen_hidden
+    held_out_error jpca lagged lateral_deviation lesion_sweep linear_fit lyapunov
+    marginal_covariances maximum_entropy minimum_jerk_correlation movement_window norm_ratios
+    pca population_vector procrustes r_squared reach_kinematics reach_time recurrent_decoder
+    ridge_decoder sign_agreement similarity skew_fit svcca tuning
+jaxbrain.cells:
+    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich
+    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING alif bidirectional
+    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich
+    last latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank
+    lstm lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent
+    parallel_min_gru poisson_encode rate_readout residual scan signed_weights stack subtract
+    surrogate to_zero ugrnn unroll valid_steps
+jaxbrain.cells.surrogate:
+    arctan boxcar fast_sigmoid gaussian triangle
+jaxbrain.core:
+jaxbrain.datasets:
+    Table circles digits idx moons spirals table text train_test_split xor
+jaxbrain.learning:
+    backprop batch_random_sign_symmetry centered_equilibrium_propagation
+    centered_predictive_coding clamped_predictive_coding contrastive_divergence
+    contrastive_hebbian difference_target_propagation direct_feedback_alignment
+    direct_random_target_projection energy eprop equilibrium_propagation feedback
+    feedback_alignment fixed_prediction_coding fixed_random_sign_symmetry forward
+    forward_forward forward_gradient gait_propagation generative
+    holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
+    local_losses node_perturbation one_step_backprop online over_time pepita
+    persistent_contrastive_divergence plasticity predictive_coding
+    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
+    target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
+    zero_divergence_inference_learning
+jaxbrain.learning.energy:
+    Settling backtracking centered_equilibrium_propagation centered_predictive_coding
+    clamped_predictive_coding contrastive_hebbian equilibrium_propagation
+    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
+    incremental_predictive_coding mse_error predictive_coding
+    random_sign_equilibrium_propagation sigmoid_error softmax_error
+    zero_divergence_inference_learning
+jaxbrain.learning.feedback:
+    batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
+    feedback_alignment fixed_random_sign_symmetry kolen_pollack sign_symmetry weight_mirror
+jaxbrain.learning.forward:
+    any_label draw_label forward_forward forward_gradient goodness likely_label
+    node_perturbation overlay_label pepita weight_perturbation
+jaxbrain.learning.generative:
+    belief boltzmann contrastive_divergence helmholtz persistent_contrastive_divergence
+    wake_sleep
+jaxbrain.learning.generative.belief:
+    down dream stack transpose unroll
+jaxbrain.learning.generative.boltzmann:
+    Visible bernoulli energy free_energy gaussian gibbs hidden_drive log_partition rbm
+    reconstruct
+jaxbrain.learning.generative.helmholtz:
+    free_energy generate helmholtz_machine log_generative log_recognition recognise wake_sleep
+jaxbrain.learning.online:
+    Feedback Influence Now adaptive_feedback eprop kf_rtrl one_step_backprop online_rule
+    over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
+jaxbrain.learning.plasticity:
+    HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
+    delta everywhere hebb local modulated oja oja_subspace pair_stdp perceptron plastic
+    plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
+jaxbrain.learning.readout:
+    Activity Learner Squares Taught echo_state force full_force generator learned least_squares
+    least_squares_step linear_memory_capacity ridge
+jaxbrain.learning.targets:
+    difference_target_propagation gait_propagation linear_readout local_losses
+    target_propagation
+jaxbrain.losses:
+    binary_cross_entropy half_mse mse softmax_cross_entropy
+jaxbrain.memory:
+    Anchor CapacityCurve Hierarchy Info Interaction Reservoir Storage SynapticState
+    VectorSymbols activation_probability add_hebb add_pseudo_inverse add_storkey all_at_once
+    asynchronous bidirectional bilinear capacity_curve clean_up continual cover
+    delta_fast_weights dense_associative_memory dense_bit_error dense_capacity elastic_penalty
+    empirical_fisher end_task episodic exponential external_memory fisher flip
+    fourier_holographic_reduced full_elastic_penalty full_fisher graded_hopfield heat_bath hebb
+    hebbian_fast_weights hidden_layer hierarchical_memory hierarchy hold hold_online holographic
+    holographic_capacity holographic_reduced hopfield hopfield_bit_error hopfield_overlap
+    lagrangians linear_attention modern_hopfield multiply_add_permute no_anchor one_by_one
+    overlap penalised polynomial pseudo_inverse rectified_polynomial rehearsed replay reservoir
+    sampled_fisher sleep_replay sparse_distributed sparse_distributed_capacity storkey
+    swap_sides synaptic_intelligence synchronous unitary willshaw willshaw_capacity
+    willshaw_load
+jaxbrain.memory.continual:
+    Anchor Reservoir SynapticState elastic_penalty empirical_fisher end_task fisher
+    full_elastic_penalty full_fisher hold hold_online no_anchor penalised rehearsed replay
+    reservoir sampled_fisher sleep_replay synaptic_intelligence
+jaxbrain.memory.continual.replay:
+    Reservoir add rehearsed reservoir sample
+jaxbrain.memory.episodic:
+    delta_fast_weights dpfp elu_plus_one external_memory hebbian_fast_weights linear_attention
+jaxbrain.memory.lagrangians:
+    identity layer_norm relu repu sigmoid softmax spherical tanh
+jaxbrain.motor:
+    ARM26_MUSCLES ARM26_SKELETON Arm ArmState BasalGanglia Cerebellum Cortex Drive ForwardModel
+    Hand IN_THE_LOOP LI_TODOROV Layers Loop MOTOR MOTORNET MotorSystem Movement MuscledArm
+    Muscles NIJHOF_KOUWENHOVEN POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways Physics Plant
+    PointState Reach Regulator Report SENSORY Scene Selection Signals Teaching Thalamocortical
+    Thresholds WEILER Wiring WithGain arm26 arm26_length arm26_moment_arms basal_ganglia body
+    brain cerebellum closed_loop control cortex_rates cortical_layers first_order_activation
+    forward_model gate hill laminar_cortex layer_activity linear_reach lqr minimum_jerk
+    motor_system muscled_arm nuclei_rates path_length perturbations point_mass reach_cost
+    reach_loss runge_kutta selection tasks thelen_activation two_link_arm with_gain
+jaxbrain.motor.body:
+    ARM26_MUSCLES ARM26_SKELETON Arm ArmState Drive Hand LI_TODOROV MOTORNET MuscledArm Muscles
+    NIJHOF_KOUWENHOVEN Physics Plant PointState arm26 arm26_length arm26_moment_arms
+    first_order_activation hill muscled_arm path_length point_mass runge_kutta thelen_activation
+    two_link_arm
+jaxbrain.motor.body.hill:
+    Hill hill_force kistemaker_active kistemaker_hill kistemaker_passive kistemaker_velocity
+    mujoco_active mujoco_hill mujoco_passive mujoco_velocity thelen_active thelen_hill
+    thelen_passive thelen_velocity
+jaxbrain.motor.brain:
+    BasalGanglia Cerebellum Cortex ForwardModel IN_THE_LOOP Layers MOTOR MotorSystem
+    POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways Report SENSORY Selection Teaching
+    Thalamocortical Thresholds WEILER Wiring basal_ganglia cerebellum cortex_rates
+    cortical_layers forward_model gate laminar_cortex layer_activity motor_system nuclei_rates
+    selection
+jaxbrain.motor.control:
+    Loop Movement Reach Regulator Scene Signals WithGain closed_loop linear_reach lqr
+    minimum_jerk perturbations reach_cost reach_loss with_gain
+jaxbrain.motor.control.perturbations:
+    constant_force curl curl_field during force_channel on_controller perturb_senses set_gain
+    silence stimulate together viscous_field
+jaxbrain.motor.tasks:
+    center_out curl_field delayed_reach emg_generation perturbed_reach random_target schedule
+jaxbrain.networks:
+    associative_lookup associative_pool avg_pool conv dense dropout elementwise embed flatten
+    layer_norm max_pool self_association summary
+jaxbrain.tasks:
+    Task Trial adding batches context_integration copy delayed_match evidence_accumulation
+    flip_flop graded graded_step sequence_memory sine_generation
+jaxbrain.testing:
+    Mechanics check_gradient check_plant check_rule check_settled check_unbiased relative_error
+jaxbrain.training:
+    ChunkInfo History NonFiniteError TrainState checkpoint fit init_state metrics run step
+jaxbrain.training.checkpoint:
+    CheckpointError exists metadata restore save
+jaxbrain.training.metrics:
+    accuracy binary_accuracy evaluate
+jaxbrain.viz:
+    activations adaptation_curve alignment arm_animation capacity compare comparison confusion
+    connectivity curves dashboard decision_boundary eigenvalues energy fixed_points hand_paths
+    laminar_activity landscape motor_dashboard network phase_portrait preferred_directions
+    raster recall receptive_fields rotations surrogate_histogram trajectories tuning_curves
+    velocity_profiles weights
+"""
+
+PUBLIC: dict[str, list[str]] = {}
+for line in TABLE.strip().splitlines():
+    if line.endswith(":"):
+        names = PUBLIC.setdefault(line[:-1], [])
+    else:
+        names += line.split()
