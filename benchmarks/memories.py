@@ -168,7 +168,7 @@ def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> t
 def low_rank(patterns: jax.Array) -> tuple[Any, jax.Array]:
     """The same network as a dense memory of degree 2: two thin products a step."""
     memory = jb.memory.dense_associative_memory(
-        interaction=jb.memory.polynomial(2), update=jb.memory.all_at_once, max_steps=SWEEPS
+        interaction=jb.memory.polynomial(2), update=jb.memory.dense_synchronous, max_steps=SWEEPS
     )
     with warnings.catch_warnings():  # more than it recalls without errors
         warnings.simplefilter("ignore", UserWarning)
@@ -218,7 +218,7 @@ def curve_jobs() -> dict[str, Job]:
     memory, key = jb.memory.hopfield(max_steps=SWEEPS), jax.random.key(0)
 
     def curve() -> np.ndarray:
-        found = jb.memory.capacity_curve(memory, CURVE_UNITS, LOADS, key, **options)
+        found = jb.memory.capacity_curve(key, memory, CURVE_UNITS, LOADS, **options)
         return found.overlap.mean(axis=1)
 
     return {

@@ -201,8 +201,10 @@ def lesions(units: int, trials: int) -> tuple[Callable, dict[str, slice], np.nda
     params = initial(system, x)
 
     def outcome(gain: jax.Array) -> jax.Array:
-        edit = jb.motor.perturbations.set_gain(gain, part=("cortex",))
-        net = jb.cells.unroll(jb.motor.closed_loop(system, jb.motor.arm26(), edit=edit))
+        perturbation = jb.motor.perturbations.set_gain(gain, part=("cortex",))
+        net = jb.cells.unroll(
+            jb.motor.closed_loop(system, jb.motor.arm26(), perturbation=perturbation)
+        )
         return jb.batch(net).apply(params, x).hand.position[:, -1]
 
     gains = np.ones((LESIONS, units), np.float32)

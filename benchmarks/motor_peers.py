@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.motor import Scene
+from jaxbrain.motor import TaskInput
 
 UNITS, DELAY, SUBSTEPS, DT = 128, 5, 2, 0.01
 RATE = 1e-3
@@ -212,7 +212,7 @@ kept_gates.defvjp(_gates_and_slopes, lambda slopes, d: tuple(d * s for s in slop
 
 
 def move(
-    params: Any, scene: Scene, advance: Callable, gates: Callable
+    params: Any, scene: TaskInput, advance: Callable, gates: Callable
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Positions and velocities ``[time, 2, batch]`` and commands ``[time, 6, batch]``.
 
@@ -262,11 +262,11 @@ def by_hand(label: str, advance: Callable, gates: Callable) -> Callable[[Any, An
         scene, (wanted, mask) = data
         optimizer = optax.adam(RATE)
 
-        def loss(p: Any, scene: Scene, wanted: jax.Array, mask: jax.Array) -> jax.Array:
+        def loss(p: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> jax.Array:
             return cost(move(p, scene, advance, gates), wanted, mask)
 
         @jax.jit
-        def update(p: Any, opt: Any, scene: Scene, wanted: jax.Array, mask: jax.Array) -> tuple:
+        def update(p: Any, opt: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> tuple:
             value, grads = jax.value_and_grad(loss)(p, scene, wanted, mask)
             updates, opt = optimizer.update(grads, opt, p)
             return optax.apply_updates(p, updates), opt, value

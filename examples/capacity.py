@@ -23,7 +23,7 @@ KEY, SPARSE = jax.random.key(0), (256, 8)  # units and active units of Willshaw'
 CLASSICAL = {"Hebb": m.hopfield(), "Storkey": m.hopfield(storage=m.storkey)}
 CLASSICAL["pseudo-inverse"] = m.hopfield(storage=m.pseudo_inverse)
 CLASSICAL["Kanerva"] = m.sparse_distributed(KEY, locations=1000, radius=86)
-DENSE = {"dense, degree 3": m.dense_associative_memory(update=m.all_at_once)}
+DENSE = {"dense, degree 3": m.dense_associative_memory(update=m.dense_synchronous)}
 DENSE["modern"] = m.modern_hopfield(beta=1.0)
 SYMBOLS = m.holographic_reduced(1024)
 
@@ -44,7 +44,7 @@ def symbols(key, count):
 
 FEW, MANY, ACTIVE = (10, 20, 40, 80), (100, 300, 600, 900), SPARSE[1] / SPARSE[0]
 PAIRS = {  # the memory, its pairs, how many there are, and the number that theory gives
-    "bidirectional": (m.bidirectional(), signs, FEW, 100 / np.log(200)),
+    "bidirectional": (m.bidirectional_associative_memory(), signs, FEW, 100 / np.log(200)),
     "Willshaw": (m.willshaw(), few_active, MANY, m.willshaw_capacity(ACTIVE, ACTIVE)),
     "holographic": (m.holographic(SYMBOLS), symbols, FEW, m.holographic_capacity(1024)),
 }  # fmt: skip
@@ -72,13 +72,13 @@ def table(title: str, loads, rows: dict) -> None:
 def main(out: Path) -> None:
     options = {"flips": 0.05, "trials": 3, "probes": 20}
     loads, high, steps = (0.05, 0.1, 0.12, 0.15, 0.2, 0.4, 0.7), (0.5, 2, 4, 8), (0.14, 0.25, 0.5)
-    low = {n: m.capacity_curve(x, 200, loads, KEY, **options) for n, x in CLASSICAL.items()}
-    many = {n: m.capacity_curve(x, 100, high, KEY, **options) for n, x in DENSE.items()}
+    low = {n: m.capacity_curve(KEY, x, 200, loads, **options) for n, x in CLASSICAL.items()}
+    many = {n: m.capacity_curve(KEY, x, 100, high, **options) for n, x in DENSE.items()}
     pairs = {n: (np.array(c), share_of_pairs(x, d, c)) for n, (x, d, c, _) in PAIRS.items()}
     step = m.hopfield(update=m.synchronous, max_steps=1)
-    cubic = m.dense_associative_memory(update=m.all_at_once, max_steps=1)
-    one = {"Hebb": m.capacity_curve(step, 1000, steps, KEY, probes=100)}
-    one["dense, degree 3"] = m.capacity_curve(cubic, 100, (6, 15), KEY, probes=200)
+    cubic = m.dense_associative_memory(update=m.dense_synchronous, max_steps=1)
+    one = {"Hebb": m.capacity_curve(KEY, step, 1000, steps, probes=100)}
+    one["dense, degree 3"] = m.capacity_curve(KEY, cubic, 100, (6, 15), probes=200)
     expected = {"Hebb": np.asarray(m.hopfield_bit_error(one["Hebb"].loads, n=1000))}
     expected["dense, degree 3"] = np.asarray(m.dense_bit_error(100, 3, np.array([600, 1500])))
 

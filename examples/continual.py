@@ -29,14 +29,14 @@ RULE, INTELLIGENT = jb.backprop(NET, LOSS), memory.synaptic_intelligence(ADAM, s
 
 def protected(name: str, remembered) -> jb.LearningRule:
     if name == "elastic weights":
-        return memory.penalised(RULE, memory.elastic_penalty(remembered, strength=50.0))
-    return memory.rehearsed(RULE, remembered, n=32) if name == "replay" else RULE
+        return memory.with_penalty(RULE, memory.elastic_penalty(remembered, strength=50.0))
+    return memory.with_replay(RULE, remembered, n=32) if name == "replay" else RULE
 
 
 def end_task(name: str, state: jb.TrainState, remembered, data, key: jax.Array):
     if name == "elastic weights":
         importance = memory.fisher(NET, LOSS, state.params, data[0])
-        return state, memory.hold(remembered, state.params, importance)
+        return state, memory.consolidate(remembered, state.params, importance)
     if name == "synaptic intelligence":
         return state._replace(opt_state=memory.end_task(state.opt_state, state.params)), remembered
     if name == "replay":
@@ -64,8 +64,10 @@ def life(name: str, train, test, key: jax.Array) -> jax.Array:
 
     adam = INTELLIGENT if name == "synaptic intelligence" else ADAM
     state = jb.init_state(RULE, adam, x[0, 0], key=jax.random.fold_in(key, 1))
-    store = memory.reservoir(KEPT * TASKS, (x[0, 0], y[0, 0]))
-    remembered = {"elastic weights": memory.no_anchor(state.params), "replay": store}.get(name, ())
+    store = memory.replay_buffer(KEPT * TASKS, (x[0, 0], y[0, 0]))
+    remembered = {"elastic weights": memory.empty_anchor(state.params), "replay": store}.get(
+        name, ()
+    )
     return jax.lax.scan(task, (state, remembered), (x, y))[1].reshape(-1, TASKS)
 
 

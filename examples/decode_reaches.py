@@ -67,7 +67,7 @@ def rotating(ax: Axes, rates: np.ndarray, target: np.ndarray, bins: list[np.ndar
     for before, now in [(a, b) for a, b in pairwise(bins) if len(b) >= MOVING]:
         ways.setdefault((target[before[0]], target[now[0]]), []).append(active[now[:MOVING]])
     mean = np.array([np.mean(trials, axis=0) for trials in ways.values()])
-    found = analysis.jpca(mean, dt=BIN, key=jax.random.key(0), surrogates=100)
+    found = analysis.jpca(jax.random.key(0), mean, dt=BIN, surrogates=100)
     print(f"jPCA of {len(mean)} mean reaches\n{str(found).split(chr(10) * 2)[0]}")
     print(f"ratio as high in {found.p.ratio:.0%} of surrogates: if above 5%, no sign of rotation")
     ax.hist(np.asarray(found.null.ratio), bins=15, color="0.7")

@@ -82,7 +82,7 @@ def main(out: Path) -> None:
     floor = row("floor: hidden layers frozen", histories(backprop, only_last(len(net.layers))))
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(15, 4.6), layout="constrained")
-    viz.compare(runs, floor=floor, ax=left)
+    viz.rule_scores(runs, floor=floor, ax=left)
     first = {name: np.stack([h.record[:, 0] for h in group]) for name, group in runs.items()}
     viz.alignment(first, ax=right)
     right.set_title("weights of the first layer", loc="left", fontsize=10)

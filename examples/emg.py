@@ -81,7 +81,7 @@ def main(out: Path) -> None:
     error = jnp.mean((made - wanted) ** 2, axis=(1, 2, 3)) / jnp.var(wanted, axis=(0, 1)).mean()
     names = [f"{kind} {seed + 1}" for kind in ("simple", "free") for seed in range(SEEDS)]
     activity = dict(zip(names, rates, strict=True), muscles=wanted, sequence=sequence())
-    jpca = partial(analysis.jpca, dt=DT, key=KEY, soft_normalise=0.1, surrogates=50)
+    jpca = partial(analysis.jpca, KEY, dt=DT, soft_normalize=0.1, surrogates=50)
     found = {name: jpca(each) for name, each in activity.items()}
     r2, null = ({k: getattr(f, w).r2_skew for k, f in found.items()} for w in ("fits", "null"))
     print("           R2 of activity   R2 of a rotation   ratio   surrogates       p")

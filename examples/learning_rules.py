@@ -79,7 +79,7 @@ def main(out: Path) -> None:
     for name in found.results:
         if found.verdict(name) not in ("yes", ""):
             print(f"{name} does not beat the floor: its docstring says why.")
-    figure = viz.comparison(found, layers=["hidden 1", "hidden 2", "output"])
+    figure = viz.rule_table(found, layers=["hidden 1", "hidden 2", "output"])
     figure.suptitle("One network, many learning rules: handwritten digits", fontsize=12)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "learning_rules.png", dpi=150)

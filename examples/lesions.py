@@ -30,12 +30,12 @@ PATHS, GRADED = ("intact", "L2/3e", "L5Be", "thalamus"), ("L2/3e", "L5Ae", "L6e"
 DRUG = ("GPi", "thalamus", "error", "peak speed", "reaction", "reach time", "grad", "differences")
 
 
-def move(trained: reach.Trained, edit: Any, *each: Any) -> dict:
-    """Reaches without noise under edit(of what each has), and their measures."""
+def move(trained: reach.Trained, perturbation: Any, *each: Any) -> dict:
+    """Reaches without noise under perturbation(of what each has), and their measures."""
     scenes, _, _, told = reach.reaches(8)
     start, target, params = told["start"], told["target"], trained.state.params
     net = partial(reach.moving, trained.controller)
-    signals = jax.vmap(lambda x, *own: net(edit(*own)).apply(params, x))(scenes, *each)
+    signals = jax.vmap(lambda x, *own: net(perturbation(*own)).apply(params, x))(scenes, *each)
     path, velocity = (a[:, GO:] for a in signals.hand)
     found = jax.vmap(analysis.reach_kinematics)(path, velocity, start, target)
     inner, way = signals.controller, 10 * (target - start)  # way: of length 1

@@ -13,6 +13,7 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ NET = jb.serial(jb.dense(2), jb.elementwise(jnp.tanh), jb.dense(1))
 RULE = jb.backprop(NET, jb.losses.binary_cross_entropy)
 
 
-def train(key: jax.Array, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
+def train(key: jax.Array, rate: jax.Array) -> tuple[Any, jax.Array]:
     """The losses [epochs] of one network, and how many of the four cases it has right, [0..1]."""
     state, history = jb.run(RULE, optax.sgd(rate), XOR, key=key, epochs=EPOCHS, batch_size=None)
     return history.loss, jb.evaluate(NET, state.params, XOR, {"right": jb.accuracy})["right"]

@@ -27,10 +27,12 @@ GO, PERIODS = 40, dict[str, Any](hold=10, movement=60, rest=40)  # steps of 10 m
 Trained = namedtuple("Trained", "layers controller state learn")  # state is a jb.TrainState
 
 
-def moving(controller: jb.Cell, edit: Any = None) -> jb.Network:
+def moving(controller: jb.Cell, perturbation: Any = None) -> jb.Network:
     """The controller and its arm, over the steps of a trial."""
     noise = dict[str, Any](sensory_noise=0.01, motor_noise=0.1)
-    return jb.cells.unroll(motor.closed_loop(controller, motor.arm26(), **noise, edit=edit))
+    return jb.cells.unroll(
+        motor.closed_loop(controller, motor.arm26(), **noise, perturbation=perturbation)
+    )
 
 
 def reaches(count: int = 16) -> jb.tasks.Trial:
@@ -88,7 +90,7 @@ def main(out: Path, quick: bool) -> None:
     five = slice(layers.slices["L5Ae"].start, layers.slices["L5Bi"].stop)
     for name, part in {"the whole cortex": slice(None), "layer 5": five}.items():
         moved = rates[:, GO + 5 : GO + 40, part]
-        turns = analysis.jpca(moved, dt=0.01, key=jax.random.key(0), soft_normalise=0.1)
+        turns = analysis.jpca(jax.random.key(0), moved, dt=0.01, soft_normalize=0.1)
         print(f"\njPCA of {name}\n{turns}".rsplit("\n\n", 1)[0])
         r2, ratio = ("more" if p < 0.05 else "NO MORE" for p in (turns.p.r2_skew, turns.p.ratio))
         print(f"Beside surrogates a rotation explains {r2}, and {ratio} of what any map explains")

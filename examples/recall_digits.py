@@ -35,21 +35,21 @@ def pictures(mnist: Path | None) -> np.ndarray:
 
 def memories(pixels: int) -> dict[str, jb.Memory]:
     return {
-        "Hebb": memory.hopfield(storage=memory.hebb),
+        "Hebb": memory.hopfield(storage=memory.outer_product),
         "Storkey": memory.hopfield(storage=memory.storkey),
         "pseudo-inverse": memory.hopfield(storage=memory.pseudo_inverse),
         "dense, degree 3": memory.dense_associative_memory(),
         # sharp enough to tell apart two digits that differ in a few pixels of a hundred
         "modern": memory.modern_hopfield(beta=64 / pixels, max_steps=20),
-        CONTROL: memory.hopfield(storage=memory.hebb),
+        CONTROL: memory.hopfield(storage=memory.outer_product),
     }
 
 
 def spoiled(patterns: jax.Array) -> jax.Array:
     """Cues [2, patterns, pixels]: noisy, and half covered, where 0 is a pixel not known."""
     keys = jax.random.split(jax.random.key(1), len(patterns))
-    half = jax.vmap(lambda pattern: memory.cover(pattern, 0.5, value=0.0))(patterns)
-    return jnp.stack([jax.vmap(memory.flip, (0, 0, None))(keys, patterns, 0.2), half])
+    half = jax.vmap(lambda pattern: memory.mask(pattern, 0.5, value=0.0))(patterns)
+    return jnp.stack([jax.vmap(memory.corrupt, (0, 0, None))(keys, patterns, 0.2), half])
 
 
 def ask(kind: jb.Memory, patterns: jax.Array) -> jax.Array:

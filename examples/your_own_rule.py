@@ -58,7 +58,7 @@ def prove(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:
     print("check_rule: passed")
 
     def unbiased(rule):
-        return jb.testing.check_unbiased(rule, params, (x, y), reference=dfa, key=key, samples=1000)
+        return jb.testing.check_unbiased(key, rule, params, (x, y), reference=dfa, samples=1000)
 
     found = unbiased(rule)
     print(f"check_unbiased: passed; bias {found.bias}, standard error {found.standard_error}")
@@ -87,7 +87,7 @@ def main(out: Path) -> None:
     found = compare_rules(rules, adam, train, validation=test, probe=probe, floor=FLOOR, **settings)
     print(f"\n{settings['epochs']} epochs of {len(train[0]):,} digits, {settings['seeds']} seeds\n")
     print(found)
-    figure = viz.comparison(found, layers=["hidden 1", "hidden 2", "output"])
+    figure = viz.rule_table(found, layers=["hidden 1", "hidden 2", "output"])
     figure.suptitle("Error neurons that spike are enough: handwritten digits")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "your_own_rule.png", dpi=150)

@@ -1,24 +1,24 @@
-"""``python -m jaxbrain``: see, train and check, without writing a program."""
+"""The command line: ``python -m jaxbrain demo``, ``train`` and ``doctor``."""
 
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from jaxbrain.cli.faults import Fault
+from jaxbrain.cli.errors import CommandError
 from jaxbrain.cli.parser import make_parser
 
-_INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+_INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended, as shells report it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-      argv: the words after the program's name; None: those of the process.
+      argv: the arguments after the program's name; None takes those of the process.
 
     Returns:
-      The exit code: 0 done, 1 failed, 2 a mistake in what was asked, 130 interrupted.
+      The exit code: 0 for success, 1 for a failure, 2 for a mistake of the user, 130 after Ctrl-C.
 
     Examples:
       >>> main(["--version"])
@@ -28,25 +28,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     try:
         options = parser.parse_args(argv)
-    except SystemExit as end:  # argparse has said why
+    except SystemExit as end:  # argparse has printed the reason
         return int(end.code or 0)
     if options.command is None:
         parser.print_help()
         return 0
     try:
-        # what computes is imported only now, so that --help and mistakes are answered at once
+        # the commands import jax, which takes a second: --help does not wait for it
         return importlib.import_module(f"jaxbrain.cli.{options.command}").main(options)
-    except Fault as fault:
-        print(f"jaxbrain {options.command}: error: {fault}", file=sys.stderr)
-        return fault.code
+    except CommandError as error:
+        print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
+        return error.code
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # whoever read the output has gone (`| head`); Python would complain once more at exit
+        # the reader of the output has ended (`| head`); at exit Python would write once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # a full disk, a directory that went away
+    except OSError as error:  # a full disk, a removed directory
         print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
         return 1
 

@@ -1,4 +1,4 @@
-"""The command `train` run in this process, and files for it to read."""
+"""The command `train` run in this process, its options, and files for it to read."""
 
 import csv
 import json
@@ -7,14 +7,29 @@ from pathlib import Path
 import numpy as np
 
 from jaxbrain.__main__ import main
+from jaxbrain.cli.parser import make_parser
 
 
 def train(*words, out="out"):
     return main(["train", "--no-cache", "--out", out, *map(str, words)])
 
 
+def options(*words):
+    return make_parser().parse_args(["train", *map(str, words)])
+
+
 def results(out="out"):
     return json.loads(Path(out, "run.json").read_text())["results"]
+
+
+def assert_mistake(words, message, capsys):
+    """A command fails with one line that holds the message, and leaves nothing behind."""
+    before = sorted(Path().rglob("*"))
+    assert main([*words, "--no-cache"]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1 and "error: " in said.err and not said.out
+    assert sorted(Path().rglob("*")) == before
 
 
 def write_csv(path, rows):

@@ -5,9 +5,9 @@ import pkgutil
 import types
 
 import pytest
-from tests.tables.public import PUBLIC
 
 import jaxbrain
+from tests.tables.public import PUBLIC
 
 modules = pytest.mark.parametrize("name", PUBLIC)
 MODULES = [m.name for m in pkgutil.walk_packages(jaxbrain.__path__, "jaxbrain.")]

@@ -26,13 +26,13 @@ def mlp(activation):
 
 def problem(net, loss, seed=0, shape=(4,), n=7):
     """A batch and parameters at generic values, in float64."""
-    kx, ky, kp = jax.random.split(jax.random.key(seed), 3)
+    kx, ky, kp, kn = jax.random.split(jax.random.key(seed), 4)
     x = jax.random.normal(kx, (n, *shape), "float64")
-    outputs = jax.eval_shape(net.apply, jax.eval_shape(net.init, kp, x[0]), x[0]).shape[-1]
-    y = jnp.arange(n) % outputs if loss is CE else jax.random.normal(ky, (n, outputs), "float64")
     params = net.init(kp, x[0])
+    outputs = jax.eval_shape(net.apply, params, x[0]).shape[-1]
+    y = jnp.arange(n) % outputs if loss is CE else jax.random.normal(ky, (n, outputs), "float64")
     leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(kp, len(leaves))
+    keys = jax.random.split(kn, len(leaves))
     leaves = [p + 0.2 * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
     return jax.tree.unflatten(tree, leaves), x, y
 

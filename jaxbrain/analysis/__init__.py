@@ -5,7 +5,7 @@ where they stand still, how fast trajectories part, how many dimensions they tak
 are tuned to, whether a population's state rotates, how alike two populations are.
 """
 
-from jaxbrain.analysis.comparison import compare_rules, frozen_hidden
+from jaxbrain.analysis.comparison import Comparison, Result, compare_rules, frozen_hidden
 from jaxbrain.analysis.decoders import Linear, recurrent_decoder, ridge_decoder
 from jaxbrain.analysis.decoding import Decoded, Decoder, decode, lagged, r_squared
 from jaxbrain.analysis.dynamics import dimensionality, lyapunov
@@ -29,7 +29,6 @@ from jaxbrain.analysis.kinematics import (
     movement_window,
     reach_kinematics,
 )
-from jaxbrain.analysis.results import Comparison, Result
 from jaxbrain.analysis.rotations import Fits, Rotations, jpca, linear_fit, skew_fit
 from jaxbrain.analysis.spaces import (
     Alignment,

@@ -1,4 +1,4 @@
-"""Text in columns, for what is printed layer by layer or rule by rule."""
+"""Text tables, for results that are printed layer by layer or rule by rule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,6 @@ from jaxbrain.core.types import Network, Params
 
 def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as text: the first column to the left, the others to the right.
-
-    Args:
-      headings: of the columns.
-      rows: a cell for each heading.
-
-    Returns:
-      Lines without trailing blanks.
 
     Examples:
       >>> print(columns(("rule", "accuracy"), [("backprop", "0.97")]))
@@ -36,14 +29,11 @@ def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def layer_names(net: Network, params: Params) -> list[str]:
-    """A name for each layer that has weights: its place in params and what it is.
+    """Names of the layers that have weights, such as ``["0 dense(8)", "2 dense(3)"]``.
 
     Args:
       net: the network, or one whose params are the same.
       params: of the network; shapes will do.
-
-    Returns:
-      Such as ``["0 dense(8)", "2 dense(3)"]``.
     """
     parts = params if isinstance(params, tuple | list) else [params]
     known = list(net.layers) if len(net.layers) == len(parts) else [""] * len(parts)
@@ -55,5 +45,5 @@ def layer_names(net: Network, params: Params) -> list[str]:
 
 
 def cells(values: Any, form: str) -> list[str]:
-    """Each number in a format such as ``.3f``."""
+    """Numbers as text, in a format such as ``.3f``."""
     return [format(float(value), form) for value in values]

@@ -1,4 +1,4 @@
-"""Decoders of movement: linear with a penalty, and recurrent."""
+"""Movement decoders: ridge regression and recurrent networks."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -27,10 +27,10 @@ _PENALTIES = tuple(float(p) for p in np.logspace(0, 6, 25))
 
 
 class Linear(NamedTuple):
-    """The params of `ridge_decoder`.
+    """Parameters of `ridge_decoder`.
 
     Attributes:
-      kernel: ``[lags * units, outputs]``, of standardised features.
+      kernel: ``[lags * units, outputs]``, for standardized features.
       bias: ``[outputs]``.
       mean: ``[lags * units]``, of the features in training.
       scale: ``[lags * units]``, their standard deviation; 1 where it is 0.
@@ -53,24 +53,21 @@ def ridge_decoder(
     penalties: Sequence[float] = _PENALTIES,
     folds: int = 5,
 ) -> Decoder:
-    """Linear regression on the present and past bins, with a penalty on the squared weights.
+    """Ridge regression on the present and past bins.
 
-    min_W,b  sum_t |z_t W + b - y_t|^2 + penalty |W|^2,  z the features of `lagged`, standardised
+    min_W,b  sum_t |z_t W + b - y_t|^2 + penalty |W|^2,  z the features of `lagged`, standardized
 
-    Mean and standard deviation are of the training data, where the penalty is chosen too: of the
-    least error when each of several blocks of consecutive bins is left out. Solved in float64.
+    Mean, standard deviation and penalty are those of the training data; the penalty has the least
+    error in cross-validation over blocks of consecutive bins. Solved in float64, on the host.
 
     Args:
       lags: in bins; 0 is the present. A negative one looks into the future.
       penalties: to choose from.
-      folds: blocks.
-
-    Returns:
-      A Decoder whose params are a `Linear`; it needs no key.
+      folds: number of blocks.
 
     Raises:
-      ValueError: if lags, penalties or folds are none or out of range; in fit, if there are fewer
-        bins than folds.
+      ValueError: if lags, penalties or folds are empty or out of range; in fit, if there are fewer
+        bins than two for each fold.
       TypeError: in fit, under a trace.
 
     Source: Hoerl and Kennard 1970, doi 10.1080/00401706.1970.10488634.
@@ -88,7 +85,7 @@ def ridge_decoder(
         raise ValueError(f"ridge_decoder: penalties must be positive numbers, got {penalties}")
     require_count("ridge_decoder", "folds", folds)
     if folds < 2:
-        raise ValueError("ridge_decoder: folds must be two at least, one to learn and one to test")
+        raise ValueError("ridge_decoder: folds must be at least 2, one to fit and one to test")
 
     def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Linear:
         if any(isinstance(a, jax.core.Tracer) for a in (activity, movement, key)):
@@ -126,28 +123,27 @@ def recurrent_decoder(
     held_back: float = 0.1,
     optimizer: optax.GradientTransformation | None = None,
 ) -> Decoder:
-    """A cell that runs over the last bins, and a dense readout, trained by back-propagation.
+    """Recurrent network on the last bins: a cell and a dense readout, trained by back-propagation.
 
-    y_t = readout(last(cell(z_{t-bins+1} .. z_t))),  z standardised activity
+    y_t = readout(last(cell(z_{t-bins+1} .. z_t))),  z standardized activity
 
-    Each bin is decoded from a window that ends with it, from a fresh carry. Recordings are short
-    for a network: much dropout on the units and a decay of weights carry it. The last part of the
-    training data is held back from the gradient and chooses the epoch.
+    Each bin is decoded from the window that ends with it, from a fresh carry. Recordings are short
+    for a network, hence the strong dropout and weight decay. The last part of the training data is
+    held back; the epoch with the least error on it is chosen.
 
     Args:
       cell: any Cell ``[units] -> [...]``.
-      bins: in a window, the present among them.
+      bins: in a window, the present one included.
       epochs: passes over the training windows, in batches of 32.
       dropout_rate: of the units, in training.
-      held_back: the part of the training data that chooses; 0: none, the last epoch is taken.
+      held_back: the fraction of the training data that chooses the epoch; 0: the last epoch.
       optimizer: any optax transformation; None: AdamW(1e-2), weight decay 0.3, on a cosine.
 
     Returns:
       A Decoder that needs a key; its fit is a pure function of the key, to jit and to vmap.
 
     Raises:
-      TypeError: if cell is not a Cell.
-      ValueError: if a number is out of range; in fit, without a key or of too few bins.
+      ValueError: if a number is out of range; in fit, without a key or with too few bins.
 
     Source: Glaser et al. 2020, doi 10.1523/ENEURO.0506-19.2020.
 
@@ -174,27 +170,29 @@ def recurrent_decoder(
             raise ValueError(f"{name} needs a key: pass fit(..., key=jax.random.key(0))")
         x, y = (jnp.asarray(a) for a in recording(activity, movement))
         if len(x) - round(held_back * len(x)) < 2:
-            raise ValueError(f"{name}: held_back={held_back} of {len(x)} bins leaves none to learn")
+            raise ValueError(
+                f"{name}: held_back={held_back} of {len(x)} bins leaves too few to fit"
+            )
         return learn(x, y, key)
 
     @jax.jit
     def learn(x: jax.Array, y: jax.Array, key: jax.Array) -> Params:
-        given, wanted = _moments(x), _moments(y)
-        x, y = windows(_standard(x, given), window), _standard(y, wanted).astype(x.dtype)
+        inputs, outputs = _moments(x), _moments(y)
+        x, y = windows(_standard(x, inputs), window), _standard(y, outputs).astype(x.dtype)
         border = len(x) - round(held_back * len(x))
-        learns, chooses = (x[:border], y[:border]), (x[border:], y[border:])
+        data, held = (x[:border], y[:border]), (x[border:], y[border:])
         cosine = optax.cosine_decay_schedule(1e-2, epochs * -(-border // _BATCH))
         chosen = optimizer or optax.adamw(cosine, weight_decay=0.3)
-        weights = _trained(network(y.shape[1]), chosen, learns, chooses, epochs, key)
-        return {"network": weights, "activity": given, "movement": wanted}
+        weights = _trained(network(y.shape[1]), chosen, data, held, epochs, key)
+        return {"network": weights, "activity": inputs, "movement": outputs}
 
     @jax.jit
     def predict(params: Params, activity: Any) -> jax.Array:
-        given, (middle, spread) = params["activity"], params["movement"]
-        x = jnp.asarray(activity).astype(given[0].dtype)
-        net = batch(network(len(middle)))
-        y = net.apply(params["network"], windows(_standard(x, given), window))
-        return y.astype(middle.dtype) * spread[None] + middle[None]
+        inputs, (mean, scale) = params["activity"], params["movement"]
+        x = jnp.asarray(activity).astype(inputs[0].dtype)
+        net = batch(network(len(mean)))
+        y = net.apply(params["network"], windows(_standard(x, inputs), window))
+        return y.astype(mean.dtype) * scale[None] + mean[None]
 
     name = f"recurrent_decoder({cell})"
     return Decoder(fit, predict)
@@ -203,26 +201,23 @@ def recurrent_decoder(
 def _trained(
     net: Network,
     optimizer: optax.GradientTransformation,
-    learns: tuple[jax.Array, jax.Array],
-    chooses: tuple[jax.Array, jax.Array],
+    data: tuple[jax.Array, jax.Array],
+    held: tuple[jax.Array, jax.Array],
     epochs: int,
     key: jax.Array,
 ) -> Params:
-    """The weights of the epoch of the least error on what chooses; if it is empty, the last."""
-    train = partial(
-        run, backprop(net, mse), optimizer, learns, key=key, epochs=epochs, batch_size=_BATCH
-    )
-    if not len(chooses[0]):
+    """The weights of the epoch with the least error on `held`; of the last one if that is empty."""
+    options = {"key": key, "epochs": epochs, "batch_size": _BATCH}
+    train = partial(run, backprop(net, mse), optimizer, data, **options)
+    if not len(held[0]):
         return train()[0].params
-    _, history = train(
-        validation=chooses, metrics={"error": mse}, record=lambda state: state.params
-    )
+    _, history = train(validation=held, metrics={"error": mse}, record=lambda state: state.params)
     best = jnp.argmin(history.metrics["error"])
     return jax.tree.map(lambda a: a[best], history.record)
 
 
 def _moments(rows: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation of columns; 1 for one that does not vary."""
+    """Mean and standard deviation of columns; 1 for a column that does not vary."""
     xp = jnp if isinstance(rows, jax.Array) else np
     scale = rows.std(axis=0)
     return rows.mean(axis=0), xp.where(scale > 0, scale, xp.ones_like(scale))
@@ -235,17 +230,17 @@ def _standard(rows: Any, moments: tuple[Any, Any]) -> Any:
 def _blocked_errors(
     z: np.ndarray, y: np.ndarray, penalties: tuple[float, ...], folds: int
 ) -> np.ndarray:
-    """Mean squared errors [penalties] where each block in turn is left out.
+    """Mean squared errors [penalties] of predictions for each block from all other blocks.
 
-    One singular value decomposition a block serves all penalties.
+    One singular value decomposition for each block serves all penalties.
     """
     errors = []
     for block in np.array_split(np.arange(len(z)), folds):
         kept = np.delete(np.arange(len(z)), block)
-        middle, base = z[kept].mean(axis=0), y[kept].mean(axis=0)
-        u, s, vt = np.linalg.svd(z[kept] - middle[None], full_matrices=False)
-        seen, given = (z[block] - middle[None]) @ vt.T, u.T @ (y[kept] - base[None])
-        shrunk = [s / (s**2 + penalty) for penalty in penalties]
-        wrong = [seen @ (f[:, None] * given) + base[None] - y[block] for f in shrunk]
-        errors.append([np.mean(e**2) for e in wrong])
+        mean_z, mean_y = z[kept].mean(axis=0), y[kept].mean(axis=0)
+        u, s, vt = np.linalg.svd(z[kept] - mean_z[None], full_matrices=False)
+        scores, target = (z[block] - mean_z[None]) @ vt.T, u.T @ (y[kept] - mean_y[None])
+        gains = [s / (s**2 + penalty) for penalty in penalties]
+        misses = [scores @ (gain[:, None] * target) + mean_y[None] - y[block] for gain in gains]
+        errors.append([np.mean(miss**2) for miss in misses])
     return np.mean(errors, axis=0)

@@ -1,11 +1,11 @@
-"""Decoders: movement read from neural activity, bin by bin, from the present and the past.
+"""Decoding of movement from neural activity, bin by bin.
 
     decoder = ridge_decoder(lags=(0, 1, 2))          # or recurrent_decoder(jb.cells.gru(32))
     found = decode(decoder, rates, velocity, held_out=0.2)
     found.r_squared                                   # of each output, on the last fifth
 
-Time is one axis throughout, in its order: what is held out is a block, as neighbouring bins are
-so alike that shuffled ones are no test.
+Bins stay in their order. The test data are a block of consecutive bins: neighboring bins are so
+alike that a test on shuffled bins would be easy.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,12 +23,12 @@ from jaxbrain.core.types import Params
 
 @static
 class Decoder(NamedTuple):
-    """What learns to read movement from activity.
+    """Decoder of movement from activity.
 
     Attributes:
       fit: ``(activity [time, units], movement [time, outputs], *, key=None) -> params``.
       predict: ``(params, activity [time, units]) -> movement [time, outputs]``; the first bins,
-        which have no past, take their first bin for it.
+        which have no past, use their first bin as their past.
       config: what it was made from; None for one made by hand.
     """
 
@@ -38,7 +38,7 @@ class Decoder(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Movement decoded where the decoder had not seen it; with several keys, seeds lead.
+    """Movement decoded from held-out activity; with several keys, seeds lead.
 
     Attributes:
       predicted: ``[time, outputs]``, of the held-out block.
@@ -59,19 +59,16 @@ def decode(
     held_out: float = 0.2,
     key: jax.Array | None = None,
 ) -> Decoded:
-    """Fit a decoder to the first part of a recording and test it on the rest.
+    """Decoding of a recording: fit to its first part, test on the rest.
 
-    Nothing crosses the border: the first held-out bins are decoded without the activity before.
+    The parts are separate: the first held-out bins are decoded without the activity before them.
 
     Args:
       decoder: of `ridge_decoder` or `recurrent_decoder`, or one's own.
       activity: ``[time, units]``, consecutive bins.
       movement: ``[time, outputs]`` in the same bins: velocity, position, force.
-      held_out: the part at the end that only tests.
-      key: of a decoder that draws; ``[seeds]`` of them fit as many decoders at once.
-
-    Returns:
-      A Decoded.
+      held_out: the fraction at the end that is used for the test only.
+      key: for a decoder that draws; ``[seeds]`` keys fit as many decoders at once.
 
     Raises:
       ValueError: if lengths differ, a number is not finite, or held_out leaves too few bins.
@@ -90,8 +87,8 @@ def decode(
     border = len(x) - round(held_out * len(x))
     if min(border, len(x) - border) < 2:
         raise ValueError(
-            f"decode: held_out={held_out:g} of {len(x)} bins leaves {border} to learn from and "
-            f"{len(x) - border} to test on; both parts need two at least"
+            f"decode: held_out={held_out:g} of {len(x)} bins leaves {border} to fit and "
+            f"{len(x) - border} to test; both parts need at least two"
         )
     if key is None or jnp.ndim(key) == 0:
         params = decoder.fit(x[:border], y[:border], key=key)
@@ -104,12 +101,12 @@ def decode(
 
 
 def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
-    """Features of each bin: the activity in it and in others, some bins before.
+    """Features of each bin: the activity at several lags, side by side.
 
     row t = [activity[t - lags[0]], activity[t - lags[1]], ...]
 
-    Nothing wraps around: where a lag leads out of the recording, its first (last) bin stands in.
-    Split a recording first and lag its parts, and no row knows of the other part.
+    Where a lag leads out of the recording, its first (last) bin is repeated. Split a recording
+    before this, so that no row contains activity of the other part.
 
     Args:
       activity: ``[time, units]``, of NumPy or JAX.
@@ -117,9 +114,6 @@ def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
 
     Returns:
       ``[time, lags * units]``.
-
-    Raises:
-      ValueError: if activity has other axes or no bin, or lags are not different integers.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -131,11 +125,11 @@ def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
 
 
 def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
-    """The share of the variance of each output that a prediction explains.
+    """Coefficient of determination: the fraction of the variance that a prediction explains.
 
     R2 = 1 - sum_t (y_t - p_t)^2 / sum_t (y_t - mean y)^2
 
-    1 is perfect, 0 is no better than the mean, and there is no limit below.
+    1 is perfect, 0 is as good as the mean; there is no lower limit.
 
     Args:
       movement: y ``[time, outputs]``.
@@ -143,9 +137,6 @@ def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
 
     Returns:
       ``[outputs]``; nan where an output does not vary.
-
-    Raises:
-      ValueError: if the shapes differ.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -166,13 +157,13 @@ def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
 
 
 def windows(activity: Any, lags: tuple[int, ...]) -> Any:
-    """The bins at the lags ``[time, lags, units]``."""
+    """The bins at the lags, ``[time, lags, units]``."""
     at = np.arange(len(activity))[:, None] - np.asarray(lags)[None]
     return activity[np.clip(at, 0, len(activity) - 1)]
 
 
 def require_lags(lags: Sequence[int]) -> tuple[int, ...]:
-    """Different integers, one at least."""
+    """The lags as a tuple of different integers, at least one."""
     lags = tuple(lags)
     whole = all(isinstance(lag, int | np.integer) and not isinstance(lag, bool) for lag in lags)
     if not lags or not whole or len(set(lags)) < len(lags):
@@ -191,7 +182,7 @@ def _table(name: str, values: ArrayLike) -> Any:
 
 
 def recording(activity: ArrayLike, movement: ArrayLike) -> tuple[Any, Any]:
-    """Activity and movement of the same bins, without a gap."""
+    """Activity and movement of the same bins, all finite."""
     pair = {"activity": _table("activity", activity), "movement": _table("movement", movement)}
     x, y = pair.values()
     if len(x) != len(y):

@@ -1,4 +1,4 @@
-"""How many dimensions a trajectory takes up, and how fast trajectories part."""
+"""Dimensionality and Lyapunov exponents of trajectories."""
 
 from typing import Any
 
@@ -6,30 +6,27 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.cells.unrolling import require_cells, require_time
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.vectors import to_carry, to_vector
 
-_TANGENTS = 0x7A46  # of the first directions: they must have a part along every exponent
+_DIRECTIONS = 0x7A46  # a fixed key: the first directions must have a part along every exponent
 
 
 def dimensionality(states: ArrayLike) -> jax.Array:
-    """The participation ratio: over how many dimensions states are spread.
+    """Participation ratio: the effective number of dimensions of a set of states.
 
     D = (sum_i l_i)^2 / sum_i l_i^2 = (tr C)^2 / tr C^2, l the eigenvalues of the covariance C
 
-    D = n where all n variances are equal, 1 where everything lies on a line. Of few samples it is
-    too low, never above their number less one.
+    D = n for n equal variances, 1 for states on a line. With few samples it is too low, and never
+    above their number minus one.
 
     Args:
-      states: ``[..., units]``: over all leading axes, trials and time, one cloud of states.
+      states: ``[..., units]``; all leading axes are samples.
 
     Returns:
       ``[]``; 0 where nothing varies.
-
-    Raises:
-      ValueError: if there are no two states.
 
     Source: Gao et al. 2017, doi 10.1101/214262.
 
@@ -43,13 +40,13 @@ def dimensionality(states: ArrayLike) -> jax.Array:
     samples = states.size // max(states.shape[-1], 1) if states.ndim > 1 else 0
     if samples < 2:
         raise ValueError(
-            f"states must be [..., units] of two states at least, got shape {list(states.shape)}"
+            f"states must be [..., units] with at least two states, got shape {list(states.shape)}"
         )
     if not jnp.issubdtype(states.dtype, jnp.floating):
         states = states.astype(float)
     rows = states.reshape(samples, -1)
     rows = rows - rows.mean(axis=0, keepdims=True)
-    # Rescaled, as fourth powers leave the numbers; the ratio does not depend on it.
+    # The ratio does not depend on the scale, but fourth powers may leave the range of floats.
     largest = jnp.max(jnp.abs(rows))
     rows = rows / jnp.where(largest == 0, 1, largest)
     square = rows.T @ rows if rows.shape[1] < samples else rows @ rows.T
@@ -67,31 +64,30 @@ def lyapunov(
     discard: int = 0,
     dt: float = 1.0,
 ) -> jax.Array:
-    """The largest Lyapunov exponents of a cell along a trajectory: how fast nearby ones part.
+    """Largest Lyapunov exponents of a cell: growth rates of small perturbations of a trajectory.
 
     J_t Q_{t-1} = Q_t R_t (QR),  exponent_i = mean_t ln |(R_t)_ii| / dt,  J_t = d carry_t / d carry
 
-    A positive one is chaos; the sum of all is the rate at which volume grows. Under an input it is
-    the exponent of the driven network: negative where the input alone decides the state at last
-    (the echo state property).
+    A positive one means chaos; the sum of all is the growth rate of volume. With an input they are
+    the conditional exponents of the driven network: if all are negative, the input alone determines
+    the state after a while (echo state property).
 
     Args:
       cell: any cell whose carry holds floating-point numbers.
       params: of the cell.
       carry: before the first step.
-      xs: ``[time, ...]``; of a network left alone, zeros.
-      count: how many exponents; the cost grows with it.
-      discard: first steps that do not count: the way onto the attractor, on which the directions
-        turn to the fastest ones.
-      dt: time of a step, in which the exponents are told.
+      xs: ``[time, ...]``; zeros for a network without input.
+      count: number of exponents; the cost grows with it.
+      discard: first steps that do not count, in which the state reaches the attractor and the
+        perturbations turn to the fastest directions.
+      dt: time of a step; the unit of the exponents is one over that of dt.
 
     Returns:
       ``[count]``, the largest first; -inf where a direction is lost altogether.
 
     Raises:
-      TypeError: if cell is not a Cell or its carry is not of floats.
-      ValueError: if count is not between 1 and the units, discard leaves no step, or dt is not
-        positive.
+      TypeError: if the carry does not hold floats.
+      ValueError: if count is more than the units, discard leaves no step, or dt is not positive.
 
     Source: Benettin et al. 1980, doi 10.1007/BF02128236.
 
@@ -110,7 +106,7 @@ def lyapunov(
     types = [jnp.result_type(leaf) for leaf in jax.tree.leaves(carry)]
     if not types or any(not jnp.issubdtype(dtype, jnp.inexact) for dtype in types):
         raise TypeError(
-            f"the carry of {cell} must be of floating-point numbers to have Lyapunov exponents, "
+            f"the carry of {cell} must hold floating-point numbers to have Lyapunov exponents, "
             f"got {[str(dtype) for dtype in types]}"
         )
     carry = jax.tree.map(jnp.asarray, carry)
@@ -136,6 +132,6 @@ def lyapunov(
         directions, upper = jnp.linalg.qr(jax.vmap(push, in_axes=1, out_axes=1)(directions))
         return (h, directions), jnp.log(jnp.abs(jnp.diagonal(upper)))
 
-    drawn = jax.random.normal(jax.random.key(_TANGENTS), (units, count), vector.dtype)
+    drawn = jax.random.normal(jax.random.key(_DIRECTIONS), (units, count), vector.dtype)
     _, growth = jax.lax.scan(one, (vector, jnp.linalg.qr(drawn)[0]), xs)
     return -jnp.sort(-growth[discard:].mean(axis=0)) / dt

@@ -1,4 +1,4 @@
-"""How good a stochastic rule's gradient is as an estimate of another: its bias and its variance."""
+"""Bias and variance of stochastic gradient estimators."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,14 +8,14 @@ import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.composition import example
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.loop import require_count
 
-_STATE = 0x57A7E  # separates the key of the rule's state from those of its samples
+_STATE = 0x57A7E  # separates the key of the states from those of the samples
 
 
 class Estimate(NamedTuple):
-    """What many samples g_1..g_n of a rule's gradient say of a reference r, in each layer.
+    """Bias and variance of samples g_1..g_n of a gradient against a reference gradient r.
 
     All are ``[layers with weights]``; m is the mean of the samples, v their variance.
 
@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
       standard_error: of m: sqrt(v / n).
       variance: v = sum over the weights of the layer of the variance of g.
       cosine: of the angle between m and r.
-      scale: m . r / |r|^2, the length of m along r: 1 of an unbiased rule.
+      scale: m . r / |r|^2, the length of m along r: 1 for an unbiased rule.
       scale_error: the standard error of scale.
       norm: |r|.
     """
@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class _Moments(NamedTuple):
-    """Of one layer over some samples of d = g - r: means, and sums of squares about them."""
+    """Moments of one layer over some samples of d = g - r: means, and sums of squares about them."""
 
     count: jax.Array  # []
     mean: jax.Array  # [weights], of d
@@ -49,38 +49,32 @@ class _Moments(NamedTuple):
 
 
 def bias_and_variance(
+    key: jax.Array,
     rule: LearningRule,
     reference: LearningRule,
     params: Params,
     data: tuple[Any, Any],
     *,
-    key: jax.Array,
     samples: int,
     state: Any = None,
     at_once: int = 32,
 ) -> Estimate:
-    """Bias and variance of a stochastic rule's gradient against another rule's, layer by layer.
+    """Bias and variance of a stochastic rule's gradient against a reference rule, layer by layer.
 
     bias = |mean_k g_k - r|, variance = sum_i var_k g_ki, standard error = sqrt(variance / samples)
 
-    Each sample has a key of its own. Where the network itself is noisy (dropout) both rules meet
-    the same noise, and the variance is that of g_k - r_k: of the rule alone.
+    Each sample has its own key. Where the network itself is noisy (dropout) both rules get the same
+    noise, and the variance is that of g_k - r_k: of the rule alone.
 
     Args:
-      rule: whose gradient is drawn.
-      reference: what it estimates, ``jb.backprop`` as a rule.
+      key: of the samples, and of the rule's state where none is given.
+      rule: the stochastic rule.
+      reference: the rule whose gradient it estimates, such as ``jb.backprop``.
       params: of the network.
       data: one batch ``(x [batch, ...], y [batch, ...])``, the same for all samples.
-      key: of the samples, and of the rule's state where none is given.
-      samples: how many; at least 2.
-      state: of the rule; None draws one. It stays as it is.
-      at_once: samples computed together: the memory is that of so many gradients.
-
-    Returns:
-      An Estimate.
-
-    Raises:
-      ValueError: if samples is less than 2 or at_once is not positive.
+      samples: number of gradients drawn; at least 2.
+      state: of the rule, the same for all samples; None draws one.
+      at_once: samples computed together; memory is that of as many gradients.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -88,34 +82,35 @@ def bias_and_variance(
       >>> rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
       >>> params, key = net.init(jax.random.key(0), x[0]), jax.random.key(1)
-      >>> found = bias_and_variance(rule, rule, params, (x, y), key=key, samples=3)
+      >>> found = bias_and_variance(key, rule, rule, params, (x, y), samples=3)
       >>> found.bias.tolist(), found.variance.tolist()
       ([0.0, 0.0], [0.0, 0.0])
     """
-    require_count("samples", samples)
-    require_count("at_once", at_once)
+    require_count("bias_and_variance", "samples", samples)
+    require_count("bias_and_variance", "at_once", at_once)
     if samples < 2:
         raise ValueError(f"samples must be at least 2 to have a variance, got {samples}")
     first = example(data[0])
     state_key = jax.random.fold_in(key, _STATE)
+    reference_state = reference.init(jax.random.clone(state_key), params, first)
     state = rule.init(state_key, params, first) if state is None else state
-    start = reference.init(state_key, params, first)
+
+    def reference_gradient(k: jax.Array) -> list[jax.Array]:
+        return _exact(reference.grads(params, reference_state, *data, key=k)[1])
 
     def sample(k: jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
+        theirs = reference_gradient(jax.random.clone(k))  # under the same noise of the network
         _, ours, _ = rule.grads(params, state, *data, key=k)
-        _, theirs, _ = reference.grads(params, start, *data, key=k)
-        theirs = _exact(theirs)
         return [g - r for g, r in zip(_exact(ours), theirs, strict=True)], theirs
 
     keys = jax.random.split(key, samples)
-    _, direction, _ = reference.grads(params, start, *data, key=keys[0])
-    directions = _exact(direction)
+    directions = reference_gradient(jax.random.clone(keys[0]))
     every = zip(_moments(sample, keys, directions, at_once), directions, strict=True)
     return Estimate(*map(jnp.stack, zip(*[_estimate(m, u) for m, u in every], strict=True)))
 
 
 def _exact(tree: Params) -> list[jax.Array]:
-    """The layers as vectors of 32 bits at least: sums of thousands leave half precision."""
+    """The layers as vectors of at least 32 bits: half precision is too coarse for long sums."""
     vectors = layer_vectors(tree)
     return [v if v.dtype.itemsize >= 4 else v.astype("float32") for v in vectors]
 
@@ -123,7 +118,7 @@ def _exact(tree: Params) -> list[jax.Array]:
 def _moments(
     sample: Callable, keys: jax.Array, directions: list[jax.Array], at_once: int
 ) -> list[_Moments]:
-    """Over all samples, some at a time; the last group is filled up and the surplus masked."""
+    """Over all samples, some at a time; the last group is padded and the surplus masked."""
     samples = keys.shape[0]
     groups = -(-samples // at_once)
     size = -(-samples // groups)

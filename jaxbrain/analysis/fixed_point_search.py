@@ -1,4 +1,4 @@
-"""Finding the points where a recurrent network stands still."""
+"""Search for fixed points and slow points of recurrent networks."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,13 +9,13 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
-from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.vectors import to_carry, to_vector
 
-_SHRINK, _GROW = 0.3, 4.0  # of the damping, after a step that was taken and one that was not
-_AT_REST = 1e10  # damping, relative to the first, at which no step helps any more
+_SHRINK, _GROW = 0.3, 4.0  # of the damping, after a step that was taken or refused
+_LARGEST = 1e10  # damping, relative to the first, at which the search gives up
 
 
 def fixed_points(
@@ -31,35 +31,35 @@ def fixed_points(
     steps: int = 60,
     at_once: int = 64,
 ) -> FixedPoints:
-    """The fixed points of a cell under a constant input, stable and unstable, and its slow points.
+    """Fixed points of a cell under a constant input, stable and unstable, and its slow points.
 
     q(h) = |F(h)|^2 / 2, F(h) = step(h, x) - h; Levenberg-Marquardt steps (J'J + mu I) d = -J'F
 
-    Each start descends in q to a point near it, which need not be where the network would go: so
-    saddles are found as well as attractors. It is done in float64, whatever the type of params.
-    Start from states that the network visits, with some noise, and from more of them than points
-    are expected; what no start leads to is not found.
+    Each start descends in q to a point nearby. This need not be where the network would go, so that
+    saddles are found as well as attractors. The search is done in float64, on the host. Take states
+    that the network visits, with some noise, as starts, and more of them than points are expected:
+    points that no start leads to are not found.
 
     Args:
-      cell: any cell whose carry holds real or complex floating-point numbers; of complex ones a
-        state has the real parts, then the imaginary.
+      cell: any cell whose carry holds real or complex floating-point numbers; as a vector, a
+        complex carry is its real parts, then its imaginary parts.
       params: of the cell.
       x: the input of one step, held constant.
       starts: carries with a leading axis, ``[starts, ...]`` in each array.
       tolerance: the largest speed q of a fixed point.
       slow: the largest q of a slow point, where the search ended without a fixed point; 0: none.
-      apart: points nearer than this to each other in every unit are one.
-      reach: points further from the mean of the starts than this many times the mean distance of
-        the starts are dropped; None keeps all, as do starts that are all alike.
+      apart: points closer than this to each other in every unit are one.
+      reach: points are dropped that are further from the mean of the starts than this many times
+        the mean distance of the starts; None keeps all, as do starts that are all alike.
       steps: at most, for each start.
-      at_once: starts searched together; memory is that of so many Jacobians.
+      at_once: starts searched together; memory is that of as many Jacobians.
 
     Returns:
-      FixedPoints, perhaps of none.
+      FixedPoints, empty if none was found.
 
     Raises:
-      TypeError: if cell is not a Cell, an argument is traced, or a carry is not of floats.
-      ValueError: if starts are not carries of the cell or not finite, or a number is out of range.
+      TypeError: if an argument is traced or a carry does not hold floats.
+      ValueError: if starts are not finite carries of the cell, or a number is out of range.
 
     Source: Sussillo and Barak 2013, doi 10.1162/NECO_a_00409; Marquardt 1963, doi 10.1137/0111030.
 
@@ -103,13 +103,13 @@ def _described(
     like: Any,
     tolerance: float,
 ) -> FixedPoints:
-    """With eigenvalues, kinds and carries, in order."""
+    """FixedPoints with eigenvalues, kinds and carries, in order."""
     values = np.linalg.eigvals(jacobian).astype(complex)
     values = np.take_along_axis(values, np.argsort(-np.abs(values), axis=1, kind="stable"), axis=1)
     kinds = np.array([classify(v) for v in values], dtype="<U14")
     slow = speed > tolerance
     kinds[slow] = "slow"
-    # Below the tolerance speeds are rounding errors, whose order means nothing and would change
+    # Speeds below the tolerance are rounding errors: ordered by them, points would change places
     # from machine to machine.
     place = np.round(states, 6).T[::-1]
     order = np.lexsort((*place, np.where(slow, speed, 0), growing(values), slow))
@@ -119,7 +119,7 @@ def _described(
 
 
 class _Descent(NamedTuple):
-    """Of one start."""
+    """Levenberg-Marquardt descent from one start."""
 
     h: jax.Array  # [units]
     difference: jax.Array  # [units], F(h)
@@ -127,7 +127,7 @@ class _Descent(NamedTuple):
     speed: jax.Array  # []
     damping: jax.Array  # []
     limit: jax.Array  # [], of the damping
-    taken: jax.Array  # [], bool: whether the last step was
+    taken: jax.Array  # [], bool, of the last step
     count: jax.Array  # [], steps
 
 
@@ -135,7 +135,7 @@ class _Descent(NamedTuple):
 def _search(
     cell: Cell, params: Params, x: Any, like: Any, tolerance: float, steps: int, starts: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Where the starts [starts, units] end, and the speeds [starts] there."""
+    """The ends [starts, units] of the descents, and the speeds [starts] there."""
 
     def evaluate(h: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         def both(h: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -146,8 +146,7 @@ def _search(
         return difference, jacobian, jnp.sum(difference**2) / 2
 
     def unfinished(d: _Descent) -> jax.Array:
-        # Below the tolerance steps go on for as long as they help: the last ones are cheap and
-        # gain many digits.
+        # Below the tolerance steps go on while they help: the last ones gain many digits.
         there = (d.speed <= tolerance) & (~d.taken | (d.speed <= 1e-10 * tolerance))
         return ~there & (d.damping < d.limit) & (d.count < steps)
 
@@ -166,7 +165,7 @@ def _search(
         difference, jacobian, speed = evaluate(h)
         damping = 1e-2 * jnp.maximum(jnp.mean(jnp.sum(jacobian**2, axis=0)), 1e-30)
         first = _Descent(
-            h, difference, jacobian, speed, damping, _AT_REST * damping, speed >= 0, jnp.int32(0)
+            h, difference, jacobian, speed, damping, _LARGEST * damping, speed >= 0, jnp.int32(0)
         )
         last = jax.lax.while_loop(unfinished, descend, first)
         return last.h, last.speed
@@ -182,12 +181,12 @@ def _jacobian(cell: Cell, params: Params, x: Any, like: Any, states: jax.Array) 
 
 
 def _flow(cell: Cell, params: Params, x: Any, like: Any, h: jax.Array) -> jax.Array:
-    """One step, of a carry as a vector."""
+    """One step, with the carry as a vector."""
     return to_vector(cell.step(params, to_carry(h, like), x)[0])
 
 
 def _in_groups(program: Any, rows: np.ndarray, size: int) -> list[np.ndarray]:
-    """What a program makes of rows, `size` at a time so that it is compiled once."""
+    """A program applied to rows, `size` at a time, so that it is compiled once."""
     missing = -len(rows) % size if len(rows) else size
     padded = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
     groups = padded.reshape(-1, size, *rows.shape[1:])
@@ -198,7 +197,7 @@ def _in_groups(program: Any, rows: np.ndarray, size: int) -> list[np.ndarray]:
 def _distinct(
     ends: np.ndarray, speed: np.ndarray, limit: float, apart: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slowest end of each group [points], and how many ends are near it [points]."""
+    """The slowest end of each group [points], and the number of ends near it [points]."""
     chosen: list[int] = []
     counts: list[int] = []
     for i in np.argsort(speed, kind="stable"):
@@ -214,7 +213,7 @@ def _distinct(
 
 
 def _near(points: np.ndarray, starts: np.ndarray, reach: float) -> np.ndarray:
-    """[points]: which are not far from where the search began."""
+    """[points]: True within reach of the starts."""
     middle = starts.mean(axis=0)
     radius = np.linalg.norm(starts - middle, axis=1).mean()
     limit = reach * radius if radius else np.inf
@@ -240,7 +239,7 @@ def _double(**trees: Any) -> list[Any]:
 
 
 def _require_starts(cell: Cell, params: Params, x: Any, starts: Any) -> Any:
-    """One start, after a look at all: they must be carries, of finite floats, and stay such."""
+    """One start, after checks of all: carries of finite floats whose types a step keeps."""
     expected = jax.eval_shape(cell.carry, params, x)
     leaves = jax.tree.leaves(starts)
     shapes = [np.shape(leaf) for leaf in leaves]
@@ -254,10 +253,10 @@ def _require_starts(cell: Cell, params: Params, x: Any, starts: Any) -> Any:
             + ("" if same else f" in {jax.tree.structure(starts)}")
         )
     if not leaves or counts == {(0,)}:
-        raise ValueError(f"starts must hold one carry at least, got shapes {shapes}")
+        raise ValueError(f"starts must hold at least one carry, got shapes {shapes}")
     if any(not np.issubdtype(leaf.dtype, np.inexact) for leaf in leaves):
         raise TypeError(
-            f"the carry of {cell} must be of floating-point numbers to have fixed points, got "
+            f"the carry of {cell} must hold floating-point numbers to have fixed points, got "
             f"{[str(leaf.dtype) for leaf in leaves]}"
         )
     if not all(np.isfinite(leaf).all() for leaf in leaves):

@@ -1,4 +1,4 @@
-"""How alike two gradients are, layer by layer: direction, length, signs."""
+"""Similarity of two gradients in each layer: angle, ratio of norms, agreement of signs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.loop import TrainState
 
 
 class Similarity(NamedTuple):
-    """How alike two gradients are in each layer that has weights.
+    """Similarity of two gradients in each layer that has weights.
 
     Attributes:
       angle: ``[layers]`` in degrees, of `angles`.
@@ -27,22 +28,16 @@ class Similarity(NamedTuple):
 
 
 def angles(a: Params, b: Params) -> jax.Array:
-    """The angle between two gradients in each layer that has weights, in degrees.
+    """Angle between two gradients in each layer that has weights, in degrees.
 
     angle_l = 2 atan2(|u - v|, |u + v|), u = a_l / |a_l|, v = b_l / |b_l|
 
-    0 is the same direction, 90 no better than chance. This form is exact near 0, where
-    arccos(u . v) is not.
+    0 is the same direction, 90 is chance level. Unlike arccos(u . v) this is exact near 0. A zero
+    gradient is at 90 degrees to any other.
 
     Args:
       a: a pytree whose children are layers, such as the gradients of a `serial`; or one layer.
       b: of the same structure.
-
-    Returns:
-      ``[layers with weights]``; a gradient of zero is at 90 degrees to anything.
-
-    Raises:
-      ValueError: if the structures differ.
 
     Source: Kahan 2006, "How futile are mindless assessments of roundoff", section 12.
 
@@ -55,19 +50,13 @@ def angles(a: Params, b: Params) -> jax.Array:
 
 
 def norm_ratios(a: Params, b: Params) -> jax.Array:
-    """The length of one gradient over that of another in each layer that has weights.
+    """Ratio |a_l| / |b_l| of the norms of two gradients in each layer that has weights.
 
-    |a_l| / |b_l|
+    It is 1 where both are zero and infinite where only b is.
 
     Args:
       a: as in `angles`.
       b: of the same structure.
-
-    Returns:
-      ``[layers with weights]``; 1 where both are zero, infinite where only b is.
-
-    Raises:
-      ValueError: if the structures differ.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -78,22 +67,16 @@ def norm_ratios(a: Params, b: Params) -> jax.Array:
 
 
 def sign_agreement(a: Params, b: Params) -> jax.Array:
-    """The share of a layer's weights that two gradients push the same way.
+    """Fraction of the weights in each layer that two gradients move in the same direction.
 
     mean over i of (1 + sign(a_i) sign(b_i)) / 2
 
-    1 is the same signs, 1/2 no better than chance. Weights that neither gradient moves, as those
-    of pixels that are always black, are left out; those that only one moves count one half.
+    1 is full agreement, 1/2 is chance level. A weight with one zero gradient counts one half; a
+    weight with two, such as that of a pixel that is always black, is left out.
 
     Args:
       a: as in `angles`.
       b: of the same structure.
-
-    Returns:
-      ``[layers with weights]``; 1/2 where a gradient is zero.
-
-    Raises:
-      ValueError: if the structures differ.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -105,17 +88,11 @@ def sign_agreement(a: Params, b: Params) -> jax.Array:
 
 
 def similarity(a: Params, b: Params) -> Similarity:
-    """Angle, ratio of the lengths and agreement of the signs of two gradients.
+    """Angle, ratio of norms and agreement of signs of two gradients, layer by layer.
 
     Args:
       a: as in `angles`.
       b: of the same structure.
-
-    Returns:
-      A Similarity.
-
-    Raises:
-      ValueError: if the structures differ.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -134,14 +111,13 @@ def compared_to(
     *,
     measure: Callable[[Params, Params], Any] = similarity,
 ) -> Callable[[TrainState], Any]:
-    """A record for `jaxbrain.fit`: how a rule's gradient compares with another's on probe data.
+    """Record for `jaxbrain.fit`: similarity of a rule's gradient to a reference gradient.
 
-    Both gradients are taken at the weights of the state, under the same key: the same dropout.
+    Both gradients are taken on probe data, at the weights of the state and under the same noise.
 
     Args:
-      rule: what trains.
-      reference: what to compare with, ``jb.backprop`` as a rule; its network has the params of
-        the rule's, whatever either predicts with.
+      rule: the rule that trains.
+      reference: a rule for the same params, such as ``jb.backprop``.
       data: ``(x [examples, ...], y [examples, ...])``.
       measure: ``(gradient, reference gradient) -> pytree``.
 
@@ -159,9 +135,11 @@ def compared_to(
 
     def record(state: TrainState) -> Any:
         key = jax.random.fold_in(state.key, state.step)
+        # One key for both: under dropout they differentiate the same network.
+        same, start = jax.random.clone(key), jax.random.clone(key)
         _, ours, _ = rule.grads(state.params, state.rule_state, *data, key=key)
-        start = reference.init(key, state.params, jax.tree.map(lambda a: a[0], data[0]))
-        _, theirs, _ = reference.grads(state.params, start, *data, key=key)
+        reference_state = reference.init(start, state.params, example(data[0]))
+        _, theirs, _ = reference.grads(state.params, reference_state, *data, key=same)
         return measure(ours, theirs)
 
     return record
@@ -171,15 +149,12 @@ def compared_to(
 def angles_to(
     rule: LearningRule, reference: LearningRule, data: tuple[Any, Any]
 ) -> Callable[[TrainState], jax.Array]:
-    """A record for `jaxbrain.fit`: the angles of a rule's gradient to another's on probe data.
+    """Record for `jaxbrain.fit`: angles of a rule's gradient to a reference gradient, in degrees.
 
     Args:
-      rule: what trains.
-      reference: what to compare with, ``jb.backprop`` as a rule.
-      data: ``(x [examples, ...], y [examples, ...])``.
-
-    Returns:
-      ``(state) -> [layers with weights]``, in degrees.
+      rule: the rule that trains.
+      reference: a rule for the same params, such as ``jb.backprop``.
+      data: probe data ``(x [examples, ...], y [examples, ...])``.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -193,7 +168,7 @@ def angles_to(
 
 
 def layer_pairs(a: Params, b: Params) -> list[tuple[jax.Array, jax.Array]]:
-    """The layers of two gradients side by side, each as one vector."""
+    """The layers of two gradients in pairs, each as one vector."""
     if jax.tree.structure(a) != jax.tree.structure(b):
         raise ValueError(
             f"a and b must have one structure, got {jax.tree.structure(a)} and "
@@ -210,14 +185,14 @@ def layer_vectors(tree: Params) -> list[jax.Array]:
 
 
 def _scaled(w: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """w over its largest magnitude, and that: the squares of extreme values leave the range."""
+    """w over its largest magnitude, and that: squares of extreme values leave the range of floats."""
     largest = jnp.max(jnp.abs(w))
     return w / jnp.where(largest > 0, largest, 1), largest
 
 
 def _ratio(u: jax.Array, v: jax.Array) -> jax.Array:
     (u, above), (v, below) = _scaled(u), _scaled(v)
-    known = below != 0  # nan too: what came of it must stay nan
+    known = below != 0  # True for nan too, which must stay nan
     shape = jnp.linalg.norm(u) / jnp.where(known, jnp.linalg.norm(v), 1)
     ratio = shape * (above / jnp.where(known, below, 1))
     return jnp.where(known, ratio, jnp.where(above != 0, jnp.inf, 1))
@@ -237,7 +212,6 @@ def _angle(u: jax.Array, v: jax.Array) -> jax.Array:
         return w / jnp.where(norm > 0, norm, 1)
 
     u, v = unit(u), unit(v)
-    # with a zero gradient both distances are 1 (or 0): no direction, so 90 degrees
     apart, together = jnp.linalg.norm(u - v), jnp.linalg.norm(u + v)
     angle = jnp.degrees(2 * jnp.arctan2(apart, together))
     return jnp.where(jnp.all(u == 0) | jnp.all(v == 0), 90.0, angle)

@@ -1,4 +1,4 @@
-"""The spaces that activities span: their main directions, and how alike two of them are."""
+"""Principal components and similarity of population activities: CKA, Procrustes, CCA, SVCCA."""
 
 from typing import Any, NamedTuple
 
@@ -12,14 +12,14 @@ from jaxbrain.core.requirements import require_count
 
 
 class PrincipalComponents(NamedTuple):
-    """The directions of largest variance.
+    """Directions of largest variance.
 
     Attributes:
       mean: ``[units]``, of the samples.
       directions: ``[components, units]``, orthonormal rows.
-      variance: ``[components]``, the largest first, of n - 1 degrees of freedom.
+      variance: ``[components]``, the largest first, with n - 1 degrees of freedom.
       explained: ``[components]``, the variance over that of all units.
-      scores: ``[..., components]``, the samples less their mean along the directions.
+      scores: ``[..., components]``, the samples minus their mean along the directions.
     """
 
     mean: jax.Array
@@ -30,7 +30,7 @@ class PrincipalComponents(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """How one set of activities is turned onto another.
+    """Alignment of one set of activities with another by a rotation.
 
     Attributes:
       distance: ``[]``, from 0, the same shape, to sqrt(2).
@@ -42,21 +42,15 @@ class Alignment(NamedTuple):
 
 
 def pca(data: ArrayLike, components: int) -> PrincipalComponents:
-    """The directions in which activities vary most.
+    """Principal components: the directions of largest variance.
 
     X - mean = U S V',  directions = V',  variance = S^2 / (n - 1)
 
-    The sign of a direction is that its entry of largest magnitude is positive.
+    The entry of largest magnitude in each direction is positive.
 
     Args:
       data: ``[..., units]``; all leading axes are samples.
-      components: how many directions.
-
-    Returns:
-      PrincipalComponents.
-
-    Raises:
-      ValueError: if there are fewer samples or units than components, or a nan.
+      components: number of directions, at most the units and the samples.
 
     Source: Pearson 1901, doi 10.1080/14786440109462720.
 
@@ -71,12 +65,12 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
     rows = data.reshape(-1, data.shape[-1])
     if components > min(rows.shape):
         raise ValueError(
-            f"pca: components must be at most {min(rows.shape)}, as many as there are samples and "
-            f"units, of data {list(data.shape)}; got {components}"
+            f"pca: components must be at most {min(rows.shape)}, the smaller number of samples and "
+            f"units of data {list(data.shape)}; got {components}"
         )
     mean = rows.mean(axis=0)
-    centred = rows - mean[None]
-    _, singular, directions = jnp.linalg.svd(centred, full_matrices=False)
+    centered = rows - mean[None]
+    _, singular, directions = jnp.linalg.svd(centered, full_matrices=False)
     directions = directions[:components]
     largest = jnp.argmax(jnp.abs(directions), axis=1)[:, None]
     directions = directions * jnp.where(
@@ -84,7 +78,7 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
     ).astype(data.dtype)
     power = singular**2
     total = jnp.sum(power)
-    scores = (centred @ directions.T).reshape(*data.shape[:-1], components)
+    scores = (centered @ directions.T).reshape(*data.shape[:-1], components)
     return PrincipalComponents(
         mean,
         directions,
@@ -95,13 +89,13 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
 
 
 def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
-    """Linear centred kernel alignment: whether two populations find the same samples alike.
+    """Linear centered kernel alignment (CKA) of two populations.
 
     CKA = |B'A|_F^2 / (|A'A|_F |B'B|_F) = HSIC(AA', BB') / sqrt(HSIC(AA', AA') HSIC(BB', BB')),
-    A and B centred
+    A and B centered
 
-    Rotating a population or scaling all of it does not change it; other linear maps do. Of few
-    samples and many units it is high for any two populations.
+    It does not change under rotations and scaling of a population, but under other linear maps.
+    With few samples and many units it is high for any two populations.
 
     Args:
       a: ``[samples, units]``.
@@ -109,9 +103,6 @@ def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
 
     Returns:
       ``[]``, from 0 to 1; 0 where one of them does not vary.
-
-    Raises:
-      ValueError: if the samples differ in number, are fewer than two, or hold a nan.
 
     Source: Kornblith et al. 2019, arXiv 1905.00414.
 
@@ -135,59 +126,49 @@ def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
 
 
 def procrustes(a: ArrayLike, b: ArrayLike) -> Alignment:
-    """The distance between the shapes of two sets of activities, one turned onto the other.
+    """Procrustes distance: the difference between two populations after the best rotation.
 
-    distance = min_Q |A - B Q|_F over Q'Q = I,  A and B centred, of norm 1;
+    distance = min_Q |A - B Q|_F over Q'Q = I,  A and B centered, of norm 1;
     Q = U V',  B'A = U S V' (SVD),  distance^2 = 2 - 2 tr S
 
     Args:
       a: ``[samples, units]``.
-      b: ``[samples, other units]``, of the same samples; the smaller population counts as having
-        more units that are silent.
-
-    Returns:
-      An Alignment.
-
-    Raises:
-      ValueError: if the samples differ in number, are fewer than two, or hold a nan.
+      b: ``[samples, other units]``, of the same samples; the smaller population is padded with
+        silent units.
 
     Source: Schönemann 1966, doi 10.1007/BF02289451; Williams et al. 2021, arXiv 2110.14739.
 
     Examples:
       >>> import jax.numpy as jnp
       >>> a = jnp.array([[1.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])
-      >>> turned = a @ jnp.array([[0.0, 1.0], [-1.0, 0.0]])
-      >>> bool(procrustes(a, 3 * turned + 1).distance < 1e-6)
-      True
+      >>> procrustes(a, 3 * a[:, ::-1] + 1).rotation.round(3).tolist()  # a reflection
+      [[0.0, 1.0], [1.0, 0.0]]
     """
     a, b = (_unit(rows) for rows in _pair(a, b))
     units = (b.shape[1], a.shape[1])
     a, b = (jnp.pad(rows, ((0, 0), (0, max(units) - rows.shape[1]))) for rows in (a, b))
     left, _, right = jnp.linalg.svd(b.T @ a)
     rotation = left @ right
-    # Not from the singular values: near 0 the root of 2 - 2 tr S keeps half of the digits.
+    # The root of 2 - 2 tr S would lose half of the digits near 0.
     distance = jnp.linalg.norm(a - b @ rotation)
     return Alignment(distance, rotation[: units[0], : units[1]])
 
 
 def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
-    """Canonical correlations: those of the directions of two populations that agree best.
+    """Canonical correlations of two populations.
 
-    singular values of Q_a' Q_b,  Q an orthonormal basis of the centred columns
+    singular values of Q_a' Q_b,  Q an orthonormal basis of the centered columns
 
-    Any invertible linear map of either leaves them as they are. With as many units as samples all
-    of them are 1, whatever the activities: use `svcca`.
+    They do not change under invertible linear maps. With as many units as samples all of them are
+    1,
+    whatever the activities: use `svcca`.
 
     Args:
-      a: ``[samples, units]``.
+      a: ``[samples, units]``, more samples than units.
       b: ``[samples, other units]``, of the same samples.
 
     Returns:
       ``[the fewer units]``, the largest first; 0 for directions in which nothing varies.
-
-    Raises:
-      ValueError: if the samples are not more than the units of either, differ in number, or hold
-        a nan.
 
     Source: Hotelling 1936, doi 10.1093/biomet/28.3-4.321; Björck and Golub 1973,
     doi 10.1090/S0025-5718-1973-0348991-3.
@@ -210,21 +191,17 @@ def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
 
 
 def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
-    """Canonical correlations of the principal components of two populations.
+    """Singular vector canonical correlations (SVCCA): `cca` of the first principal components.
 
-    cca(pca(a), pca(b)): directions of little variance, which are noise, do not count.
+    Directions of little variance, which are noise, do not count.
 
     Args:
       a: ``[samples, units]``.
       b: ``[samples, other units]``, of the same samples.
-      components: principal components of each.
+      components: principal components of each, fewer than the samples.
 
     Returns:
       ``[components]``, the largest first; their mean is the SVCCA similarity.
-
-    Raises:
-      ValueError: if components are more than the units of either or not fewer than the samples,
-        the samples differ in number, or hold a nan.
 
     Source: Raghu et al. 2017, arXiv 1706.05806.
 
@@ -239,29 +216,29 @@ def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
 
 
 def require_activity(name: str, values: Any, axes: int) -> jax.Array:
-    """The values as floats, of so many axes at least, none of them empty; finite if known."""
+    """The values as floats, of at least so many axes, none of them empty; finite unless traced."""
     values = jnp.asarray(values)
     if values.ndim < axes or 0 in values.shape:
         raise ValueError(
-            f"{name} must have {axes} axes at least, none of them empty, got shape "
+            f"{name} must have at least {axes} axes, none of them empty, got shape "
             f"{list(values.shape)}"
         )
     if jnp.iscomplexobj(values):
         raise TypeError(f"{name} must be real, got {values.dtype}")
     if not jnp.issubdtype(values.dtype, jnp.floating):
         values = values.astype(float)
-    # By NumPy, as under a trace even what is known would not be.
+    # By NumPy: under a trace, jax.numpy would trace known values too.
     if not isinstance(values, jax.core.Tracer) and not np.isfinite(np.asarray(values)).all():
         raise ValueError(f"{name} must be finite, got nan or infinity; leave those samples out")
     return values
 
 
 def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
-    """Two sets of activities of the same samples, centred."""
+    """Two sets of activities of the same samples, centered."""
     a, b = require_activity("a", a, 2), require_activity("b", b, 2)
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[0] or a.shape[0] < 2:
         raise ValueError(
-            "a and b must be [samples, units] of the same samples, two at least, got shapes "
+            "a and b must be [samples, units] of the same samples, at least two, got shapes "
             f"{list(a.shape)} and {list(b.shape)}"
         )
     dtype = jnp.promote_types(a.dtype, b.dtype)
@@ -270,7 +247,7 @@ def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _unit(rows: jax.Array) -> jax.Array:
-    """Of Frobenius norm 1; first by the largest entry, as squares leave the range of floats."""
+    """Of Frobenius norm 1; scaled by the largest entry first, as squares leave the range of floats."""
     largest = jnp.max(jnp.abs(rows))
     rows = rows / jnp.where(largest > 0, largest, 1)
     norm = jnp.linalg.norm(rows)
@@ -278,7 +255,7 @@ def _unit(rows: jax.Array) -> jax.Array:
 
 
 def _basis(rows: jax.Array) -> jax.Array:
-    """An orthonormal basis of the columns, with zeros for dimensions that are not there."""
+    """An orthonormal basis of the columns, with zeros for the missing dimensions."""
     left, singular, _ = jnp.linalg.svd(rows, full_matrices=False)
     least = singular[0] * max(rows.shape) * jnp.finfo(rows.dtype).eps
     return left * (singular > least).astype(rows.dtype)[None]

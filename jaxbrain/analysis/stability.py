@@ -1,4 +1,4 @@
-"""What a discrete map does near the points where it stands still."""
+"""Fixed points of discrete maps: linear stability, kinds, time constants."""
 
 from typing import Any, NamedTuple
 
@@ -7,25 +7,24 @@ import numpy as np
 
 from jaxbrain.analysis.columns import columns
 
-_SLACK = 1e-6  # how near to 1 the modulus of an eigenvalue is neither stable nor unstable
+_SLACK = 1e-6  # a modulus this near to 1 is neither stable nor unstable
 
 
 class FixedPoints(NamedTuple):
-    """Points where the step of a cell changes nothing, or next to nothing; all on the host.
+    """Fixed points and slow points of a cell, on the host; ``print`` shows the table.
 
-    In the order of their unstable directions, fewest first, then of their states, unit by unit;
-    slow points last, by their unstable directions and their speed.
-    ``print`` shows the table.
+    Ordered by the number of unstable directions, fewest first, then by state, unit by unit. Slow
+    points come last, by the number of their unstable directions and their speed.
 
     Attributes:
       states: ``[points, units]`` float64, the carries as vectors.
-      carries: the same as carries: their pytree, each array ``[points, ...]``.
+      carries: the same as a pytree, each array ``[points, ...]``.
       speed: ``[points]``, q = |step(h) - h|^2 / 2.
       jacobian: ``[points, units, units]``, d step(h)_i / d h_j.
       eigenvalues: ``[points, units]`` complex, of the Jacobian, the largest modulus first.
-      kinds: ``[points]``, as `classify` says; "slow" where q is above the tolerance.
-      counts: ``[points]``, how many of the starts led to the point.
-      lost: how many of the starts led to none.
+      kinds: ``[points]``, of `classify`; "slow" where q is above the tolerance.
+      counts: ``[points]``, number of starts that led to the point.
+      lost: number of starts that led to none.
     """
 
     states: np.ndarray
@@ -42,12 +41,12 @@ class FixedPoints(NamedTuple):
 
     @property
     def unstable(self) -> np.ndarray:
-        """``[points]``: how many directions grow, those of eigenvalues outside the unit circle."""
+        """``[points]``: number of growing directions, those of eigenvalues outside the unit circle."""
         return growing(self.eigenvalues)
 
     @property
     def stable(self) -> np.ndarray:
-        """``[points]``: whether all that begins near the point comes to it."""
+        """``[points]``: True where all states nearby converge to the point."""
         return np.char.startswith(self.kinds, "stable")
 
     def time_constants(self, dt: float = 1.0) -> np.ndarray:
@@ -56,13 +55,13 @@ class FixedPoints(NamedTuple):
             return -dt / np.log(np.abs(self.eigenvalues))
 
     def frequencies(self, dt: float = 1.0) -> np.ndarray:
-        """``[points, units]``: |arg eigenvalue| / (2 pi dt), cycles in the time of dt."""
+        """``[points, units]``: |arg eigenvalue| / (2 pi dt), cycles per unit of time."""
         return np.abs(np.angle(self.eigenvalues)) / (2 * np.pi * dt)
 
     def select(self, which: Any) -> "FixedPoints":
         """The points of a mask ``[points]`` or of indices, such as ``found.select(found.stable)``.
 
-        The starts of those left out count as lost.
+        The starts of the other points count as lost.
         """
         fields = jax.tree.map(lambda a: a[which], tuple(self[:-1]))
         kept = FixedPoints(*fields, lost=self.lost)
@@ -82,25 +81,25 @@ class FixedPoints(NamedTuple):
 
 
 def growing(eigenvalues: np.ndarray) -> np.ndarray:
-    """``[points]``: the eigenvalues ``[points, units]`` outside the unit circle."""
+    """``[points]``: number of eigenvalues ``[points, units]`` outside the unit circle."""
     return (np.abs(eigenvalues) > 1 + _SLACK).sum(axis=-1)
 
 
 def classify(eigenvalues: Any) -> str:
-    """The kind of a fixed point of a discrete map.
+    """Kind of a fixed point of a discrete map.
 
     stable: all |lambda| < 1; unstable: all |lambda| > 1; saddle: some of each
 
-    A stable or unstable point is a focus where its leading eigenvalue, that of the direction which
-    is left last (or along which all leave), is complex or negative so that the way turns about the
-    point or jumps across it; else a node.
+    A stable or unstable point is a focus where its leading eigenvalue (of the slowest decay or the
+    fastest growth) is complex or negative, so that states circle the point or jump across it; else
+    a node. It is marginal where a modulus is 1 to within 1e-6 and none is above: on a line of fixed
+    points, at a bifurcation.
 
     Args:
       eigenvalues: ``[units]``, complex or real.
 
     Returns:
-      "stable node", "stable focus", "saddle", "unstable node", "unstable focus", or "marginal"
-      where a modulus is 1 to within 1e-6 and none is above: a line of points, a bifurcation.
+      "stable node", "stable focus", "saddle", "unstable node", "unstable focus" or "marginal".
 
     Examples:
       >>> classify([0.5, 0.2]), classify([0.5 + 0.2j, 0.5 - 0.2j]), classify([1.5, 0.2])

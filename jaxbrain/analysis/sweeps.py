@@ -26,7 +26,7 @@ def lesion_sweep(
 
     Args:
       outcome: from the gains of all units ``[units]`` to anything; it builds the loop with
-        ``edit=jaxbrain.motor.perturbations.set_gain(gains)``.
+        ``perturbation=jaxbrain.motor.perturbations.set_gain(gains)``.
       groups: which units, by name: slices, numbers, or masks of bools ``[units]``.
       units: how many there are.
       gain: what lesioned units still pass on.
@@ -69,7 +69,7 @@ def field_sweep(
 
     Args:
       outcome: from a strength to anything; it builds the loop with
-        ``edit=jaxbrain.motor.perturbations.curl_field(strength)``.
+        ``perturbation=jaxbrain.motor.perturbations.curl_field(strength)``.
       strengths: ``[n]``
       batch_size: how many at a time; None is all.
 

@@ -10,8 +10,7 @@ import jax
 import jax.core
 import numpy as np
 
-from jaxbrain.core.requirements import require_fraction
-from jaxbrain.networks.layers import positive
+from jaxbrain.core.requirements import require_count, require_fraction
 
 
 class Areas(NamedTuple):
@@ -57,7 +56,7 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
       >>> signs.tolist(), slices["inhibitory"]
       ([1, 1, 1, -1], slice(3, 4, None))
     """
-    units = positive("dale", "units", units)
+    units = require_count("dale", "units", units)
     require_fraction("dale", "excitatory", excitatory)
     signs = _signs(units, excitatory)
     count = int((signs > 0).sum())
@@ -101,7 +100,7 @@ def modular(
     """
     if not isinstance(sizes, Mapping) or not sizes:
         raise TypeError(f'modular: sizes must be a mapping such as {{"M1": 50}}, got {sizes!r}')
-    counts = [positive("modular", f"sizes[{n!r}]", size) for n, size in sizes.items()]
+    counts = [require_count("modular", f"sizes[{n!r}]", size) for n, size in sizes.items()]
     require_fraction("modular", "within", within)
     require_fraction("modular", "excitatory", excitatory)
     chances = _table("between", between, len(counts)).astype(float)

@@ -1,7 +1,6 @@
-"""Cells in continuous time: leaky integrators with a time constant, stepped by Euler's method.
+"""Continuous-time recurrent networks: leaky integrators in steps of Euler's method. Times in s.
 
-Both forms follow one convention of noise: an Ornstein-Uhlenbeck process whose spread does not
-depend on the time step. Times have one unit, whichever it is; here seconds.
+Their noise is an Ornstein-Uhlenbeck process whose variance does not depend on the time step.
 """
 
 from collections.abc import Callable
@@ -12,11 +11,10 @@ import jax.core
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.recurrent import fit_input, weights, zero_carry
+from jaxbrain.cells.parts import fit_input, weights, zero_carry
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import positive
 
 Time = float | jax.Array
 Activation = Callable[[jax.Array], jax.Array]
@@ -34,32 +32,27 @@ def ctrnn(
     recurrent_init: Initializer = orthogonal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """The continuous-time recurrent network in current form: what leaks is the membrane.
+    """The continuous-time recurrent network in current form: the membrane current leaks.
 
     v_t = (1 - a) v_{t-1} + a (u_t W + f(v_{t-1}) R + b) + sqrt(2 a) s xi,  y_t = f(v_t)
 
     with a = dt / tau and xi standard normal. Without input and recurrence v is an
-    Ornstein-Uhlenbeck process of variance s^2 / (1 - a / 2): s^2 as dt goes to zero.
+    Ornstein-Uhlenbeck process of variance s^2 / (1 - a / 2), which tends to s^2 for small dt.
 
     Args:
-      units: of the currents.
-      dt: the time step, not longer than tau.
-      tau: the time constant: one, or one per unit, a tuple or array ``[units]``. An initialiser
-        instead: each unit learns its own from there, and it stays longer than dt.
-      noise: s, the standard deviation of v under noise alone; drawn where a step gets a key.
+      dt: time step, at most tau.
+      tau: time constant: a number, or one per unit as a tuple or array ``[units]``. With an
+        initializer each unit learns its own, which starts there and stays longer than dt.
+      noise: s, standard deviation of v under noise alone; drawn where a step gets a key.
       activation: f, from currents to rates.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      recurrent_init: initialiser of R ``[units, units]``.
-      bias_init: initialiser of b ``[units]``.
 
     Returns:
-      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}``, and
-      ``"leak"`` ``[units]`` with a = sigmoid(leak) if tau is learned; its carry is v, its output
-      the rates.
+      A Cell ``[inputs] -> [units]`` whose carry is v and whose output is the rates. A learned tau
+      adds ``"leak"`` ``[units]`` to the params, with a = sigmoid(leak).
 
     Raises:
-      ValueError: if units, dt or tau is not positive, dt is longer than tau, noise is negative,
-        or the shape of tau is neither ``[]`` nor ``[units]``.
+      ValueError: if dt or tau is not positive, dt is longer than tau, noise is negative, or the
+        shape of tau is neither ``[]`` nor ``[units]``.
 
     Source: Hopfield 1984, doi 10.1073/pnas.81.10.3088; Song, Yang and Wang 2016, doi
     10.1371/journal.pcbi.1004792.
@@ -67,27 +60,18 @@ def ctrnn(
     Examples:
       >>> import jax
       >>> cell, x = ctrnn(3, dt=0.01, tau=0.05), jax.numpy.ones(2)
-      >>> cell
-      ctrnn(3, dt=0.01, tau=0.05)
       >>> params = cell.init(jax.random.key(0), x)
       >>> v, y = cell.step(params, cell.carry(params, x), x)
       >>> bool((y == jax.numpy.tanh(v)).all())
       True
     """
-    units = positive("ctrnn", "units", units)
+    init = _init("ctrnn", units, dt, tau, noise, kernel_init, recurrent_init, bias_init)
     name = f"ctrnn({units})"
-    require_positive("ctrnn", "noise", noise, zero=True)
-    require_times("ctrnn", units, {} if callable(tau) else {"tau": tau}, dt)
-    shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
-    init = _with_leak("ctrnn", shared, dt, tau)
 
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
         x = fit_input(name, params, x)
-        a = _leak(params, dt, tau)
-        drive = x @ params["kernel"] + activation(carry) @ params["recurrent"] + params["bias"]
-        v = carry + a * (drive - carry)
-        if key is not None and _is_noisy(noise):
-            v = v + jnp.sqrt(2 * a) * as_number(noise, v) * jax.random.normal(key, v.shape, v.dtype)
+        given = x @ params["kernel"] + activation(carry) @ params["recurrent"] + params["bias"]
+        v = leaky_step(carry, given, _leak(params, dt, tau), noise, key)
         return v, activation(v)
 
     return Cell(init, zero_carry(units), step)
@@ -105,33 +89,24 @@ def leaky_rnn(
     recurrent_init: Initializer = orthogonal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """The continuous-time recurrent network in rate form: what leaks is the rate.
+    """The continuous-time recurrent network in rate form: the rate leaks.
 
     r_t = (1 - a) r_{t-1} + a f(u_t W + r_{t-1} R + b + sqrt(2 / a) s xi),  y_t = r_t
 
-    with a = dt / tau and xi standard normal: the noise is part of the current, so that rates stay
-    in the range of f. Where f is the identity, and without input and recurrence, r is an
-    Ornstein-Uhlenbeck process of variance s^2 / (1 - a / 2), as in `ctrnn`. With dt = tau and no
-    noise it is `elman`.
+    with a = dt / tau and xi standard normal. The noise is part of the current, so that rates stay
+    in the range of f; if f is the identity, r has the variance of v in `ctrnn`. With dt = tau and
+    no noise it is `elman`.
 
     Args:
-      units: of the rates.
-      dt: the time step, not longer than tau.
-      tau: the time constant: one, or one per unit, a tuple or array ``[units]``. An initialiser
-        instead: each unit learns its own from there, and it stays longer than dt.
-      noise: s, see above; drawn where a step gets a key.
-      activation: f, from currents to rates.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      recurrent_init: initialiser of R ``[units, units]``.
-      bias_init: initialiser of b ``[units]``.
+      dt, tau, activation: as in `ctrnn`.
+      noise: s; drawn where a step gets a key.
 
     Returns:
-      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}``, and
-      ``"leak"`` ``[units]`` with a = sigmoid(leak) if tau is learned; its carry is r.
+      A Cell ``[inputs] -> [units]`` whose carry is r. A learned tau adds ``"leak"`` ``[units]`` to
+      the params, with a = sigmoid(leak).
 
     Raises:
-      ValueError: if units, dt or tau is not positive, dt is longer than tau, noise is negative,
-        or the shape of tau is neither ``[]`` nor ``[units]``.
+      ValueError: as `ctrnn`.
 
     Source: Wilson and Cowan 1972, doi 10.1016/S0006-3495(72)86068-5; Yang et al. 2019, doi
     10.1038/s41593-018-0310-2.
@@ -140,62 +115,86 @@ def leaky_rnn(
       >>> import jax
       >>> cell, x = leaky_rnn(3, tau=jax.nn.initializers.constant(0.1)), jax.numpy.ones(2)
       >>> params = cell.init(jax.random.key(0), x)
-      >>> jax.nn.sigmoid(params["leak"]).round(3).tolist()  # dt / tau, to be learned
+      >>> jax.nn.sigmoid(params["leak"]).round(3).tolist()  # dt / tau
       [0.2..., 0.2..., 0.2...]
     """
-    units = positive("leaky_rnn", "units", units)
+    init = _init("leaky_rnn", units, dt, tau, noise, kernel_init, recurrent_init, bias_init)
     name = f"leaky_rnn({units})"
-    require_positive("leaky_rnn", "noise", noise, zero=True)
-    require_times("leaky_rnn", units, {} if callable(tau) else {"tau": tau}, dt)
-    shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
-    init = _with_leak("leaky_rnn", shared, dt, tau)
 
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
         x = fit_input(name, params, x)
         a = _leak(params, dt, tau)
-        drive = x @ params["kernel"] + carry @ params["recurrent"] + params["bias"]
+        given = x @ params["kernel"] + carry @ params["recurrent"] + params["bias"]
         if key is not None and _is_noisy(noise):
-            xi = jax.random.normal(key, drive.shape, drive.dtype)
-            drive = drive + jnp.sqrt(2 / a) * as_number(noise, drive) * xi
-        r = carry + a * (activation(drive) - carry)
+            xi = jax.random.normal(key, given.shape, given.dtype)
+            given = given + jnp.sqrt(2 / a) * as_number(noise, given) * xi
+        r = leaky_step(carry, activation(given), a)
         return r, r
 
     return Cell(init, zero_carry(units), step)
 
 
+def leaky_step(
+    state: jax.Array,
+    given: jax.Array,
+    leak: jax.Array,
+    noise: float | jax.Array = 0.0,
+    key: jax.Array | None = None,
+) -> jax.Array:
+    """One step of a leaky state toward its input, with noise of variance near noise^2.
+
+    (1 - leak) state + leak given + sqrt(2 leak) noise xi,  leak = dt / tau
+    """
+    after = state + leak * (given - state)
+    if key is None or not _is_noisy(noise):
+        return after
+    xi = jax.random.normal(key, after.shape, after.dtype)
+    return after + jnp.sqrt(2 * leak) * as_number(noise, after) * xi
+
+
 def _leak(params: Params, dt: Time, tau: Any) -> jax.Array:
-    """a = dt / tau, one number or ``[units]``, in the float type of the weights."""
+    """dt / tau, a number or ``[units]``, in the dtype of the weights."""
     if callable(tau):
         return jax.nn.sigmoid(params["leak"])
     each = jnp.asarray(tau) if isinstance(tau, tuple) else tau
     return as_number(dt / each, params["recurrent"])
 
 
-def _with_leak(
+def _init(
     cell: str,
-    init: Callable[[jax.Array, Any], Params],
+    units: int,
     dt: Time,
     tau: Time | tuple[float, ...] | Initializer,
+    noise: float | jax.Array,
+    *initializers: Initializer,
 ) -> Callable[[jax.Array, Any], Params]:
-    """The init with ``"leak"`` = log(a / (1 - a)) where tau is an initialiser."""
+    """The ``init`` of both forms, after a check of their arguments."""
+    units = require_count(cell, "units", units)
+    require_positive(cell, "noise", noise, zero=True)
+    require_times(cell, units, {} if callable(tau) else {"tau": tau}, dt)
+    kernel_init, recurrent_init, bias_init = initializers
+    shared = weights(units, 1, kernel_init, recurrent_init, bias_init)
     if not callable(tau):
-        return init
+        return shared
     draw: Any = tau
 
-    def with_leak(key: jax.Array, x: Any) -> Params:
-        params = init(key, x)
-        bias = params["bias"]
-        drawn = draw(jax.random.fold_in(key, 1), bias.shape, bias.dtype)
-        step = as_number(dt, bias)
-        known = not any(isinstance(value, jax.core.Tracer) for value in (drawn, step))
-        if known and not bool(jnp.all(drawn > step)):
-            raise ValueError(
-                f"{cell}: a learned tau must begin longer than dt, {step:g}, but the initialiser "
-                f"drew {float(jnp.min(drawn)):g}; shorten dt"
-            )
-        return {**params, "leak": jnp.log(step) - jnp.log(drawn - step)}
+    def init(key: jax.Array, x: Any) -> Params:
+        params = shared(key, x)
+        taus = draw(jax.random.fold_in(key, 1), (units,), params["bias"].dtype)
+        return {**params, "leak": _leak_param(cell, taus, as_number(dt, taus))}
 
-    return with_leak
+    return init
+
+
+def _leak_param(cell: str, tau: jax.Array, dt: jax.Array) -> jax.Array:
+    """log(a / (1 - a)) with a = dt / tau; refuse a tau that is not longer than dt."""
+    known = not any(isinstance(value, jax.core.Tracer) for value in (tau, dt))
+    if known and not bool(jnp.all(tau > dt)):
+        raise ValueError(
+            f"{cell}: a learned tau must start longer than dt, {dt:g}, but the initializer drew "
+            f"{float(jnp.min(tau)):g}; shorten dt"
+        )
+    return jnp.log(dt) - jnp.log(tau - dt)
 
 
 def _is_noisy(noise: Any) -> bool:

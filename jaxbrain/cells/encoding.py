@@ -1,4 +1,4 @@
-"""From numbers to spikes, and from spikes back to numbers."""
+"""Spike codes and readouts: Poisson and latency encoding, leaky and rate readouts. Times in ms."""
 
 from typing import Any
 
@@ -8,34 +8,32 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.cells.recurrent import fit_input
-from jaxbrain.cells.spiking import decay
+from jaxbrain.cells.parts import fit_input, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.config import configured
+from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Network, Params
-from jaxbrain.networks.layers import as_float, float_like, no_params, positive
+from jaxbrain.networks.parts import as_float, float_like, no_params
 
 
 def poisson_encode(
     key: jax.Array, rates: Any, steps: int, *, dt: float | jax.Array = 1.0
 ) -> jax.Array:
-    """Spikes at random, each step independent of the others: a Poisson process in small steps.
+    """Poisson spike trains: independent draws in each step.
 
     P(spike) = rate dt in each step
 
     Args:
       key: for the spikes.
-      rates: spikes per unit of time ``[...]``, from 0 to 1 / dt.
+      rates: spikes per ms ``[...]``, from 0 to 1 / dt.
       steps: number of time steps.
-      dt: time of a step.
+      dt: time step.
 
     Returns:
-      0 and 1 ``[steps, ...]``, in the float type of the rates.
+      0 and 1 ``[steps, ...]``, in the float dtype of the rates.
 
     Raises:
-      ValueError: if a rate is negative or above one spike a step, steps is no positive integer, or
-        dt is not positive.
+      ValueError: if a rate is negative or above one spike a step, or dt is not positive.
 
     Source: Heeger 2000, Poisson model of spike generation.
 
@@ -45,9 +43,9 @@ def poisson_encode(
       >>> print(spikes.mean(axis=0).round(1))
       [0.  0.2 1. ]
     """
-    require_count("poisson_encode", "steps", steps)
+    steps = require_count("poisson_encode", "steps", steps)
     require_positive("poisson_encode", "dt", dt)
-    rates = _numbers(rates)
+    rates = _floats(rates)
     if not isinstance(rates, jax.core.Tracer) and not isinstance(dt, jax.core.Tracer):
         chance = np.asarray(rates, np.float64) * float(dt)
         if not np.all((chance >= 0) & (chance <= 1)):
@@ -69,25 +67,25 @@ def latency_encode(
     threshold: float | jax.Array = 0.2,
     dt: float | jax.Array = 1.0,
 ) -> jax.Array:
-    """One spike each, the earlier the larger the number: when a leaky neuron that x drives fires.
+    """Latency code: one spike for each number, the larger the number the earlier.
 
-    t = tau log(x / (x - threshold)), none where x <= threshold
+    t = tau log(x / (x - threshold)), no spike where x <= threshold
 
-    It falls into step ceil(t / dt), counted from 1: the first spike of `lif` that gets (1 - alpha)
-    x a step, alpha = exp(-dt / tau).
+    The spike is in step ceil(t / dt), counted from 1: the first spike of a `lif` neuron with input
+    (1 - alpha) x in each step, alpha = exp(-dt / tau).
 
     Args:
       x: numbers ``[...]``.
-      steps: number of time steps; what would spike later does not.
+      steps: number of time steps; later spikes are left out.
       tau: time constant of the neuron.
-      threshold: from which x on there is a spike.
-      dt: time of a step.
+      threshold: of the neuron.
+      dt: time step.
 
     Returns:
-      0 and 1 ``[steps, ...]``, in the float type of x.
+      0 and 1 ``[steps, ...]``, in the float dtype of x.
 
     Raises:
-      ValueError: if a number is not positive, steps is no positive integer, or dt is above tau.
+      ValueError: if tau, threshold or dt is not positive, or dt is above tau.
 
     Source: Zenke and Vogels 2021, doi 10.1162/neco_a_01367.
 
@@ -96,10 +94,10 @@ def latency_encode(
       >>> latency_encode(jnp.array([0.1, 0.5, 1.0]), 3).T.tolist()
       [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    require_count("latency_encode", "steps", steps)
+    steps = require_count("latency_encode", "steps", steps)
     require_times("latency_encode", 1, {"tau": tau}, dt)
     require_positive("latency_encode", "threshold", threshold)
-    x = _numbers(x)
+    x = _floats(x)
     least = as_number(threshold, x)
     fires = x > least
     time = -as_number(tau, x) * jnp.log1p(-least / jnp.where(fires, x, 2 * least))
@@ -117,33 +115,30 @@ def leaky_integrator(
     kernel_init: Initializer = lecun_normal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """A readout by membranes that never spike.
+    """A leaky readout: membranes that never spike.
 
     y_t = kappa y_{t-1} + x_t W + b,  kappa = exp(-dt / tau)
 
     Args:
-      units: number of readouts.
       tau: time constant, one or ``[units]``.
-      dt: time of a step, at most tau.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      bias_init: initialiser of b ``[units]``.
+      dt: time step, at most tau.
 
     Returns:
       A Cell ``[inputs] -> [units]`` with params ``{"kernel", "bias"}`` whose carry is y.
 
     Raises:
-      ValueError: if a number is not positive, or dt is above tau; at trace time, if the inputs do
-        not fit the kernel.
+      ValueError: if tau or dt is not positive, or dt is above tau.
 
     Source: as in Bellec et al. 2020, doi 10.1038/s41467-020-17236-y.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net, spikes = jb.cells.unroll(leaky_integrator(2)), jax.numpy.ones((5, 3))
-      >>> net.apply(net.init(jax.random.key(0), spikes), spikes).shape
-      (5, 2)
+      >>> net, xs = jb.cells.unroll(leaky_integrator(1, tau=2.0)), jax.numpy.zeros((3, 2))
+      >>> params = {"kernel": jax.numpy.ones((2, 1)), "bias": jax.numpy.zeros(1)}
+      >>> print(net.apply(params, xs.at[0, 0].set(1.0))[:, 0].round(3))
+      [1.    0.607 0.368]
     """
-    units = positive("leaky_integrator", "units", units)
+    units = require_count("leaky_integrator", "units", units)
     require_times("leaky_integrator", units, {"tau": tau}, dt)
     name = f"leaky_integrator({units})"
 
@@ -154,30 +149,25 @@ def leaky_integrator(
             "bias": bias_init(jax.random.fold_in(key, 1), (units,), dtype),
         }
 
-    def carry(params: Params, x: Any) -> jax.Array:
-        return jnp.zeros((units,), params["kernel"].dtype)
-
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        drive = fit_input(name, params, x) @ params["kernel"] + params["bias"]
-        y = decay(tau, dt, drive) * carry + drive
+        current = fit_input(name, params, x) @ params["kernel"] + params["bias"]
+        y = retention(tau, dt, current) * carry + current
         return y, y
 
-    return Cell(init, carry, step)
+    return Cell(init, zero_carry(units), step)
 
 
+@without_weights
 @configured
 def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
-    """How often each unit spikes: ``[time, ...] -> [...]``.
+    """Firing rates over a sequence of spikes: ``[time, ...] -> [...]``.
 
     sum_t x_t / (steps dt)
 
-    Of what is no spikes, such as the membranes of `leaky_integrator`, it is the mean over time.
+    With dt = 1 it is the mean over time, also of other signals such as those of `leaky_integrator`.
 
     Args:
-      dt: time of a step.
-
-    Returns:
-      A network without parameters.
+      dt: time step.
 
     Raises:
       ValueError: if dt is not positive; at trace time, if there is no step.
@@ -194,9 +184,9 @@ def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
         x = as_float(x, float_like(x))
         return jnp.mean(x, axis=0) / as_number(dt, x)
 
-    return Network(no_params, apply, ())
+    return Network(no_params, apply)
 
 
-def _numbers(x: Any) -> jax.Array:
+def _floats(x: Any) -> jax.Array:
     x = jnp.asarray(x)
     return as_float(x, float_like(x))

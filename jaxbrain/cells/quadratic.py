@@ -1,4 +1,4 @@
-"""Izhikevich's neuron: a quadratic membrane and its recovery, which spike in many ways."""
+"""Izhikevich neurons: a quadratic membrane with a recovery variable. Times in ms, membranes in mV."""
 
 from typing import Any, NamedTuple
 
@@ -6,12 +6,12 @@ import jax
 import jax.core
 from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
-from jaxbrain.cells.spiking import drive, still, synapses
+from jaxbrain.cells.parts import weights, zero_carry
+from jaxbrain.cells.spiking import input_current
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import positive
 
 _TRIANGLE = triangle()
 
@@ -20,8 +20,8 @@ class Quadratic(NamedTuple):
     """The carry of `izhikevich`.
 
     Attributes:
-      v: the membrane in mV ``[units]``, before the reset.
-      u: the recovery ``[units]``.
+      v: membrane in mV ``[units]``, before the reset.
+      u: recovery variable ``[units]``.
       spikes: of this step ``[units]``.
     """
 
@@ -31,13 +31,13 @@ class Quadratic(NamedTuple):
 
 
 class Izhikevich(NamedTuple):
-    """The four numbers of `izhikevich`.
+    """The four parameters of a type of `izhikevich` neuron.
 
     Attributes:
       a: rate of the recovery, per ms.
-      b: how the recovery follows the membrane.
-      c: mV, the membrane after a spike.
-      d: what a spike adds to the recovery.
+      b: sensitivity of the recovery to the membrane.
+      c: membrane after a spike, mV.
+      d: jump of the recovery at a spike.
     """
 
     a: Any
@@ -54,7 +54,7 @@ FAST_SPIKING = Izhikevich(0.1, 0.2, -65.0, 2.0)
 LOW_THRESHOLD_SPIKING = Izhikevich(0.02, 0.25, -65.0, 2.0)
 
 _PEAK = 30.0  # mV
-_REST = -65.0
+_REST = -65.0  # mV
 
 
 @configured
@@ -68,31 +68,28 @@ def izhikevich(
     recurrent_init: Initializer | None = orthogonal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """Izhikevich's neurons: regular spiking, bursting, chattering, by four numbers.
+    """Izhikevich neurons: regular spiking, bursting or chattering, by four parameters.
 
     v, u = c, u + d  where z_{t-1}
     v' = 0.04 v^2 + 5 v + 140 - u + I,  u' = a (b v - u),  I = x_t W + z_{t-1} R + b
     z_t = [v_t >= 30 mV],  y_t = z_t
 
-    As published, v takes two steps of dt / 2 and then u one of dt.
+    As published, v takes two Euler steps of dt / 2, then u one of dt. A current of about 10 makes a
+    neuron spike.
 
     Args:
-      units: number of neurons.
-      kind: the numbers a, b, c, d, such as REGULAR_SPIKING, INTRINSICALLY_BURSTING, CHATTERING,
-        FAST_SPIKING and LOW_THRESHOLD_SPIKING of `jaxbrain.cells`.
-      dt: ms of a step, at most 1.
-      surrogate: from (v - 30) / 30 to spikes, with the slope to learn by.
-      kernel_init: initialiser of W ``[inputs, units]``; currents of about 10 make neurons spike.
-      recurrent_init: initialiser of R ``[units, units]``; None is no recurrent weights.
-      bias_init: initialiser of b ``[units]``.
+      kind: a, b, c and d: REGULAR_SPIKING, INTRINSICALLY_BURSTING, CHATTERING, FAST_SPIKING or
+        LOW_THRESHOLD_SPIKING of `jaxbrain.cells`, or others.
+      dt: time step, at most 1 ms.
+      surrogate: from (v - 30) / 30 to spikes.
 
     Returns:
-      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}`` whose carry is
-      a Quadratic.
+      A Cell ``[inputs] -> [units]`` whose carry is a Quadratic. Without a recurrent_init (None) it
+      has no recurrent weights.
 
     Raises:
       TypeError: if kind is not an Izhikevich.
-      ValueError: if dt is not in 0..1 ms; at trace time, if the inputs do not fit the kernel.
+      ValueError: if dt is not above 0 and at most 1 ms.
 
     Source: Izhikevich 2003, doi 10.1109/TNN.2003.820440.
 
@@ -103,7 +100,7 @@ def izhikevich(
       >>> int(net.apply(net.init(jax.random.key(0), current), current).sum())
       5
     """
-    units = positive("izhikevich", "units", units)
+    units = require_count("izhikevich", "units", units)
     if not isinstance(kind, Izhikevich):
         raise TypeError(
             f"izhikevich: kind must be jb.cells.Izhikevich(a, b, c, d), got {type(kind).__name__}"
@@ -111,20 +108,21 @@ def izhikevich(
     require_positive("izhikevich", "dt", dt)
     if not isinstance(dt, jax.core.Tracer) and dt > 1:
         raise ValueError(f"izhikevich: dt must be at most 1 ms, or v overshoots; got {dt!r}")
-    name = f"izhikevich({units})"
-    init = synapses(units, kernel_init, recurrent_init, bias_init)
+    name, zero = f"izhikevich({units})", zero_carry(units)
+    init = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Quadratic:
-        (none,) = still(params, units, 1)
-        return Quadratic(none + _REST, as_number(kind.b, none) * (none + _REST), none)
+        spikes = zero(params, x)
+        v = spikes + _REST
+        return Quadratic(v, as_number(kind.b, v) * v, spikes)
 
     def step(params: Params, carry: Quadratic, x: Any, *, key: jax.Array | None = None) -> Any:
-        given = drive(name, params, x, carry.spikes)
-        a, b, c, d, time = (as_number(number, given) for number in (*kind, dt))
+        current = input_current(name, params, x, carry.spikes)
+        a, b, c, d, time = (as_number(number, current) for number in (*kind, dt))
         v = carry.v + carry.spikes * (c - carry.v)
         u = carry.u + carry.spikes * d
         for _ in range(2):
-            v = v + time / 2 * (0.04 * v**2 + 5 * v + 140 - u + given)
+            v = v + time / 2 * (0.04 * v**2 + 5 * v + 140 - u + current)
         u = u + time * a * (b * v - u)
         spikes = surrogate((v - _PEAK) / _PEAK)
         return Quadratic(v, u, spikes), spikes

@@ -1,24 +1,21 @@
-"""Spiking cells: leaky integrate-and-fire, and the same with an adaptive threshold.
+"""Leaky integrate-and-fire neurons, with a fixed and an adaptive threshold. Times in ms.
 
-Their output is 0 or 1. They differ from other cells in nothing else: a surrogate gradient
-(`jaxbrain.cells.surrogate`) stands for the derivative of a spike, so every rule trains them.
-Times, tau and dt, are in one unit, such as ms; membranes decay exactly, by exp(-dt / tau) a step.
+Their output is 0 or 1, and a surrogate gradient (`jaxbrain.cells.surrogate`) takes the place of the
+derivative of a spike, so that every rule trains them. Membranes and adaptation decay exactly, by
+exp(-dt / tau) a step.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
-import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.recurrent import fit_input, weights
+from jaxbrain.cells.parts import fit_input, retention, weights, zero_carry
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import positive
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()
@@ -28,7 +25,7 @@ class Membrane(NamedTuple):
     """The carry of `lif`.
 
     Attributes:
-      v: the membrane ``[units]``, before the reset.
+      v: membrane ``[units]``, before the reset.
       spikes: of this step ``[units]``.
     """
 
@@ -40,8 +37,8 @@ class Adaptive(NamedTuple):
     """The carry of `alif`.
 
     Attributes:
-      v: the membrane ``[units]``, before the reset.
-      adaptation: the trace of past spikes ``[units]``.
+      v: membrane ``[units]``, before the reset.
+      adaptation: trace of past spikes ``[units]``.
       spikes: of this step ``[units]``.
     """
 
@@ -51,17 +48,10 @@ class Adaptive(NamedTuple):
 
 
 def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
-    """Reset by subtraction: what was above the threshold is kept.
-
-    v - threshold spikes
+    """Reset by subtraction, which keeps the part above the threshold: v - threshold spikes.
 
     Args:
-      v: membranes ``[units]``, decayed.
-      spikes: of the step before ``[units]``.
-      threshold: what to take off.
-
-    Returns:
-      The membranes after the reset.
+      v, spikes, threshold: membranes, spikes of the step before, and threshold.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -72,17 +62,10 @@ def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
 
 
 def to_zero(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
-    """Reset to zero: a spike leaves nothing.
-
-    (1 - spikes) v
+    """Reset to zero: (1 - spikes) v.
 
     Args:
-      v: membranes ``[units]``, decayed.
-      spikes: of the step before ``[units]``.
-      threshold: not used.
-
-    Returns:
-      The membranes after the reset.
+      v, spikes, threshold: as in `subtract`; the threshold is not used.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -110,50 +93,45 @@ def lif(
     v_t = reset(alpha v_{t-1}, z_{t-1}) + x_t W + z_{t-1} R + b,  alpha = exp(-dt / tau)
     z_t = [v_t >= threshold],  y_t = z_t
 
-    A constant drive I of each step to a membrane reset `to_zero` gives a spike every
+    With the reset `to_zero`, a constant input I a step gives a spike every
     ceil(log(1 - (1 - alpha) threshold / I) / log(alpha)) steps.
 
     Args:
-      units: number of neurons.
-      tau: time constant of the membrane, one or ``[units]``.
-      dt: time of a step, at most tau.
+      tau: membrane time constant, one or ``[units]``.
+      dt: time step, at most tau.
       threshold: of the membrane, whose rest is 0.
-      surrogate: from (v - threshold) / threshold to spikes, with the slope to learn by.
-      reset: (v, spikes, threshold) -> v; `subtract`, `to_zero` or one's own.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      recurrent_init: initialiser of R ``[units, units]``; None is no recurrent weights.
-      bias_init: initialiser of b ``[units]``.
+      surrogate: from (v - threshold) / threshold to spikes.
+      reset: ``(v, spikes, threshold) -> v``: `subtract`, `to_zero` or any other.
 
     Returns:
-      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}`` whose carry is
-      a Membrane.
+      A Cell ``[inputs] -> [units]`` whose carry is a Membrane. Without a recurrent_init (None) it
+      has no recurrent weights.
 
     Raises:
-      ValueError: if a number is not positive, or dt is above tau; at trace time, if the inputs do
-        not fit the kernel.
+      ValueError: if a number is not positive, or dt is above tau.
 
     Source: as in Bellec et al. 2020, doi 10.1038/s41467-020-17236-y.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net, xs = jb.cells.unroll(lif(3)), jax.numpy.ones((5, 2))
-      >>> spikes = net.apply(net.init(jax.random.key(0), xs), xs)
-      >>> spikes.shape, set(spikes.ravel().tolist()) <= {0.0, 1.0}
-      ((5, 3), True)
+      >>> cell = lif(1, reset=to_zero, kernel_init=jax.nn.initializers.ones, recurrent_init=None)
+      >>> net, current = jb.cells.unroll(cell), jax.numpy.full((8, 1), 0.4)
+      >>> net.apply(net.init(jax.random.key(0), current), current)[:, 0].tolist()
+      [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
-    units = positive("lif", "units", units)
+    units = require_count("lif", "units", units)
     require_times("lif", units, {"tau": tau}, dt)
     require_positive("lif", "threshold", threshold)
-    name = f"lif({units})"
-    init = synapses(units, kernel_init, recurrent_init, bias_init)
+    name, zero = f"lif({units})", zero_carry(units)
+    init = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Membrane:
-        return Membrane(*still(params, units, 2))
+        return Membrane(zero(params, x), zero(params, x))
 
     def step(params: Params, carry: Membrane, x: Any, *, key: jax.Array | None = None) -> Any:
-        given = drive(name, params, x, carry.spikes)
-        top = as_number(threshold, given)
-        v = reset(decay(tau, dt, given) * carry.v, carry.spikes, top) + given
+        current = input_current(name, params, x, carry.spikes)
+        top = as_number(threshold, current)
+        v = reset(retention(tau, dt, current) * carry.v, carry.spikes, top) + current
         spikes = surrogate((v - top) / top)
         return Membrane(v, spikes), spikes
 
@@ -175,91 +153,62 @@ def alif(
     recurrent_init: Initializer | None = orthogonal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """Integrate-and-fire neurons whose threshold rises with each spike, and slowly falls again.
+    """Adaptive integrate-and-fire neurons: each spike raises the threshold for a while.
 
     v_t = reset(alpha v_{t-1}, z_{t-1}) + x_t W + z_{t-1} R + b,  alpha = exp(-dt / tau)
     a_t = rho a_{t-1} + z_{t-1},  rho = exp(-dt / tau_adaptation)
     z_t = [v_t >= threshold + beta a_t],  y_t = z_t
 
-    The reset takes off the threshold at rest.
-
     Args:
-      units: number of neurons.
-      tau: time constant of the membrane, one or ``[units]``.
-      tau_adaptation: time constant of the adaptation, one or ``[units]``: the memory of the cell.
-      beta: what a spike adds to the threshold; 0 is `lif`.
-      dt: time of a step, at most tau and tau_adaptation.
-      threshold: at rest; that of the membrane is 0.
-      surrogate: from (v - threshold - beta a) / threshold to spikes, with the slope to learn by.
-      reset: (v, spikes, threshold) -> v; `subtract`, `to_zero` or one's own.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      recurrent_init: initialiser of R ``[units, units]``; None is no recurrent weights.
-      bias_init: initialiser of b ``[units]``.
+      tau: membrane time constant, one or ``[units]``.
+      tau_adaptation: time constant of the adaptation, one or ``[units]``.
+      beta: rise of the threshold at a spike; 0 is `lif`.
+      dt: time step, at most tau and tau_adaptation.
+      threshold: without adaptation; the reset gets this one.
+      surrogate: from (v - threshold - beta a) / threshold to spikes.
+      reset: ``(v, spikes, threshold) -> v``: `subtract`, `to_zero` or any other.
 
     Returns:
-      A Cell ``[inputs] -> [units]`` with params ``{"kernel", "recurrent", "bias"}`` whose carry is
-      an Adaptive.
+      A Cell ``[inputs] -> [units]`` whose carry is an Adaptive. Without a recurrent_init (None) it
+      has no recurrent weights.
 
     Raises:
       ValueError: if a time or the threshold is not positive, beta is negative, or dt is above a
-        time constant; at trace time, if the inputs do not fit the kernel.
+        time constant.
 
-    Source: Bellec et al. 2018, arXiv 1803.09574; this form 2020, doi 10.1038/s41467-020-17236-y.
+    Source: Bellec et al. 2018, arXiv 1803.09574; in this form 2020, doi
+    10.1038/s41467-020-17236-y.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> cell, x = alif(3), jax.numpy.ones(2)
-      >>> params = cell.init(jax.random.key(0), x)
-      >>> carry, spikes = cell.step(params, cell.carry(params, x), x)
-      >>> carry._fields
-      ('v', 'adaptation', 'spikes')
+      >>> cell = alif(1, beta=1.0, kernel_init=jax.nn.initializers.ones, recurrent_init=None)
+      >>> net, current = jb.cells.unroll(cell), jax.numpy.full((9, 1), 1.1)
+      >>> net.apply(net.init(jax.random.key(0), current), current)[:, 0].tolist()
+      [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
     """
-    units = positive("alif", "units", units)
+    units = require_count("alif", "units", units)
     require_times("alif", units, {"tau": tau, "tau_adaptation": tau_adaptation}, dt)
     require_positive("alif", "threshold", threshold)
     require_positive("alif", "beta", beta, zero=True)
-    name = f"alif({units})"
-    init = synapses(units, kernel_init, recurrent_init, bias_init)
+    name, zero = f"alif({units})", zero_carry(units)
+    init = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
     def carry(params: Params, x: Any) -> Adaptive:
-        return Adaptive(*still(params, units, 3))
+        return Adaptive(zero(params, x), zero(params, x), zero(params, x))
 
     def step(params: Params, carry: Adaptive, x: Any, *, key: jax.Array | None = None) -> Any:
-        given = drive(name, params, x, carry.spikes)
-        rest = as_number(threshold, given)
-        v = reset(decay(tau, dt, given) * carry.v, carry.spikes, rest) + given
-        adaptation = decay(tau_adaptation, dt, given) * carry.adaptation + carry.spikes
+        current = input_current(name, params, x, carry.spikes)
+        rest = as_number(threshold, current)
+        v = reset(retention(tau, dt, current) * carry.v, carry.spikes, rest) + current
+        adaptation = retention(tau_adaptation, dt, current) * carry.adaptation + carry.spikes
         spikes = surrogate((v - rest - as_number(beta, v) * adaptation) / rest)
         return Adaptive(v, adaptation, spikes), spikes
 
     return Cell(init, carry, step)
 
 
-def decay(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
-    """What is left after a step: exp(-dt / tau)."""
-    return jnp.exp(-as_number(dt, like) / as_number(tau, like))
-
-
-def synapses(units: int, kernel_init: Any, recurrent_init: Any, bias_init: Any) -> Any:
-    """The init of a spiking cell, whose recurrent weights may be left out."""
-    shared = weights(units, 1, kernel_init, recurrent_init or zeros, bias_init)
-
-    def init(key: jax.Array, x: Any) -> Params:
-        params = shared(key, x)
-        if recurrent_init is None:
-            del params["recurrent"]
-        return params
-
-    return init
-
-
-def still(params: Params, units: int, count: int) -> list[jax.Array]:
-    """Zeros in the type of the weights, count times."""
-    return [jnp.zeros((units,), params["kernel"].dtype)] * count
-
-
-def drive(name: str, params: Params, x: Any, spikes: jax.Array) -> jax.Array:
-    """What reaches the membranes in one step."""
+def input_current(name: str, params: Params, x: Any, spikes: jax.Array) -> jax.Array:
+    """x W + z R + b: the input of one step to the membranes."""
     x = fit_input(name, params, x)
-    given = x @ params["kernel"] + params["bias"]
-    return given + spikes @ params["recurrent"] if "recurrent" in params else given
+    current = x @ params["kernel"] + params["bias"]
+    return current + spikes @ params["recurrent"] if "recurrent" in params else current

@@ -13,12 +13,12 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
 from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
-from jaxbrain.cells.recurrent import fit_input, weights
+from jaxbrain.cells.parts import fit_input, weights
 from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import float_like, positive
+from jaxbrain.networks.parts import float_like
 
 
 @configured
@@ -67,7 +67,7 @@ def low_rank(
       >>> net.apply(net.init(jax.random.key(0), xs), xs).shape
       (5, 20)
     """
-    units, rank = positive("low_rank", "units", units), positive("low_rank", "rank", rank)
+    units, rank = require_count("low_rank", "units", units), require_count("low_rank", "rank", rank)
     if rank > units:
         raise ValueError(f"low_rank: rank must be at most units={units}, got {rank}")
     name = f"low_rank({units}, {rank})"
@@ -147,7 +147,7 @@ def excitatory_inhibitory(
       >>> cell.step(params, cell.carry(params, x), x)[1].shape
       (8,)
     """
-    units = positive("excitatory_inhibitory", "units", units)
+    units = require_count("excitatory_inhibitory", "units", units)
     name = f"excitatory_inhibitory({units})"
     _require_numbers("excitatory_inhibitory", units, tau, dt, noise)
     usual = dale(units)

@@ -1,1 +1,1 @@
-"""The command line: what ``python -m jaxbrain`` runs. Nothing here is needed by the library."""
+"""The command line, which ``python -m jaxbrain`` runs. The library does not import it."""

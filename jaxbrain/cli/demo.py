@@ -1,8 +1,8 @@
-"""``python -m jaxbrain demo``: learning rules on handwritten digits, in numbers and pictures."""
+"""``python -m jaxbrain demo``: a comparison of learning rules on handwritten digits."""
 
 import argparse
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,59 +12,48 @@ import optax
 import jaxbrain as jb
 from jaxbrain.analysis import Result, compare_rules, frozen_hidden
 from jaxbrain.analysis.columns import columns
-from jaxbrain.cli.faults import Fault
-from jaxbrain.cli.terminal import (
-    EXTRAS,
-    devices,
-    draw,
-    make_directory,
-    shown,
-    use_compile_cache,
-    versions,
-)
+from jaxbrain.cli.cache import use_compile_cache
+from jaxbrain.cli.data import Pair, digits
+from jaxbrain.cli.terminal import devices, draw, make_directory, shown, versions
 
 HIDDEN = (128, 64)
 LEARNING_RATE = 2e-3
 BATCH_SIZE = 32
 FLOOR = "only the last layer"
-_ABREAST = 3  # panels
+_COLUMNS = 3  # of panels
 _PROBES = 256  # examples on which the angle to backprop is measured
+
+Results = dict[str, Result]
 
 
 def main(options: argparse.Namespace) -> int:
     """Run the demo."""
     began = time.perf_counter()
+    train, test = _split_digits()
     directory = make_directory(options.out)
     use_compile_cache(not options.no_cache)
     print(f"{versions()}\ndevice: {devices()}\n")
-    train, test = _digits()
     net = jb.serial(*_layers(), jb.dense(10))
     _introduce(net, train, test, options)
     results = _train(net, train, test, options)
     _report(results)
-    pictures = _draw(directory, results)
-    for path, what in zip(pictures, _PICTURES.values(), strict=False):
-        print(f"  {shown(path):30} {what}")
+    drawn = draw(directory, {name: partial(make, results) for name, (make, _) in _PICTURES.items()})
+    for path in drawn:
+        print(f"  {shown(path):30} {_PICTURES[path.name][1]}")
     print(_NEXT.format(seconds=time.perf_counter() - began))
     return 0
 
 
-def _digits() -> tuple[Any, Any]:
-    try:
-        x, y = jb.datasets.digits()
-    except ImportError as error:
-        raise Fault(f"the digits come with scikit-learn: {EXTRAS}") from error
-    return jb.datasets.train_test_split(x, y, key=jax.random.key(0), test_fraction=0.25)
+def _split_digits() -> tuple[Pair, Pair]:
+    return jb.datasets.train_test_split(*digits(), key=jax.random.key(0), test_fraction=0.25)
 
 
 def _layers() -> list[jb.Network]:
     return [layer for n in HIDDEN for layer in (jb.dense(n), jb.elementwise(jax.numpy.tanh))]
 
 
-def _train(
-    net: jb.Network, train: Any, test: Any, options: argparse.Namespace
-) -> dict[str, Result]:
-    """Train the networks of every rule."""
+def _train(net: jb.Network, train: Pair, test: Pair, options: argparse.Namespace) -> Results:
+    """Train networks by each rule."""
     loss, optimizer = jb.losses.softmax_cross_entropy, optax.adam(LEARNING_RATE)
     rules: dict[str, Any] = {n: getattr(jb.learning, n)(net, loss) for n in options.rules}
     rules[FLOOR] = rules["backprop"], frozen_hidden(optimizer)
@@ -83,73 +72,58 @@ def _train(
     ).results
 
 
-def _introduce(net: jb.Network, train: Any, test: Any, options: argparse.Namespace) -> None:
+def _introduce(net: jb.Network, train: Pair, test: Pair, options: argparse.Namespace) -> None:
     x = jax.ShapeDtypeStruct(train[0].shape[1:], train[0].dtype)
     params = jax.eval_shape(net.init, jax.random.key(0), x)
     print(
         f"data: handwritten digits of 8 x 8 pixels (scikit-learn), {len(train[0]):,} to train and "
         f"{len(test[0]):,} to test\n\n{jb.summary(net, params, x)}\n\n"
-        f"Each rule trains {options.seeds} networks at once, from the same {options.seeds} starts: "
-        f"{options.epochs} epochs in\nbatches of {BATCH_SIZE}, Adam, learning rate "
+        f"Each rule trains {options.seeds} networks at once; the initial weights are the same for "
+        f"all rules.\n{options.epochs} epochs, batches of {BATCH_SIZE}, Adam, learning rate "
         f"{LEARNING_RATE:g}.\n",
         flush=True,
     )
 
 
-def _report(results: dict[str, Result]) -> None:
+def _report(results: Results) -> None:
     seeds = len(results[FLOOR].accuracy)
-    rows = []
-    for name, result in results.items():
-        record = result.angles
-        angles = (
-            "-" if record is None else " ".join(f"{a:3.0f}" for a in record[:, -1].mean(axis=0))
-        )
-        each = " ".join(f"{value:.3f}" for value in result.accuracy[:4])
-        mean = f"{result.accuracy.mean():.3f}"
-        rows.append((name, mean, each, angles, f"{1 / result.seconds:,.0f}"))
     each = f"each of {seeds}" if seeds <= 4 else f"4 of {seeds}"
-    print()
-    print(columns(("rule", "accuracy", each, "angles", "steps/s"), rows))
+    rows = [(name, *_cells(result)) for name, result in results.items()]
+    print(f"\n{columns(('rule', 'accuracy', each, 'angles', 'steps/s'), rows)}")
     floor = results[FLOOR].accuracy.mean()
     above = [n for n, r in results.items() if n != FLOOR and r.accuracy.mean() > floor]
     rules = len(results) - 1
     count = f"All {rules} rules" if len(above) == rules else f"{len(above)} of {rules} rules"
     print(
-        f"\naccuracy: of the test images, mean and each network. {count} beat the floor of "
-        f"{floor:.3f},\n  reached by the same training of the last layer alone.\n"
-        "angles: degrees between the rule's change and that of backprop, in each layer, at the "
-        "end;\n  0 is the same direction, 90 no better than chance.\n"
-        "steps/s: updates of single networks a second, compiling and measuring not counted.\n"
+        f"\naccuracy: on the test images, mean and each network. {count} beat the floor of "
+        f"{floor:.3f},\n  the accuracy when only the last layer is trained.\n"
+        "angles: between the update of the rule and that of backprop at the end, in degrees, layer "
+        "by layer;\n  0 is the same direction, 90 is chance.\n"
+        "steps/s: updates of one network per second, without the time to compile and to measure.\n"
     )
 
 
-_PICTURES = {
-    "network.png": "a network before and after backprop",
-    "curves.png": "loss and test accuracy while they learn",
-    "alignment.png": "how near each rule comes to backprop",
-    "rules.png": "the rules side by side, every seed, with the floor",
-}
+def _cells(result: Result) -> tuple[str, ...]:
+    """Mean accuracy, accuracy of up to four networks, final angles and speed."""
+    each = " ".join(f"{value:.3f}" for value in result.accuracy[:4])
+    angles = "-"
+    if result.angles is not None:
+        angles = " ".join(f"{angle:3.0f}" for angle in result.angles[:, -1].mean(axis=0))
+    return f"{result.accuracy.mean():.3f}", each, angles, f"{1 / result.seconds:,.0f}"
+
 
 _NEXT = """
 Next:
-  python -m jaxbrain train --data spirals --hidden 64,64   # a boundary to look at
-  python -m jaxbrain demo --rules all --epochs 10          # every rule: some minutes
-  python -m jaxbrain train --rule predictive_coding        # any rule, optimiser and sizes
+  python -m jaxbrain train --data spirals --hidden 64,64   # draws the boundary
+  python -m jaxbrain demo --rules all --epochs 10          # every rule, some minutes
+  python -m jaxbrain train --rule predictive_coding        # any rule, optimizer and sizes
   python -m jaxbrain train --data YOURS.csv --target NAME  # your own table; or IDX images
   python -m jaxbrain train --help
 
 ({seconds:.0f} s in all)"""
 
 
-def _draw(directory: Any, results: dict[str, Result]) -> list[Any]:
-    def make(which: Callable) -> Callable:
-        return lambda plt: which(plt, results)
-
-    makers = (_network_picture, _curves_picture, _alignment_picture, _rules_picture)
-    return draw(directory, dict(zip(_PICTURES, map(make, makers), strict=True)))
-
-
-def _network_picture(plt: Any, results: dict[str, Result]) -> Any:
+def _network_picture(results: Results, plt: Any) -> Any:
     from jaxbrain import viz
 
     result = results["backprop"]
@@ -164,7 +138,7 @@ def _network_picture(plt: Any, results: dict[str, Result]) -> Any:
     return figure
 
 
-def _curves_picture(plt: Any, results: dict[str, Result]) -> Any:
+def _curves_picture(results: Results, plt: Any) -> Any:
     from jaxbrain import viz
 
     histories = {_title(name): result.history for name, result in results.items()}
@@ -174,16 +148,16 @@ def _curves_picture(plt: Any, results: dict[str, Result]) -> Any:
     viz.curves({n: h.metrics["accuracy"] for n, h in histories.items()}, "accuracy", ax=panels[1])
     panels[1].set_ylabel(f"test {panels[1].get_ylabel()}")
     panels[0].get_legend().remove()
-    # the first epochs would squeeze the rest, where the rules part from the floor
+    # the low accuracies of the first epochs would hide the differences at the end
     panels[1].set_ylim(max(float(results[FLOOR].accuracy.mean()) - 0.12, 0.0), 1.0)
     return figure
 
 
-def _alignment_picture(plt: Any, results: dict[str, Result]) -> Any:
+def _alignment_picture(results: Results, plt: Any) -> Any:
     from jaxbrain import viz
 
     names = [name for name in results if name not in ("backprop", FLOOR)] or ["backprop"]
-    wide = min(len(names), _ABREAST)
+    wide = min(len(names), _COLUMNS)
     rows = -(-len(names) // wide)
     figure, grid = plt.subplots(
         rows, wide, figsize=(12.5, 4.2 * rows), layout="constrained", sharey=True, squeeze=False
@@ -208,12 +182,20 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _rules_picture(plt: Any, results: dict[str, Result]) -> Any:
+def _rules_picture(results: Results, plt: Any) -> Any:
     from jaxbrain import viz
 
     known = {name: result.accuracy[~result.diverged] for name, result in results.items()}
     rules = {_title(name): accuracy for name, accuracy in known.items() if len(accuracy)}
     figure, ax = plt.subplots(figsize=(8.5, 1.6 + 0.44 * len(rules)), layout="constrained")
     floor = float(results[FLOOR].accuracy.mean())
-    viz.compare(rules, "test accuracy on digits", floor=floor, ax=ax)
+    viz.rule_scores(rules, "test accuracy on digits", floor=floor, ax=ax)
     return figure
+
+
+_PICTURES = {
+    "network.png": (_network_picture, "a network before and after backprop"),
+    "curves.png": (_curves_picture, "loss and test accuracy of every epoch"),
+    "alignment.png": (_alignment_picture, "angle between each rule's update and the gradient"),
+    "rules.png": (_rules_picture, "test accuracy of every rule and seed, with the floor"),
+}

@@ -1,4 +1,4 @@
-"""``python -m jaxbrain doctor``: is everything there, and does it compute?"""
+"""``python -m jaxbrain doctor``: a check of the installation."""
 
 import argparse
 import importlib.metadata
@@ -15,7 +15,8 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
-from jaxbrain.cli.terminal import devices, use_compile_cache
+from jaxbrain.cli.cache import use_compile_cache
+from jaxbrain.cli.terminal import devices
 
 _OLDEST_PYTHON = (3, 11)
 _OLDEST = {"jax": (0, 10), "jaxlib": (0, 10), "optax": (0, 2, 8), "chex": (0, 1, 92)}
@@ -24,14 +25,14 @@ _EXTRAS = {
     "scikit-learn": 'no digits without it: pip install "jaxbrain[data]"',
 }
 _UPGRADE = 'pip install --upgrade jaxbrain "jax" "jaxlib" "optax" "chex"'
-_REPORT = "please report this with all lines above"
+_REPORT = "please report this with all lines printed here"
 
 
-class Trouble(Exception):
-    """A check that failed: what is wrong; and how to mend it."""
+class CheckFailed(Exception):
+    """A check that failed: the finding and its fix."""
 
-    def __init__(self, what: object, fix: str):
-        super().__init__(" ".join(str(what).split()))
+    def __init__(self, finding: object, fix: str):
+        super().__init__(" ".join(str(finding).split()))
         self.fix = fix
 
 
@@ -45,25 +46,25 @@ def main(options: argparse.Namespace) -> int:
         ("devices", devices, "pip install --upgrade jax; see docs.jax.dev for accelerators"),
         ("gradient", _gradient, _REPORT),
         ("training", _training, _REPORT),
-        ("checkpoint", _checkpoint, "is the directory for temporary files full? set TMPDIR"),
+        ("checkpoint", _checkpoint, "if the directory for temporary files is full, set TMPDIR"),
     ]
     failed = sum(not _run(*check) for check in checks)
     for name, without in _EXTRAS.items():
         failed += not _extra(name, without)
     place = "off" if options.no_cache else "none: the cache directory cannot be used"
     _line("ok" if cache else "-", "cache", str(cache or place))
-    print(f"\n{failed} of the checks failed" if failed else "\nall is well")
+    print(f"\n{failed} checks failed" if failed else "\nall checks passed")
     return 1 if failed else 0
 
 
 def _run(name: str, check: Callable[[], str], fix: str) -> bool:
     try:
         found = check()
-    except Trouble as trouble:
-        _line("failed", name, f"{trouble}; {trouble.fix}")
-    except Exception as error:  # whatever is broken here is what the doctor is to tell
-        what = " ".join(str(error).split())[:300]
-        _line("failed", name, f"{type(error).__name__}: {what}; {fix}")
+    except CheckFailed as failure:
+        _line("failed", name, f"{failure}; {failure.fix}")
+    except Exception as error:  # a broken installation may raise anything
+        message = " ".join(str(error).split())[:300]
+        _line("failed", name, f"{type(error).__name__}: {message}; {fix}")
     else:
         _line("ok", name, found)
         return True
@@ -76,7 +77,7 @@ def _line(mark: str, name: str, text: str) -> None:
 
 def _python() -> str:
     if sys.version_info < _OLDEST_PYTHON:
-        raise Trouble(f"{platform.python_version()} is too old", "install Python 3.11 or newer")
+        raise CheckFailed(f"{platform.python_version()} is too old", "install Python 3.11 or newer")
     return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
 
 
@@ -86,12 +87,12 @@ def _package(name: str) -> str:
     numbers = tuple(int(part) for part in digits if part.isdecimal())
     if numbers < _OLDEST[name]:
         oldest = ".".join(map(str, _OLDEST[name]))
-        raise Trouble(f"{found} is older than {oldest}", f'pip install "{name}>={oldest}"')
+        raise CheckFailed(f"{found} is older than {oldest}", f'pip install "{name}>={oldest}"')
     return found
 
 
 def _extra(name: str, without: str) -> bool:
-    """An extra that is absent is no fault; one that is there must work."""
+    """Check an optional package, if it is installed."""
     try:
         found = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -109,7 +110,7 @@ def _gradient() -> str:
     params = net.init(jax.random.key(1), x[0])
     loss = jax.jit(lambda p: rule.grads(p, (), x, y)[:2])
     gradient, width = loss(params)[1], 1e-2
-    # along the gradient itself the difference is largest, and so the least disturbed by rounding
+    # along the gradient the difference is largest, so rounding matters least
     norm = optax.tree.norm(gradient)
 
     def shifted(by: float) -> jax.Array:
@@ -118,7 +119,7 @@ def _gradient() -> str:
     slope = (shifted(width) - shifted(-width)) / (2 * width)
     error = float(jnp.abs(slope / norm - 1))
     if not error < 1e-2:
-        raise Trouble(f"backprop and finite differences differ by {error:.1%}", _REPORT)
+        raise CheckFailed(f"backprop and finite differences differ by {error:.1%}", _REPORT)
     return f"backprop agrees with finite differences to {error:.0e}"
 
 
@@ -135,7 +136,7 @@ def _training() -> str:
     )
     first, last = float(history.loss[0]), float(history.loss[-1])
     if not last < 0.1 * first:
-        raise Trouble(f"the loss of XOR went from {first:.3g} to {last:.3g} only", _REPORT)
+        raise CheckFailed(f"the loss of XOR fell only from {first:.3g} to {last:.3g}", _REPORT)
     return f"XOR in 200 steps: loss {first:.2f} to {last:.4f}"
 
 
@@ -147,7 +148,7 @@ def _checkpoint() -> str:
         found, size = jb.checkpoint.restore(path, tree), path.stat().st_size
     same = jnp.array_equal(found["kernel"], tree["kernel"]) and found["key"] == tree["key"]
     if not same:
-        raise Trouble("what was read is not what was written", _REPORT)
+        raise CheckFailed("the values read differ from those written", _REPORT)
     return f"{size:,} bytes written and read back"
 
 

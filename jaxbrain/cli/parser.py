@@ -1,7 +1,8 @@
-"""The options of the command line; argparse only, so that ``--help`` is answered at once."""
+"""Options of the command line. Imports no jax, so that ``--help`` answers at once."""
 
 import argparse
 import difflib
+import functools
 import sys
 from typing import NoReturn
 
@@ -58,12 +59,12 @@ examples:
   python -m jaxbrain train --data t10k-images-idx3-ubyte.gz \\
                            --labels t10k-labels-idx1-ubyte.gz --train-rows 8000
 
-The same command again goes on where an interrupted training was; with more --epochs it trains on.
+The same command again resumes an interrupted training; a larger --epochs continues a finished one.
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line instead of the whole usage."""
+    """A parser that reports a mistake in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         name = self.prog.removeprefix("python -m ")
@@ -72,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of ``python -m jaxbrain``.
+    """Make the parser of ``python -m jaxbrain``.
 
     Examples:
       >>> make_parser().parse_args(["train", "--hidden", "32,16"]).hidden
@@ -91,20 +92,20 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _demo(commands: argparse._SubParsersAction) -> None:
-    what = "train learning rules on handwritten digits and draw what they learn"
-    demo = commands.add_parser("demo", help=what, description=f"{what.capitalize()}.")
+    summary = "train learning rules on handwritten digits and draw the results"
+    demo = commands.add_parser("demo", help=summary, description=f"{summary.capitalize()}.")
     demo.add_argument(
         "--out",
         default="jaxbrain-demo",
         metavar="DIR",
-        help="for the pictures (default: ./%(default)s)",
+        help="directory of the pictures (default: ./%(default)s)",
     )
     demo.add_argument(
         "--rules",
         type=_rules,
         default=FIRST_RULES,
         metavar="NAMES",
-        help=f"separated by commas, or all (default: {','.join(FIRST_RULES)}); "
+        help=f"names separated by commas, or all (default: {','.join(FIRST_RULES)}); "
         "train --help lists them",
     )
     demo.add_argument(
@@ -115,17 +116,17 @@ def _demo(commands: argparse._SubParsersAction) -> None:
         type=_count,
         default=3,
         metavar="N",
-        help="networks that each rule trains (default: %(default)s)",
+        help="networks to train by each rule (default: %(default)s)",
     )
     _cache(demo)
 
 
 def _train(commands: argparse._SubParsersAction) -> None:
-    what = "train a multilayer perceptron on built-in data or on your files"
+    summary = "train a multilayer perceptron on built-in data or on your files"
     train = commands.add_parser(
         "train",
-        help=what,
-        description=f"{what.capitalize()}.",
+        help=summary,
+        description=f"{summary.capitalize()}.",
         epilog=_TRAIN,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -135,13 +136,13 @@ def _train(commands: argparse._SubParsersAction) -> None:
         "--out",
         default="jaxbrain-train",
         metavar="DIR",
-        help="for all results (default: ./%(default)s)",
+        help="directory of all results (default: ./%(default)s)",
     )
     train.add_argument(
         "--resume",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="go on with the training in --out, if there is one; --no-resume replaces it",
+        help="resume the training in --out, if there is one; --no-resume replaces it",
     )
     _cache(train)
 
@@ -154,15 +155,15 @@ def _data_options(data: argparse._ArgumentGroup) -> None:
         help=f"{', '.join(DATA)}, a CSV file, or images in an IDX file, gzipped or not "
         "(default: digits)",
     )
-    data.add_argument("--labels", metavar="FILE", help="of the images, an IDX file too")
+    data.add_argument("--labels", metavar="FILE", help="labels of the images, an IDX file as well")
     data.add_argument(
         "--target",
         type=_column,
         metavar="COLUMN",
-        help="of a CSV file, to predict; its name or number (default: the last one)",
+        help="column of a CSV file to predict, by name or number (default: the last)",
     )
     data.add_argument(
-        "--delimiter", metavar="CHARACTER", help="between the columns of a CSV file (default: ,)"
+        "--delimiter", metavar="CHARACTER", help="separator of a CSV file's columns (default: ,)"
     )
     data.add_argument(
         "--regression",
@@ -174,13 +175,13 @@ def _data_options(data: argparse._ArgumentGroup) -> None:
         "--test-fraction",
         type=_fraction,
         metavar="F",
-        help="share of the rows, drawn at random, to test with; 0: none (default: 0.25; xor: 0)",
+        help="share of the rows to test, drawn at random; 0: none (default: 0.25; xor: 0)",
     )
     part.add_argument(
         "--train-rows",
         type=_count,
         metavar="N",
-        help="train with the first N rows of the file, test with the rest",
+        help="train on the first N rows of the file, test on the rest",
     )
 
 
@@ -190,47 +191,47 @@ def _network_options(learning: argparse._ArgumentGroup) -> None:
         type=_sizes,
         default="128,64",
         metavar="SIZES",
-        help="neurons of the hidden layers, or none (default: %(default)s)",
+        help="units of the hidden layers, or none (default: %(default)s)",
     )
-    for name, choices in (
+    for name, names in (
         ("activation", ACTIVATIONS),
         ("rule", RULES),
         ("optimizer", tuple(LEARNING_RATES)),
     ):
         learning.add_argument(
             f"--{name}",
-            choices=choices,
-            default=choices[0],
+            type=functools.partial(_one_of, names, name),
+            default=names[0],
             metavar=name.upper(),
-            help=f"{', '.join(choices)} (default: %(default)s)",
+            help=f"{', '.join(names)} (default: %(default)s)",
         )
     rates = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
     learning.add_argument(
         "--learning-rate", type=_positive, metavar="RATE", help=f"(default: {rates})"
     )
     learning.add_argument(
-        "--epochs", type=_count, metavar="N", help="(default: 10, or as many as make 1,000 steps)"
+        "--epochs", type=_count, metavar="N", help="(default: 10, or more for at least 1,000 steps)"
     )
     learning.add_argument(
         "--batch-size",
         type=_batch_size,
         default=64,
         metavar="N|full",
-        help="examples a step, or full: plain gradient descent (default: %(default)s)",
+        help="examples per step, or full for all at once (default: %(default)s)",
     )
     learning.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="of all chance (default: %(default)s)"
+        "--seed", type=_seed, default=0, metavar="N", help="of all random draws (default: 0)"
     )
 
 
 def _doctor(commands: argparse._SubParsersAction) -> None:
-    what = "check the installation: versions, devices, a gradient, a training, a picture"
-    _cache(commands.add_parser("doctor", help=what, description=f"{what.capitalize()}."))
+    summary = "check the installation: versions, devices, a gradient, a training, a picture"
+    _cache(commands.add_parser("doctor", help=summary, description=f"{summary.capitalize()}."))
 
 
 def _cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--no-cache", action="store_true", help="do not keep compiled programs for the next time"
+        "--no-cache", action="store_true", help="do not keep compiled programs for the next run"
     )
 
 
@@ -279,14 +280,18 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 def _rules(text: str) -> tuple[str, ...]:
-    names = RULES if text == "all" else tuple(name.strip() for name in text.split(","))
-    for name in names:
-        if name not in RULES:
-            near = difflib.get_close_matches(name, RULES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; choose of {', '.join(RULES)}"
-            raise argparse.ArgumentTypeError(f"no rule is called {name!r}{hint}")
-    # backprop is what the others are measured against
+    names = RULES if text == "all" else [_one_of(RULES, "rule", name) for name in text.split(",")]
+    # backprop comes first: the others are compared with it
     return ("backprop", *(name for name in dict.fromkeys(names) if name != "backprop"))
+
+
+def _one_of(names: tuple[str, ...], kind: str, text: str) -> str:
+    name = text.strip()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
+        raise argparse.ArgumentTypeError(f"there is no {kind} {name!r}; {hint}")
+    return name
 
 
 def _batch_size(text: str) -> int | None:

@@ -1,15 +1,13 @@
-"""``python -m jaxbrain train``: a multilayer perceptron on built-in data or on the user's."""
+"""``python -m jaxbrain train``: a multilayer perceptron on built-in data or the user's files."""
 
 import argparse
-import csv
+import contextlib
 import functools
-import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,128 +16,116 @@ import optax
 
 import jaxbrain as jb
 from jaxbrain.analysis.columns import columns
+from jaxbrain.cli import results, resume
+from jaxbrain.cli.cache import use_compile_cache
 from jaxbrain.cli.data import Data, Pair, load
-from jaxbrain.cli.faults import Fault
-from jaxbrain.cli.parser import LEARNING_RATES
-from jaxbrain.cli.terminal import devices, draw, make_directory, shown, use_compile_cache, versions
+from jaxbrain.cli.errors import CommandError, in_options
+from jaxbrain.cli.parser import ACTIVATIONS, LEARNING_RATES
+from jaxbrain.cli.terminal import devices, draw, make_directory, versions
 
 _STEPS, _EPOCHS = 1000, 10
-_CHECKPOINTS = ("training.ckpt", "training.ckpt.previous")
 _INTERRUPTED = 130
 
 
 class Job(NamedTuple):
-    """What is to be trained."""
+    """A network and how to train and score it.
+
+    Attributes:
+      net: a multilayer perceptron.
+      rule: its learning rule.
+      optimizer: of its parameters.
+      loss: (prediction, target) -> scalar.
+      score: from the data to measure to a metric of one example.
+      score_name: of the metric.
+    """
 
     net: jb.Network
     rule: jb.LearningRule
     optimizer: optax.GradientTransformation
     loss: Callable
-    score: Callable  # of the data to measure; gives the metric of one example
+    score: Callable
     score_name: str
 
 
 def main(options: argparse.Namespace) -> int:
-    """Train, or go on training, and save what came of it."""
+    """Train, or resume a training, and save the results."""
     options.learning_rate = options.learning_rate or LEARNING_RATES[options.optimizer]
     use_compile_cache(not options.no_cache)
     data = load(options)
-    job, settings = _job(options, data), _settings(options)
+    job, settings = make_job(options, data), resume.settings_of(options)
     directory = make_directory(options.out)
     epochs = options.epochs or _enough_epochs(len(data.train[0]), options.batch_size)
-    before = _epochs_before(directory, settings, options.resume)
+    before = resume.epochs_before(directory, settings, options.resume)
+    if before > epochs:
+        raise CommandError(
+            f"{directory} is trained for {before} epochs already; give a larger --epochs than "
+            f"{epochs}, another --out, or start again with --no-resume"
+        )
     _introduce(job, data, options)
     _tell_of_before(before, epochs)
-    if not before:  # so that what is saved from now on can be told from another training
-        _write_json(directory / "run.json", _description(settings, data, None))
+    if not before:  # later runs compare their settings with these
+        results.write_run(directory, settings, data, None)
     began = time.perf_counter()
     state, history = _fit(job, data, options, epochs)
     seconds = time.perf_counter() - began
     done = len(history.loss)
     if not done:
-        raise KeyboardInterrupt  # before the first epoch ended: there is nothing to save
-    rows = _measure(job, data, state)
-    _write_json(directory / "run.json", _description(settings, data, rows))
-    _write_history(directory / "history.csv", history)
+        raise KeyboardInterrupt  # before the end of the first epoch: there is nothing to save
+    scores = _scores(job, data, state)
+    results.write_run(directory, settings, data, scores)
+    results.write_history(directory / "history.csv", history)
     jb.checkpoint.save(directory / "params.ckpt", state.params, metadata={"network": repr(job.net)})
-    _report(job, rows, f"{done} epochs, {int(state.step):,} steps, {seconds:.1f} s")
-    _list_files(directory, draw(directory, _pictures(job, data, state, history)))
+    _report(job, scores, f"{done} epochs, {int(state.step):,} steps, {seconds:.1f} s")
+    drawn = draw(directory, results.pictures(job.net, data, state, history))
+    results.list_files(directory, drawn)
     if done < epochs:
-        print(f"\ninterrupted after epoch {done} of {epochs}; the same command goes on from there")
+        print(f"\ninterrupted after epoch {done} of {epochs}; the same command resumes from there")
         return _INTERRUPTED
-    print(_use(directory, options, data))
+    print(results.in_python(directory, options, data))
     return 0
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What makes one training another one, as JSON can hold it."""
-    ignored = {"command", "out", "resume", "no_cache", "epochs"}
-    settings = {name: value for name, value in vars(options).items() if name not in ignored}
-    for name in ("data", "labels"):  # what a file holds counts, not where it lies
-        settings[name] = settings[name] and os.path.basename(settings[name])
-    return json.loads(json.dumps(settings))
-
-
-def _epochs_before(directory: Path, settings: dict[str, Any], resume: bool) -> int:
-    """How many epochs the training in the directory has behind it.
+def make_job(options: argparse.Namespace, data: Data) -> Job:
+    """The network, learning rule, optimizer and score of the options.
 
     Raises:
-      Fault: if it is another training than that of the settings.
+      CommandError: if the rule cannot train the network.
     """
-    if not resume:
-        _forget(directory)
-    if not any((directory / name).exists() for name in _CHECKPOINTS):
-        return 0
-    before = _read_json(directory / "run.json").get("settings", settings)
-    changed = [name for name in settings if before.get(name) != settings[name]]
-    if changed:
-        options = "; ".join(
-            f"--{name.replace('_', '-')} was {_word(before.get(name))}, is {_word(settings[name])}"
-            for name in changed
-        )
-        raise Fault(
-            f"{directory} holds another training ({options}); give another --out, or replace it "
-            "with --no-resume"
-        )
-    return _epochs_saved(directory)
-
-
-def _forget(directory: Path) -> None:
-    """Remove what a training could go on from."""
-    for name in _CHECKPOINTS:
-        (directory / name).unlink(missing_ok=True)
-
-
-def _epochs_saved(directory: Path) -> int:
-    try:
-        return int(jb.checkpoint.metadata(directory / _CHECKPOINTS[0])["epoch"])
-    except (OSError, ValueError, KeyError):
-        return 0  # fit says what is wrong with it
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
-    return "not given" if value is None else str(value)
-
-
-def _job(options: argparse.Namespace, data: Data) -> Job:
-    activation = jb.elementwise(getattr(jax.nn, options.activation))
-    hidden = [layer for n in options.hidden for layer in (jb.dense(n), activation)]
-    net = jb.serial(*hidden, jb.dense(len(data.classes) or 1))
     if data.classes:
         loss, score, name = jb.losses.softmax_cross_entropy, _accuracy, "accuracy"
     else:
         loss, score, name = jb.losses.half_mse, _r_squared, "r2"
+    build = functools.partial(_rule, options, len(data.classes) or 1, loss)
+    try:
+        rule = build(options.activation)
+    except ValueError as error:
+        raise CommandError(in_options(error, _fix(options, build))) from error
     rate, momentum = options.learning_rate, options.optimizer == "momentum"
     optimizer = (
         optax.sgd(rate, momentum=0.9) if momentum else getattr(optax, options.optimizer)(rate)
     )
-    try:
-        rule = getattr(jb.learning, options.rule)(net, loss)
-    except ValueError as error:  # a rule that cannot teach this network says why
-        raise Fault(error) from error
     return Job(rule.network, rule, optimizer, loss, score, name)
+
+
+def _rule(
+    options: argparse.Namespace, outputs: int, loss: Callable, activation: str
+) -> jb.LearningRule:
+    activate = jb.elementwise(getattr(jax.nn, activation))
+    hidden = [layer for units in options.hidden for layer in (jb.dense(units), activate)]
+    return getattr(jb.learning, options.rule)(jb.serial(*hidden, jb.dense(outputs)), loss)
+
+
+def _fix(options: argparse.Namespace, build: Callable[[str], jb.LearningRule]) -> str:
+    """Options with which the rule could train the network."""
+    if not options.hidden:
+        return "give sizes with --hidden, or another --rule"
+    possible = []
+    for activation in ACTIVATIONS:
+        with contextlib.suppress(ValueError):
+            build(activation)
+            possible.append(activation)
+    other = f"--activation {' or '.join(possible)}, or " if possible else ""
+    return f"give {other}another --rule"
 
 
 def _accuracy(data: Pair) -> Callable:
@@ -147,7 +133,7 @@ def _accuracy(data: Pair) -> Callable:
 
 
 def _r_squared(data: Pair) -> Callable:
-    """Its mean over the data is 1 - sum (target - prediction)^2 / sum (target - mean)^2."""
+    """A metric whose mean is 1 - sum (target - prediction)^2 / sum (target - mean)^2."""
     variance = float(np.var(data[1])) or 1.0
 
     def metric(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -179,13 +165,13 @@ def _introduce(job: Job, data: Data, options: argparse.Namespace) -> None:
 
 
 def _tell_of_before(before: int, epochs: int) -> None:
-    if before >= epochs:
+    if before == epochs:
         print(
-            f"trained for {before} epochs before: nothing to do; a larger --epochs trains on, "
-            "--no-resume starts anew\n"
+            f"already trained for {before} epochs; a larger --epochs continues, --no-resume "
+            "starts again\n"
         )
     elif before:
-        print(f"going on after epoch {before} of {epochs}\n", flush=True)
+        print(f"resuming after epoch {before} of {epochs}\n", flush=True)
 
 
 def _fit(
@@ -206,21 +192,27 @@ def _fit(
             progress=True,
         )
     except jb.NonFiniteError as error:
-        raise Fault(f"{error}", code=1) from error
+        raise CommandError(
+            f"the training diverged: at step {error.step} the loss or a weight is not finite; try "
+            f"a smaller --learning-rate than {options.learning_rate:g}, or look for extreme "
+            "values in the data",
+            code=1,
+        ) from error
     except jb.checkpoint.CheckpointError as error:
-        raise Fault(f"{error}; --no-resume starts anew", code=1) from error
+        raise CommandError(f"{error}; --no-resume starts again", code=1) from error
     except OSError as error:
-        raise Fault(f"--out {options.out}: {error}", code=1) from error
+        raise CommandError(f"--out {options.out}: {error}", code=1) from error
     except ValueError as error:
         if "checkpoint" in str(error):
-            raise Fault(f"{error} (--no-resume)") from error
-        if not _epochs_saved(Path(options.out)):  # nothing learned is nothing to go on from
-            _forget(Path(options.out))
-        raise Fault(error) from error
+            fix = "give another --out, or replace the training with --no-resume"
+            raise CommandError(in_options(error, fix)) from error
+        if not resume.epochs_saved(Path(options.out)):
+            resume.forget(Path(options.out))  # it holds no epoch that could be resumed
+        raise CommandError(in_options(error, "give other --data or another --rule")) from error
 
 
-def _measure(job: Job, data: Data, state: jb.TrainState) -> dict[str, dict[str, float]]:
-    """Loss, score and number of the rows to train and to test with."""
+def _scores(job: Job, data: Data, state: jb.TrainState) -> dict[str, dict[str, float]]:
+    """Number of rows, loss and score of the training and the test data."""
     rows = {}
     for name, pair in (("train", data.train), ("test", data.test)):
         if pair is not None:
@@ -230,105 +222,11 @@ def _measure(job: Job, data: Data, state: jb.TrainState) -> dict[str, dict[str, 
     return rows
 
 
-def _report(job: Job, rows: dict[str, dict[str, float]], how_long: str) -> None:
+def _report(job: Job, scores: dict[str, dict[str, float]], cost: str) -> None:
     name = job.score_name
     cells = [
         (part, f"{row['rows']:,}", f"{row['loss']:.4f}", f"{row[name]:.4f}")
-        for part, row in rows.items()
+        for part, row in scores.items()
     ]
     heading = {"accuracy": "accuracy", "r2": "R squared"}[name]
-    print(f"\n{columns(('', 'rows', 'loss', heading), cells)}\n\n{how_long}\n")
-
-
-def _list_files(directory: Path, pictures: list[Path]) -> None:
-    what = {
-        "params.ckpt": "the trained network",
-        "training.ckpt": "the state of the training, to go on from",
-        "history.csv": "loss and score of every epoch",
-        "run.json": "all settings and results",
-        "curves.png": "the same as a picture",
-        "boundary.png": "what it answers where",
-    }
-    for path in (*(directory / name for name in list(what)[:4]), *pictures):
-        print(f"  {shown(path):32} {what[path.name]}")
-
-
-def _pictures(
-    job: Job, data: Data, state: jb.TrainState, history: jb.History
-) -> dict[str, Callable]:
-    (name,) = history.metrics
-
-    def curves(plt: Any) -> Any:
-        from jaxbrain import viz
-
-        figure, panels = plt.subplots(1, 2, figsize=(11.0, 4.2), layout="constrained")
-        viz.curves(history, ax=panels[0]).set_ylabel("training loss")
-        label = name.replace("_", " ").replace("r2", "R squared")
-        viz.curves(history, name, ax=panels[1]).set_ylabel(label)
-        return figure
-
-    def boundary(plt: Any) -> Any:
-        from jaxbrain import viz
-
-        x, y = data.test or data.train
-        predict = functools.partial(jb.batch(job.net).apply, state.params)
-        return viz.decision_boundary(predict, x, y).figure
-
-    plane = data.train[0].shape[1] == 2 and len(data.classes) > 1
-    return {"curves.png": curves, **({"boundary.png": boundary} if plane else {})}
-
-
-def _write_history(path: Path, history: jb.History) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", "loss", *history.metrics])
-        for i, values in enumerate(zip(history.loss, *history.metrics.values(), strict=True)):
-            writer.writerow([i + 1, *(repr(float(value)) for value in values)])
-
-
-def _description(settings: dict[str, Any], data: Data, results: Any) -> dict[str, Any]:
-    return {
-        "jaxbrain": versions(),
-        "settings": settings,
-        "data": data.name,
-        "classes": data.classes,
-        "preparation": data.preparation,
-        "results": results,
-    }
-
-
-def _write_json(path: Path, value: Any) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(partial, path)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _use(directory: Path, options: argparse.Namespace, data: Data) -> str:
-    """Lines that load the network in Python."""
-    hidden = "".join(
-        f"jb.dense({n}), jb.elementwise(jax.nn.{options.activation}), " for n in options.hidden
-    )
-    features, outputs = data.train[0].shape[1], len(data.classes) or 1
-    return (
-        "\nIn Python:\n"
-        "  import jax, jaxbrain as jb\n"
-        f"  net = jb.serial({hidden}jb.dense({outputs}))\n"
-        f'  like = net.init(jax.random.key(0), jax.ShapeDtypeStruct(({features},), "float32"))\n'
-        f'  params = jb.checkpoint.restore("{shown(directory / "params.ckpt")}", like)\n'
-        "  outputs = jb.batch(net).apply(params, x)"
-        f"   # x [examples, {features}]{_prepared(data)}"
-    )
-
-
-def _prepared(data: Data) -> str:
-    shift, scale = np.asarray(data.preparation["x_shift"]), np.asarray(data.preparation["x_scale"])
-    changed = np.any(shift != 0) or np.any(scale != 1)
-    return ", prepared as run.json says" if changed else ""
+    print(f"\n{columns(('', 'rows', 'loss', heading), cells)}\n\n{cost}\n")

@@ -99,7 +99,7 @@ def parallel(
 
 @configured
 def residual(net: Network) -> Network:
-    """A shortcut around a network: what it computes is added to its input.
+    """A residual block: the output of a network is added to its input.
 
     y = x + net(x)
 
@@ -131,7 +131,7 @@ def residual(net: Network) -> Network:
                 f"residual({net}): the output must have the shape of the input, {x.shape}, "
                 f"but it is {y.shape}; end the inner network with a layer of that size"
             )
-        # integer inputs, such as pixels, in the type of what is added to them
+        # integer inputs, such as pixels, in the dtype of the output
         return (x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(y.dtype)) + y
 
     return Network(net.init, apply, net.layers)
@@ -173,7 +173,7 @@ def batch(net: Network) -> Network:
 
 @configured
 def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> Network:
-    """Compute in one float type, keep the parameters in another, answer in a third.
+    """Mixed precision: parameters, computation and output in float types of their own.
 
     Args:
       net: any network.
@@ -206,7 +206,7 @@ def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> 
 
 @configured
 def lift(net: Network) -> Cell:
-    """A network as a Cell without memory: the same function at every step.
+    """A network as a Cell without state: the same function at every step.
 
     Args:
       net: a network of one example.
@@ -244,7 +244,7 @@ def constructor(net: Network) -> Callable[..., Any] | None:
       >>> constructor(with_precision(jb.dense(3), "bfloat16")) is jb.dense
       True
     """
-    while made_by(net, with_precision):
+    while net.config is not None and made_by(net, with_precision):
         net = net.config.parameters["net"]
     return None if net.config is None else net.config.make
 
@@ -255,7 +255,7 @@ def example(x: Any) -> Any:
 
 
 def split_key(key: jax.Array | None, n: int) -> Any:
-    """Split a key into n; no key, no noise: n times None."""
+    """Split a key into n keys; without a key, n times None."""
     return [None] * n if key is None else jax.random.split(key, n)
 
 

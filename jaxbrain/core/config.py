@@ -24,7 +24,7 @@ _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Config:
-    """What a value was made from.
+    """Configuration of a value: the constructor and the arguments that it got.
 
     Attributes:
       make: the function that made it, such as `jaxbrain.dense`.
@@ -192,7 +192,7 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
-        value = make(*arguments, **options)
+        value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
         return _with_config(value, Config(made, *_canonical(signature, arguments, options)))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
@@ -220,7 +220,7 @@ def traceable(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def made_by(value: Any, make: Callable[..., Any]) -> bool:
-    """Whether a value was made by a constructor.
+    """True if a value was made by this constructor.
 
     Examples:
       >>> import jaxbrain as jb
@@ -287,7 +287,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return value._replace(config=config)
+        return value._replace(config=config)  # pyright: ignore[reportAttributeAccessIssue]
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(

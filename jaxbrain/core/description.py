@@ -212,7 +212,7 @@ def _mentioned(code: types.CodeType) -> set[str]:
 
 
 def _is_installed(filename: str) -> bool:
-    """Whether code is of the standard library, of an installed package, or of jaxbrain."""
+    """True for code of the standard library, of an installed package, or of jaxbrain."""
     return filename.startswith("<frozen") or str(Path(filename).resolve()).startswith(_INSTALLED)
 
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from jaxbrain.core import closures, structure
 
@@ -111,7 +111,7 @@ def _write_plain(value: Any, node: structure.Node) -> str:
 
 def _write_array(value: Any, node: structure.Node) -> str:
     shape = ", ".join(map(str, value.shape))
-    return f"<{value.dtype}[{shape}] {node.head[-1][:12]}>"
+    return f"<{value.dtype}[{shape}] {cast(tuple, node.head)[-1][:12]}>"
 
 
 def _write_traced(value: Any, node: structure.Node) -> str:

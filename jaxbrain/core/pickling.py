@@ -4,7 +4,7 @@ Functions of jax and optax go by their public names and closures of theirs by th
 them, because pickle takes neither. Functions of users are left to pickle, or to cloudpickle.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -46,13 +46,13 @@ def unpacked(make: Any, arguments: Any, options: Any) -> Any:
 def _pack(value: Any) -> Any:
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return _Key(jax.device_get(jax.random.key_data(value)), str(jax.random.key_impl(value)))
-    node = structure.take_apart(value)
+    node, given = structure.take_apart(value), cast(Any, value)
     if node.kind == "closure":
-        call = closures.as_call(value)
+        call = closures.as_call(given)
         name = call and names.public_name(call[0])
         return _Call(name, _pack(call[1])) if call and name else value
     if node.kind == "partial":
-        inner = (value.func, value.args, value.keywords)
+        inner = (given.func, given.args, given.keywords)
         return _Partial(type(value), *map(_pack, inner))
     if node.kind in ("tuple", "list", "dict") and node.build is not None:
         return node.build(tuple(map(_pack, node.parts)))

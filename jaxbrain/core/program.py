@@ -112,7 +112,7 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> _
 
 
 def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool] | None:
-    """Which parts of a value are only computed with; None where it stays as a whole."""
+    """Flags of the parts that are only computed with; None where the value stays as a whole."""
     if node.kind in ("tuple", "list", "dict"):
         return [numeric] * len(node.parts)
     if node.kind == "partial":

@@ -1,4 +1,4 @@
-"""What rules require of their arguments. What is not known yet, under a trace, is not checked."""
+"""Checks of arguments that constructors share. Traced values are not checked."""
 
 from typing import Any
 
@@ -47,10 +47,11 @@ def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
             )
 
 
-def require_count(rule: str, name: str, value: Any) -> None:
-    """Refuse what is no positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+def require_count(rule: str, name: str, value: Any) -> int:
+    """The number as an ``int``; refuse anything but a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{rule}: {name} must be a positive integer, got {value!r}")
+    return int(value)
 
 
 def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:
@@ -61,7 +62,7 @@ def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:
 
 
 def require_wide(rule: str, output: jax.Array) -> None:
-    """Refuse half precision, in which small differences drown."""
+    """Refuse half precision, in which small differences are lost to rounding."""
     if output.dtype.itemsize < 4:
         raise TypeError(
             f"{rule} needs activities of 32 bits, got {output.dtype}; wrap each layer: "
@@ -70,5 +71,5 @@ def require_wide(rule: str, output: jax.Array) -> None:
 
 
 def as_number(value: float | jax.Array, like: jax.Array) -> jax.Array:
-    """A scalar in the dtype of an array: what a user sweeps may have another."""
+    """A scalar in the dtype of an array; a swept number may have another dtype."""
     return jnp.asarray(value).astype(like.dtype)

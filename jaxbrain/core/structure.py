@@ -114,7 +114,7 @@ def _key(value: Any, seen: dict[int, Hashable]) -> Hashable:
 
 
 def is_configured(value: Any) -> bool:
-    """Whether a value holds a `Config`: what it was made from."""
+    """True if a value holds a `Config`."""
     return getattr(type(value), "has_config", False) and value.config is not None
 
 
@@ -126,7 +126,7 @@ def _plain(value: Any) -> Hashable:
 
 def _exact(value: complex) -> Hashable:
     """A float by its bits: 0.0 is not -0.0, and nan is itself."""
-    return value.hex() if isinstance(value, float) else (value.real.hex(), value.imag.hex())
+    return float(value.real).hex(), float(value.imag).hex()
 
 
 def _array(value: Any) -> Node:

@@ -46,6 +46,25 @@ class Project(Protocol):
     def __call__(self, params: Params, xs: Any, /) -> Any: ...
 
 
+class Drive(Protocol):
+    """``(params, carry, x) -> u``: the input of the units in one step, before they respond."""
+
+    def __call__(self, params: Params, carry: Any, x: Any, /) -> Any: ...
+
+
+class Stages(NamedTuple):
+    """A step in two stages: ``step(params, carry, x) = respond(params, carry, drive(...))``.
+
+    Attributes:
+      drive: ``(params, carry, x) -> u``, the input of the units: the only place where a unit
+        depends on the others.
+      respond: ``(params, carry, u, *, key=None) -> (carry, y)``, each unit for itself.
+    """
+
+    drive: Drive
+    respond: Step
+
+
 class Loss(Protocol):
     """``(prediction, target) -> loss`` of one example, a scalar."""
 
@@ -83,7 +102,7 @@ class Add(Protocol):
 
 
 class Info(NamedTuple):
-    """How a recall ended.
+    """Result of a recall: steps, convergence and energy.
 
     Attributes:
       steps: updates (of all units: sweeps) until rest, or all that were allowed.
@@ -138,6 +157,8 @@ class Cell(NamedTuple):
       step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``.
       project: optional ``(params, xs) -> xs``: the part of the step that needs no carry, done for
         the whole sequence in one product before the scan.
+      stages: optional, the two `Stages` of step, for rules that tell the influence between units
+        from that within a unit (`jaxbrain.cells.driven`).
       config: what it was made from; None for one made by hand.
     """
 
@@ -145,6 +166,7 @@ class Cell(NamedTuple):
     carry: Carry
     step: Step
     project: Project | None = None
+    stages: Stages | None = None
     config: Config | None = None
 
 

@@ -1,4 +1,4 @@
-"""How much a memory holds: random patterns stored and recalled, at one load after the other."""
+"""Capacity curves: recall of random patterns as a function of the number of stored patterns."""
 
 import functools
 import warnings
@@ -11,18 +11,18 @@ import numpy as np
 
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
-from jaxbrain.memory.patterns import flip
+from jaxbrain.memory.patterns import corrupt
 
 
 class CapacityCurve(NamedTuple):
-    """What came back of random patterns, by load; arrays of NumPy.
+    """Recall of random patterns by load; NumPy arrays.
 
     Attributes:
       loads: patterns per unit ``[loads]``, after rounding to whole patterns.
       patterns: stored ``[loads]``.
-      overlap: of the state recalled with the pattern ``[loads, trials]``, averaged over the probes.
-      bit_error: share of bits with the wrong sign ``[loads, trials]``.
-      exact: share of the probes without a wrong bit ``[loads, trials]``.
+      overlap: of recalled and stored pattern ``[loads, trials]``, averaged over the probes.
+      bit_error: fraction of bits with the wrong sign ``[loads, trials]``.
+      exact: fraction of probes without a wrong bit ``[loads, trials]``.
     """
 
     loads: np.ndarray
@@ -33,39 +33,31 @@ class CapacityCurve(NamedTuple):
 
 
 def capacity_curve(
+    key: jax.Array,
     memory: Memory,
     n: int,
     loads: Sequence[float] | np.ndarray,
-    key: jax.Array,
     *,
     trials: int = 5,
     probes: int = 50,
     flips: float = 0.0,
 ) -> CapacityCurve:
-    """Store random patterns of +1 and -1, recall some of them, and say how like they came back.
+    """Capacity curve of a memory: random patterns of +1 and -1, stored and recalled at each load.
 
-    The patterns of a load are drawn anew in each trial; all trials and probes run as one program.
+    All trials and probes of a load run as one program.
 
     Args:
-      memory: of patterns of +1 and -1; its recall gets a key of the trial.
+      key: of the patterns, the corruption and the recall.
+      memory: of patterns of +1 and -1; its recall gets a key.
       n: units.
-      loads: patterns per unit, each above zero.
-      key: of the patterns, the flips and the recall.
-      trials: sets of patterns.
-      probes: recalls in a trial, of the first patterns stored; of fewer patterns again and again.
-      flips: share of a cue's bits that are turned over.
-
-    Returns:
-      A CapacityCurve.
-
-    Raises:
-      TypeError: if memory is no Memory.
-      ValueError: if loads is no list of positive numbers, if flips is not from 0 to 1, or if n,
-        trials or probes is no positive integer.
+      loads: patterns per unit, positive.
+      trials: independent sets of patterns per load.
+      probes: recalls per trial, of the first stored patterns in turn.
+      flips: fraction of the bits of a cue that are flipped.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> curve = capacity_curve(jb.memory.hopfield(), 100, [0.05, 0.5], jax.random.key(0))
+      >>> curve = capacity_curve(jax.random.key(0), jb.memory.hopfield(), 100, [0.05, 0.5])
       >>> curve.patterns.tolist(), curve.overlap.shape
       ([5, 50], (2, 5))
       >>> curve.overlap.mean(axis=1).round(1).tolist()[0]
@@ -84,7 +76,7 @@ def capacity_curve(
     results = []
     for i, count in enumerate(counts.tolist()):
         keys = jax.random.split(jax.random.fold_in(key, i), trials)
-        with warnings.catch_warnings():  # that there are too many is what is looked for
+        with warnings.catch_warnings():  # overload is the subject of the curve
             warnings.simplefilter("ignore", UserWarning)
             params, targets = _store(memory, keys, (count, n), probes)
         results.append(_recall(memory, params, targets, keys, float(flips)))
@@ -92,15 +84,15 @@ def capacity_curve(
     return CapacityCurve(counts / n, counts, overlap, wrong, exact)
 
 
-# In two programs: the weights of a Hopfield network have one shape whatever they hold, so that its
-# recall, the longer program, compiles once for all loads.
+# Two programs: the weights of a Hopfield network have one shape for all loads, so that recall, the
+# longer program, compiles once.
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "probes"))
 def _store(
     memory: Memory, keys: jax.Array, shape: tuple[int, int], probes: int
 ) -> tuple[Any, jax.Array]:
-    """What each trial stored, and the patterns that it will look for ``[trials, probes, n]``."""
+    """Params of each trial, and the patterns to be recalled ``[trials, probes, n]``."""
 
     def trial(key: jax.Array) -> tuple[Any, jax.Array]:
         patterns = jax.random.rademacher(key, shape, dtype=jnp.result_type(float))
@@ -113,14 +105,14 @@ def _store(
 def _recall(
     memory: Memory, params: Any, targets: jax.Array, keys: jax.Array, flips: float
 ) -> jax.Array:
-    """The overlap, the share of wrong bits and the share of exact recalls ``[3, trials]``."""
+    """Overlap, fraction of wrong bits and fraction of exact recalls ``[3, trials]``."""
 
     def trial(params: Any, targets: jax.Array, key: jax.Array) -> jax.Array:
-        spoil, search = jax.random.split(jax.random.fold_in(key, 1))
-        spoilers = jax.random.split(spoil, len(targets))
-        cues = jax.vmap(lambda k, x: flip(k, x, flips))(spoilers, targets) if flips else targets
-        # one key for all probes of a trial: an order of the units that all of them share
-        states = jax.vmap(lambda cue: memory.recall(params, cue, key=search)[0])(cues)
+        of_cues, of_recall = jax.random.split(jax.random.fold_in(key, 1))
+        cue_keys = jax.random.split(of_cues, len(targets))
+        cues = jax.vmap(lambda k, x: corrupt(k, x, flips))(cue_keys, targets) if flips else targets
+        # one key for all probes of a trial: they share the order of the units
+        states = jax.vmap(lambda cue: memory.recall(params, cue, key=of_recall)[0])(cues)
         wrong = (states > 0) != (targets > 0)
         return jnp.stack([
             jnp.mean(states * targets), jnp.mean(wrong), jnp.mean(~jnp.any(wrong, axis=1))

@@ -1,12 +1,11 @@
-"""Dense associative memory: the Hopfield network whose energy is steeper than quadratic.
+"""Dense associative memory: the Hopfield network with an energy steeper than quadratic.
 
     E(s) = -sum_mu F(x_mu . s)
 
 F is an `Interaction`: `polynomial` (of degree 2: the Hopfield network), `rectified_polynomial` or
-`exponential`. All is computed from the overlaps x_mu . s; there is no weight matrix.
+`exponential`. Updates work on the overlaps x_mu . s; there is no weight matrix.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,33 +14,38 @@ import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
-from jaxbrain.core.types import Memory, Params
+from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
 from jaxbrain.memory.interactions import Interaction, polynomial
-from jaxbrain.memory.patterns import Info, require_bipolar, require_size, sign_or_stay
+from jaxbrain.memory.patterns import (
+    append,
+    require_bipolar,
+    require_size,
+    sign_or_stay,
+    warn_when_full,
+)
 from jaxbrain.memory.relaxation import relax
 
 
-def one_by_one(
+def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
-    """One sweep, each unit seeing what those before it became; the energy never rises.
+    """Asynchronous sweep of a dense memory: each unit sees the new values of those before it.
 
     s_i = sign(sum_mu F(r + x_mu,i) - F(r - x_mu,i)), r = sum_{j != i} x_mu,j s_j
 
+    A unit whose two values have the same energy keeps its state; the energy never rises.
+
     Args:
       interaction: F.
-      patterns: ``[patterns, units]``.
-      state: ``[units]`` of +1 and -1, and 0 where it is not known.
-      key: of a random order; None: the order of the index.
-
-    Returns:
-      ``[units]``; a unit whose two values have the same energy stays.
+      patterns: x ``[patterns, units]``.
+      state: ``[units]`` of +1 and -1, and 0 where a bit is unknown.
+      key: of a random order of the units; None is the order of their index.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> patterns = jnp.array([[1.0, 1.0, -1.0, -1.0]])
-      >>> one_by_one(polynomial(3), patterns, jnp.array([1.0, 1.0, 1.0, -1.0]), None).tolist()
+      >>> patterns, cue = jnp.array([[1.0, 1.0, -1.0, -1.0]]), jnp.array([1.0, 1.0, 1.0, -1.0])
+      >>> dense_asynchronous(polynomial(3), patterns, cue, None).tolist()
       [1.0, 1.0, -1.0, -1.0]
     """
     units = state.shape[0]
@@ -60,29 +64,25 @@ def one_by_one(
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
-def all_at_once(
+def dense_synchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
-    """One step of all units together, each seeing what the others were: two matrix products.
+    """Synchronous step of a dense memory: all units at once, with two matrix products.
 
-    Because x_mu,i s_i is +1 or -1, the two values of F that a unit compares, at the overlap h and
-    at h - 2 x_mu,i s_i, are linear in it. The energy may rise, and two states may follow each other
-    for ever: a recall stops when one would come again, and has not converged.
+    x_mu,i s_i is +1 or -1. So the two values of F that a unit compares, at the overlap h and at
+    h - 2 x_mu,i s_i, are linear in it. The energy may rise, and two states may alternate: a recall
+    stops when a state is about to return, and has not converged.
 
     Args:
       interaction: F.
-      patterns: ``[patterns, units]``.
-      state: ``[units]`` of +1 and -1, and 0 where it is not known.
-      key: not used: there is no order.
-
-    Returns:
-      ``[units]``; a unit whose two values have the same energy stays.
+      patterns: x ``[patterns, units]``.
+      state: ``[units]`` of +1 and -1, and 0 where a bit is unknown.
+      key: not used.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> from jaxbrain.memory import exponential
-      >>> patterns = jnp.array([[1.0, 1.0, -1.0, -1.0]])
-      >>> all_at_once(exponential(), patterns, jnp.array([1.0, 1.0, 1.0, -1.0]), None).tolist()
+      >>> patterns, cue = jnp.array([[1.0, 1.0, -1.0, -1.0]]), jnp.array([1.0, 1.0, 1.0, -1.0])
+      >>> dense_synchronous(polynomial(3), patterns, cue, None).tolist()
       [1.0, 1.0, -1.0, -1.0]
     """
     overlaps = state @ patterns.T
@@ -96,29 +96,21 @@ def all_at_once(
 def dense_associative_memory(
     *,
     interaction: Interaction = polynomial(3),
-    update: Callable[..., jax.Array] = one_by_one,
+    update: Callable[..., jax.Array] = dense_asynchronous,
     max_steps: int = 100,
 ) -> Memory:
-    """A memory of binary patterns that holds many more than it has units.
+    """Dense associative memory: a capacity far above the number of units.
 
     E(s) = -sum_mu F(x_mu . s); each unit takes the value of lower energy
 
+    params are ``{"patterns"}``. A cue may hold 0 where a bit is unknown. A key draws a random order
+    of the units for each sweep.
+
     Args:
       interaction: F: `polynomial`, `rectified_polynomial` or `exponential`.
-      update: `one_by_one` or `all_at_once`: ``(interaction, patterns, state, key) -> state``.
-      max_steps: sweeps at most.
-
-    Returns:
-      A memory of ``[patterns, units]`` of +1 and -1, with params ``{"patterns"}``. A cue may hold 0
-      where a bit is not known. A key puts the units of each sweep in a random order; without one it
-      is that of the index. ``add`` appends: the shapes of the params grow, and jit compiles anew.
-
-    Raises:
-      TypeError: if interaction is no `Interaction`, or update no function.
-      ValueError: if max_steps is not positive, or where patterns or a cue are not +1 and -1.
-
-    Warns:
-      UserWarning: if more is stored than the theory allows without errors.
+      update: `dense_asynchronous`, `dense_synchronous`, or your own ``(interaction, patterns,
+        state, key) -> state``.
+      max_steps: maximum number of sweeps.
 
     Source: Krotov and Hopfield 2016, arXiv 1606.01164; Demircigil et al. 2017, arXiv 1702.01929.
 
@@ -127,10 +119,9 @@ def dense_associative_memory(
       >>> from jaxbrain.memory import exponential
       >>> patterns = jax.random.rademacher(jax.random.key(0), (100, 50), "float32")
       >>> memory = dense_associative_memory(interaction=exponential())
-      >>> cue = patterns[7].at[:20].set(0.0)
-      >>> state, info = memory.recall(memory.store(patterns), cue)
-      >>> bool((state == patterns[7]).all()), bool(info.converged)
-      (True, True)
+      >>> state, _ = memory.recall(memory.store(patterns), patterns[7].at[:20].set(0.0))
+      >>> bool((state == patterns[7]).all())
+      True
     """
     where = "dense_associative_memory"
     require_count(where, "max_steps", max_steps)
@@ -140,11 +131,13 @@ def dense_associative_memory(
             f"got {getattr(interaction, '__name__', interaction)!r}"
         )
     if not callable(update):
-        raise TypeError(f"{where}: update must be a function such as one_by_one, got {update!r}")
+        raise TypeError(
+            f"{where}: update must be a function such as dense_asynchronous, got {update!r}"
+        )
 
     def store(patterns: Any) -> Params:
         patterns = _wide(require_bipolar("patterns", patterns))
-        _warn(interaction, patterns)
+        warn_when_full(*_load(interaction, patterns))
         return {"patterns": patterns}
 
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
@@ -156,11 +149,12 @@ def dense_associative_memory(
             return update(interaction, patterns, states[0], order), states[0]
 
         def at_rest(before: tuple[Any, Any], after: tuple[Any, Any]) -> jax.Array:
-            return _equal(after[0], before[0]) | _equal(after[0], before[1])  # or in a cycle of two
+            state, (last, one_before) = after[0], before
+            return jnp.array_equal(state, last) | jnp.array_equal(state, one_before)  # or a cycle
 
         start = state, jnp.full_like(state, jnp.nan)
         (state, before), steps, ended = relax(sweep, start, max_steps, at_rest)
-        converged = _equal(before, state)
+        converged = jnp.array_equal(before, state)
         cycles = ended & ~converged
         state = jnp.where(cycles, before, state)
         return state, Info(steps - cycles.astype(jnp.int32), converged, energy(params, state))
@@ -172,20 +166,11 @@ def dense_associative_memory(
 
     def add(params: Params, pattern: Any) -> Params:
         before = params["patterns"]
-        pattern = require_bipolar(
-            "pattern", require_size("pattern", pattern, before.shape[1]), ndim=1
-        )
-        patterns = jnp.concatenate([before, pattern.astype(before.dtype)[None]])
-        _warn(interaction, patterns)
+        patterns = append(before, require_bipolar("pattern", pattern, size=before.shape[1]))
+        warn_when_full(*_load(interaction, patterns))
         return {"patterns": patterns}
 
-    options = [repr(interaction)] if interaction != polynomial(3) else []
-    options += [getattr(update, "__name__", "update")] if update is not one_by_one else []
     return Memory(store, recall, energy, add)
-
-
-def _equal(before: jax.Array, after: jax.Array) -> jax.Array:
-    return jnp.all(before == after)
 
 
 def _wide(patterns: jax.Array) -> jax.Array:
@@ -193,13 +178,9 @@ def _wide(patterns: jax.Array) -> jax.Array:
     return patterns.astype(jnp.float32) if patterns.dtype.itemsize < 4 else patterns
 
 
-def _warn(interaction: Interaction, patterns: jax.Array) -> None:
-    stored, units = patterns.shape
-    most = interaction.capacity(units)
-    if stored > most:
-        warnings.warn(
-            f"{stored} patterns are more than the {int(most)} that {interaction} of {units} units "
-            "recalls without errors; take a steeper interaction or more units",
-            UserWarning,
-            stacklevel=3,
-        )
+def _load(interaction: Interaction, patterns: jax.Array) -> tuple[bool, str, str, str]:
+    """The arguments of `warn_when_full`."""
+    (stored, units), where = patterns.shape, "dense_associative_memory"
+    limit = interaction.capacity(units)
+    holds = f"{interaction} recalls {limit:.4g} of {units} units without errors"
+    return stored > limit, where, f"{stored} patterns", holds

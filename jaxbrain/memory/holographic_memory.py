@@ -1,7 +1,6 @@
-"""A holographic memory: pairs of symbols in one vector."""
+"""Holographic memory: pairs of symbols superimposed in one vector."""
 
 import math
-import warnings
 from typing import Any
 
 import jax
@@ -9,34 +8,23 @@ import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
-from jaxbrain.core.types import Memory
-from jaxbrain.memory.patterns import Info, require_as_many, require_pair
+from jaxbrain.core.types import Info, Memory
+from jaxbrain.memory.patterns import require_as_many, require_pair, warn_when_full
 from jaxbrain.memory.symbols import VectorSymbols, as_inexact, clean_up
 
 
 @configured
 def holographic(symbols: VectorSymbols) -> Memory:
-    """A holographic memory: pairs of symbols in one vector.
+    """Holographic memory: pairs of symbols superimposed in one vector.
 
-    t = sum_k key_k * value_k;  the value of a key is what of all values unbind(t, key) is most like
+    t = sum_k key_k * value_k;  recall(key): the stored value most similar to unbind(t, key)
 
-    What is stored is a pair ``(keys [pairs, n], values [pairs, n])``; the trace has the width n
-    whatever their number, only the values, for the cleaning up, grow with it. A cue is a key, the
-    state its value, clean. Recall is one step and has no energy.
+    Patterns are a pair ``(keys [pairs, n], values [pairs, n])``, a cue is a key, the state its
+    value. The trace t has the width n for any number of pairs; the values are stored for clean-up.
+    Recall is one step and has no energy.
 
     Args:
       symbols: `holographic_reduced`, `fourier_holographic_reduced` or `multiply_add_permute`.
-
-    Returns:
-      A Memory without an energy; it adds one pair at a time.
-
-    Raises:
-      TypeError: if symbols are none.
-      ValueError: storing, if the patterns are no pair of as many vectors of the width of the
-        symbols; recalling, if the cue is not one of that width.
-
-    Warns:
-      UserWarning: storing more pairs than `holographic_capacity`.
 
     References:
       Plate (1995), Holographic reduced representations, doi 10.1109/72.377968.
@@ -49,15 +37,14 @@ def holographic(symbols: VectorSymbols) -> Memory:
       >>> memory = holographic(symbols)
       >>> params = memory.store((keys, values))
       >>> state, _ = memory.recall(params, keys[2])
-      >>> bool((state == values[2]).all())
-      True
+      >>> params["trace"].shape, bool((state == values[2]).all())
+      ((256,), True)
     """
     if not isinstance(symbols, VectorSymbols):
         raise TypeError(
             "holographic: symbols must be VectorSymbols, such as holographic_reduced(1024), got "
             f"{type(symbols).__name__}"
         )
-    bind = jax.vmap(symbols.bind)
 
     def store(patterns: Any) -> Any:
         keys, values = require_pair("holographic", patterns)
@@ -65,14 +52,17 @@ def holographic(symbols: VectorSymbols) -> Memory:
         require_as_many(keys, values)
         if jnp.iscomplexobj(values) and not jnp.iscomplexobj(keys):
             raise ValueError(f"patterns[1] must be real, as the keys, got {values.dtype}")
-        trace = jnp.sum(bind(keys, values.astype(keys.dtype)), axis=0)
-        _warn_when_full(len(keys), _reals(trace))
+        trace = jnp.sum(jax.vmap(symbols.bind)(keys, values.astype(keys.dtype)), axis=0)
+        numbers = trace.size * (2 if jnp.iscomplexobj(trace) else 1)
+        limit = holographic_capacity(numbers)
+        holds = f"a trace of {numbers} real numbers answers {limit} without a mistake"
+        warn_when_full(len(keys) > limit, "holographic", f"{len(keys)} pairs", holds)
         return {"trace": trace, "values": values}
 
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         trace, values = params["trace"], params["values"]
-        cue = _one("cue", cue, trace)
-        state = values[clean_up(symbols, values, symbols.unbind(trace, cue))]
+        found = symbols.unbind(trace, _one("cue", cue, trace))
+        state = values[clean_up(symbols, values, found)]
         return state, Info(jnp.int32(1), jnp.bool_(True), None)
 
     def add(params: Any, pattern: Any) -> Any:
@@ -86,26 +76,19 @@ def holographic(symbols: VectorSymbols) -> Memory:
 
 
 def holographic_capacity(n: int) -> int:
-    """The number of pairs that a trace of n real numbers answers with less than one mistake.
+    """Number of pairs that a trace of n real numbers recalls with less than one mistake.
 
-    The greatest k with k (k - 1) Phi(-sqrt(n / 2k)) <= 1
+    The largest k with k (k - 1) Phi(-sqrt(n / 2k)) <= 1, at least 1
 
-    One wrong value is taken for the right one where crosstalk of variance 2 k / n exceeds the
-    signal, 1; there are k answers with k - 1 wrong values each, and the sum bounds the mistakes,
-    on average.
+    One wrong value is chosen where crosstalk of variance 2 k / n exceeds the signal 1. There are
+    k recalls with k - 1 wrong values each; the sum bounds the expected number of mistakes.
 
     Args:
-      n: width of the vectors; twice that where they are complex.
-
-    Returns:
-      A number of pairs, at least 1.
-
-    Raises:
-      ValueError: if n is no positive integer.
+      n: width of the vectors; twice the width of complex vectors.
 
     References:
-      Plate (1995), doi 10.1109/72.377968, and Frady, Kleyko & Sommer (2018),
-      doi 10.1162/neco_a_01084, for the normal approximation.
+      Plate (1995), doi 10.1109/72.377968; normal approximation: Frady, Kleyko & Sommer (2018),
+      doi 10.1162/neco_a_01084.
 
     Examples:
       >>> holographic_capacity(1024)
@@ -135,18 +118,3 @@ def _one(name: str, vector: Any, like: jax.Array) -> jax.Array:
     if jnp.iscomplexobj(array) and not jnp.iscomplexobj(like):
         raise ValueError(f"{name} must be real, as the trace, got {array.dtype}")
     return array.astype(like.dtype)
-
-
-def _reals(trace: jax.Array) -> int:
-    return trace.size * (2 if jnp.iscomplexobj(trace) else 1)
-
-
-def _warn_when_full(pairs: int, numbers: int) -> None:
-    limit = holographic_capacity(numbers)
-    if pairs > limit:
-        warnings.warn(
-            f"holographic: {pairs} pairs are more than it can hold: a trace of {numbers} real "
-            f"numbers answers {limit} without a mistake; take wider symbols",
-            UserWarning,
-            stacklevel=3,
-        )

@@ -1,7 +1,8 @@
-"""Hopfield's network of units that are +1 or -1, and how it is updated.
+"""The Hopfield network of bipolar units and its update rules.
 
-An update is a function ``(weights, state, key, max_steps) -> Settled``: `asynchronous`,
-`synchronous`, what `heat_bath` returns, or yours.
+An update is a function ``(weights, state, key, max_steps) -> Relaxed``: `asynchronous`,
+`synchronous`, the result of `heat_bath`, or one of your own. States ``[n]`` hold +1 and -1, and 0
+where a bit is unknown.
 """
 
 from collections.abc import Callable
@@ -14,19 +15,19 @@ from jax import lax
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
-from jaxbrain.core.types import Memory
-from jaxbrain.memory.patterns import Info, require_size, sign_or_stay
-from jaxbrain.memory.storage import Storage, as_add, as_storage, hebb, warn_of_load
+from jaxbrain.core.types import Info, Memory
+from jaxbrain.memory.patterns import require_size, sign_or_stay
+from jaxbrain.memory.storage import Storage, outer_product, storing
 
 
-class Settled(NamedTuple):
-    """Where an update ends.
+class Relaxed(NamedTuple):
+    """The end of a relaxation.
 
     Attributes:
       state: s ``[n]``.
-      field: sum_j w_ij s_j ``[n]`` of that state, which its energy is made of.
+      field: sum_j w_ij s_j ``[n]`` of that state, from which its energy is computed.
       steps: sweeps made.
-      converged: whether the last one changed nothing.
+      converged: True if the last sweep changed nothing.
     """
 
     state: jax.Array
@@ -35,31 +36,39 @@ class Settled(NamedTuple):
     converged: jax.Array
 
 
-Update = Callable[[jax.Array, jax.Array, jax.Array | None, int], Settled]
+Update = Callable[[jax.Array, jax.Array, jax.Array | None, int], Relaxed]
 
-# So many noisy units share one product of matrices; more would make what they do to each other
-# as dear as the product.
+# Units that share one matrix product in noisy recall. With more of them, their interactions within
+# the block would cost as much as the product.
 _BLOCK = 32
+
+
+class _Change(NamedTuple):
+    """Asynchronous recall after one change of a unit, or after the end of a sweep."""
+
+    state: jax.Array
+    field: jax.Array
+    place: jax.Array  # of the unit that changed, in the order of the sweep; -1 before the first
+    changes: jax.Array  # in this sweep
+    steps: jax.Array
+    converged: jax.Array
 
 
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Settled:
-    """One unit after the other, each seeing those before it as they are now, until none changes.
+) -> Relaxed:
+    """Asynchronous update: one unit after the other, in sweeps, until no unit changes.
 
-    s_i <- sign(sum_j w_ij s_j), and as it was where the sum is zero
+    s_i <- sign(sum_j w_ij s_j); a unit whose sum is zero keeps its state
 
-    The energy never rises, so it comes to rest. One step is a sweep through all units, in the order
-    of their index; with a key in an order drawn once.
+    Each unit sees the units before it as they are now. The energy never rises, so that the network
+    always comes to rest.
 
     Args:
-      weights: ``[n, n]``, symmetric, no negative diagonal.
-      state: ``[n]`` of +1 and -1, and 0 where it is not known.
-      key: of the order, or None.
-      max_steps: sweeps at most.
-
-    Returns:
-      A Settled.
+      weights: ``[n, n]``, symmetric, with a diagonal that is not negative.
+      state: ``[n]``.
+      key: of one random order of the units for all sweeps; None is the order of their index.
+      max_steps: maximum number of sweeps.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -70,49 +79,50 @@ def asynchronous(
     weights, state = jnp.asarray(weights), jnp.asarray(state)
     n = state.shape[0]
     order = jnp.arange(n) if key is None else jax.random.permutation(key, n)
-    place = jnp.argsort(order).astype(jnp.int32)
-    columns = weights.T
-    tie = _rounding(weights)
+    places = jnp.argsort(order).astype(jnp.int32)
+    columns, tie = weights.T, _rounding(weights)
 
-    # Most units that are visited stay as they are: go from change to change, keep the field, and
-    # end a sweep where no unit further on would change.
-    def change(carry: tuple) -> tuple:
-        state, field, last, changes, steps, _ = carry
-        turns = (sign_or_stay(field, state, tie) != state) & (place > last)
-        here = jnp.min(jnp.where(turns, place, n))
+    # Most units of a sweep keep their state. So go from change to change, keep the field up to
+    # date, and end a sweep where no later unit would change.
+    def change(now: _Change) -> _Change:
+        turns = (sign_or_stay(now.field, now.state, tie) != now.state) & (places > now.place)
+        here = jnp.min(jnp.where(turns, places, n))
         swept = here == n
         unit = order[jnp.minimum(here, n - 1)]
-        new = jnp.where(swept, state[unit], jnp.sign(field[unit]))
-        field = field + (new - state[unit]) * columns[unit]
-        state = jnp.where(place == here, new, state)
-        rests = swept & (changes == 0)
-        last, changes = jnp.where(swept, -1, here), jnp.where(swept, 0, changes + 1)
-        return state, field, last, changes, jnp.where(swept, steps + 1, steps), rests
+        new = jnp.where(swept, now.state[unit], jnp.sign(now.field[unit]))
+        return _Change(
+            state=jnp.where(places == here, new, now.state),
+            field=now.field + (new - now.state[unit]) * columns[unit],
+            place=jnp.where(swept, -1, here),
+            changes=jnp.where(swept, 0, now.changes + 1),
+            steps=now.steps + swept.astype(jnp.int32),
+            converged=swept & (now.changes == 0),
+        )
 
-    none = jnp.int32(0)
-    start = (state, weights @ state, none - 1, none, none, jnp.bool_(False))
-    end = lax.while_loop(lambda c: ~c[5] & (c[4] < max_steps), change, start)
-    return Settled(end[0], end[1], end[4], end[5])
+    def unfinished(now: _Change) -> jax.Array:
+        return ~now.converged & (now.steps < max_steps)
+
+    zero = jnp.int32(0)
+    start = _Change(state, weights @ state, zero - 1, zero, zero, jnp.bool_(False))
+    end = lax.while_loop(unfinished, change, start)
+    return Relaxed(end.state, end.field, end.steps, end.converged)
 
 
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Settled:
-    """All units at once, until none changes or the state of two steps ago would be back.
+) -> Relaxed:
+    """Synchronous update: all units at once, until none changes or a cycle of two states begins.
 
-    s <- sign(W s), and as it was where the sum is zero
+    s <- sign(W s); a unit whose sum is zero keeps its state
 
-    The energy may rise, and the network may end in a cycle of two states: then it stops, and has
-    not converged. Faster than `asynchronous`.
+    The energy may rise. In a cycle of two states the network stops and has not converged. Faster
+    than `asynchronous`.
 
     Args:
       weights: ``[n, n]``, symmetric.
-      state: ``[n]`` of +1 and -1, and 0 where it is not known.
+      state: ``[n]``.
       key: not used.
-      max_steps: updates at most.
-
-    Returns:
-      A Settled.
+      max_steps: maximum number of updates.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -121,10 +131,9 @@ def synchronous(
       >>> int(found.steps), bool(found.converged)
       (1, False)
     """
-
     tie = _rounding(weights)
 
-    # a row vector: under vmap that is the faster product of matrices
+    # a row vector: under vmap this is the faster matrix product
     def step(carry: tuple) -> tuple:
         state, field, _, steps = carry
         new = sign_or_stay(field, state, tie)
@@ -139,29 +148,25 @@ def synchronous(
     state, field, _, steps = lax.while_loop(unfinished, step, start)
     # the step that changes nothing needs no product, and counts if it is one of those allowed
     rests = jnp.all(sign_or_stay(field, state, tie) == state) & (steps < max_steps)
-    return Settled(state, field, steps + rests.astype(jnp.int32), rests)
+    return Relaxed(state, field, steps + rests.astype(jnp.int32), rests)
 
 
 @configured
 def heat_bath(temperature: float | jax.Array) -> Update:
-    """Units that are noisy: one after the other, each +1 with a chance that grows with its field.
+    """Heat bath (Glauber dynamics): noisy units, updated one after the other.
 
     P(s_i = 1) = 1 / (1 + exp(-2 h_i / temperature)),  h_i = sum_j w_ij s_j
 
-    Glauber dynamics: in the long run the chance of a state is exp(-energy / temperature) / Z. It
-    never comes to rest and makes max_steps sweeps; as the temperature falls to zero it becomes
-    `asynchronous`. Needs a key.
+    In equilibrium, P(s) = exp(-energy(s) / temperature) / Z. A recall makes max_steps sweeps. As
+    the temperature falls to zero it becomes `asynchronous`. It needs a key.
 
     Glauber (1963), doi 10.1063/1.1703954.
 
     Args:
-      temperature: in units of the energy.
+      temperature: in units of the energy, positive.
 
     Returns:
       An update for `hopfield`.
-
-    Raises:
-      ValueError: if the temperature is not positive, or a recall has no key.
 
     Examples:
       >>> import jax, jax.numpy as jnp
@@ -174,7 +179,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
 
     def update(
         weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-    ) -> Settled:
+    ) -> Relaxed:
         if key is None:
             raise ValueError("heat_bath needs a key: each unit is drawn; pass recall(..., key=key)")
         state, n = jnp.asarray(state), state.shape[0]
@@ -182,14 +187,14 @@ def heat_bath(temperature: float | jax.Array) -> Update:
         scale = as_number(temperature, state) / 2
 
         def sweep(step: jax.Array, carry: tuple) -> tuple:
-            state = carry[0]
-            # s = 1 where the field is above a logistic draw: the chance above
+            state, _ = carry
+            # s = 1 where the field exceeds a logistic draw: this has the probability above
             draws = jax.random.logistic(jax.random.fold_in(key, step), (n,), state.dtype)
             new = _sweep(rows, state, scale * draws)
             return new, jnp.all(new == state)
 
         state, rests = lax.fori_loop(0, max_steps, sweep, (state, jnp.bool_(False)))
-        return Settled(state, state @ weights, jnp.int32(max_steps), rests)
+        return Relaxed(state, state @ weights, jnp.int32(max_steps), rests)
 
     return update
 
@@ -197,53 +202,41 @@ def heat_bath(temperature: float | jax.Array) -> Update:
 @configured
 def hopfield(
     *,
-    storage: Callable[[jax.Array], jax.Array] | Storage = hebb,
+    storage: Callable[[jax.Array], jax.Array] | Storage = outer_product,
     update: Update = asynchronous,
     self_coupling: float | jax.Array = 0.0,
     max_steps: int = 100,
 ) -> Memory:
-    """A Hopfield network: patterns are the states in which it comes to rest.
+    """The Hopfield network: patterns are stable states of a recurrent network.
 
     E(s) = -1/2 sum_ij w_ij s_i s_j,  s_i <- sign(sum_j w_ij s_j)
 
-    params are the weights ``[n, n]``, as the storage rule returns them; any symmetric matrix will
-    do. A cue may hold 0 where a bit is not known.
+    params are the weights ``[n, n]`` of the storage rule; any symmetric matrix is allowed.
 
     Hopfield (1982), doi 10.1073/pnas.79.8.2554.
 
     Args:
-      storage: `hebb`, `storkey` (incremental, holds more), `pseudo_inverse` (holds most), or a
-        function ``(patterns) -> weights`` of your own, alone or in a `Storage`.
-      update: `asynchronous` (the energy never rises), `synchronous` (all at once, may cycle), or
+      storage: `outer_product`, `storkey` (incremental, larger capacity), `pseudo_inverse` (largest
+        capacity), or your own ``(patterns) -> weights``, alone or in a `Storage`.
+      update: `asynchronous` (the energy never rises), `synchronous` (may end in a cycle), or
         ``heat_bath(temperature)``, whose recall needs a key.
-      self_coupling: the share of the weights' diagonal that counts. With 1 more patterns are fixed
-        points under `storkey` and `pseudo_inverse`; with 0 more cues lead to them.
-      max_steps: sweeps of one recall at most.
-
-    Returns:
-      A Memory; storing more than the rule can hold warns.
-
-    Raises:
-      TypeError: if storage or update is no function.
-      ValueError: if self_coupling is negative, or max_steps no positive integer.
+      self_coupling: fraction of the diagonal of the weights that takes part. With 1 more patterns
+        of `storkey` and `pseudo_inverse` are fixed points; with 0 more cues lead to them.
+      max_steps: maximum number of sweeps of a recall.
 
     Examples:
       >>> import jax, jax.numpy as jnp
       >>> memory = hopfield()
       >>> patterns = jax.random.rademacher(jax.random.key(0), (3, 100), dtype=jnp.float32)
-      >>> params = memory.store(patterns)
-      >>> state, info = memory.recall(params, patterns[0].at[:20].set(0.0))
+      >>> cue = patterns[0].at[:20].set(0.0)
+      >>> state, info = memory.recall(memory.store(patterns), cue)
       >>> bool(jnp.all(state == patterns[0])), bool(info.converged)
       (True, True)
     """
-    rule = as_storage("hopfield", storage)
+    store, add = storing("hopfield", storage)
     _require_update(update)
     require_positive("hopfield", "self_coupling", self_coupling, zero=True)
     require_count("hopfield", "max_steps", max_steps)
-
-    def store(patterns: jax.Array) -> jax.Array:
-        warn_of_load("hopfield", rule, patterns)
-        return rule.store(patterns)
 
     def recall(
         params: jax.Array, cue: jax.Array, *, key: jax.Array | None = None
@@ -258,45 +251,45 @@ def hopfield(
         state = require_size("state", state, params.shape[-1]).astype(params.dtype)
         return -0.5 * jnp.sum(state * (state @ coupled(params, self_coupling)))
 
-    return Memory(store, recall, energy, as_add(rule))
+    return Memory(store, recall, energy, add)
 
 
 def require_cue(name: str, cue: jax.Array, weights: jax.Array) -> jax.Array:
-    """The cue in the dtype of the weights; refuse other values than +1, -1, and 0 for not known."""
+    """The cue in the dtype of the weights; refuse values other than +1, -1, and 0 for unknown."""
     state = require_size(name, cue, weights.shape[-1])
     wrong = jnp.square(state) != jnp.abs(state)
     if not isinstance(wrong, jax.core.Tracer) and bool(jnp.any(wrong)):
         raise ValueError(
-            f"{name} must hold +1, -1, and 0 where a bit is not known, got "
+            f"{name} must hold +1, -1, and 0 for unknown bits, got "
             f"{float(state[wrong][0]):g}; of bits make 2 * bits - 1"
         )
     return state.astype(weights.dtype)
 
 
 def coupled(weights: jax.Array, self_coupling: float | jax.Array) -> jax.Array:
-    """The weights with that share of their diagonal."""
+    """The weights with a fraction of their diagonal."""
     missing = (1 - as_number(self_coupling, weights)) * jnp.diagonal(weights)
     return weights - jnp.diag(missing)
 
 
 def _rounding(weights: jax.Array) -> jax.Array:
-    """What rounding makes of a field of zero; taken for a sign it could keep a recall going."""
+    """The rounding error of a field of zero; taken for a sign, it could keep a recall going."""
     scale = jnp.max(jnp.sum(jnp.abs(weights), axis=1))
     return 4 * float(jnp.finfo(weights.dtype).eps) * scale
 
 
 def _blocks(weights: jax.Array) -> jax.Array:
-    """The rows in blocks of units ``[blocks, size, n]``, the last one filled with zeros."""
+    """The rows in blocks of units ``[blocks, size, n]``, the last one padded with zeros."""
     n = weights.shape[0]
     size = min(_BLOCK, n)
     return jnp.pad(weights, ((0, -n % size), (0, 0))).reshape(-1, size, n)
 
 
 def _sweep(rows: jax.Array, state: jax.Array, noise: jax.Array) -> jax.Array:
-    """Update each unit once, in the order of their index, to the sign of its field less the noise.
+    """One update of each unit, in the order of the index, to the sign of its field less the noise.
 
-    By blocks: the field of a block's units is one product, and then only what changes within the
-    block is added to it. For many states under vmap that is a product of matrices.
+    In blocks: the fields of the units of a block are one product, to which the changes within the
+    block are added. For many states under vmap it is a matrix product.
     """
     blocks, size, n = rows.shape
     filled = blocks * size - n
@@ -305,13 +298,13 @@ def _sweep(rows: jax.Array, state: jax.Array, noise: jax.Array) -> jax.Array:
 
     def block(state: jax.Array, part: tuple) -> tuple[jax.Array, None]:
         place, rows, noise = part
-        among = lax.dynamic_slice_in_dim(jnp.pad(rows, ((0, 0), (0, filled))), place, size, axis=1)
+        within = lax.dynamic_slice_in_dim(jnp.pad(rows, ((0, 0), (0, filled))), place, size, axis=1)
         mine = lax.dynamic_slice_in_dim(state, place, size)
 
         def unit(i: jax.Array, carry: tuple) -> tuple:
             mine, field = carry
             new = sign_or_stay(field[i], mine[i])
-            return mine.at[i].set(new), field + (new - mine[i]) * among[:, i]
+            return mine.at[i].set(new), field + (new - mine[i]) * within[:, i]
 
         start = (mine, rows @ state[:n] - noise)
         mine, _ = lax.fori_loop(0, size, unit, start)
@@ -328,7 +321,3 @@ def _require_update(update: Update) -> None:
             "hopfield: update must be a function such as jaxbrain.memory.asynchronous or "
             f"jaxbrain.memory.synchronous, got {update!r}"
         )
-
-
-def _name(update: Update) -> str:
-    return getattr(update, "__qualname__", "update").split(".")[0]

@@ -1,4 +1,4 @@
-"""Interactions: how one pattern's overlap with the state enters a dense associative memory."""
+"""Interactions: functions of the overlap that make the energy of a dense associative memory."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,13 +13,13 @@ from jaxbrain.memory.theory import dense_capacity
 
 @static
 class Interaction(NamedTuple):
-    """How one pattern's overlap with the state enters the energy.
+    """A function F of the overlap of state and pattern: E = -sum_mu F(x_mu . s).
 
     Attributes:
-      value: ``(h, overlaps) -> F(h)`` up to a positive factor that depends on the overlaps
-        ``[patterns]`` alone and keeps F finite near them.
-      energy: ``(overlaps, units) -> scalar``, a rising function of -sum F(overlaps).
-      capacity: ``(units) -> float``: how many random patterns stay without an error.
+      value: ``(h, overlaps) -> F(h)`` up to a positive factor that depends only on the overlaps
+        ``[patterns]`` and keeps F finite near them.
+      energy: ``(overlaps, units) -> scalar``, an increasing function of -sum F(overlaps).
+      capacity: ``(units) -> float``, the number of random patterns without errors.
       config: what it was made from; None for one made by hand.
     """
 
@@ -31,26 +31,20 @@ class Interaction(NamedTuple):
 
 @configured
 def polynomial(degree: int) -> Interaction:
-    """A power of the overlap; degree 2 is the Hopfield network.
+    """Polynomial interaction; degree 2 is the Hopfield network.
 
-    F(h) = n (h / n)^degree of n units, so that a pattern by itself has the energy -n
+    F(h) = n (h / n)^degree for n units: a single pattern has the energy -n
 
     K_max = n^(degree-1) / (2 (2 degree - 3)!! ln n)
 
     Args:
       degree: 2 or more.
 
-    Returns:
-      An interaction.
-
-    Raises:
-      ValueError: if degree is not an integer of 2 or more.
-
     Source: Krotov and Hopfield 2016, arXiv 1606.01164.
 
     Examples:
-      >>> polynomial(3), round(polynomial(3).capacity(100))
-      (polynomial(3), 362)
+      >>> round(polynomial(3).capacity(100))
+      362
     """
     _require_degree("polynomial", degree)
 
@@ -68,26 +62,20 @@ def polynomial(degree: int) -> Interaction:
 
 @configured
 def rectified_polynomial(degree: int) -> Interaction:
-    """A power of the overlap where that is positive: the negative of a pattern is no memory.
+    """Rectified polynomial interaction: the negative of a pattern is no memory.
 
-    F(h) = n max(h / n, 0)^degree of n units
+    F(h) = n max(h / n, 0)^degree for n units
 
-    K_max = n^(degree-1) / ((2 degree - 3)!! ln n): half the patterns make no noise
+    K_max = n^(degree-1) / ((2 degree - 3)!! ln n): half of the patterns make no crosstalk
 
     Args:
       degree: 2 or more.
 
-    Returns:
-      An interaction.
-
-    Raises:
-      ValueError: if degree is not an integer of 2 or more.
-
     Source: Krotov and Hopfield 2016, arXiv 1606.01164.
 
     Examples:
-      >>> rectified_polynomial(3), round(rectified_polynomial(3).capacity(100))
-      (rectified_polynomial(3), 724)
+      >>> round(rectified_polynomial(3).capacity(100))
+      724
     """
     _require_degree("rectified_polynomial", degree)
 
@@ -105,21 +93,17 @@ def rectified_polynomial(degree: int) -> Interaction:
 
 @configured
 def exponential() -> Interaction:
-    """The exponential of the overlap: capacity grows exponentially with the units.
+    """Exponential interaction: the capacity grows exponentially with the units.
 
-    F(h) = exp(h); the energy is -ln sum_mu exp(x_mu . s), which is finite and falls where
-    -sum_mu F(x_mu . s) does
+    F(h) = exp(h);  E = -ln sum_mu exp(x_mu . s), finite, and lower where -sum_mu F is lower
 
     K_max = 2^(n/2)
-
-    Returns:
-      An interaction.
 
     Source: Demircigil et al. 2017, arXiv 1702.01929.
 
     Examples:
-      >>> exponential(), exponential().capacity(20)
-      (exponential(), 1024.0)
+      >>> exponential().capacity(20)
+      1024.0
     """
 
     def value(h: jax.Array, overlaps: jax.Array) -> jax.Array:
@@ -135,7 +119,7 @@ def exponential() -> Interaction:
 
 
 def _power_of_two(scale: jax.Array) -> jax.Array:
-    """The nearest one, to divide by: whole numbers then cancel without a rest."""
+    """The nearest power of two, as a divisor: whole numbers are divided without rounding."""
     exponent_bits = jnp.finfo(scale.dtype).nexp
     return jax.lax.reduce_precision(scale, exponent_bits=exponent_bits, mantissa_bits=0)
 

@@ -1,8 +1,9 @@
 """Lagrangians: scalar functions of the states of a layer whose gradient is its activation.
 
-A Lagrangian is any convex ``L(x) -> scalar``; ``jax.grad(L)`` are the activations g, and
-x.g - L(x) is the layer's part of the energy of a `jaxbrain.memory.hierarchy`. Where L grows as x
-does or slower, nothing overflows. Options are set by ``functools.partial(softmax, beta=8.0)``.
+A Lagrangian is a convex ``L(x) -> scalar``. Its gradient ``jax.grad(L)`` is the activation g, and
+x.g - L(x) is the part of the layer in the energy of a `jaxbrain.memory.hierarchy`. States may have
+any shape. Lagrangians that grow at most linearly never overflow. Options are set by
+``functools.partial(softmax, beta=8.0)``.
 
 Source: Krotov and Hopfield 2021, arXiv 2008.06996; Krotov 2021, arXiv 2107.06446.
 """
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 
 __all__ = [
     "identity",
-    "layer_norm",
+    "normalized",
     "relu",
     "repu",
     "sigmoid",
@@ -37,10 +38,7 @@ def identity(x: jax.Array) -> jax.Array:
     L = sum_i x_i^2 / 2,  g = x
 
     Args:
-      x: states of a layer, of any shape.
-
-    Returns:
-      A scalar.
+      x: states.
 
     Examples:
       >>> import jax
@@ -56,10 +54,7 @@ def relu(x: jax.Array) -> jax.Array:
     L = sum_i max(x_i, 0)^2 / 2,  g = max(x, 0)
 
     Args:
-      x: states of a layer, of any shape.
-
-    Returns:
-      A scalar.
+      x: states.
 
     Examples:
       >>> import jax
@@ -75,11 +70,8 @@ def repu(x: jax.Array, *, degree: int = 3) -> jax.Array:
     L = sum_i max(x_i, 0)^degree / degree,  g = max(x, 0)^(degree - 1)
 
     Args:
-      x: states of a layer, of any shape.
-      degree: 2 or more; 2 is `relu`.
-
-    Returns:
-      A scalar.
+      x: states.
+      degree: 2 or more.
 
     Examples:
       >>> import jax
@@ -95,10 +87,7 @@ def sigmoid(x: jax.Array) -> jax.Array:
     L = sum_i ln(1 + exp(x_i)),  g = 1 / (1 + exp(-x))
 
     Args:
-      x: states of a layer, of any shape.
-
-    Returns:
-      A scalar.
+      x: states.
 
     Examples:
       >>> import jax
@@ -114,10 +103,7 @@ def tanh(x: jax.Array) -> jax.Array:
     L = sum_i ln cosh(x_i),  g = tanh(x)
 
     Args:
-      x: states of a layer, of any shape.
-
-    Returns:
-      A scalar.
+      x: states.
 
     Examples:
       >>> import jax
@@ -129,16 +115,13 @@ def tanh(x: jax.Array) -> jax.Array:
 
 
 def softmax(x: jax.Array, *, beta: float | jax.Array = 1.0) -> jax.Array:
-    """Units that compete: their activations sum to one.
+    """Competing units: the activations of a layer sum to one.
 
     L = ln(sum_i exp(beta x_i)) / beta,  g = softmax(beta x)
 
     Args:
-      x: states of a layer, of any shape: all its units compete.
-      beta: the inverse temperature, positive.
-
-    Returns:
-      A scalar.
+      x: states; all units of the layer compete.
+      beta: inverse temperature, positive.
 
     Examples:
       >>> import jax
@@ -150,16 +133,13 @@ def softmax(x: jax.Array, *, beta: float | jax.Array = 1.0) -> jax.Array:
 
 
 def spherical(x: jax.Array, *, epsilon: float = 1e-12) -> jax.Array:
-    """Units whose activations have the length one.
+    """Units whose activation vector has length one.
 
     L = sqrt(sum_i x_i^2 + epsilon),  g = x / sqrt(sum_i x_i^2 + epsilon)
 
     Args:
-      x: states of a layer, of any shape.
-      epsilon: keeps the gradient at zero finite; positive.
-
-    Returns:
-      A scalar.
+      x: states.
+      epsilon: positive; it keeps the gradient at zero finite.
 
     Examples:
       >>> import jax
@@ -169,29 +149,25 @@ def spherical(x: jax.Array, *, epsilon: float = 1e-12) -> jax.Array:
     return _length(x, epsilon)
 
 
-def layer_norm(x: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
-    """Layer normalisation as an activation.
+def normalized(x: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
+    """Layer normalization: activations of mean 0 and variance 1.
 
     L = n sqrt(var(x) + epsilon),  g = (x - mean(x)) / sqrt(var(x) + epsilon)
 
     Args:
-      x: states of a layer of n units, of any shape.
-      epsilon: keeps a constant layer finite; positive.
-
-    Returns:
-      A scalar.
+      x: states of n units.
+      epsilon: positive; it keeps the gradient of a constant layer finite.
 
     Examples:
       >>> import jax
-      >>> jax.grad(layer_norm)(jax.numpy.array([1.0, 3.0])).round(3).tolist()
+      >>> jax.grad(normalized)(jax.numpy.array([1.0, 3.0])).round(3).tolist()
       [-1.0, 1.0]
     """
-    root = x.size**0.5
-    return root * _length(x - jnp.mean(x), epsilon * x.size)
+    return x.size**0.5 * _length(x - jnp.mean(x), epsilon * x.size)
 
 
 def _length(x: jax.Array, epsilon: float) -> jax.Array:
-    """sqrt(sum x^2 + epsilon), in units of the largest x, whose square might overflow."""
+    """sqrt(sum x^2 + epsilon), in units of the largest x: no square overflows."""
     scale = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(x)), epsilon**0.5))
     ratio = jnp.asarray(epsilon**0.5, x.dtype) / scale
     return scale * jnp.sqrt(jnp.sum((x / scale) ** 2) + ratio**2)

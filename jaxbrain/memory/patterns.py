@@ -1,9 +1,8 @@
-"""Patterns of +1 and -1: what memories require of them, how to spoil them, how like they are.
+"""Patterns: corruption, overlap, and the checks that memories share."""
 
-Also `Info`, which every recall returns beside the state.
-"""
-
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.core
@@ -12,81 +11,52 @@ import jax.numpy as jnp
 from jaxbrain.core.requirements import require_fraction
 
 
-class Info(NamedTuple):
-    """How a recall went.
-
-    Attributes:
-      steps: updates (of all units: sweeps) until it came to rest, or all that were allowed.
-      converged: True where the last one changed nothing (or less than the tolerance).
-      energy: of the state returned; None where the memory has no energy.
-    """
-
-    steps: jax.Array
-    converged: jax.Array
-    energy: jax.Array | None
-
-
-def flip(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
-    """Turn over a fraction of the bits, at random places.
+def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
+    """A pattern with a fraction of its bits flipped, at random places.
 
     Args:
       key: of the places.
       pattern: ``[n]`` of +1 and -1.
-      fraction: of the bits; the number of flips is the nearest whole one, never another.
-
-    Returns:
-      ``[n]``.
-
-    Raises:
-      ValueError: if fraction is not from 0 to 1.
+      fraction: of the bits, 0 to 1; exactly ``round(fraction * n)`` are flipped.
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> int(jnp.sum(flip(jax.random.key(0), jnp.ones(100), 0.2) < 0))
+      >>> int(jnp.sum(corrupt(jax.random.key(0), jnp.ones(100), 0.2) < 0))
       20
     """
-    require_fraction("flip", "fraction", fraction)
+    require_fraction("corrupt", "fraction", fraction)
     n = pattern.shape[-1]
     places = jnp.arange(n) < jnp.round(jnp.asarray(fraction) * n).astype(int)
     return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
 
 
-def cover(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
-    """Hide the end of a pattern: what is covered has one value throughout.
+def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
+    """A pattern whose end is hidden: its last part has one value.
 
     Args:
-      pattern: ``[n]``; of an image flattened by rows the end is its lower part.
-      fraction: of the pattern.
-      value: of what is covered; the background of an image.
-
-    Returns:
-      ``[n]``.
-
-    Raises:
-      ValueError: if fraction is not from 0 to 1.
+      pattern: ``[n]``; the end of an image that is flattened by rows is its lower part.
+      fraction: of the pattern, 0 to 1.
+      value: of the hidden part, such as the background of an image, or 0 for unknown bits.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> cover(jnp.array([1.0, -1.0, 1.0, 1.0]), 0.5).tolist()
+      >>> mask(jnp.array([1.0, -1.0, 1.0, 1.0]), 0.5).tolist()
       [1.0, -1.0, -1.0, -1.0]
     """
-    require_fraction("cover", "fraction", fraction)
+    require_fraction("mask", "fraction", fraction)
     n = pattern.shape[-1]
     seen = jnp.arange(n) < n - jnp.round(jnp.asarray(fraction) * n).astype(int)
     return jnp.where(seen, pattern, jnp.asarray(value, pattern.dtype))
 
 
 def overlap(state: jax.Array, pattern: jax.Array) -> jax.Array:
-    """How like two patterns are: 1 is equal, 0 unrelated, -1 the negative.
+    """Overlap of two patterns: 1 if they are equal, 0 if unrelated, -1 if opposite.
 
-    m = 1/n sum_i s_i x_i
+    m = 1/n sum_i s_i x_i; the fraction of wrong bits is (1 - m) / 2
 
     Args:
-      state: ``[n]`` of +1 and -1.
-      pattern: ``[n]`` of +1 and -1.
-
-    Returns:
-      A scalar; the share of wrong bits is (1 - m) / 2.
+      state: s ``[n]`` of +1 and -1.
+      pattern: x ``[n]`` of +1 and -1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -98,33 +68,56 @@ def overlap(state: jax.Array, pattern: jax.Array) -> jax.Array:
     return jnp.mean(state * pattern)
 
 
-def require_bipolar(name: str, patterns: Any, *, ndim: int = 2) -> jax.Array:
-    """The patterns as an array of floats; refuse others than +1 and -1 where they are known."""
+def require_bipolar(name: str, patterns: Any, *, size: int | None = None) -> jax.Array:
+    """Patterns of +1 and -1 as floats: one of a given size, else ``[patterns, units]``."""
+    return _require_values(
+        name, patterns, size, lambda a: jnp.abs(a) == 1, "+1 and -1", "bits make 2 * bits - 1"
+    )
+
+
+def require_binary(name: str, patterns: Any, *, size: int | None = None) -> jax.Array:
+    """Patterns of 0 and 1 as floats: one of a given size, else ``[patterns, units]``."""
+    good = lambda a: (a == 0) | (a == 1)  # noqa: E731
+    return _require_values(name, patterns, size, good, "0 and 1", "signs make (signs + 1) / 2")
+
+
+def _require_values(
+    name: str,
+    patterns: Any,
+    size: int | None,
+    good: Callable[[jax.Array], jax.Array],
+    wanted: str,
+    advice: str,
+) -> jax.Array:
+    """Refuse other shapes, and other values unless they are traced."""
+    array = require_rows(name, patterns) if size is None else require_size(name, patterns, size)
+    if not isinstance(array, jax.core.Tracer) and not bool(jnp.all(good(array))):
+        wrong = float(array[~good(array)][0])
+        raise ValueError(f"{name} must hold only {wanted}, got {wrong:g}; of {advice}")
+    return array
+
+
+def require_rows(name: str, patterns: Any) -> jax.Array:
+    """Patterns ``[patterns, units]`` as floats; refuse other shapes."""
     array = as_floats(patterns)
-    if array.ndim != ndim or array.size == 0:
-        wanted = "[patterns, units]" if ndim == 2 else "[units]"
-        raise ValueError(f"{name} must have the shape {wanted}, got {array.shape}")
-    if not isinstance(array, jax.core.Tracer) and not bool(jnp.all(jnp.abs(array) == 1)):
-        wrong = array[jnp.abs(array) != 1][0]
-        raise ValueError(
-            f"{name} must hold +1 and -1 alone, got {float(wrong):g}; of bits make 2 * bits - 1"
-        )
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} must have the shape [patterns, units], got {array.shape}")
     return array
 
 
 def require_size(name: str, cue: Any, n: int) -> jax.Array:
-    """The cue as an array of floats; refuse another size than that of the patterns stored."""
+    """A cue ``[n]`` as floats; refuse other sizes than that of the stored patterns."""
     array = as_floats(cue)
     if array.shape != (n,):
         raise ValueError(
-            f"{name} must have the shape ({n},), as the patterns stored, got {array.shape}; "
+            f"{name} must have the shape ({n},), as the stored patterns, got {array.shape}; "
             "many cues: jax.vmap(memory.recall, in_axes=(None, 0))"
         )
     return array
 
 
 def require_pair(memory: str, patterns: Any, name: str = "patterns") -> tuple[Any, Any]:
-    """Both sides; refuse what is no pair."""
+    """Both sides of a pair; refuse anything else."""
     if not isinstance(patterns, tuple | list) or len(patterns) != 2:
         got = type(patterns).__name__
         raise ValueError(f"{name} must be a pair of arrays for {memory}, got {got}; pass (a, b)")
@@ -135,18 +128,30 @@ def require_as_many(a: jax.Array, b: jax.Array) -> None:
     """Refuse sides of different numbers of rows."""
     if len(a) != len(b):
         raise ValueError(
-            f"patterns must be as many on both sides, got {len(a)} and {len(b)}: "
-            "row i of the one belongs to row i of the other"
+            f"patterns must have as many rows on both sides, got {len(a)} and {len(b)}: "
+            "row i of one side belongs to row i of the other"
         )
 
 
+def warn_when_full(full: bool, memory: str, stored: str, capacity: str) -> None:
+    """Warn, at the line that calls ``store`` or ``add``, that the memory holds less than that."""
+    if full:
+        message = f"{memory}: {stored} are more than it can hold: {capacity}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def append(patterns: jax.Array, pattern: jax.Array) -> jax.Array:
+    """The stored patterns ``[patterns, units]`` with one row more."""
+    return jnp.concatenate([patterns, pattern.astype(patterns.dtype)[None]])
+
+
 def sign_or_stay(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.0) -> jax.Array:
-    """The sign of the field; where that is no more than the tie, the state."""
+    """The sign of the field; the state where the field is not larger than the tie."""
     return jnp.where(jnp.abs(field) <= tie, state, jnp.sign(field))
 
 
 def as_floats(values: Any) -> jax.Array:
-    """An array of floats: whole numbers become the default float."""
+    """An array of floats: integers become the default float."""
     array = jnp.asarray(values)
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array

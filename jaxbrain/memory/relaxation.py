@@ -1,4 +1,4 @@
-"""The loop of a recall: update until nothing changes, at most so many times."""
+"""The loop of a recall: updates until nothing changes, up to a maximum number."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +13,9 @@ def relax(
     max_steps: int,
     at_rest: Callable[[Any, Any], jax.Array],
 ) -> tuple[Any, jax.Array, jax.Array]:
-    """Apply ``update(state, step)`` until ``at_rest(before, after)``: state, steps, converged.
+    """State, steps and convergence of ``update(state, step)`` until ``at_rest(before, after)``.
 
-    One step needs no loop, and is differentiable in both directions.
+    A single step needs no loop and is differentiable in both directions.
     """
     if max_steps == 1:
         after = update(state, jnp.int32(0))

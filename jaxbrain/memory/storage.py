@@ -1,15 +1,13 @@
-"""How patterns become the weights of a Hopfield network.
+"""Storage rules of Hopfield networks: from patterns to symmetric weights.
 
-A rule is a function ``(patterns) -> weights``: `hebb`, `storkey`, `pseudo_inverse`, or yours. Each
-of them comes with the function that adds one pattern to the weights, and with what it can hold.
-
-The weights are those of the rule's paper: the diagonal is zero for `hebb`, and that of the formula
-for the two others. How much of it counts in recall is a matter of the network (`self_coupling` of
-`jaxbrain.memory.hopfield`).
+A rule is a function from patterns ``[patterns, n]`` of +1 and -1 to weights ``[n, n]``:
+`outer_product`, `storkey`, `pseudo_inverse`, or one of your own. Each comes with a function that
+adds one pattern to the weights, and with a capacity. The diagonal is zero for `outer_product` and
+that of the formula for the others; `self_coupling` of `jaxbrain.memory.hopfield` says how much of
+it takes part in recall.
 """
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,16 +15,18 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.memory.patterns import require_bipolar
+from jaxbrain.core.types import Add, Store
+from jaxbrain.memory.patterns import require_bipolar, warn_when_full
 
 
 class Storage(NamedTuple):
-    """A rule of storage with what belongs to it, for a rule of your own.
+    """A storage rule with its incremental form and its capacity.
 
     Attributes:
       store: ``(patterns) -> weights``, ``[patterns, n]`` to ``[n, n]``, symmetric.
-      add: ``(weights, pattern) -> weights`` with one pattern more; None where the rule needs all.
-      capacity: ``(n) -> patterns`` that n units can hold; None where it is not known.
+      add: ``(weights, pattern) -> weights`` with one pattern more; None if the rule has no such
+        form.
+      capacity: ``(n) -> patterns`` that n units can hold; None if it is not known.
     """
 
     store: Callable[[jax.Array], jax.Array]
@@ -37,50 +37,37 @@ class Storage(NamedTuple):
         return getattr(self.store, "__name__", "storage")
 
 
-def hebb(patterns: jax.Array) -> jax.Array:
-    """Hebb's rule: units that agree in a pattern excite each other; the diagonal is zero.
+def outer_product(patterns: jax.Array) -> jax.Array:
+    """Hebb's rule: weights are the correlations of the units, with a zero diagonal.
 
     w_ij = 1/n sum_p x_pi x_pj,  w_ii = 0
 
-    Holds 0.138 n random patterns with few errors, n / (2 ln n) without any.
+    Capacity: 0.138 n random patterns with few errors, n / (2 ln n) without errors.
 
     Hopfield (1982), doi 10.1073/pnas.79.8.2554.
 
     Args:
-      patterns: ``[patterns, n]`` of +1 and -1.
-
-    Returns:
-      ``[n, n]``.
-
-    Raises:
-      ValueError: if the patterns have another shape or other values.
+      patterns: x ``[patterns, n]`` of +1 and -1.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> hebb(jnp.array([[1.0, -1.0], [1.0, -1.0]])).tolist()
+      >>> outer_product(jnp.array([[1.0, -1.0], [1.0, -1.0]])).tolist()
       [[0.0, -1.0], [-1.0, 0.0]]
     """
     x = require_bipolar("patterns", patterns)
-    n = x.shape[1]
-    return _off_diagonal(x.T @ x / n)
+    return _off_diagonal(x.T @ x / x.shape[1])
 
 
-def add_hebb(weights: jax.Array, pattern: jax.Array) -> jax.Array:
-    """One pattern more by Hebb's rule.
+def add_outer_product(weights: jax.Array, pattern: jax.Array) -> jax.Array:
+    """Weights of `outer_product` with one pattern more.
 
     Args:
-      weights: ``[n, n]``, as `hebb` returns them.
+      weights: ``[n, n]``.
       pattern: ``[n]`` of +1 and -1.
-
-    Returns:
-      ``[n, n]``.
-
-    Raises:
-      ValueError: if the pattern has another shape or other values.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> add_hebb(jnp.zeros((2, 2)), jnp.array([1.0, -1.0])).tolist()
+      >>> add_outer_product(jnp.zeros((2, 2)), jnp.array([1.0, -1.0])).tolist()
       [[0.0, -0.5], [-0.5, 0.0]]
     """
     x = _one(weights, pattern)
@@ -88,23 +75,17 @@ def add_hebb(weights: jax.Array, pattern: jax.Array) -> jax.Array:
 
 
 def storkey(patterns: jax.Array) -> jax.Array:
-    """Storkey's rule: Hebb's, less what the weights so far already say of the pattern.
+    """Storkey's rule: Hebb's rule without what the present weights already predict.
 
     w_ij += 1/n (x_i x_j - x_i h_ji - h_ij x_j),  h_ij = sum_{k not i, j} w_ik x_k
 
-    One pattern after the other, each unit seeing no more than its own field. Holds
-    n / sqrt(2 ln n) random patterns without an error.
+    Local and incremental: one pattern after the other; later patterns are stored slightly better.
+    Capacity: n / sqrt(2 ln n) random patterns without errors.
 
     Storkey (1997), doi 10.1007/BFb0020196.
 
     Args:
-      patterns: ``[patterns, n]`` of +1 and -1; the later ones are kept a little better.
-
-    Returns:
-      ``[n, n]``.
-
-    Raises:
-      ValueError: if the patterns have another shape or other values.
+      patterns: x ``[patterns, n]`` of +1 and -1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -112,22 +93,16 @@ def storkey(patterns: jax.Array) -> jax.Array:
       [[1.5, 0.0], [0.0, 1.5]]
     """
     x = require_bipolar("patterns", patterns)
-    nothing = jnp.zeros((x.shape[1],) * 2, x.dtype)
-    return jax.lax.scan(lambda w, one: (_storkey_step(w, one), None), nothing, x)[0]
+    start = jnp.zeros((x.shape[1],) * 2, x.dtype)
+    return jax.lax.scan(lambda w, one: (_storkey_step(w, one), None), start, x)[0]
 
 
 def add_storkey(weights: jax.Array, pattern: jax.Array) -> jax.Array:
-    """One pattern more by Storkey's rule.
+    """Weights of `storkey` with one pattern more.
 
     Args:
-      weights: ``[n, n]``, as `storkey` returns them.
+      weights: ``[n, n]``.
       pattern: ``[n]`` of +1 and -1.
-
-    Returns:
-      ``[n, n]``.
-
-    Raises:
-      ValueError: if the pattern has another shape or other values.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -139,31 +114,27 @@ def add_storkey(weights: jax.Array, pattern: jax.Array) -> jax.Array:
 
 def _storkey_step(w: jax.Array, x: jax.Array) -> jax.Array:
     own = jnp.diagonal(w) * x
-    # w_ij x_j leaves out k = j; on the diagonal, where i = j, that was left out before
+    # w_ij x_j leaves out k = j; on the diagonal, where i = j, it was left out with k = i
     field = (w @ x - own)[:, None] - _off_diagonal(w) * x[None, :]
-    told = field * x[None, :]
-    return w + (jnp.outer(x, x) - told - told.T) / x.shape[0]
+    predicted = field * x[None, :]
+    return w + (jnp.outer(x, x) - predicted - predicted.T) / x.shape[0]
 
 
 def pseudo_inverse(patterns: jax.Array) -> jax.Array:
-    """The projection on the patterns: every one is a fixed point, up to n of them.
+    """The projection rule: every pattern is a fixed point, up to n of them.
 
-    W = X^+ X,  so that W x_p = x_p and the trace is the number of patterns
+    W = X^+ X, so that W x_p = x_p and the trace is the number of patterns
 
-    Not local: each weight depends on all patterns. The nearer to n patterns, the smaller the
-    region from which one is recalled: beyond n / 2 hardly any.
+    Not local: each weight depends on all patterns. Basins of attraction shrink with the load and
+    nearly vanish beyond n / 2 patterns.
 
     Personnaz, Guyon and Dreyfus (1986), doi 10.1103/PhysRevA.34.4217.
 
     Args:
-      patterns: ``[patterns, n]`` of +1 and -1, linearly independent.
-
-    Returns:
-      ``[n, n]``.
+      patterns: X ``[patterns, n]`` of +1 and -1.
 
     Raises:
-      ValueError: if the patterns have another shape or other values, or if one of them is a sum of
-        others (not seen under a trace, except that there are more than n).
+      ValueError: if the patterns are linearly dependent; traced, if there are more than n.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -183,21 +154,15 @@ def pseudo_inverse(patterns: jax.Array) -> jax.Array:
 
 
 def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
-    """One pattern more in the projection; one that it holds already changes nothing.
+    """Weights of `pseudo_inverse` with one pattern more; a stored pattern changes nothing.
 
     W += r r^T / (r.r),  r = x - W x
 
     Greville (1960), doi 10.1137/1002004.
 
     Args:
-      weights: ``[n, n]``, as `pseudo_inverse` returns them.
-      pattern: ``[n]`` of +1 and -1.
-
-    Returns:
-      ``[n, n]``.
-
-    Raises:
-      ValueError: if the pattern has another shape or other values.
+      weights: W ``[n, n]``.
+      pattern: x ``[n]`` of +1 and -1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -213,7 +178,7 @@ def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
 
 
 def _require_independent(triangle: jax.Array, n: int) -> None:
-    """Each pattern must have a part that those before it lack: the diagonal of the QR."""
+    """Each pattern must have a component that those before it lack: the diagonal of the QR."""
     if isinstance(triangle, jax.core.Tracer):
         return
     parts = jnp.abs(jnp.diagonal(triangle))
@@ -222,31 +187,26 @@ def _require_independent(triangle: jax.Array, n: int) -> None:
         place = int(jnp.argmax(dependent))
         raise ValueError(
             f"patterns must be linearly independent for pseudo_inverse, but patterns[{place}] is "
-            "made up of those before it; leave it out (a pattern twice, or with its negative: "
-            "np.unique(patterns, axis=0)), or store them with storkey"
+            "a combination of those before it; leave it out (duplicates, also with the opposite "
+            "sign: np.unique(patterns, axis=0)), or store them with storkey"
         )
 
 
 def _tolerance(n: int, dtype: jnp.dtype) -> float:
-    """What rounding leaves of a pattern of length 1 from which all of itself was taken."""
+    """The rounding error of a pattern of length 1 from which its projection was subtracted."""
     return 4 * n * float(jnp.finfo(dtype).eps)
 
 
 def _one(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """The pattern, of the size and the dtype of the weights."""
-    x = require_bipolar("pattern", pattern, ndim=1)
-    if weights.shape != (x.shape[0],) * 2:
-        raise ValueError(
-            f"pattern must have the shape ({weights.shape[-1]},), as those stored, got {x.shape}"
-        )
-    return x.astype(weights.dtype)
+    return require_bipolar("pattern", pattern, size=weights.shape[-1]).astype(weights.dtype)
 
 
 def _off_diagonal(weights: jax.Array) -> jax.Array:
     return weights * (1 - jnp.eye(weights.shape[0], dtype=weights.dtype))
 
 
-def _hebb_capacity(n: int) -> float:
+def _outer_product_capacity(n: int) -> float:
     return 0.138 * n
 
 
@@ -255,45 +215,36 @@ def _storkey_capacity(n: int) -> float:
 
 
 _RULES: dict[Callable[[jax.Array], jax.Array], Storage] = {
-    hebb: Storage(hebb, add_hebb, _hebb_capacity),
+    outer_product: Storage(outer_product, add_outer_product, _outer_product_capacity),
     storkey: Storage(storkey, add_storkey, _storkey_capacity),
     pseudo_inverse: Storage(pseudo_inverse, add_pseudo_inverse, float),
 }
 
 
-def as_storage(memory: str, storage: Callable[[jax.Array], jax.Array] | Storage) -> Storage:
-    """A rule with what belongs to it; of a function that is not known here that is nothing."""
-    if isinstance(storage, Storage):
-        return storage
-    if not callable(storage):
+def storing(
+    memory: str, storage: Callable[[jax.Array], jax.Array] | Storage
+) -> tuple[Store, Add | None]:
+    """``store`` and ``add`` of a memory whose params are the weights of a storage rule."""
+    if not callable(storage) and not isinstance(storage, Storage):
         raise TypeError(
             f"{memory}: storage must be a function (patterns) -> weights such as "
-            f"jaxbrain.memory.hebb, or a Storage, got {storage!r}"
+            f"jaxbrain.memory.outer_product, or a Storage, got {storage!r}"
         )
-    return _RULES.get(storage, Storage(storage))
+    rule = storage if isinstance(storage, Storage) else _RULES.get(storage, Storage(storage))
 
+    def store(patterns: jax.Array) -> jax.Array:
+        if rule.capacity is not None and jnp.ndim(patterns) == 2:
+            count, n = jnp.shape(patterns)
+            limit = rule.capacity(n)
+            holds = f"{rule} stores about {limit:.0f} random patterns in {n} units"
+            warn_when_full(count > limit, memory, f"{count} patterns", holds)
+        return rule.store(patterns)
 
-def as_add(storage: Storage) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
-    """The add of a memory whose params are the weights."""
-    rule = storage.add
-    if rule is None:
-        return None
+    if rule.add is None:
+        return store, None
+    add_one = rule.add
 
     def add(params: jax.Array, pattern: jax.Array) -> jax.Array:
-        return rule(params, pattern)
+        return add_one(params, pattern)
 
-    return add
-
-
-def warn_of_load(memory: str, storage: Storage, patterns: jax.Array) -> None:
-    """Warn where more patterns are stored than the rule can hold."""
-    if storage.capacity is None or jnp.ndim(patterns) != 2:
-        return
-    count, n = jnp.shape(patterns)
-    limit = storage.capacity(n)
-    if count > limit:
-        warnings.warn(
-            f"{memory}: {count} patterns are more than {storage} can hold in {n} units, which is "
-            f"about {limit:.0f} of random patterns; expect errors in recall",
-            stacklevel=3,
-        )
+    return store, add

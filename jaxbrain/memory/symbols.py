@@ -1,8 +1,8 @@
-"""Vector symbols: structures in vectors of one width.
+"""Vector symbolic architectures: structured data in vectors of a fixed width.
 
-Symbols are random vectors, nearly orthogonal to each other. `bind` makes of two a third that is
-like neither, `bundle` of many one that is like each, `unbind` takes a binding apart, and what
-comes out noisy is cleaned up by comparing it with all symbols known.
+Symbols are random vectors, nearly orthogonal to each other. `bind` makes a third vector from two,
+similar to neither; `bundle` makes one from many, similar to each; `unbind` inverts a binding. Noisy
+results are cleaned up by comparison with all known symbols.
 """
 
 import math
@@ -22,10 +22,10 @@ class VectorSymbols(NamedTuple):
 
     Attributes:
       draw: ``(key, count) -> [count, n]``, random symbols.
-      bind: ``(x, y) -> [n]``, like neither; commutative, associative, distributive over sums.
-      unbind: ``(z, y) -> [n]``, x of ``z = bind(x, y)``, or something like it.
-      bundle: ``(vectors [count, n]) -> [n]``, the sum made a vector of the family again.
-      similarity: ``(x, y) -> scalar``, the cosine: 1 is equal, about 0 unrelated.
+      bind: ``(x, y) -> [n]``, similar to neither; commutative, associative, distributive over sums.
+      unbind: ``(z, y) -> [n]``, x of ``z = bind(x, y)`` or an approximation of it.
+      bundle: ``(vectors [count, n]) -> [n]``, the sum, mapped back to a vector of the family.
+      similarity: ``(x, y) -> scalar``, the cosine: 1 for equal, about 0 for unrelated vectors.
       config: what it was made from; None for one made by hand.
     """
 
@@ -39,22 +39,16 @@ class VectorSymbols(NamedTuple):
 
 @configured
 def holographic_reduced(n: int) -> VectorSymbols:
-    """Holographic reduced representations (HRR): real vectors bound by circular convolution.
+    """Holographic reduced representations (HRR): real vectors, bound by circular convolution.
 
-    (x * y)_j = sum_k x_k y_{j-k};  unbound by correlation, x_j ~ sum_k y_k z_{k+j}
+    (x * y)_j = sum_k x_k y_{j-k};  unbound by circular correlation, x_j ~ sum_k y_k z_{k+j}
 
-    Symbols are normal of variance 1/n, bundles of unit length. Unbinding is approximate: the
-    cosine of what comes out of a sum of k bindings with what went in is about 1 / sqrt(k + 1). It
-    is exact where y is `unitary`.
+    Symbols are normal with variance 1/n; bundles have unit length. Unbinding is approximate: from a
+    sum of k bindings, the result has the cosine 1 / sqrt(k + 1) with the bound vector, about. It is
+    exact if y is `unitary`.
 
     Args:
       n: width of the vectors.
-
-    Returns:
-      Vector symbols.
-
-    Raises:
-      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
 
     References:
       Plate (1995), Holographic reduced representations, doi 10.1109/72.377968.
@@ -62,8 +56,8 @@ def holographic_reduced(n: int) -> VectorSymbols:
     Examples:
       >>> import jax
       >>> symbols = holographic_reduced(1024)
-      >>> colour, red, shape = symbols.draw(jax.random.key(0), 3)
-      >>> found = symbols.unbind(symbols.bind(colour, red), colour)
+      >>> color, red, shape = symbols.draw(jax.random.key(0), 3)
+      >>> found = symbols.unbind(symbols.bind(color, red), color)
       >>> [f"{symbols.similarity(found, symbol):.1f}" for symbol in (red, shape)]
       ['0.7', '-0.0']
     """
@@ -73,11 +67,11 @@ def holographic_reduced(n: int) -> VectorSymbols:
         return jax.random.normal(key, (count, n), float) / math.sqrt(n)
 
     def bind(x: jax.Array, y: jax.Array) -> jax.Array:
-        x, y = _alike(n, x=x, y=y)
+        x, y = _vectors(n, x=x, y=y)
         return jnp.fft.irfft(jnp.fft.rfft(x) * jnp.fft.rfft(y), n)
 
     def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
-        z, y = _alike(n, z=z, y=y)
+        z, y = _vectors(n, z=z, y=y)
         return jnp.fft.irfft(jnp.fft.rfft(z) * jnp.conj(jnp.fft.rfft(y)), n)
 
     def bundle(vectors: jax.Array) -> jax.Array:
@@ -89,21 +83,14 @@ def holographic_reduced(n: int) -> VectorSymbols:
 
 @configured
 def fourier_holographic_reduced(n: int) -> VectorSymbols:
-    """Fourier holographic reduced representations (FHRR): phases, bound by adding them.
+    """Fourier holographic reduced representations (FHRR): phases, bound by addition.
 
-    z_j = x_j y_j with |x_j| = |y_j| = 1;  unbound exactly by x_j = z_j conj(y_j)
+    z_j = x_j y_j with |x_j| = |y_j| = 1, complex;  unbound exactly by x_j = z_j conj(y_j)
 
-    The cosine of what comes out of a sum of k bindings with what went in is about 1 / sqrt(k).
-    Vectors are complex.
+    From a sum of k bindings, unbinding gives a cosine of about 1 / sqrt(k) with the bound vector.
 
     Args:
       n: width of the vectors.
-
-    Returns:
-      Vector symbols.
-
-    Raises:
-      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
 
     References:
       Plate (1995), Holographic reduced representations, doi 10.1109/72.377968, section VI.
@@ -121,39 +108,29 @@ def fourier_holographic_reduced(n: int) -> VectorSymbols:
         phase = jax.random.uniform(key, (count, n), float, -math.pi, math.pi)
         return jax.lax.complex(jnp.cos(phase), jnp.sin(phase))
 
-    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
-        x, y = _alike(n, x=x, y=y)
-        return x * y
-
     def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
-        z, y = _alike(n, z=z, y=y)
+        z, y = _vectors(n, z=z, y=y)
         return z * jnp.conj(y)
 
     def bundle(vectors: jax.Array) -> jax.Array:
         total = _total(n, vectors)
         return total / _nonzero(jnp.abs(total)).astype(total.dtype)
 
-    return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
+    return VectorSymbols(draw, _product(n), unbind, bundle, _cosine(n))
 
 
 @configured
 def multiply_add_permute(n: int) -> VectorSymbols:
-    """Multiply, add, permute (MAP): vectors of +1 and -1, bound by multiplying them.
+    """Multiply, add, permute (MAP): vectors of +1 and -1, bound by multiplication.
 
-    z_j = x_j y_j, which unbinds itself;  bundle_j = sgn(sum_k x_kj)
+    z_j = x_j y_j, its own inverse;  bundle_j = sgn(sum_k x_kj), 0 for a tie
 
-    The cosine of a bundle of an odd number k with each of its vectors is the binomial
-    C(k-1, (k-1)/2) / 2^(k-1) on average. Where an even number ties the bundle is 0. The order of
-    things is kept by permuting them: ``jnp.roll(x, 1)`` is like x no more.
+    A bundle of an odd number k has, with each of its vectors, the mean cosine
+    C(k-1, (k-1)/2) / 2^(k-1). Permutations keep the order of a sequence: ``jnp.roll(x, 1)`` is not
+    similar to x.
 
     Args:
       n: width of the vectors.
-
-    Returns:
-      Vector symbols.
-
-    Raises:
-      ValueError: if n is no positive integer; binding, if a vector has another shape than ``[n]``.
 
     References:
       Gayler (1998), Multiplicative binding, representation operators and analogy;
@@ -167,17 +144,13 @@ def multiply_add_permute(n: int) -> VectorSymbols:
       '0.5'
     """
     require_count("multiply_add_permute", "n", n)
+    bind = _product(n)
 
     def draw(key: jax.Array, count: int) -> jax.Array:
         return jax.random.rademacher(key, (count, n), float)
 
-    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
-        x, y = _alike(n, x=x, y=y)
-        return x * y
-
     def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
-        z, y = _alike(n, z=z, y=y)
-        return z * y
+        return bind(z, y)
 
     def bundle(vectors: jax.Array) -> jax.Array:
         return jnp.sign(_total(n, vectors))
@@ -186,18 +159,12 @@ def multiply_add_permute(n: int) -> VectorSymbols:
 
 
 def unitary(vector: jax.Array) -> jax.Array:
-    """The nearest vector whose binding turns but does not stretch: unbinding it is exact.
+    """The nearest unitary vector: it can be unbound exactly.
 
-    x_f <- x_f / |x_f| in the Fourier domain
+    x_f <- x_f / |x_f| in the Fourier domain, of unit length
 
     Args:
-      vector: ``[n]`` of `holographic_reduced`.
-
-    Returns:
-      ``[n]``, of unit length.
-
-    Raises:
-      ValueError: if vector is complex: its symbols are unitary already.
+      vector: x ``[n]`` of `holographic_reduced`, real.
 
     Examples:
       >>> import jax
@@ -212,20 +179,17 @@ def unitary(vector: jax.Array) -> jax.Array:
         raise ValueError(f"unitary: vector must be real, got {vector.dtype}")
     spectrum = jnp.fft.rfft(vector)
     size = jnp.abs(spectrum)
-    turned = jnp.where(size == 0, 1, spectrum / _nonzero(size).astype(spectrum.dtype))
-    return jnp.fft.irfft(turned, vector.shape[-1])
+    phases = jnp.where(size == 0, 1, spectrum / _nonzero(size).astype(spectrum.dtype))
+    return jnp.fft.irfft(phases, vector.shape[-1])
 
 
 def clean_up(symbols: VectorSymbols, codebook: jax.Array, vector: jax.Array) -> jax.Array:
-    """Which symbol a noisy vector is most like.
+    """Index of the symbol that is most similar to a noisy vector.
 
     Args:
       symbols: the family.
-      codebook: ``[symbols, n]``, all that are known.
+      codebook: ``[symbols, n]``, all known symbols.
       vector: ``[n]``.
-
-    Returns:
-      The row, a whole number; ``codebook[row]`` is the clean symbol.
 
     Examples:
       >>> import jax
@@ -237,7 +201,7 @@ def clean_up(symbols: VectorSymbols, codebook: jax.Array, vector: jax.Array) -> 
     return jnp.argmax(jax.vmap(symbols.similarity, in_axes=(0, None))(codebook, vector))
 
 
-def _alike(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
+def _vectors(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
     for name, vector in vectors.items():
         if jnp.shape(vector) != (n,):
             raise ValueError(
@@ -254,16 +218,24 @@ def _total(n: int, vectors: Any) -> jax.Array:
     return jnp.sum(array, axis=0)
 
 
+def _product(n: int) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    def bind(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _vectors(n, x=x, y=y)
+        return x * y
+
+    return bind
+
+
 def _cosine(n: int) -> Callable[[jax.Array, jax.Array], jax.Array]:
     def similarity(x: jax.Array, y: jax.Array) -> jax.Array:
-        x, y = _alike(n, x=x, y=y)
+        x, y = _vectors(n, x=x, y=y)
         return jnp.real(jnp.vdot(x, y)) / (_length(x) * _length(y))
 
     return similarity
 
 
 def as_inexact(values: Any) -> jax.Array:
-    """An array of real or complex numbers: whole ones become the default float."""
+    """An array of real or complex numbers: integers become the default float."""
     array = jnp.asarray(values)
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
@@ -273,5 +245,5 @@ def _length(x: jax.Array) -> jax.Array:
 
 
 def _nonzero(size: jax.Array) -> jax.Array:
-    """A length to divide by: nothing divided by nothing is nothing."""
+    """A divisor: zero divided by zero is then zero."""
     return jnp.where(size == 0, 1, size)

@@ -1,4 +1,4 @@
-"""What theory says memories of random patterns can hold, to be drawn beside what they do hold."""
+"""Theory of the recall of random patterns: bit errors, overlaps, capacities."""
 
 import math
 
@@ -10,27 +10,21 @@ from jax.typing import ArrayLike
 from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import as_floats
 
-# the maximum of `_load_root`, beyond which Amit's equations have no solution but m = 0
+# the maximum of `_load_root`, beyond which the mean-field equations have no solution but m = 0
 _Y_CRITICAL = 1.5112
 CRITICAL_LOAD = 0.137905566
 
 
 def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
-    """The chance that one step turns a bit of a stored pattern over: Hebb's rule, zero diagonal.
+    """Probability that one step flips a bit of a stored pattern: Hebb's rule, zero diagonal.
 
-    P = 1/2 erfc(sqrt((n - 1) / (2 (p - 1)))), which for large n is 1/2 erfc(sqrt(1 / (2 load)))
+    P = 1/2 erfc(sqrt((n - 1) / (2 (p - 1)))), for large n 1/2 erfc(sqrt(1 / (2 load)))
 
     Hertz, Krogh and Palmer, Introduction to the Theory of Neural Computation (1991), chapter 2.
 
     Args:
       load: patterns per unit, p / n, of any shape.
-      n: units; None for infinitely many.
-
-    Returns:
-      As load.
-
-    Raises:
-      ValueError: if n is no positive integer.
+      n: units; None is the limit of infinitely many.
 
     Examples:
       >>> [round(float(hopfield_bit_error(load)), 4) for load in (0.105, 0.138, 0.185)]
@@ -40,25 +34,22 @@ def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     if n is None:
         return 0.5 * erfc(jnp.sqrt(0.5 / load))
     require_count("hopfield_bit_error", "n", n)
-    others = jnp.maximum(load * n - 1, 0.0)  # one pattern alone is never disturbed
+    others = jnp.maximum(load * n - 1, 0.0)  # a single pattern has no crosstalk
     return 0.5 * erfc(jnp.sqrt((n - 1) / (2 * others)))
 
 
 def hopfield_overlap(load: ArrayLike) -> jax.Array:
-    """The overlap at which recall from a stored pattern comes to rest: Hebb's rule, infinite n.
+    """Overlap of a stored pattern with its fixed point: Hebb's rule, mean-field theory.
 
     m = erf(y), sqrt(2 load) = erf(y) / y - 2 / sqrt(pi) exp(-y^2)
 
-    The largest solution y of the mean-field equations without temperature; beyond the critical load
-    0.138 there is none and the overlap falls from 0.967 to 0.
+    y is the largest solution at zero temperature, for infinitely many units. Beyond the critical
+    load 0.138 there is none and the overlap falls from 0.967 to 0.
 
     Amit, Gutfreund and Sompolinsky (1985), doi 10.1103/PhysRevLett.55.1530.
 
     Args:
       load: patterns per unit, of any shape.
-
-    Returns:
-      As load.
 
     Examples:
       >>> [round(float(hopfield_overlap(load)), 3) for load in (0.05, 0.12, 0.1379, 0.14)]
@@ -79,28 +70,21 @@ def hopfield_overlap(load: ArrayLike) -> jax.Array:
 
 
 def _load_root(y: jax.Array) -> jax.Array:
-    """The square root of twice the load at which y solves the equations; it falls beyond 1.511."""
+    """sqrt(2 load) of the load at which y is a solution; it decreases beyond 1.511."""
     return erf(y) / y - 2 / math.sqrt(math.pi) * jnp.exp(-jnp.square(y))
 
 
 def dense_bit_error(n: int, degree: int, patterns: ArrayLike) -> jax.Array:
-    """The chance that one step turns a bit over in a dense memory, whose energy is a polynomial.
+    """Probability that one step flips a bit in a dense memory with a polynomial energy.
 
-    P = 1/2 erfc(sqrt(n^(degree - 1) / (2 (2 degree - 3)!! patterns))),
-    E = -sum_p (x_p.s)^degree
+    P = 1/2 erfc(sqrt(n^(degree - 1) / (2 (2 degree - 3)!! patterns))), E = -sum_p (x_p.s)^degree
 
     Krotov and Hopfield (2016), arXiv:1606.01164.
 
     Args:
       n: units.
-      degree: of the polynomial; 2 is Hopfield's network.
-      patterns: how many are stored, of any shape.
-
-    Returns:
-      As patterns.
-
-    Raises:
-      ValueError: if n or degree is no positive integer, or degree is 1.
+      degree: of the polynomial, 2 or more; 2 is the Hopfield network.
+      patterns: number of stored patterns, of any shape.
 
     Examples:
       >>> round(float(dense_bit_error(100, 3, 1000)), 4)
@@ -111,7 +95,7 @@ def dense_bit_error(n: int, degree: int, patterns: ArrayLike) -> jax.Array:
 
 
 def dense_capacity(n: int, degree: int) -> float:
-    """How many random patterns a dense memory keeps without a single wrong bit.
+    """Number of random patterns that a dense memory stores without a wrong bit.
 
     K = n^(degree - 1) / (2 (2 degree - 3)!! ln n)
 
@@ -119,13 +103,7 @@ def dense_capacity(n: int, degree: int) -> float:
 
     Args:
       n: units.
-      degree: of the polynomial; 2 is Hopfield's network.
-
-    Returns:
-      A number of patterns, not rounded.
-
-    Raises:
-      ValueError: if n or degree is no positive integer, or degree is 1.
+      degree: of the polynomial, 2 or more.
 
     Examples:
       >>> round(dense_capacity(100, 2), 1), round(dense_capacity(100, 3))
@@ -135,7 +113,7 @@ def dense_capacity(n: int, degree: int) -> float:
 
 
 def _signal(name: str, n: int, degree: int) -> float:
-    """The square of the signal over the variance of the noise that one pattern makes."""
+    """The square of the signal over the variance of the crosstalk of one pattern."""
     require_count(name, "n", n)
     require_count(name, "degree", degree)
     if degree < 2:

@@ -1,6 +1,5 @@
-"""The Willshaw memory: sparse patterns of zeros and ones in synapses that are on or off."""
+"""Willshaw memory: sparse patterns of zeros and ones in binary synapses."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -9,34 +8,24 @@ import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_fraction, require_positive
-from jaxbrain.core.types import Memory
-from jaxbrain.memory.patterns import Info, as_floats, require_as_many, require_size
+from jaxbrain.core.types import Info, Memory
+from jaxbrain.memory.patterns import require_as_many, require_binary, warn_when_full
 
 
 @configured
 def willshaw(*, threshold: float = 1.0) -> Memory:
-    """The Willshaw memory (non-holographic associative memory): binary synapses, sparse patterns.
+    """Willshaw memory (non-holographic associative memory): binary synapses, sparse patterns.
 
     W_ij = 1 if any pattern has a_i = b_j = 1, else 0;  b_j = 1 if sum_i a_i W_ij >= theta sum_i a_i
 
-    Patterns hold 0 and 1: a pair ``[patterns, n]``, ``[patterns, m]``, or one array, whose patterns
-    recall themselves. From any part of a stored pattern the whole is recalled, never less; what
-    is too much is the law of `willshaw_load`: a unit is spuriously on with a probability of about
-    load^k for a cue of k active units. Recall is one step and has no energy.
+    Patterns are a pair ``([patterns, n], [patterns, m])`` of 0 and 1, or one array, whose patterns
+    recall themselves. Any part of a stored pattern recalls all of its active units; for a cue of k
+    active units, other units are active with a probability of about `willshaw_load` ^ k. Recall is
+    one step and has no energy. params are ``{"synapses"}``, booleans.
 
     Args:
-      threshold: theta, the share of the active units of the cue that an output needs. 1 is the
-        paper's; less for cues with active units that are wrong.
-
-    Returns:
-      A Memory without an energy; it adds one pattern at a time. Its synapses are booleans.
-
-    Raises:
-      ValueError: if threshold is not above 0 and at most 1; storing, if the patterns hold other
-        than 0 and 1; recalling, if the cue does, or is not of the size stored.
-
-    Warns:
-      UserWarning: storing more patterns than `willshaw_capacity`.
+      threshold: theta, the fraction of the active units of the cue that an output needs, above 0.
+        1 is that of the paper; lower for cues with wrong active units.
 
     References:
       Willshaw, Buneman & Longuet-Higgins (1969), Non-holographic associative memory,
@@ -55,27 +44,25 @@ def willshaw(*, threshold: float = 1.0) -> Memory:
     require_positive("willshaw", "threshold", threshold)
 
     def store(patterns: Any) -> Any:
-        a, b = _sides(patterns)
-        a, b = _require_binary("patterns", a, 2), _require_binary("patterns", b, 2)
+        a, b = (require_binary("patterns", side) for side in _sides(patterns))
         require_as_many(a, b)
-        _warn_when_full(a, b)
+        warn_when_full(*_load(a, b))
         return {"synapses": a.T @ b.astype(a.dtype) > 0}
 
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         synapses = params["synapses"]
-        cue = _require_binary("cue", require_size("cue", cue, synapses.shape[0]), 1)
+        cue = require_binary("cue", cue, size=synapses.shape[0])
         sums, active = cue @ synapses.astype(cue.dtype), jnp.sum(cue)
-        # sums are whole numbers: half a thousandth is for theta times active, which is rounded
+        # sums are whole numbers: 0.0005 is for the rounding of theta times active
         enough = sums + 5e-4 >= jnp.asarray(threshold).astype(cue.dtype) * active
         state = (enough & (active > 0)).astype(cue.dtype)
         return state, Info(jnp.int32(1), jnp.bool_(True), None)
 
     def add(params: Any, pattern: Any) -> Any:
         synapses = params["synapses"]
-        a, b = _sides(pattern)
-        a = _require_binary("pattern", require_size("pattern", a, synapses.shape[0]), 1)
-        b = _require_binary("pattern", require_size("pattern", b, synapses.shape[1]), 1)
-        return {"synapses": synapses | ((a > 0)[:, None] & (b > 0)[None])}
+        pairs = zip(_sides(pattern), synapses.shape, strict=True)
+        a, b = (require_binary("pattern", side, size=n) > 0 for side, n in pairs)
+        return {"synapses": synapses | (a[:, None] & b[None])}
 
     return Memory(store, recall, None, add)
 
@@ -83,17 +70,14 @@ def willshaw(*, threshold: float = 1.0) -> Memory:
 def willshaw_load(
     patterns: int | jax.Array, activity: float | jax.Array, other: float | jax.Array
 ) -> jax.Array:
-    """The share of synapses that are on after so many random patterns.
+    """Fraction of active synapses after a number of random patterns.
 
     p = 1 - (1 - f_a f_b)^M
 
     Args:
       patterns: M.
-      activity: f_a, the share of active units of one side.
+      activity: f_a, the fraction of active units of one side.
       other: f_b, that of the other side.
-
-    Returns:
-      From 0 to 1, in the default float.
 
     Examples:
       >>> round(float(willshaw_load(1000, 0.02, 0.03)), 4)
@@ -105,18 +89,15 @@ def willshaw_load(
 
 
 def willshaw_capacity(activity: float | jax.Array, other: float | jax.Array) -> jax.Array:
-    """The number of random patterns that turn half of the synapses on.
+    """Number of random patterns that activate half of the synapses.
 
     M = ln(1/2) / ln(1 - f_a f_b), about ln 2 / (f_a f_b)
 
-    There a synapse holds most: ln 2 = 0.69 bits, for cues of log2 m active units and m large.
+    At this load a synapse stores most: ln 2 = 0.69 bits, for cues of log2 m active units, large m.
 
     Args:
-      activity: f_a, the share of active units of one side.
+      activity: f_a, the fraction of active units of one side.
       other: f_b, that of the other side.
-
-    Returns:
-      In the default float.
 
     Examples:
       >>> round(float(willshaw_capacity(0.02, 0.03)))
@@ -127,35 +108,20 @@ def willshaw_capacity(activity: float | jax.Array, other: float | jax.Array) -> 
 
 
 def _sides(patterns: Any) -> tuple[Any, Any]:
-    """A pair as it is; one array is a pair with itself."""
+    """Both sides of a pair; one array is a pair with itself."""
     if isinstance(patterns, tuple) and len(patterns) == 2:
         return patterns[0], patterns[1]
     return patterns, patterns
 
 
-def _require_binary(name: str, patterns: Any, ndim: int) -> jax.Array:
-    """The patterns as an array of floats; refuse others than 0 and 1 where they are known."""
-    array = as_floats(patterns)
-    if array.ndim != ndim or array.size == 0:
-        wanted = "[patterns, units]" if ndim == 2 else "[units]"
-        raise ValueError(f"{name} must have the shape {wanted}, got {array.shape}")
-    if not isinstance(array, jax.core.Tracer) and not bool(jnp.all((array == 0) | (array == 1))):
-        wrong = array[(array != 0) & (array != 1)][0]
-        raise ValueError(
-            f"{name} must hold 0 and 1 alone, got {float(wrong):g}; of signs make (signs + 1) / 2"
-        )
-    return array
-
-
-def _warn_when_full(a: jax.Array, b: jax.Array) -> None:
+def _load(a: jax.Array, b: jax.Array) -> tuple[bool, str, str, str]:
+    """The arguments of `warn_when_full`; activities that are traced are not checked."""
     if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
-        return
+        return False, "willshaw", "", ""
     activity, other = float(jnp.mean(a)), float(jnp.mean(b))
-    if 0 < activity * other < 1 and len(a) > (limit := float(willshaw_capacity(activity, other))):
-        warnings.warn(
-            f"willshaw: {len(a)} patterns are more than it can hold: with shares of active units "
-            f"of {activity:.3g} and {other:.3g} half of the synapses are on after {limit:.0f}, "
-            "and beyond that recall adds units that are wrong; make the patterns sparser",
-            UserWarning,
-            stacklevel=3,
-        )
+    limit = float(willshaw_capacity(activity, other)) if 0 < activity * other < 1 else float("inf")
+    holds = (
+        f"at activities of {activity:.3g} and {other:.3g} half of the synapses are active after "
+        f"{limit:.0f}, and recall then adds wrong units; take sparser patterns"
+    )
+    return len(a) > limit, "willshaw", f"{len(a)} patterns", holds

@@ -1,4 +1,10 @@
-"""Layers and networks."""
+"""Layers: networks of one example, to compose with `serial`.
+
+Constructors refuse sizes that are not positive integers, and inputs that do not fit the weights
+raise when the network is traced. ``kernel_init`` and ``bias_init`` initialize a layer's kernel and
+bias, by default with ``lecun_normal()`` and zeros of ``jax.nn.initializers``; without a
+``bias_init`` (None) there is no bias.
+"""
 
 from jaxbrain.networks.association import associative_lookup, associative_pool, self_association
 from jaxbrain.networks.convolution import avg_pool, conv, max_pool

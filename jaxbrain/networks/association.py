@@ -16,8 +16,9 @@ from jax.core import Tracer
 from jax.nn.initializers import Initializer, lecun_normal, normal
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
-from jaxbrain.networks.layers import as_float, float_like, positive, require_features
+from jaxbrain.networks.parts import as_float, float_like, require_features
 
 
 @configured
@@ -57,8 +58,8 @@ def associative_lookup(
       >>> layer.apply({"keys": patterns, "values": patterns}, jnp.array([0.9, 0.1, 0.3])).round(2)
       Array([1., 0., 0.], dtype=float32)
     """
-    patterns = positive("associative_lookup", "patterns", patterns)
-    features = positive("associative_lookup", "features", features)
+    patterns = require_count("associative_lookup", "patterns", patterns)
+    features = require_count("associative_lookup", "features", features)
     name = f"associative_lookup({patterns}, {features})"
     _require_options("associative_lookup", beta, steps)
 
@@ -119,8 +120,8 @@ def associative_pool(
       >>> layer.apply(params, bag).shape, layer.apply(params, bag[:5]).shape
       ((1, 4), (1, 4))
     """
-    queries = positive("associative_pool", "queries", queries)
-    features = positive("associative_pool", "features", features)
+    queries = require_count("associative_pool", "queries", queries)
+    features = require_count("associative_pool", "features", features)
     name = f"associative_pool({queries}, {features})"
     _require_options("associative_pool", beta, steps)
 
@@ -180,8 +181,8 @@ def self_association(
       >>> layer.apply(layer.init(jax.random.key(0), x), x).shape
       (5, 8)
     """
-    features = positive("self_association", "features", features)
-    heads = positive("self_association", "heads", heads)
+    features = require_count("self_association", "features", features)
+    heads = require_count("self_association", "heads", heads)
     if features % heads:
         raise ValueError(f"self_association: heads must divide features, {features}, got {heads}")
     name = f"self_association({features})"
@@ -221,7 +222,7 @@ def _retrieve(
 
 def _require_options(layer: str, beta: Any, steps: int) -> None:
     """Refuse a number of steps or a sharpness that is not positive."""
-    positive(layer, "steps", steps)
+    require_count(layer, "steps", steps)
     if beta is not None and not isinstance(beta, Tracer) and not beta > 0:
         raise ValueError(f"{layer}: beta must be positive, got {beta}")
 

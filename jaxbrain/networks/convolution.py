@@ -9,15 +9,9 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
-from jaxbrain.networks.layers import (
-    align,
-    as_float,
-    no_params,
-    positive,
-    require_features,
-    weights,
-)
+from jaxbrain.networks.parts import align, as_float, no_params, require_features, weights
 
 
 @configured
@@ -56,7 +50,7 @@ def conv(
       >>> layer.apply(layer.init(jax.random.key(0), x), x).shape
       (4, 4, 4)
     """
-    features = positive("conv", "features", features)
+    features = require_count("conv", "features", features)
     kernel_size = _sizes("conv", "kernel_size", kernel_size, 2)
     axes = len(kernel_size)
     strides = _sizes("conv", "stride", stride, axes)
@@ -167,7 +161,7 @@ def avg_pool(
 
 def _sizes(layer: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
     sizes = tuple(value) if isinstance(value, Sequence) else (value,) * axes
-    sizes = tuple(positive(layer, argument, size) for size in sizes)
+    sizes = tuple(require_count(layer, argument, size) for size in sizes)
     if argument == "stride" and len(sizes) != axes:
         raise ValueError(
             f"{layer}: stride must have one entry per spatial axis, {axes}, got {sizes}"

@@ -1,7 +1,7 @@
 """A network as a table: layers, shapes, numbers of parameters."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from jaxbrain.core.composition import (
     serial,
     with_precision,
 )
-from jaxbrain.core.config import label, made_by
+from jaxbrain.core.config import Config, label, made_by
 from jaxbrain.core.types import Network
 
 _WIDEST_NAME = 44
@@ -163,7 +163,7 @@ def _unwrapped(network: Network, x: Any) -> tuple[Network, Any]:
     while any(made_by(network, wrapper) for wrapper in (batch, residual, with_precision)):
         if made_by(network, batch) and x is not None:
             x = example(x)
-        network = network.config.parameters["net"]
+        network = cast(Config, network.config).parameters["net"]
     return network, x
 
 

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
 from jaxbrain.core.types import Params
-from jaxbrain.motor.body.plant import CENTER, Drive, Physics, Plant
+from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
 
 REACH = 0.1  # m: the tasks' workspace, around CENTER
 STEPS = (1, 2, 4, 8, 16, 32, 64)  # in which the same time is run for the order of the integrator
@@ -119,12 +119,12 @@ def check_plant(
     return _judge(plant, pairs, halving, rtol)
 
 
-def _drives(plant: Plant, like: jax.Array, key: jax.Array) -> Drive:
+def _drives(plant: Plant, like: jax.Array, key: jax.Array) -> Action:
     """Random commands from 0 to 1 and forces of some N, one for each entry of an array."""
     one, two = jax.random.split(key)
     lead = like.shape[:-1] if like.ndim > 1 else ()
     command = jax.random.uniform(one, (*lead, plant.commands), like.dtype)
-    return Drive(command, 3 * jax.random.normal(two, (*lead, 2), like.dtype))
+    return Action(command, 3 * jax.random.normal(two, (*lead, 2), like.dtype))
 
 
 def _runner(plant: Plant) -> Callable[..., Any]:
@@ -132,8 +132,8 @@ def _runner(plant: Plant) -> Callable[..., Any]:
     advance = _physics(plant).advance
 
     @jax.jit
-    def run(states: Any, drives: Drive, time: Any, steps: Any) -> Any:
-        def one(state: Any, drive: Drive) -> Any:
+    def run(states: Any, drives: Action, time: Any, steps: Any) -> Any:
+        def one(state: Any, drive: Action) -> Any:
             dt = time / steps
             return jax.lax.fori_loop(0, steps, lambda _, s: advance(s, drive, dt), state)
 
@@ -142,18 +142,18 @@ def _runner(plant: Plant) -> Callable[..., Any]:
     return run
 
 
-def _laws(plant: Plant, params: Params, states: Any, drives: Drive, key: jax.Array) -> dict:
+def _laws(plant: Plant, params: Params, states: Any, drives: Action, key: jax.Array) -> dict:
     """Of every law what was found and what it must equal, each ``[states, ...]``."""
     physics = _physics(plant)
 
-    def gains(state: Any, drive: Drive) -> jax.Array:
+    def gains(state: Any, drive: Action) -> jax.Array:
         return jax.jvp(physics.energy, (state,), (physics.flow(state, drive),))[1]
 
     def where(state: Any) -> tuple[jax.Array, jax.Array]:
         muscles = jnp.zeros(0) if physics.lengths is None else physics.lengths(state)
         return plant.hand(params, state).position, muscles
 
-    def one(state: Any, drive: Drive, change: Any) -> dict:
+    def one(state: Any, drive: Action, change: Any) -> dict:
         _, (moves, shortens) = jax.jvp(where, (state,), (physics.flow(state, drive),))
         none = jax.tree.map(jnp.zeros_like, state)
         # along a force in x, one in y and a change of tensions, as one program
@@ -161,7 +161,7 @@ def _laws(plant: Plant, params: Params, states: Any, drives: Drive, key: jax.Arr
         forces = jnp.concatenate([jnp.eye(2, dtype=moves.dtype), jnp.zeros((1, 2), moves.dtype)])
 
         def along(way: Any, force: jax.Array) -> tuple[jax.Array, jax.Array]:
-            tangent = way, Drive(jnp.zeros_like(drive.command), force)
+            tangent = way, Action(jnp.zeros_like(drive.command), force)
             return jax.jvp(gains, (state, drive), tangent)
 
         rate, slopes = jax.vmap(along)(ways, forces)
@@ -178,7 +178,7 @@ def _laws(plant: Plant, params: Params, states: Any, drives: Drive, key: jax.Arr
         return found
 
     @jax.jit
-    def run(states: Any, drives: Drive) -> dict:
+    def run(states: Any, drives: Action) -> dict:
         return jax.vmap(one)(states, drives, _changes(plant, params, states, key))
 
     return run(states, drives)
@@ -203,19 +203,19 @@ def _changes(plant: Plant, params: Params, states: Any, key: jax.Array) -> Any:
     return jax.tree.map(change, states, moved)
 
 
-def _step(plant: Plant, params: Params, states: Any, drives: Drive, end: Any) -> tuple:
+def _step(plant: Plant, params: Params, states: Any, drives: Action, end: Any) -> tuple:
     """States and hands after a step, and those after the integrator."""
 
     @jax.jit
     @jax.vmap
-    def both(state: Any, drive: Drive, end: Any) -> tuple[jax.Array, jax.Array]:
+    def both(state: Any, drive: Action, end: Any) -> tuple[jax.Array, jax.Array]:
         found, wanted = plant.step(params, state, drive), (end, plant.hand(params, end))
         return ravel_pytree(found)[0], ravel_pytree(wanted)[0]
 
     return both(states, drives, end)
 
 
-def _halving(run: Callable[..., Any], states: Any, drives: Drive, dt: Any) -> float:
+def _halving(run: Callable[..., Any], states: Any, drives: Action, dt: Any) -> float:
     """The median ratio of errors at the shortest steps whose errors are above rounding."""
     count = len(jax.tree.leaves(states)[0])
 

@@ -61,6 +61,7 @@ def check_gradient(
     other, wrong rules agree. In float64 (``with jax.enable_x64(True)``) rtol may be 1e-9.
 
     Args:
+      key: of the samples.
       rule: the rule to be proven.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``.
@@ -112,11 +113,11 @@ def check_gradient(
 
 
 def check_unbiased(
+    key: jax.Array,
     rule: LearningRule,
     params: Params,
     data: tuple[Any, Any],
     *,
-    key: jax.Array,
     samples: int,
     reference: LearningRule | None = None,
     state: Any = None,
@@ -135,7 +136,6 @@ def check_unbiased(
       rule: the rule to be proven.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``; a small one needs fewer samples.
-      key: of the samples.
       samples: how many gradients are drawn.
       reference: the rule with the right gradient; None: ``jax.grad`` of the rule's own loss.
       state: of the rule; None draws one.
@@ -155,12 +155,12 @@ def check_unbiased(
       >>> rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
       >>> x, y = jax.random.normal(jax.random.key(0), (5, 4)), jax.numpy.arange(5) % 3
       >>> params = net.init(jax.random.key(1), x[0])
-      >>> found = check_unbiased(rule, params, (x, y), key=jax.random.key(2), samples=8)
+      >>> found = check_unbiased(jax.random.key(2), rule, params, (x, y), samples=8)
       >>> found.bias.shape
       (2,)
     """
     other = _gradient_of_loss(rule) if reference is None else reference
-    estimate = partial(bias_and_variance, rule, other, key=key, samples=samples, state=state)
+    estimate = partial(bias_and_variance, key, rule, other, samples=samples, state=state)
     found = jax.jit(lambda params, data: estimate(params, data))(params, data)
     # rounding, which no sampling averages out: what a deterministic rule is left with
     least = 1e3 * jnp.finfo(found.norm.dtype).eps
@@ -188,7 +188,7 @@ def check_unbiased(
     return found
 
 
-def check_settled(
+def check_relaxed(
     rule: LearningRule,
     params: Params,
     data: tuple[Any, Any],
@@ -206,7 +206,7 @@ def check_settled(
 
     Args:
       rule: a rule whose state holds, at any depth, a named tuple with a field ``residual``:
-        `Settling` for instance.
+        `InferenceDiagnostics` for instance.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``.
       tolerance: the largest residual allowed.
@@ -226,11 +226,11 @@ def check_settled(
       >>> x, y = jax.random.normal(jax.random.key(0), (5, 4)), jax.numpy.arange(5) % 3
       >>> params = net.init(jax.random.key(1), x[0])
       >>> rule = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=200)
-      >>> residuals = check_settled(rule, params, (x, y), tolerance=1e-3)
+      >>> residuals = check_relaxed(rule, params, (x, y), tolerance=1e-3)
       >>> early = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=2)
-      >>> check_settled(early, params, (x, y), tolerance=1e-3)
+      >>> check_relaxed(early, params, (x, y), tolerance=1e-3)
       Traceback (most recent call last):
-      AssertionError: check_settled: predictive_coding has not settled: residual 0.8...
+      AssertionError: check_relaxed: predictive_coding has not settled: residual 0.8...
     """
     base = jax.random.key(0) if key is None else key
     state = rule.init(base, params, example(data[0])) if state is None else state
@@ -239,14 +239,14 @@ def check_settled(
     parts = [jnp.ravel(node.residual) for node in nodes if hasattr(node, "residual")]
     if not parts:
         raise ValueError(
-            f"check_settled: the state of {rule} holds no residual; return a named tuple with a "
-            "field residual in it, such as jaxbrain.learning.Settling(residual, energy)"
+            f"check_relaxed: the state of {rule} holds no residual; return a named tuple with a "
+            "field residual in it, such as jaxbrain.learning.InferenceDiagnostics(residual, energy)"
         )
     residuals = jnp.concatenate(parts)
     if not np.all(np.asarray(residuals) <= tolerance):
         shown = ", ".join(f"{r:.3g}" for r in residuals.tolist())
         _fail(
-            f"check_settled: {rule} has not settled: residual {shown}, above "
+            f"check_relaxed: {rule} has not settled: residual {shown}, above "
             f"tolerance={tolerance:g}; take more steps; if it grows with them, a smaller step size"
         )
     return residuals

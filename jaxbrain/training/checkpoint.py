@@ -31,7 +31,7 @@ _SCALARS = {
 
 
 def save(path: str | os.PathLike, tree: Any, *, metadata: dict | None = None) -> None:
-    """Writes a pytree to one file, atomically; the file that was there becomes `<path>.previous`.
+    """Write a pytree to one file, atomically; the file that was there becomes `<path>.previous`.
 
     At every moment, also when the process is killed, `path` or `<path>.previous` is whole. A file
     that is found damaged never takes the place of a whole `<path>.previous`.
@@ -75,9 +75,9 @@ def save(path: str | os.PathLike, tree: Any, *, metadata: dict | None = None) ->
 
 
 def restore(path: str | os.PathLike, like: Any) -> Any:
-    """Reads what `save` wrote into the structure of `like`, every bit the same.
+    """Read what `save` wrote into the structure of `like`, bit for bit.
 
-    A damaged, truncated or missing file gives way to `<path>.previous`, with a `UserWarning`.
+    A damaged, truncated or missing file is replaced by `<path>.previous`, with a `UserWarning`.
 
     Args:
       path: the file given to `save`.
@@ -132,12 +132,12 @@ def metadata(path: str | os.PathLike) -> dict:
       >>> metadata(path)
       {'epoch': 1}
     """
-    # Every byte is checked, or this could speak of a file whose arrays restore will refuse.
+    # Every byte is checked: otherwise this could be the metadata of a file that restore refuses.
     return files.read_first_whole(_file(path), files.check)
 
 
 def exists(path: str | os.PathLike) -> bool:
-    """Whether there is a file to restore, `path` or `<path>.previous`; it is not checked.
+    """True if there is a file to restore, `path` or `<path>.previous`; its content is not checked.
 
     Args:
       path: the file given to `save`.
@@ -151,7 +151,7 @@ def exists(path: str | os.PathLike) -> bool:
 
 
 class _Spec(NamedTuple):
-    """How a leaf is stored: dtype and shape as the user sees them, and those of the raw array."""
+    """Storage of a leaf: dtype and shape as the user sees them, and those of the raw array."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -160,7 +160,7 @@ class _Spec(NamedTuple):
 
 
 def _file(path: str | os.PathLike) -> str:
-    """Follows links, so that what is replaced is the file and not the link to it."""
+    """Follow links, so that the file is replaced and not the link to it."""
     return os.path.realpath(os.fsdecode(path))
 
 
@@ -279,7 +279,7 @@ def _weak(raw: np.ndarray) -> Any:
 def _match(
     where: str, entries: list[files.Entry], specs: dict[str, _Spec]
 ) -> dict[str, files.Entry]:
-    """The entries by name, if they are what `like` describes; called before any array is read."""
+    """The entries by name; refuse entries that differ from `like`, before any array is read."""
     found = {entry.name: entry for entry in entries}
     faults = [f"{name}: expected {_text(specs[name])}, not in the file"
               for name in specs if name not in found]  # fmt: skip

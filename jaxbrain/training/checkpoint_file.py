@@ -1,4 +1,4 @@
-"""The checkpoint file: a checked header and raw arrays, replaced atomically. It knows no JAX.
+"""The checkpoint file: a checked header and raw arrays, replaced atomically. Independent of JAX.
 
 The file, numbers little-endian and unsigned:
 
@@ -60,7 +60,7 @@ class Damaged(Exception):
 
 
 class Entry(NamedTuple):
-    """What the header says of one array; `dtype` is `float32`, `key<rbg>` or `python int`."""
+    """Description of one array in the header; `dtype` is `float32`, `key<rbg>` or `python int`."""
 
     name: str
     dtype: str
@@ -76,7 +76,7 @@ def as_bytes(array: np.ndarray) -> memoryview:
 
 
 def previous_of(path: str) -> str:
-    """Where the checkpoint before the last one is kept."""
+    """The path of the checkpoint before the last one."""
     return path + ".previous"
 
 
@@ -114,7 +114,7 @@ def encode_header(entries: list[Entry], metadata: dict | None) -> bytes:
 
 
 def read_header(file: BufferedReader) -> tuple[dict, list[Entry], int]:
-    """Metadata, entries, and where the arrays begin; reads nothing that the file cannot hold.
+    """Metadata, entries, and the offset of the arrays; reads nothing beyond the size of the file.
 
     Raises:
       Damaged: a byte or a number that cannot be right.
@@ -194,7 +194,7 @@ def check(file: BufferedReader) -> dict:
 
 
 def read_first_whole(path: str, read: Callable[[BufferedReader], T]) -> T:
-    """What `read` makes of the file or, with a warning, of the one before it.
+    """The result of `read` for the file or, with a warning, for the one before it.
 
     Raises:
       FileNotFoundError: neither exists.
@@ -223,7 +223,7 @@ def _open(path: str, read: Callable[[BufferedReader], T]) -> T:
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, "expected the file that save wrote", path)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block
             raise Damaged("is not a regular file")
         with open(path, "rb") as file:
             return read(file)
@@ -244,7 +244,7 @@ def _is_whole(path: str) -> bool:
 
 
 def replace(path: str, pieces: Sequence[bytes | memoryview]) -> None:
-    """Writes the pieces to `path` and keeps the file that was there as the previous one.
+    """Write the pieces to `path` and keeps the file that was there as the previous one.
 
     The new file takes its place before the old one takes that of the previous: so at every moment
     one of the two is whole. A damaged file never pushes out a previous one.
@@ -297,7 +297,7 @@ def _sync_directory(directory: str) -> None:
 
 
 def _clean(path: str) -> None:
-    """Removes the temporary files of writers that were killed."""
+    """Remove the temporary files of writers that were killed."""
     directory, name = os.path.split(path)
     pattern = re.compile(re.escape(name) + r"\.(\d+)-[0-9a-f]{8}\.(?:new|old)\.tmp")
     for entry in os.listdir(directory):

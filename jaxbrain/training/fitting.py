@@ -1,4 +1,4 @@
-"""`fit`: a training in compiled chunks under a host loop that shows, guards, saves and stops."""
+"""Training in compiled chunks, with progress, checks, checkpoints and stopping on the host."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -46,13 +46,13 @@ __all__ = ["ChunkInfo", "NonFiniteError", "fit"]
 
 
 class ChunkInfo(NamedTuple):
-    """What `on_chunk` sees between two chunks.
+    """State and history of a training between two chunks, the argument of `on_chunk`.
 
     Attributes:
       state: the TrainState reached.
       history: so far, in NumPy arrays.
       epoch: epochs done.
-      epochs: epochs asked for.
+      epochs: epochs requested.
     """
 
     state: TrainState
@@ -77,19 +77,19 @@ def fit(
     progress: bool | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
-    """Train a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
+    """Training of a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
     error when the loss is not finite.
 
     Args:
-      rule: what teaches, ``jb.backprop(net, loss)`` for instance.
+      rule: the learning rule, such as ``jb.backprop(net, loss)``.
       optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
         gradient descent, with a smaller batch SGD.
       data: ``(x [examples, ...], y [examples, ...])``.
       key: of params, order and noise; the same key gives the same result. A given state has its
-        own key, which goes on.
+        own key, which is used further.
       epochs: passes over the data; with checkpoint in all, those before an interruption included.
       batch_size: examples a step, the last batch may be smaller; None, or more than there are:
         all in one step.
@@ -101,7 +101,7 @@ def fit(
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
         resume from; the result is bit-identical to that of an uninterrupted run.
       progress: a line on stderr; None: only on a terminal.
-      state: a TrainState to go on from; None starts anew from key.
+      state: a TrainState to continue from; None starts from key.
 
     Returns:
       The last TrainState and the History, in NumPy arrays.
@@ -125,11 +125,9 @@ def fit(
     data = check_data("data", data)
     held_out = None if validation is None else check_data("validation", validation)
     monitor = make_monitor(held_out, metrics, record)
-    training = Training(
-        Program((rule, optimizer, monitor.metrics, monitor.record)),
-        *jax.device_put((data, held_out)),
-        batch_size,
-    )
+    program = Program((rule, optimizer, monitor.metrics, monitor.record))
+    data, held_out = jax.device_put((data, held_out))
+    training = Training(program, data, held_out, batch_size)
     start = training.start(key) if state is None else state
     training.check_labels(rule.network, start.params)
     reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
@@ -163,7 +161,7 @@ class Training(NamedTuple):
     batch_size: int | None
 
     def start(self, key: jax.Array) -> TrainState:
-        """The state that `init_state` gives: parameters in a program that rules share."""
+        """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
         params, *keys = _init_params(Program(rule.network), self.data[0], key)
         return _start(self.program, params, self.data[0], *keys)
@@ -210,7 +208,7 @@ def _drive(
     saver: Saver | None,
     on_chunk: Callable[[ChunkInfo], bool | None] | None,
 ) -> ChunkInfo:
-    """Take chunk after chunk; show, save and stop between them. Returns the last whole one."""
+    """Run the chunks, with progress, saving and stopping between them; return the last one."""
     try:
         for reached in chunks:
             line.update(reached.epoch, **_latest(reached.history))
@@ -237,7 +235,7 @@ def _chunks(
     *,
     growing: bool,
 ) -> Iterator[ChunkInfo]:
-    """Run chunk after chunk of count epochs; growing, until one lasts about a fifth of a second."""
+    """Run chunks of count epochs each; growing chunks end up at about a fifth of a second."""
     kept = None
     while info.epoch < info.epochs:
         count = min(count, info.epochs - info.epoch)
@@ -258,7 +256,7 @@ def _chunks(
 
 
 def _room(epoch_bytes: int) -> int:
-    """How many epochs the history of one chunk holds."""
+    """The number of epochs that the history of one chunk holds."""
     return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
@@ -287,7 +285,7 @@ def _chunk(
     *,
     batch_size: int | None,
 ) -> tuple[TrainState, History, jax.Array]:
-    """count epochs in a loop whose length is an argument: one compilation for every length.
+    """A loop of count epochs; count is an argument, so that every length is one compilation.
 
     Returns the state, a History with room for more epochs than count, and whether all is finite.
     """
@@ -327,6 +325,6 @@ def _fill(start: int, stop: int, into: np.ndarray, values: np.ndarray) -> None:
 
 
 def _latest(history: History) -> dict[str, float]:
-    """The last loss and every scalar metric, to show."""
+    """The last loss and the last value of every scalar metric."""
     metrics = {name: values for name, values in history.metrics.items() if values.ndim == 1}
     return {name: float(values[-1]) for name, values in {"loss": history.loss, **metrics}.items()}

@@ -1,4 +1,4 @@
-"""Training as pure functions: one step, one epoch, a whole run; to jit, vmap, scan and shard."""
+"""Training as pure functions: one step, one epoch, a whole run, to jit, vmap and shard."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -22,9 +22,9 @@ class TrainState(NamedTuple):
 
     Attributes:
       params: of the network.
-      opt_state: of the optax optimiser.
+      opt_state: of the optax optimizer.
       rule_state: of the learning rule.
-      key: never used up: step k uses ``fold_in(key, k)``, so a resumed run repeats itself.
+      key: stays the same; step k uses ``fold_in(key, k)``, so that a resumed run repeats itself.
       step: ``[]`` int32, the steps done.
     """
 
@@ -36,7 +36,7 @@ class TrainState(NamedTuple):
 
 
 class History(NamedTuple):
-    """What happened, epoch by epoch.
+    """Losses, metrics and records of a training, by epoch.
 
     Attributes:
       loss: ``[epochs]``, the mean over the examples of the epoch.
@@ -47,7 +47,7 @@ class History(NamedTuple):
 
     loss: jax.Array | np.ndarray
     step_loss: jax.Array | np.ndarray
-    metrics: dict[str, jax.Array | np.ndarray]
+    metrics: Mapping[str, jax.Array | np.ndarray]
     record: Any
 
 
@@ -222,20 +222,12 @@ def run(
     """A whole training as one pure function: jit, vmap, grad or shard it.
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
-    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not.
+    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not. Nothing is
+    checked on the host: see that data, labels and losses are finite and in range.
 
     Args:
-      rule: what teaches.
-      optimizer: any optax transformation.
-      data: ``(x [examples, ...], y [examples, ...])``.
-      key: of params, order and noise; the same key gives the same result. A given state has its
-        own key, which goes on.
-      epochs: passes over the data.
-      batch_size: examples a step; None, or more than there are: all in one step.
-      validation: ``(x, y)`` on which metrics are measured after each epoch.
-      metrics: name to ``(prediction, target) -> scalar`` of one example.
-      record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
-      state: where to go on; None starts anew from key.
+      rule, optimizer, data, key, epochs, batch_size: as for `jaxbrain.fit`.
+      validation, metrics, record, state: as for `jaxbrain.fit`.
 
     Returns:
       The last state and the History.
@@ -270,7 +262,7 @@ def run(
 
 
 def require_count(name: str, value: Any, *, optional: bool = False) -> None:
-    """Refuse what is no positive integer."""
+    """Refuse anything but a positive integer."""
     if optional and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

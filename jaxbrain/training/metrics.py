@@ -1,4 +1,4 @@
-"""How good a network is: per-example metrics, and their mean over a data set."""
+"""Metrics of one example, and their mean over a data set."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ Metric = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
-    """Whether the prediction of one example is right, from logits.
+    """Accuracy of one prediction from logits: 1 if it is right, 0 if it is wrong.
 
     Several classes: argmax(logits) == label. One output: (logit > 0) == (target > 1/2).
 
@@ -61,19 +61,13 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
-    """Whether a single sigmoid output is on the right side of one half.
+    """Accuracy of one sigmoid output: 1 on the right side of one half, 0 on the other.
 
     (probability > 1/2) == (target > 1/2)
 
     Args:
       probability: ``[1]`` or ``[]``, after the sigmoid; for a logit use `accuracy`.
       target: 0 or 1, in the same shape.
-
-    Returns:
-      1.0 or 0.0; its mean over examples is the accuracy.
-
-    Raises:
-      ValueError: if the shapes differ or there are several outputs.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -98,13 +92,7 @@ def evaluate(
       params: of net.
       data: ``(x [examples, ...], y [examples, ...])``.
       metrics: name to ``(prediction, target) -> scalar``; a loss of `jaxbrain.losses` is one too.
-      batch_size: how many examples at a time, to save memory; None: all at once.
-
-    Returns:
-      Name to scalar.
-
-    Raises:
-      ValueError: if x and y differ in length or are empty.
+      batch_size: examples at a time, to save memory; None: all at once.
 
     Examples:
       >>> import jax, jaxbrain as jb

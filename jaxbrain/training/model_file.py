@@ -77,6 +77,13 @@ def load_model(
       ValueError: if the file holds no model, or names a function that is not known.
       CheckpointError: if the file is damaged, and the one before it too.
       FileNotFoundError: if there is no file.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, tempfile
+      >>> path = tempfile.mkdtemp() + "/model.ckpt"
+      >>> save_model(path, jb.elementwise(jax.numpy.tanh), ())
+      >>> load_model(path)
+      (elementwise(jax.numpy.tanh), ())
     """
     known = allowed.functions_by_name(functions)
     stored = checkpoint.metadata(path)

@@ -18,7 +18,7 @@ _WIDEST = 30
 
 
 def is_terminal(file: TextIO | None) -> bool:
-    """Whether a line written to `file` can be written over: a terminal or a notebook."""
+    """True if a line written to `file` can be written over: a terminal or a notebook."""
     if file is None:
         return False
     try:
@@ -69,10 +69,10 @@ def _clip(text: str, width: int) -> str:
 
 
 class Progress:
-    """Shows how far a loop is: a line that is written over, or a line every 10 % in a pipe.
+    """Progress line of a loop: written over on a terminal, a line every 10 % in a pipe.
 
-    Writing never stops the loop: a stream that is closed or cannot encode the bar is left alone
-    or gets plain ASCII.
+    Writing never stops the loop: nothing is written to a closed stream, and plain ASCII to one
+    that cannot encode the bar.
 
     Args:
       total: what `done` reaches at the end.
@@ -125,7 +125,7 @@ class Progress:
         self.close()
 
     def update(self, done: float, /, **fields: Any) -> None:
-        """Says that `done` of the total is done; `fields` such as `loss=0.1` stand beside it."""
+        """Report that `done` of the total is done; `fields` such as `loss=0.1` are shown too."""
         if not self._enabled:
             return
         self._state, self._pending = (done, fields), True
@@ -138,7 +138,7 @@ class Progress:
             self._draw(now)
 
     def note(self, text: str) -> None:
-        """Writes `text` on a line of its own, below what was drawn; also where nothing is drawn."""
+        """Write `text` on a line of its own, below the progress line."""
         if not self._enabled:
             if self._file is not None:
                 self._write(text + "\n")
@@ -149,7 +149,7 @@ class Progress:
         self._length = 0
 
     def close(self) -> None:
-        """Draws the last state if it is not there yet, and ends the line."""
+        """Draw the last state if it is not drawn yet, and end the line."""
         if self._enabled and self._pending:
             self._draw(time.monotonic())
         if self._enabled and self._live and self._length:
@@ -215,16 +215,16 @@ def scan(
     desc: str = "",
     progress: bool | None = None,
 ) -> tuple[Any, Any]:
-    """``jax.lax.scan``, compiled, with a progress line: it comes back to the host now and then.
+    """``jax.lax.scan``, compiled, with a progress line on the host after each chunk of steps.
 
-    Calls with the same body, shapes and dtypes share their code; what is to differ between them
-    goes into carry or xs.
+    Calls with the same body, shapes and dtypes share one program; pass what differs between them
+    in carry or xs.
 
     Args:
       body: ``(carry, x) -> (carry, y)``, such as a `jaxbrain.step` on a batch drawn with the key x.
       carry: the first one.
       xs: pytree of ``[steps, ...]``, one step at least.
-      chunk: steps between two looks at the clock.
+      chunk: steps between two updates of the line.
       desc: words before the bar.
       progress: None draws on terminals only; True also writes into pipes, False nothing.
 
@@ -253,7 +253,7 @@ def scan(
         for start in range(0, steps, chunk):
             part = jax.tree.map(lambda leaf, a=start: leaf[a : a + chunk], xs)
             carry, ys = _scan(body, carry, part)
-            jax.block_until_ready(carry)  # the line is to tell what is done, not what was asked for
+            jax.block_until_ready(carry)  # the line reports steps that are done, not dispatched
             found.append(ys)
             line.update(min(start + chunk, steps))
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)

@@ -93,7 +93,7 @@ class Saver:
             raise type(error)(error.errno, message, str(self.path.parent)) from error
 
     def resume(self, info: Any, one_chunk: Callable[[], Any]) -> Any:
-        """The ChunkInfo saved last, if any; one_chunk gives the shapes of a History.
+        """The last saved ChunkInfo, if there is one; one_chunk gives the shapes of a History.
 
         Raises:
           ValueError: if the checkpoint is of another training; nothing is overwritten.
@@ -118,7 +118,7 @@ class Saver:
         return info._replace(state=state, history=history, epoch=done)
 
     def save_when_due(self, info: Any) -> None:
-        """Save, if the last time is long enough ago."""
+        """Save, if the last save is long enough ago."""
         if time.perf_counter() >= self.next_save:
             self.save(info)
 

@@ -1,4 +1,4 @@
-"""A random order of n rows that costs little to make on any device."""
+"""Random permutations that are cheap on every device."""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ def shuffle(key: jax.Array, n: int) -> jax.Array:
 
 
 def _bit(x: jax.Array) -> jax.Array:
-    """One well mixed bit of each integer (the 32-bit finaliser of MurmurHash3)."""
+    """One well mixed bit of each integer (the 32-bit finalizer of MurmurHash3)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return (x ^ (x >> 16)) & 1 == 1

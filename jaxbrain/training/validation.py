@@ -1,4 +1,4 @@
-"""The checks around a training: shapes before it, finite data before it, finite numbers after it.
+"""Validation of a training: shapes and finite data before it, finite losses after it.
 
 Nothing here runs inside the compiled loop, except one look at the parameters after each chunk.
 """
@@ -16,7 +16,7 @@ from jaxbrain.training.metrics import require_pairs
 
 
 class NonFiniteError(FloatingPointError):
-    """The loss or a parameter became infinite or nan.
+    """Error: the loss or a parameter became infinite or nan.
 
     Attributes:
       step: the first step whose loss is not finite.
@@ -45,7 +45,7 @@ def check_data(name: str, data: Any) -> tuple[Any, Any]:
 
 
 def check_labels(name: str, net: Network, params: Params, data: tuple[Any, Any]) -> None:
-    """Integer targets of one axis less than the network's output are labels: are all in range?
+    """Check that labels are in range; labels are integers with one axis less than the output.
 
     Raises:
       ValueError: naming the first label out of range and where it is.
@@ -66,7 +66,7 @@ def check_labels(name: str, net: Network, params: Params, data: tuple[Any, Any])
         raise ValueError(
             f"y of {name}: labels must be in 0..{classes - 1} for a network with {classes} "
             f"outputs, but at index {list(index)} it is {labels[index]} ({len(bad)} such labels); "
-            "if these are no labels, give them as floats"
+            "if they are not labels, give them as floats"
         )
 
 
@@ -107,7 +107,7 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
 
 
 def warn_of_metrics(info: Any, piece: Any) -> None:
-    """Say once when a metric is nan: the training may be well, the validation data are not."""
+    """Warn once when a metric is nan: the fault is in the validation data, not in the training."""
     for name, values in piece.metrics.items():
         lost = np.flatnonzero(np.isnan(values))
         if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
@@ -125,7 +125,7 @@ def first_epoch(bad: np.ndarray, piece: Any) -> int:
 
 
 def all_finite(tree: Any) -> jax.Array:
-    """Whether every floating number of a pytree is finite."""
+    """True if every floating number of a pytree is finite."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool))
 
@@ -153,7 +153,7 @@ def _check_array(name: str, values: Any) -> Any:
 
 
 def _canonical(name: str, values: Any) -> np.ndarray:
-    """A NumPy array in the dtype that jax will give it, if its values survive that."""
+    """A NumPy array in the dtype that jax will give it; refuse values that do not fit."""
     host = np.asarray(values)
     if not jnp.issubdtype(host.dtype, jnp.number) and host.dtype != bool:
         raise TypeError(f"{name} must be an array of numbers, got dtype {host.dtype}")

@@ -10,14 +10,14 @@ from jaxbrain.viz.boundary import confusion, decision_boundary
 from jaxbrain.viz.capacity_curves import capacity
 from jaxbrain.viz.cortex import connectivity, laminar_activity
 from jaxbrain.viz.energy_landscape import energy, landscape
-from jaxbrain.viz.learning import alignment, compare
+from jaxbrain.viz.learning import alignment, rule_scores
 from jaxbrain.viz.movement import adaptation_curve, hand_paths, velocity_profiles
 from jaxbrain.viz.network_diagram import network
 from jaxbrain.viz.phase import phase_portrait
 from jaxbrain.viz.reaching import motor_dashboard
 from jaxbrain.viz.recalled_patterns import recall
 from jaxbrain.viz.rotation_planes import rotations, surrogate_histogram
-from jaxbrain.viz.rule_tables import comparison
+from jaxbrain.viz.rule_tables import rule_table
 from jaxbrain.viz.spectrum import eigenvalues
 from jaxbrain.viz.spike_raster import raster
 from jaxbrain.viz.state_trajectories import fixed_points, trajectories
@@ -32,8 +32,6 @@ __all__ = [
     "alignment",
     "arm_animation",
     "capacity",
-    "compare",
-    "comparison",
     "confusion",
     "connectivity",
     "curves",
@@ -53,6 +51,8 @@ __all__ = [
     "recall",
     "receptive_fields",
     "rotations",
+    "rule_scores",
+    "rule_table",
     "surrogate_histogram",
     "trajectories",
     "tuning_curves",

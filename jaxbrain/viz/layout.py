@@ -100,8 +100,8 @@ def _column(size: int, x: float, height: float, max_units: int) -> Column:
     # The gap counts as a slot even when no unit follows it (max_units=1).
     count = max(len(slots) + (dots.size > 0), 1)
     pitch = min(1.8, height / count)
-    centre = (count - 1) / 2
-    return Column(size, units, x, (centre - slots) * pitch, (centre - dots) * pitch)
+    center = (count - 1) / 2
+    return Column(size, units, x, (center - slots) * pitch, (center - dots) * pitch)
 
 
 def columns(sizes: Sequence[int], max_units: int) -> list[Column]:

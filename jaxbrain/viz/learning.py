@@ -140,7 +140,7 @@ def _reference(ax: "Axes", name: str, value: float, level: int) -> None:
     )
 
 
-def compare(
+def rule_scores(
     runs: Mapping[str, Any],
     metric: str = "accuracy",
     *,
@@ -170,7 +170,7 @@ def compare(
 
     Examples:
       >>> import jaxbrain.viz as viz
-      >>> ax = viz.compare({"backprop": [0.97, 0.98], "alignment": [0.95, 0.96]}, floor=0.9)
+      >>> ax = viz.rule_scores({"backprop": [0.97, 0.98], "alignment": [0.95, 0.96]}, floor=0.9)
       >>> [label.get_text() for label in ax.get_yticklabels()]
       ['backprop', 'alignment']
     """

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from jaxbrain.analysis.vectors import to_carry, to_vector
 from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.vectors import to_carry, to_vector
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.projection import runs_of
 from jaxbrain.viz.style import LINE_COLOURS, MAGNITUDE, colour_bar, fitted, floats, hosts
@@ -129,8 +129,8 @@ def _flow(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The part of step(h) - h along the plane [2, n, n], and its whole length [n, n]."""
     states = base[0] + grid(extent, n) @ base[1:]
-    like = jax.eval_shape(cell.carry, params, x)
-    dtype = jax.eval_shape(to_vector, like).dtype
+    like = cell.carry(params, x)
+    dtype = to_vector(like).dtype
 
     def ahead(h: jax.Array) -> jax.Array:
         return to_vector(cell.step(params, to_carry(h, like), x)[0]) - h

@@ -15,7 +15,7 @@ _PASSED, _FAILED, _NEITHER = LINE_COLOURS[0], LINE_COLOURS[1], "#777777"
 _ROW = 0.29  # inches for each rule
 
 
-def comparison(
+def rule_table(
     found: Any, *, layers: Sequence[str] | None = None, lowest: float | None = None
 ) -> "Figure":
     """Draws what `jaxbrain.analysis.compare_rules` returned, a row for each rule.
@@ -46,7 +46,7 @@ def comparison(
       >>> loss, angles = np.ones((2, 3)), np.full((2, 3, 1), 40.0)
       >>> history = History(loss, loss[..., None], {"accuracy": 0.9 * loss}, angles)
       >>> result = Result(start=None, state=None, history=history, seconds=1e-3)
-      >>> figure = viz.comparison(Comparison({"backprop": result}, "accuracy", None))
+      >>> figure = viz.rule_table(Comparison({"backprop": result}, "accuracy", None))
       >>> [ax.get_xlabel() for ax in figure.axes[:3]]
       ['accuracy', 'epoch', 'time of a step\\n(backprop = 1)']
     """

@@ -52,7 +52,7 @@ def curves(
       history: a `History`; a sequence of them, one per seed; an array `[epochs]` or
         `[seeds, epochs]`; or a mapping from names to any of these.
       y: "loss", "step_loss" (`[epochs, steps]`, drawn against steps) or the name of a metric.
-      smooth: points that a centred moving mean spans; 0 draws every value.
+      smooth: points that a centered moving mean spans; 0 draws every value.
       band: what surrounds the mean of several seeds: "sd" (sample standard deviation), "range"
         (smallest to largest) or None.
       log: whether the value axis is logarithmic; default: when all values are positive and span

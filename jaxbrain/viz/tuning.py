@@ -194,7 +194,7 @@ def _draw_ring(ax: "Axes", angles: np.ndarray) -> None:
     from matplotlib.patches import Wedge
 
     width = 2 * np.pi / _SECTORS
-    # Sectors are centred at 0, 22.5 degrees...: those of the usual targets do not lie on borders.
+    # Sectors are centered at 0, 22.5 degrees...: those of the usual targets do not lie on borders.
     sector = np.round(np.mod(angles, 2 * np.pi) / width).astype(int) % _SECTORS
     counts = np.bincount(sector, minlength=_SECTORS)
     height = 0.6 / counts.max()

@@ -180,7 +180,7 @@ def test_picture_holds_every_rule():
         "score",
         "floor",
     )
-    figure = jb.viz.comparison(table)
+    figure = jb.viz.rule_table(table)
     dots, first, second, cost = figure.axes[:4]
     assert [t.get_text() for t in dots.get_yticklabels()] == list(table.results)
     texts = [t.get_text() for t in dots.texts]
@@ -194,4 +194,4 @@ def test_picture_holds_every_rule():
         assert np.ma.getmaskarray(image)[1].all() or np.isnan(image[1]).all()
     assert [t.get_text() for t in cost.texts] == ["1.00", "0.50", "2.50", "0.50"]
     with pytest.raises(ValueError, match="layers names 1 layers, found has angles of 2"):
-        jb.viz.comparison(table, layers=["a"])
+        jb.viz.rule_table(table, layers=["a"])

@@ -49,9 +49,7 @@ def test_estimate_is_numpys_over_the_same_samples(at_once, small):
     params, x, y = small
     rule, right, n = noisy(NET, 0.1, shift=0.02, scale=0.7), jb.backprop(NET, CE), 11
     found = jax.jit(
-        lambda p: bias_and_variance(
-            rule, right, p, (x, y), key=new_key(), samples=n, at_once=at_once
-        )
+        lambda p: bias_and_variance(new_key(), rule, right, p, (x, y), samples=n, at_once=at_once)
     )(params)
     one = jax.jit(lambda k: rule.grads(params, (), x, y, key=k)[1])
     drawn = [vectors(one(k)) for k in jax.random.split(new_key(), n)]
@@ -72,7 +70,7 @@ def test_estimate_is_numpys_over_the_same_samples(at_once, small):
 def test_the_noise_put_in_is_the_variance_found(small):
     params, x, y = small
     found = bias_and_variance(
-        noisy(NET, 0.3), jb.backprop(NET, CE), params, (x, y), key=new_key(), samples=4000
+        new_key(), noisy(NET, 0.3), jb.backprop(NET, CE), params, (x, y), samples=4000
     )
     sizes = np.array([4 * 5 + 5, 5 * 3 + 3])
     np.testing.assert_allclose(found.variance, 0.09 * sizes, rtol=0.03)
@@ -85,7 +83,7 @@ def test_a_deterministic_rule_has_no_variance_but_a_bias(small):
     params, x, y = small
     rule, right = jb.feedback_alignment(NET, CE), jb.backprop(NET, CE)
     state = rule.init(new_key(), params, x[0])
-    found = bias_and_variance(rule, right, params, (x, y), key=new_key(), samples=5, state=state)
+    found = bias_and_variance(new_key(), rule, right, params, (x, y), samples=5, state=state)
     assert np.all(found.variance < 1e-28)
     ours = vectors(rule.grads(params, state, x, y)[1])
     theirs = vectors(right.grads(params, (), x, y)[1])
@@ -99,10 +97,10 @@ def test_the_noise_of_the_network_is_not_the_rules():
     net = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dropout(0.5), jb.dense(3))
     params, x, y = problem(net, CE)
     right = jb.backprop(net, CE)
-    found = bias_and_variance(right, right, params, (x, y), key=new_key(), samples=4)
+    found = bias_and_variance(new_key(), right, right, params, (x, y), samples=4)
     assert np.all(found.bias == 0) and np.all(found.variance == 0)
     without = right._replace(grads=lambda p, s, x, y, *, key=None: right.grads(p, s, x, y))
-    unpaired = bias_and_variance(right, without, params, (x, y), key=new_key(), samples=4)
+    unpaired = bias_and_variance(new_key(), right, without, params, (x, y), samples=4)
     assert np.all(unpaired.variance > 1e-4)  # the control: dropout is not nothing
 
 
@@ -111,6 +109,6 @@ def test_estimator_refuses(small):
     rule = jb.backprop(NET, CE)
     for samples, match in ((1, "at least 2"), (0, "positive integer"), (2.5, "positive integer")):
         with pytest.raises(ValueError, match=match):
-            bias_and_variance(rule, rule, params, (x, y), key=new_key(), samples=samples)
+            bias_and_variance(new_key(), rule, rule, params, (x, y), samples=samples)
     with pytest.raises(ValueError, match="at_once must be a positive"):
-        bias_and_variance(rule, rule, params, (x, y), key=new_key(), samples=2, at_once=0)
+        bias_and_variance(new_key(), rule, rule, params, (x, y), samples=2, at_once=0)

@@ -19,7 +19,7 @@ from jaxbrain.analysis import (
     reach_kinematics,
     reach_time,
 )
-from jaxbrain.motor import Scene, closed_loop, minimum_jerk, point_mass, with_gain
+from jaxbrain.motor import TaskInput, closed_loop, minimum_jerk, point_mass, with_gain
 from jaxbrain.motor.control import perturbations as perturb
 
 pytestmark = pytest.mark.x64
@@ -108,7 +108,7 @@ def test_a_curl_field_pushes_a_reach_to_the_right():
     start, field = (
         jnp.broadcast_to(a, (steps, *a.shape)) for a in (START, np.asarray(perturb.curl(4.0)))
     )
-    scenes = Scene(push, start, jnp.zeros((steps, 2)), field)
+    scenes = TaskInput(push, start, jnp.zeros((steps, 2)), field)
 
     def deviation(field):
         signals = jb.cells.unroll(loop).apply((), scenes._replace(field=field))
@@ -146,12 +146,12 @@ def test_reach_time_is_when_a_steady_hand_arrives():
 
 def test_a_lesion_sweep_is_one_lesion_at_a_time():
     cell = jb.cells.stack(with_gain(jb.cells.elman(6)), jb.lift(jb.dense(2)))
-    scenes = Scene(
+    scenes = TaskInput(
         jnp.ones((9, 1)), jnp.tile(START, (9, 1)), jnp.ones((9, 2)), jnp.zeros((9, 2, 2))
     )
 
-    def loop(edit=None):
-        return jb.cells.unroll(closed_loop(cell, point_mass(), delay=1, edit=edit))
+    def loop(perturbation=None):
+        return jb.cells.unroll(closed_loop(cell, point_mass(), delay=1, perturbation=perturbation))
 
     params = loop().init(new_key(), scenes)
     params[1]["bias"] = jnp.ones(2)

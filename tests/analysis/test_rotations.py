@@ -27,8 +27,8 @@ CONDITIONS, TIMES, UNITS = 9, 20, 12
 
 
 def found_in(activity, dt=0.05, key=new_key(), **options):
-    options = {"components": 4, "soft_normalise": None, "surrogates": 20, **options}
-    return jpca(activity, dt=dt, key=key, **options)
+    options = {"components": 4, "soft_normalize": None, "surrogates": 20, **options}
+    return jpca(key, activity, dt=dt, **options)
 
 
 def turning(frequencies, dt=0.05, growth=1.0, seed=0):
@@ -189,10 +189,10 @@ def test_what_is_common_to_conditions_and_the_scale_of_units_are_left_out():
     left = quick(activity + common, subtract_mean=False).fits.r2_skew
     assert abs(float(left) - float(kept)) > 0.01
     scales = np.linspace(1, 30, UNITS)
-    even = quick(activity, soft_normalise=0.0)
-    scaled = quick(activity * scales, soft_normalise=0.0)
+    even = quick(activity, soft_normalize=0.0)
+    scaled = quick(activity * scales, soft_normalize=0.0)
     np.testing.assert_allclose(scaled.fits.r2_skew, even.fits.r2_skew, rtol=1e-9)
-    soft = quick(activity * scales, soft_normalise=5.0)
+    soft = quick(activity * scales, soft_normalize=5.0)
     by_hand = activity * scales / (np.ptp(activity * scales, axis=(0, 1)) + 5)
     np.testing.assert_allclose(soft.fits.r2_skew, quick(by_hand).fits.r2_skew, rtol=1e-9)
     assert abs(float(soft.fits.r2_skew) - float(even.fits.r2_skew)) > 1e-6
@@ -331,7 +331,7 @@ def test_it_can_be_compiled_mapped_differentiated_and_in_single_precision():
         ({"components": 14}, "at most the units"),
         ({"surrogates": 0}, "surrogates must be a positive integer"),
         ({"dt": 0.0}, "dt must be positive"),
-        ({"soft_normalise": -1.0}, "soft_normalise must not be negative"),
+        ({"soft_normalize": -1.0}, "soft_normalize must not be negative"),
         ({"activity": np.ones((4, 5))}, "activity must have 3 axes"),
         ({"activity": np.ones((1, 9, 12))}, "two conditions and three times"),
         ({"activity": np.ones((2, 4, 12))}, "leaves 3 changes of state"),
@@ -341,12 +341,12 @@ def test_it_can_be_compiled_mapped_differentiated_and_in_single_precision():
 def test_what_cannot_be_analysed_is_refused(change, message):
     options = {"activity": smooth(), "dt": 0.1, "key": new_key(), "components": 4, **change}
     with pytest.raises(ValueError, match=message):
-        jpca(options.pop("activity"), **options)
+        jpca(options.pop("key"), options.pop("activity"), **options)
 
 
 def test_there_is_no_result_without_surrogates():
     with pytest.raises(TypeError, match="key"):
-        jpca(smooth(), dt=0.1)
+        jpca(activity=smooth(), dt=0.1)
     with pytest.raises(ValueError, match="one shape"):
         skew_fit(np.ones((4, 2)), np.ones((3, 2)))
     for sampler in (condition_shuffle, condition_inversion, maximum_entropy):

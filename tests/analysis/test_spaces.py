@@ -52,8 +52,8 @@ def test_signs_do_not_depend_on_the_sign_of_the_data():
 
 def hsic(gram, other):
     n = len(gram)
-    centre = np.eye(n) - 1 / n
-    return np.trace(gram @ centre @ other @ centre) / (n - 1) ** 2
+    center = np.eye(n) - 1 / n
+    return np.trace(gram @ center @ other @ center) / (n - 1) ** 2
 
 
 @pytest.mark.parametrize("samples", [30, 9])

@@ -19,7 +19,7 @@ from jaxbrain.cells import (
     ugrnn,
     unroll,
 )  # fmt: skip
-from jaxbrain.cells.recurrent import pointwise
+from jaxbrain.cells.pointwise import pointwise
 
 pytestmark = pytest.mark.x64
 

@@ -1,4 +1,4 @@
-"""The command line's cache of compiled programs."""
+"""The cache of compiled programs that commands share."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.cli import terminal
+from jaxbrain.cli import cache
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
 
@@ -24,11 +24,11 @@ class Config(SimpleNamespace):
 
 def use_cache(monkeypatch, wanted=True, directory=None, enabled=True):
     config = Config(jax_compilation_cache_dir=directory, jax_enable_compilation_cache=enabled)
-    monkeypatch.setattr(terminal, "jax", SimpleNamespace(config=config))
-    return terminal.use_compile_cache(wanted), config
+    monkeypatch.setattr(cache, "jax", SimpleNamespace(config=config))
+    return cache.use_compile_cache(wanted), config
 
 
-def test_cache_is_private_and_the_users_own_settings_go_first(tmp_path, monkeypatch):
+def test_cache_is_private_and_settings_of_the_user_take_precedence(tmp_path, monkeypatch):
     monkeypatch.delenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     directory, config = use_cache(monkeypatch)
@@ -45,7 +45,7 @@ def test_cache_is_private_and_the_users_own_settings_go_first(tmp_path, monkeypa
     assert not hasattr(use_cache(monkeypatch)[1], "jax_persistent_cache_min_compile_time_secs")
 
 
-def test_without_a_place_for_the_cache_it_goes_on(tmp_path, monkeypatch):
+def test_without_a_directory_for_the_cache_there_is_none(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     directory, config = use_cache(monkeypatch)
@@ -53,7 +53,7 @@ def test_without_a_place_for_the_cache_it_goes_on(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_keeps_its_programs(tmp_path):
+def test_a_command_in_its_own_process_keeps_its_programs(tmp_path):
     root = str(Path(jb.__file__).parents[1])
     words = ["train", "--data", "xor", "--hidden", "none", "--epochs", "1"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}

@@ -1,4 +1,4 @@
-"""`jaxbrain train` stopped, interrupted, changed or damaged, and started again."""
+"""Resuming a training that was stopped, interrupted, changed or damaged."""
 
 from pathlib import Path
 
@@ -11,15 +11,17 @@ from tests.command_line import train, write_csv
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
 
 
-def test_going_on_is_the_same_as_never_stopping(capsys):
+def test_a_resumed_training_equals_one_that_never_stopped(capsys):
     words = ("--data", "xor", "--hidden", "4", "--activation", "tanh")
     assert train(*words, "--epochs", 5, out="whole") == 0
     assert train(*words, "--epochs", 2) == 0
     assert train(*words, "--epochs", 5) == 0
-    assert "going on after epoch 2 of 5" in capsys.readouterr().out
+    assert "resuming after epoch 2 of 5" in capsys.readouterr().out
     assert Path("out/params.ckpt").read_bytes() == Path("whole/params.ckpt").read_bytes()
     assert train(*words, "--epochs", 5) == 0
-    assert "trained for 5 epochs before: nothing to do" in capsys.readouterr().out
+    assert "already trained for 5 epochs; a larger --epochs continues" in capsys.readouterr().out
+    assert train(*words, "--epochs", 4) == 2
+    assert "is trained for 5 epochs already; give a larger --epochs" in capsys.readouterr().err
     # other settings are another training: refused, unless it may replace the old one
     assert train(*words, "--epochs", 5, "--learning-rate", 0.5) == 2
     assert "--learning-rate was 0.001, is 0.5" in capsys.readouterr().err
@@ -34,10 +36,11 @@ def test_another_file_of_the_same_name_is_another_training(capsys):
     write_csv("a.csv", [[i, 1 - i % 2] for i in range(8)])
     assert train(*words) == 2
     said = capsys.readouterr().err
-    assert "is of another training: its data" in said and "--no-resume" in said
+    assert "is of another training: its data" in said
+    assert said.endswith("give another --out, or replace the training with --no-resume\n")
 
 
-def test_ctrl_c_keeps_what_was_learned(capsys, monkeypatch):
+def test_ctrl_c_keeps_the_epochs_so_far(capsys, monkeypatch):
     words = ("--data", "xor", "--hidden", "4", "--epochs", 6)
     update = Progress.update
 
@@ -49,7 +52,7 @@ def test_ctrl_c_keeps_what_was_learned(capsys, monkeypatch):
         patch.setattr(Progress, "update", interrupted)
         assert train(*words) == 130
     said = capsys.readouterr().out
-    assert "interrupted after epoch 1 of 6; the same command goes on from there" in said
+    assert "interrupted after epoch 1 of 6; the same command resumes from there" in said
     assert len(Path("out/history.csv").read_text().splitlines()) == 2
     assert train(*words) == 0
     assert train(*words, out="whole") == 0
@@ -65,11 +68,11 @@ def test_ctrl_c_before_the_first_epoch(capsys, monkeypatch):
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
-def test_a_damaged_checkpoint_is_told(capsys):
+def test_a_damaged_checkpoint_is_reported(capsys):
     words = ("--data", "xor", "--hidden", "4", "--epochs", 2)
     assert train(*words) == 0
     for path in Path("out").glob("training.ckpt*"):
         path.write_bytes(b"no checkpoint")
     assert train(*words) == 1
-    assert "--no-resume starts anew" in capsys.readouterr().err.splitlines()[-1]
+    assert "--no-resume starts again" in capsys.readouterr().err.splitlines()[-1]
     assert train(*words, "--no-resume") == 0

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxbrain.memory import bidirectional, swap_sides
+from jaxbrain.memory import bidirectional_associative_memory
 from tests.contract import equal
 
 pytestmark = pytest.mark.x64
 
-MEMORY = bidirectional()
+MEMORY = bidirectional_associative_memory()
 MANY = jax.jit(jax.vmap(MEMORY.recall))
 
 
@@ -93,7 +93,7 @@ def test_energy_rises_where_the_way_back_is_not_the_transpose():
 
 
 def test_energy_of_the_memory_falls_step_by_step():
-    one = bidirectional(max_steps=1)
+    one = bidirectional_associative_memory(max_steps=1)
 
     def path(weights, cue):
         params = {"weights": weights}
@@ -112,7 +112,9 @@ def test_recall_always_comes_to_rest_at_a_resonance():
     assert bool(info.converged.all()) and int(info.steps.max()) < 20
     np.testing.assert_array_equal(a, jnp.sign(jnp.einsum("kij,kj->ki", weights, b)))
     np.testing.assert_array_equal(b, jnp.sign(jnp.einsum("kij,ki->kj", weights, a)))
-    early = jax.vmap(bidirectional(max_steps=1).recall)({"weights": weights}, cues)[1]
+    early = jax.vmap(bidirectional_associative_memory(max_steps=1).recall)(
+        {"weights": weights}, cues
+    )[1]
     assert not bool(early.converged.all()) and set(early.steps.tolist()) == {1}
 
 
@@ -130,7 +132,7 @@ def test_the_other_side_recalls_too():
 def test_error_of_a_bit_is_the_law_of_signal_and_noise():
     """Q(sqrt(p / (M-1))), within 10 %; the long side b keeps a right, which reads b."""
     p, q, pairs = 300, 2000, 60
-    once = bidirectional(max_steps=1)
+    once = bidirectional_associative_memory(max_steps=1)
 
     def wrong(a, b):
         found, _ = jax.vmap(once.recall, in_axes=(None, 0))(once.store((a, b)), a)
@@ -163,7 +165,7 @@ def test_refusals():
     a, b = signs(0, 3, 9), signs(1, 3, 7)
     params = MEMORY.store((a, b))
     wrong = {
-        "patterns must be a pair of arrays for bidirectional, got ndarray": (MEMORY.store, a),
+        "patterns must be a pair of arrays for bidirectional_associative_memory, got ndarray": (MEMORY.store, a),
         r"patterns\[1\] must hold \+1 and -1 alone, got 0.5": (MEMORY.store, (a, b / 2 * b)),
         r"patterns\[0\] must have the shape \[patterns, units\], got \(9,\)": (
             MEMORY.store, (a[0], b)),
@@ -177,4 +179,4 @@ def test_refusals():
         with pytest.raises(ValueError, match=message):
             function(argument)
     with pytest.raises(ValueError, match="max_steps must be a positive integer, got 0"):
-        bidirectional(max_steps=0)
+        bidirectional_associative_memory(max_steps=0)

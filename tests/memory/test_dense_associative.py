@@ -11,10 +11,10 @@ import pytest
 
 from jaxbrain.memory import (
     Interaction,
-    all_at_once,
     dense_associative_memory,
+    dense_asynchronous,
+    dense_synchronous,
     exponential,
-    one_by_one,
     polynomial,
     rectified_polynomial,
 )
@@ -57,7 +57,7 @@ def test_one_sweep_is_the_definition(interaction, f):
     """In the order of the index, in a random one, and from a cue with unknown bits."""
     x = bipolar((60, 17))
     order = np.asarray(jax.random.permutation(new_key(), 17))
-    update = jax.jit(lambda x, s, key=None: one_by_one(interaction, x, s, key))
+    update = jax.jit(lambda x, s, key=None: dense_asynchronous(interaction, x, s, key))
     for seed in range(5):
         cue = bipolar(17, seed + 10)
         cue[:seed] = 0
@@ -77,7 +77,7 @@ def test_all_at_once_is_the_definition(interaction, f):
         cue = bipolar(17, seed + 10)
         cue[:seed] = 0
         want = [best_value(f, x, cue, i) for i in range(17)]
-        np.testing.assert_array_equal(all_at_once(interaction, x, cue, None), want)
+        np.testing.assert_array_equal(dense_synchronous(interaction, x, cue, None), want)
 
 
 @by_definition
@@ -119,7 +119,7 @@ def test_degree_two_is_the_hopfield_network():
 def share_of_wrong_bits(interaction, count, units):
     """After one step of all units from 200 of the patterns stored."""
     x = jax.random.rademacher(jax.random.key(count), (count, units), "float32")
-    after = jax.vmap(lambda s: all_at_once(interaction, x, s, None))(x[:200])
+    after = jax.vmap(lambda s: dense_synchronous(interaction, x, s, None))(x[:200])
     return jnp.mean(after != x[:200])
 
 
@@ -160,9 +160,9 @@ def test_the_energy_never_rises_in_a_sweep(interaction, f):
 
         return jax.vmap(one)(x, cues, keys)
 
-    rise = np.diff(path(jax.tree_util.Partial(one_by_one)), axis=1)
+    rise = np.diff(path(jax.tree_util.Partial(dense_asynchronous)), axis=1)
     assert np.max(rise) <= 1e-12 and np.min(rise) < -0.1
-    assert np.max(np.diff(path(jax.tree_util.Partial(all_at_once)), axis=1)) > 0.01
+    assert np.max(np.diff(path(jax.tree_util.Partial(dense_synchronous)), axis=1)) > 0.01
 
 
 def test_it_comes_to_rest_where_no_unit_would_change():
@@ -189,7 +189,7 @@ def test_the_steeper_the_more_is_recalled():
 
 
 @pytest.mark.parametrize("interaction", [exponential(), polynomial(60), rectified_polynomial(60)])
-@pytest.mark.parametrize("update", [one_by_one, all_at_once])
+@pytest.mark.parametrize("update", [dense_asynchronous, dense_synchronous])
 def test_large_overlaps_do_not_overflow(interaction, update):
     """In single precision, also from far away, where every term is tiny beside the largest."""
     x = bipolar((5, 1500)).astype("float32")
@@ -239,7 +239,7 @@ def test_an_interaction_of_ones_own():
 
     mine = Interaction(value, energy, lambda units: math.inf)
     x, cue = jnp.asarray(bipolar((40, 15))), jnp.asarray(bipolar(15, 2))
-    for update in (one_by_one, all_at_once):
+    for update in (dense_asynchronous, dense_synchronous):
         np.testing.assert_array_equal(
             update(mine, x, cue, None), update(polynomial(5), x, cue, None)
         )

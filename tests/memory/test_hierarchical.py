@@ -53,7 +53,7 @@ LAGRANGIANS = {
         lambda x: np.linalg.norm(x),
     ),
     "layer_norm": (
-        lagrangians.layer_norm,
+        lagrangians.normalized,
         normalised,
         lambda x: x.size * np.sqrt(x.var() + 1e-5),
     ),
@@ -110,7 +110,7 @@ def triple(weights, a, b, c):
 def three_layers():
     """Layers of three kinds, one of them an image, in a circle and with a synapse of all three."""
     net = hierarchy(
-        {"image": lagrangians.tanh, "cause": sharp, "label": lagrangians.layer_norm},
+        {"image": lagrangians.tanh, "cause": sharp, "label": lagrangians.normalized},
         [
             (("image", "cause"), lambda w, g, h: bilinear(w, g.reshape(-1), h)),
             (("cause", "label"), bilinear),
@@ -262,7 +262,7 @@ def test_memories_of_several_kinds_recall():
     assert right(hidden=sharp) == 1
     assert right(visible=lagrangians.tanh, hidden=sharp) == 1
     assert right(visible=lagrangians.tanh, hidden=cubic) > 0.99
-    assert right(visible=lagrangians.layer_norm, hidden=cubic) > 0.99
+    assert right(visible=lagrangians.normalized, hidden=cubic) > 0.99
     assert right(visible=lagrangians.tanh, hidden=lagrangians.identity) < 0.9
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.memory import asynchronous, heat_bath, hebb, hopfield, synchronous
+from jaxbrain.memory import asynchronous, heat_bath, hopfield, outer_product, synchronous
 
 pytestmark = pytest.mark.x64
 
@@ -96,7 +96,7 @@ def test_recall_comes_to_rest_in_single_precision():
         x = jnp.asarray(draw((4, 21), 1), jnp.float32)
         cues = jnp.asarray(draw((200, 21), 3), jnp.float32)
         memory = hopfield()
-        states, info = jax.jit(jax.vmap(memory.recall, (None, 0)))(hebb(x), cues)
+        states, info = jax.jit(jax.vmap(memory.recall, (None, 0)))(outer_product(x), cues)
         assert bool(jnp.all(info.converged))
         sums = np.array(x).astype(int)
         fields = np.array(states).astype(int) @ (sums.T @ sums - 4 * np.eye(21, dtype=int))
@@ -171,7 +171,7 @@ def test_heat_bath_without_heat_is_asynchronous():
 def test_heat_melts_a_memory():
     """One pattern: mean field theory m = tanh(m / T), without magnetisation above T = 1."""
     n, x = 400, draw(400)
-    w = hebb(x[None])
+    w = outer_product(x[None])
     for temperature, want in ((0.5, 0.957), (1.5, 0.0)):
         update = heat_bath(temperature)
         run = jax.jit(jax.vmap(lambda k, u=update: u(w, jnp.asarray(x), k, 40)[0] @ x / n))
@@ -222,7 +222,7 @@ def test_mistakes_are_refused():
             hopfield(**wrong)
     with pytest.raises(ValueError, match="temperature must be positive"):
         heat_bath(0.0)
-    for wrong in ("gain", "time_step", "tolerance", "max_steps"):
+    for wrong in ("gain", "dt", "tolerance", "max_steps"):
         with pytest.raises(ValueError, match=wrong):
             jb.memory.graded_hopfield(**{wrong: 0})
 
@@ -261,19 +261,19 @@ def test_graded_comes_to_rest_at_a_fixed_point(gain):
 def test_graded_follows_the_equation_and_its_energy_falls():
     w, gain, dt = symmetric(6, 25), 3.0, 0.05
     u, v, levels = draw(25, 7), None, []
-    memory = jb.memory.graded_hopfield(gain=gain, time_step=dt, tolerance=1e-12)
+    memory = jb.memory.graded_hopfield(gain=gain, dt=dt, tolerance=1e-12)
     for _ in range(29):
         u = u + dt * (-u + w @ np.tanh(gain * u))
         v = np.tanh(gain * u)
         integral = v * np.arctanh(v) + 0.5 * np.log(1 - v**2)
         levels.append(float(memory.energy(w, v)))
         np.testing.assert_allclose(levels[-1], energy(w, v) + integral.sum() / gain, rtol=1e-9)
-    limited = jb.memory.graded_hopfield(gain=gain, time_step=dt, tolerance=1e-12, max_steps=29)
+    limited = jb.memory.graded_hopfield(gain=gain, dt=dt, tolerance=1e-12, max_steps=29)
     np.testing.assert_allclose(limited.recall(w, draw(25, 7))[0], v, atol=1e-12)
     assert np.all(np.diff(levels) < 0)
     # steps that are too large climb: two units that inhibit each other, on the diagonal
     pair = jnp.array([[0.0, -1.0], [-1.0, 0.0]])
-    start, big = jnp.ones(2), {"gain": 5.0, "time_step": 2.0, "tolerance": 1e-12}
+    start, big = jnp.ones(2), {"gain": 5.0, "dt": 2.0, "tolerance": 1e-12}
     ends = [jb.memory.graded_hopfield(max_steps=k, **big).recall(pair, start)[1] for k in (1, 2, 3)]
     assert max(float(b.energy - a.energy) for a, b in itertools.pairwise(ends)) > -1e-9
 
@@ -287,7 +287,7 @@ def test_graded_energy_is_finite_at_the_corners():
 def test_graded_with_a_high_gain_is_hopfield():
     x = draw((5, 100))
     cue = np.where(np.arange(100) < 20, -x[0], x[0])
-    params = hebb(x)
+    params = outer_product(x)
     v, _ = jb.memory.graded_hopfield(gain=200.0).recall(params, cue)
     np.testing.assert_allclose(v, hopfield().recall(params, cue)[0], atol=1e-6)
     flat, _ = jb.memory.graded_hopfield(gain=0.3).recall(params, cue)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.memory import Storage, hebb, pseudo_inverse, storkey
+from jaxbrain.memory import Storage, outer_product, pseudo_inverse, storkey
 
 pytestmark = pytest.mark.x64
 
-RULES = {"hebb": hebb, "storkey": storkey, "pseudo_inverse": pseudo_inverse}
+RULES = {"outer_product": outer_product, "storkey": storkey, "pseudo_inverse": pseudo_inverse}
 rules = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
@@ -56,7 +56,7 @@ def held(rule, load, *, diagonal=False, n=200, trials=8):
 def test_hebb_is_its_sum():
     x = draw(5, 9)
     want = sum(np.outer(p, p) for p in x) / 9
-    np.testing.assert_allclose(hebb(x), want - np.diag(np.diag(want)), atol=1e-15)
+    np.testing.assert_allclose(outer_product(x), want - np.diag(np.diag(want)), atol=1e-15)
 
 
 def test_storkey_is_the_papers_equation():
@@ -74,7 +74,7 @@ def test_pseudo_inverse_projects(load):
     np.testing.assert_allclose(w, np.linalg.pinv(x) @ x, atol=1e-8)
     np.testing.assert_allclose(np.trace(w), len(x), rtol=1e-9)
     assert fixed_points(w, x, diagonal=False) == 1
-    assert np.abs(x @ np.array(hebb(x)) - x).max() > 0.1
+    assert np.abs(x @ np.array(outer_product(x)) - x).max() > 0.1
 
 
 def test_pseudo_inverse_in_single_precision():
@@ -110,13 +110,13 @@ def test_adding_what_the_projection_holds_changes_nothing():
 
 def test_hebb_holds_what_mceliece_says():
     """n / (2 ln n) = 19 of 200: at half of it nearly all, at twice it hardly any."""
-    assert abs(held(hebb, 0.1) - 0.895) < 0.05
-    assert abs(held(hebb, 0.2) - 0.16) < 0.07
+    assert abs(held(outer_product, 0.1) - 0.895) < 0.05
+    assert abs(held(outer_product, 0.2) - 0.16) < 0.07
 
 
 @pytest.mark.slow
 def test_storkey_holds_more_than_hebb():
-    assert held(storkey, 0.2) > 0.995 and held(hebb, 0.2) < 0.25
+    assert held(storkey, 0.2) > 0.995 and held(outer_product, 0.2) < 0.25
     assert held(storkey, 0.25) >= 0.99
     assert held(storkey, 0.4, diagonal=True) > 0.98
     assert abs(held(storkey, 0.4) - 0.83) < 0.05
@@ -153,7 +153,9 @@ def test_dependent_patterns_are_refused():
     assert np.all(np.isfinite(jax.jit(pseudo_inverse)(np.vstack([x, x[:1]]))))
 
 
-@pytest.mark.parametrize("rule, limit", [(hebb, 28), (storkey, 61)], ids=["hebb", "storkey"])
+@pytest.mark.parametrize(
+    "rule, limit", [(outer_product, 28), (storkey, 61)], ids=["outer_product", "storkey"]
+)
 def test_storing_more_than_the_rule_holds_warns(rule, limit):
     memory = jb.memory.hopfield(storage=rule)
     with pytest.warns(UserWarning, match=f"more than .* in 200 units, which is about {limit}") as w:
@@ -168,13 +170,13 @@ def test_storing_more_than_the_rule_holds_warns(rule, limit):
 
 def test_a_rule_of_your_own():
     x = draw(4, 20)
-    alone = jb.memory.hopfield(storage=lambda patterns: hebb(patterns))
+    alone = jb.memory.hopfield(storage=lambda patterns: outer_product(patterns))
     assert alone.add is None
-    np.testing.assert_allclose(alone.store(x), hebb(x))
-    mine = Storage(hebb, lambda weights, pattern: 2 * weights, lambda n: 3)
+    np.testing.assert_allclose(alone.store(x), outer_product(x))
+    mine = Storage(outer_product, lambda weights, pattern: 2 * weights, lambda n: 3)
     memory = jb.memory.hopfield(storage=mine)
     assert float(memory.add(jnp.ones((1, 1)), jnp.ones(1))[0, 0]) == 2
-    with pytest.warns(UserWarning, match="4 patterns are more than hebb"):
+    with pytest.warns(UserWarning, match="4 patterns are more than outer_product"):
         memory.store(x)
     with pytest.raises(TypeError, match="storage must be a function"):
-        jb.memory.hopfield(storage="hebb")
+        jb.memory.hopfield(storage="outer_product")

@@ -206,10 +206,10 @@ def test_units_are_tuned_to_the_direction(body, period):
 def test_the_population_turns_more_than_its_surrogates(body):
     signals, _, go = observed(body)
     found = analysis.jpca(
+        new_key(),
         units(signals)[:, go : go + 30],
         dt=0.01,
-        key=new_key(),
-        soft_normalise=0.1,
+        soft_normalize=0.1,
         surrogate=analysis.condition_shuffle,
     )
     assert found.fits.ratio > RATIO[body] and found.fits.ratio > found.null.ratio.max()

@@ -216,7 +216,7 @@ MEMORIES: dict[str, Stored] = {
     "dense_associative_memory": Stored(lambda: jb.memory.dense_associative_memory()),
     "dense_associative_memory all at once": Stored(
         lambda: jb.memory.dense_associative_memory(
-            interaction=jb.memory.exponential(), update=jb.memory.all_at_once
+            interaction=jb.memory.exponential(), update=jb.memory.dense_synchronous
         )
     ),
     "modern_hopfield": Stored(lambda: jb.memory.modern_hopfield(beta=1.0)),
@@ -227,7 +227,7 @@ MEMORIES: dict[str, Stored] = {
         lambda: jb.memory.hierarchical_memory(visible=jb.memory.lagrangians.tanh)
     ),
     "bidirectional": Stored(
-        lambda: jb.memory.bidirectional(max_steps=20),
+        lambda: jb.memory.bidirectional_associative_memory(max_steps=20),
         lambda key: (bipolar(key), bipolar(jax.random.fold_in(key, 1), (3, 30))),
         lambda pairs: pairs[0][0],
         lambda pairs: jax.tree.map(first, pairs),
@@ -251,7 +251,9 @@ EXEMPT = {
     "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
     "NonFiniteError": "an error",
-    "evaluate": "test_metrics", "summary": "test_summary",
-    "fit": "test_fit", "init_state": "test_step", "run": "test_run",
+    "evaluate": "test_metrics", "summary": "test_summary_table", "Config": "a type",
+    "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
+    "save_model": "test_model_file", "load_model": "test_model_file",
+    "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
     "step": "test_step",
 }  # fmt: skip

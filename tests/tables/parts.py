@@ -21,7 +21,7 @@ TASKS = {
     "center_out": lambda: motor.tasks.center_out(distance=0.08),
     "delayed_reach": lambda: motor.tasks.delayed_reach(plant=motor.arm26()),
     "random_target": lambda: motor.tasks.random_target(radius=0.05),
-    "curl_field": lambda: motor.tasks.curl_field(strength=2.0),
+    "curl_field": lambda: motor.tasks.curl_field_task(strength=2.0),
     "perturbed_reach": lambda: motor.tasks.perturbed_reach(force=3.0),
     "emg_generation": lambda: motor.tasks.emg_generation(dt=0.02),
 }
@@ -70,7 +70,7 @@ FUNCTIONS = {
     "viscous_field": lambda: perturb.viscous_field(jnp.eye(2)),
     "curl_field": lambda: perturb.curl_field(4.0),
     "force_channel": lambda: perturb.force_channel(jnp.zeros(2), jnp.ones(2)),
-    "perturb_senses": lambda: perturb.perturb_senses(0.1),
+    "perturb_sensory_feedback": lambda: perturb.perturb_sensory_feedback(0.1),
     "together": lambda: perturb.together(perturb.curl_field(1.0), perturb.set_gain(0.5)),
     "during": lambda: perturb.during(perturb.curl_field(1.0), 2, 5),
     "on_controller": lambda: perturb.on_controller(jnp.negative, part=("cortex",)),
@@ -113,7 +113,7 @@ OTHER_RULES = {
     "persistent_contrastive_divergence": lambda: jb.learning.persistent_contrastive_divergence(
         boltzmann.rbm(3)
     ),
-    "penalised": lambda: jb.memory.penalised(rule(), jb.memory.elastic_penalty(anchor())),
+    "with_penalty": lambda: jb.memory.with_penalty(rule(), jb.memory.elastic_penalty(anchor())),
     "force": lambda: jb.learning.readout.force(jb.learning.readout.generator(5, 2)),
     "full_force": lambda: jb.learning.readout.full_force(jb.learning.readout.generator(5, 2)),
     "closed_loop": lambda: motor.closed_loop(jb.lift(jb.dense(2)), motor.point_mass()),
@@ -129,4 +129,4 @@ def rule():
 
 
 def anchor():
-    return jb.memory.no_anchor({"kernel": jnp.ones((2, 1))})
+    return jb.memory.empty_anchor({"kernel": jnp.ones((2, 1))})

@@ -44,11 +44,11 @@ jaxbrain.learning:
     target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
     zero_divergence_inference_learning
 jaxbrain.learning.energy:
-    Settling backtracking centered_equilibrium_propagation centered_predictive_coding
-    clamped_predictive_coding contrastive_hebbian equilibrium_propagation
-    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
-    incremental_predictive_coding mse_error predictive_coding
-    random_sign_equilibrium_propagation sigmoid_error softmax_error
+    InferenceDiagnostics Residuals backtracking centered_equilibrium_propagation
+    centered_predictive_coding clamped_predictive_coding contrastive_hebbian equilibrium_network
+    equilibrium_propagation fixed_prediction_coding fixed_step half_mse_error
+    holomorphic_equilibrium_propagation incremental_predictive_coding mse_error
+    predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
@@ -65,7 +65,7 @@ jaxbrain.learning.generative.boltzmann:
     Visible bernoulli energy free_energy gaussian gibbs hidden_drive log_partition rbm
     reconstruct
 jaxbrain.learning.generative.helmholtz:
-    free_energy generate helmholtz_machine log_generative log_recognition recognise wake_sleep
+    free_energy generate helmholtz_machine log_generative log_recognition recognize wake_sleep
 jaxbrain.learning.online:
     Feedback Influence Now adaptive_feedback eprop kf_rtrl one_step_backprop online_rule
     over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
@@ -82,41 +82,41 @@ jaxbrain.learning.targets:
 jaxbrain.losses:
     binary_cross_entropy half_mse mse softmax_cross_entropy
 jaxbrain.memory:
-    Anchor CapacityCurve Hierarchy Info Interaction Reservoir Storage SynapticState
-    VectorSymbols activation_probability add_hebb add_pseudo_inverse add_storkey all_at_once
-    asynchronous bidirectional bilinear capacity_curve clean_up continual cover
-    delta_fast_weights dense_associative_memory dense_bit_error dense_capacity elastic_penalty
-    empirical_fisher end_task episodic exponential external_memory fisher flip
-    fourier_holographic_reduced full_elastic_penalty full_fisher graded_hopfield heat_bath hebb
-    hebbian_fast_weights hidden_layer hierarchical_memory hierarchy hold hold_online holographic
+    Anchor CapacityCurve Hierarchy Info Interaction ReplayBuffer Storage SynapticState
+    VectorSymbols activation_probability add_outer_product add_pseudo_inverse add_storkey
+    asynchronous bidirectional_associative_memory bilinear capacity_curve clean_up consolidate
+    consolidate_online continual corrupt delta_fast_weights dense_associative_memory
+    dense_asynchronous dense_bit_error dense_capacity dense_synchronous elastic_penalty
+    empirical_fisher empty_anchor end_task episodic exponential external_memory fisher
+    fourier_holographic_reduced full_elastic_penalty full_fisher graded_hopfield heat_bath
+    hebbian_fast_weights hidden_layer hierarchical_memory hierarchy holographic
     holographic_capacity holographic_reduced hopfield hopfield_bit_error hopfield_overlap
-    lagrangians linear_attention modern_hopfield multiply_add_permute no_anchor one_by_one
-    overlap penalised polynomial pseudo_inverse rectified_polynomial rehearsed replay reservoir
-    sampled_fisher sleep_replay sparse_distributed sparse_distributed_capacity storkey
-    swap_sides synaptic_intelligence synchronous unitary willshaw willshaw_capacity
-    willshaw_load
+    lagrangians linear_attention mask modern_hopfield multiply_add_permute outer_product overlap
+    polynomial pseudo_inverse rectified_polynomial replay replay_buffer sampled_fisher
+    sleep_replay sparse_distributed sparse_distributed_capacity storkey synaptic_intelligence
+    synchronous unitary willshaw willshaw_capacity willshaw_load with_penalty with_replay
 jaxbrain.memory.continual:
-    Anchor Reservoir SynapticState elastic_penalty empirical_fisher end_task fisher
-    full_elastic_penalty full_fisher hold hold_online no_anchor penalised rehearsed replay
-    reservoir sampled_fisher sleep_replay synaptic_intelligence
+    Anchor ReplayBuffer SynapticState consolidate consolidate_online elastic_penalty
+    empirical_fisher empty_anchor end_task fisher full_elastic_penalty full_fisher replay
+    replay_buffer sampled_fisher sleep_replay synaptic_intelligence with_penalty with_replay
 jaxbrain.memory.continual.replay:
-    Reservoir add rehearsed reservoir sample
+    ReplayBuffer add replay_buffer sample with_replay
 jaxbrain.memory.episodic:
     delta_fast_weights dpfp elu_plus_one external_memory hebbian_fast_weights linear_attention
 jaxbrain.memory.lagrangians:
-    identity layer_norm relu repu sigmoid softmax spherical tanh
+    identity normalized relu repu sigmoid softmax spherical tanh
 jaxbrain.motor:
-    ARM26_MUSCLES ARM26_SKELETON Arm ArmState BasalGanglia Cerebellum Cortex Drive ForwardModel
-    Hand IN_THE_LOOP LI_TODOROV Layers Loop MOTOR MOTORNET MotorSystem Movement MuscledArm
-    Muscles NIJHOF_KOUWENHOVEN POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways Physics Plant
-    PointState Reach Regulator Report SENSORY Scene Selection Signals Teaching Thalamocortical
-    Thresholds WEILER Wiring WithGain arm26 arm26_length arm26_moment_arms basal_ganglia body
-    brain cerebellum closed_loop control cortex_rates cortical_layers first_order_activation
-    forward_model gate hill laminar_cortex layer_activity linear_reach lqr minimum_jerk
-    motor_system muscled_arm nuclei_rates path_length perturbations point_mass reach_cost
-    reach_loss runge_kutta selection tasks thelen_activation two_link_arm with_gain
+    ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState BasalGanglia Cerebellum Cortex ForwardModel
+    Hand IN_THE_LOOP LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement
+    MuscledArm Muscles NIJHOF_KOUWENHOVEN POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways
+    Physics Plant PointState Regulator Report SENSORY Selection Signals TaskInput Teaching
+    Thalamocortical Thresholds WEILER Wiring WithGain arm26 arm26_length arm26_moment_arms
+    basal_ganglia body brain cerebellum closed_loop control cortex_rates cortical_layers
+    first_order_activation forward_model gate hill laminar_cortex layer_activity linear_reach
+    lqr minimum_jerk motor_system muscled_arm nuclei_rates path_length perturbations point_mass
+    reach_cost reach_loss runge_kutta selection tasks thelen_activation two_link_arm with_gain
 jaxbrain.motor.body:
-    ARM26_MUSCLES ARM26_SKELETON Arm ArmState Drive Hand LI_TODOROV MOTORNET MuscledArm Muscles
+    ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState Hand LI_TODOROV MOTORNET MuscledArm Muscles
     NIJHOF_KOUWENHOVEN Physics Plant PointState arm26 arm26_length arm26_moment_arms
     first_order_activation hill muscled_arm path_length point_mass runge_kutta thelen_activation
     two_link_arm
@@ -131,13 +131,14 @@ jaxbrain.motor.brain:
     cortical_layers forward_model gate laminar_cortex layer_activity motor_system nuclei_rates
     selection
 jaxbrain.motor.control:
-    Loop Movement Reach Regulator Scene Signals WithGain closed_loop linear_reach lqr
+    LinearReach Loop Movement Regulator Signals TaskInput WithGain closed_loop linear_reach lqr
     minimum_jerk perturbations reach_cost reach_loss with_gain
 jaxbrain.motor.control.perturbations:
-    constant_force curl curl_field during force_channel on_controller perturb_senses set_gain
-    silence stimulate together viscous_field
+    constant_force curl curl_field during force_channel on_controller perturb_sensory_feedback
+    set_gain silence stimulate together viscous_field
 jaxbrain.motor.tasks:
-    center_out curl_field delayed_reach emg_generation perturbed_reach random_target schedule
+    center_out curl_field_task delayed_reach emg_generation perturbed_reach random_target
+    schedule
 jaxbrain.networks:
     associative_lookup associative_pool avg_pool conv dense dropout elementwise embed flatten
     layer_norm max_pool self_association summary
@@ -145,7 +146,7 @@ jaxbrain.tasks:
     Task Trial adding batches context_integration copy delayed_match evidence_accumulation
     flip_flop graded graded_step sequence_memory sine_generation
 jaxbrain.testing:
-    Mechanics check_gradient check_plant check_rule check_settled check_unbiased relative_error
+    Mechanics check_gradient check_plant check_relaxed check_rule check_unbiased relative_error
 jaxbrain.training:
     ChunkInfo History NonFiniteError TrainState checkpoint fit init_state metrics run step
 jaxbrain.training.checkpoint:
@@ -153,11 +154,11 @@ jaxbrain.training.checkpoint:
 jaxbrain.training.metrics:
     accuracy binary_accuracy evaluate
 jaxbrain.viz:
-    activations adaptation_curve alignment arm_animation capacity compare comparison confusion
-    connectivity curves dashboard decision_boundary eigenvalues energy fixed_points hand_paths
-    laminar_activity landscape motor_dashboard network phase_portrait preferred_directions
-    raster recall receptive_fields rotations surrogate_histogram trajectories tuning_curves
-    velocity_profiles weights
+    activations adaptation_curve alignment arm_animation capacity confusion connectivity curves
+    dashboard decision_boundary eigenvalues energy fixed_points hand_paths laminar_activity
+    landscape motor_dashboard network phase_portrait preferred_directions raster recall
+    receptive_fields rotations rule_scores rule_table surrogate_histogram trajectories
+    tuning_curves velocity_profiles weights
 """
 
 PUBLIC: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.motor import LI_TODOROV, ArmState, Drive
+from jaxbrain.motor import LI_TODOROV, Action, ArmState
 from jaxbrain.motor.body.plant import Hand, Physics
 from jaxbrain.testing import check_plant
 from tests.motor.body.test_bodies import euler
@@ -41,7 +41,7 @@ def muscled(*, twice_added=False, sign=1.0, times=1.0, loads=1.0, owned=1.0):
     def flow(state, drive):
         pull = -moment_arms(state[0]).T @ tensions(state)
         load = loads * drive.force
-        moved = bones.physics.flow(skeleton(state), Drive(times * pull, load))
+        moved = bones.physics.flow(skeleton(state), Action(times * pull, load))
         return (*moved, (drive.command - state[2]) / 0.05)
 
     def power(state, drive):

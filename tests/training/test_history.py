@@ -1,16 +1,14 @@
-"""What a training gives back, and that it leaves the arrays of its caller alone."""
+"""History of a training, and arrays of the caller, which a training leaves as they are."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 import jaxbrain as jb
 from tests.small import ADAM, BATCH, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, new_key, plain
 
 
-@pytest.mark.slow
 def test_history_of_metrics_and_records():
     state, history = jb.fit(
         RULE, optax.adam(0.05), (X, Y), key=new_key(), epochs=13, batch_size=BATCH,
@@ -41,7 +39,6 @@ def error(prediction, target):
     return jnp.sum(prediction - target)
 
 
-@pytest.mark.slow
 def test_callers_arrays_are_usable_after_fit():
     """Buffers may be donated inside; never those of the caller."""
     x, y = jnp.asarray(X), jnp.asarray(Y)
@@ -52,7 +49,6 @@ def test_callers_arrays_are_usable_after_fit():
     assert_same(before, state)
 
 
-@pytest.mark.slow
 def test_callers_numpy_arrays_are_neither_changed_nor_watched():
     """device_put may alias NumPy memory: what a user does with it later must not reach a result."""
     x, y = X.copy(), Y.copy()
@@ -61,3 +57,11 @@ def test_callers_numpy_arrays_are_neither_changed_nor_watched():
     np.testing.assert_array_equal(x, X)
     x[:] = 7
     assert_same(before, (state, history))
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_examples():
+    """Batches of 4, 4 and 2: the last one counts half."""
+    _, history = jb.fit(RULE, ADAM, (X, Y), key=new_key(), epochs=3, batch_size=BATCH)
+    expected = history.step_loss @ np.array([0.4, 0.4, 0.2])
+    np.testing.assert_allclose(history.loss, expected, rtol=1e-6)
+    assert np.abs(history.loss - history.step_loss.mean(axis=1)).max() > 1e-4  # the plain mean

@@ -116,3 +116,10 @@ def test_batch_size_is_a_positive_integer(batch_size):
 def test_a_label_out_of_range_is_nan_not_a_number_that_looks_fine():
     got = jb.evaluate(NET, PARAMS, (X, Y.at[3].set(3)), {"loss": METRICS["loss"]})
     assert np.isnan(got["loss"])
+
+
+def test_a_mean_over_many_examples_is_not_counted_in_half_precision():
+    """3,001 of 4,096 in bfloat16: a sum in bfloat16 stays at 256."""
+    x = jnp.where(jnp.arange(4096) < 3001, 1.0, 0.0).astype("bfloat16")
+    found = jb.evaluate(jb.elementwise(lambda a: a), (), (x, x), {"mean": lambda p, t: p})
+    assert found["mean"].dtype == "float32" and float(found["mean"]) == 3001 / 4096

@@ -61,3 +61,14 @@ def test_init_from_an_example_and_from_its_shape():
         jb.init_state(RULE, optax.adam(0.1), X[0], key=new_key()),
         jb.init_state(RULE, optax.adam(0.1), shape, key=new_key()),
     )
+
+
+def test_every_step_has_noise_of_its_own():
+    """At a learning rate of zero only the noise of dropout changes the loss."""
+    state = jb.init_state(NOISY, optax.sgd(0.0), X[0], key=new_key())
+    update = jax.jit(jb.step(NOISY, optax.sgd(0.0)))
+    losses = []
+    for _ in range(4):
+        state, loss = update(state, (X, Y))
+        losses.append(float(loss))
+    assert len(set(losses)) == 4

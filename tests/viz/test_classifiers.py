@@ -42,9 +42,9 @@ def test_fill_and_line_agree_on_what_is_up():
 
 def test_boundary_of_several_classes():
     x = np.random.default_rng(0).normal(size=(30, 2))
-    centres = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], "float32")
-    predict = lambda points: points @ centres.T  # noqa: E731
-    ax = viz.decision_boundary(predict, x, (x @ centres.T).argmax(1), n=40)
+    centers = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], "float32")
+    predict = lambda points: points @ centers.T  # noqa: E731
+    ax = viz.decision_boundary(predict, x, (x @ centers.T).argmax(1), n=40)
     assert ax.images[0].get_array().shape == (40, 40, 3)
     assert len([c for c in ax.collections if type(c).__name__ == "QuadContourSet"]) == 3
     with pytest.raises(ValueError, match=r"y must lie in 0..2, got 0..3"):

@@ -35,7 +35,7 @@ CALLS = {
     "receptive_fields": lambda c, **kw: viz.receptive_fields(c(array(9, 4)), **kw),
     "activations": lambda c, **kw: viz.activations(c(array(6, 3)), **kw),
     "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
-    "compare": lambda c, **kw: viz.compare({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
+    "rule_scores": lambda c, **kw: viz.rule_scores({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
     "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
     "raster": lambda c, **kw: viz.raster({"a": c(np.eye(4, 3, dtype="float32"))}, **kw),
     "recall": lambda c, **kw: viz.recall(
@@ -84,7 +84,7 @@ CALLS = {
     ),
 }
 # They draw a figure of several Axes, or write a file.
-OTHERS = {"arm_animation", "comparison", "dashboard", "motor_dashboard"}
+OTHERS = {"arm_animation", "rule_table", "dashboard", "motor_dashboard"}
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
@@ -171,7 +171,7 @@ calls = [
     lambda: viz.decision_boundary(lambda x: x[:, 0], np.eye(2), n=3),
     lambda: viz.weights(np.ones((2, 2))), lambda: viz.receptive_fields(np.ones((4, 2))),
     lambda: viz.activations(np.ones((2, 2))), lambda: viz.alignment(np.ones((2, 2))),
-    lambda: viz.compare({'a': [1.0]}), lambda: viz.confusion([0], [0]),
+    lambda: viz.rule_scores({'a': [1.0]}), lambda: viz.confusion([0], [0]),
     lambda: viz.recall(*3 * [np.ones((1, 4))]), lambda: viz.energy([1.0, 0.5]),
     lambda: viz.raster(np.ones((2, 2))),
     lambda: viz.landscape(lambda s: s.sum(), n=3), lambda: viz.capacity(([0.1], [0.2])),
@@ -184,7 +184,7 @@ calls = [
     lambda: viz.surrogate_histogram(1.0, one[0]), lambda: viz.laminar_activity(one, list('abc')),
     lambda: viz.connectivity(np.eye(2), ['a', 'b']),
     lambda: viz.arm_animation(one[:, :2], 'arm.gif'),
-    lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.comparison(found),
+    lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.rule_table(found),
     lambda: viz.motor_dashboard((), one, one, None, one, None, go=0),
 ]
 assert len(calls) == len(viz.__all__)

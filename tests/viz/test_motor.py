@@ -79,8 +79,8 @@ def test_hand_paths_are_drawn_where_they_are_in_centimetres():
         np.testing.assert_allclose(line.get_color(), colours_of(way), atol=1e-9)
     assert len(ax.lines) == 9  # all begin at the same ring
     np.testing.assert_allclose(points(ax.lines[8]), [100 * CENTRE])
-    centres = {tuple(np.round(patch.center, 6)) for patch in ax.patches}
-    assert centres == {tuple(np.round(100 * target, 6)) for target in TARGETS}
+    centers = {tuple(np.round(patch.center, 6)) for patch in ax.patches}
+    assert centers == {tuple(np.round(100 * target, 6)) for target in TARGETS}
     assert ax.patches[0].radius == 2.0
     ax.figure.canvas.draw()
     assert ax.get_aspect() == 1 and (ax.get_xlabel(), ax.get_ylabel()) == ("x (cm)", "y (cm)")

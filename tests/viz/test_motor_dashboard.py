@@ -100,7 +100,7 @@ def test_the_dashboard_draws_all_panels():
         [jnp.cos(9 * wave), jnp.sin(9 * wave)]
     )
     rates = 0.2 + drive
-    turns = analysis.jpca(rates, dt=0.01, key=jax.random.key(0), components=2, surrogates=3)
+    turns = analysis.jpca(jax.random.key(0), rates, dt=0.01, components=2, surrogates=3)
     weights = jnp.asarray(layers.mask * layers.signs[:, None], jnp.float32)
     seen = (targets, rates, layers, weights, turns)
     figure, spare = viz.motor_dashboard(hand, *seen, go=20, spare=2)

@@ -41,7 +41,7 @@ def dots_of(ax):
 def test_compare_never_cuts_a_dot():
     runs = {"b": [0.975, 0.972, 0.978], "a": [0.951, 0.967, 0.96], "c": history_of()}
     runs["c"].metrics["accuracy"][-1] = 0.955
-    ax = viz.compare(runs, floor=0.913, chance=0.1)
+    ax = viz.rule_scores(runs, floor=0.913, chance=0.1)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a", "c"]
     left, right = ax.get_xlim()
     points = np.concatenate(dots_of(ax))
@@ -57,7 +57,7 @@ def test_compare_never_cuts_a_dot():
 
 @pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [1e-9, 3e5], [-2.0, -1.0]])
 def test_compare_limits_hold_all_values(values):
-    ax = viz.compare({"a": values}, floor=0.5)
+    ax = viz.rule_scores({"a": values}, floor=0.5)
     left, right = ax.get_xlim()
     assert left < min(values) <= max(values) < right
     ax.figure.canvas.draw()
@@ -65,8 +65,8 @@ def test_compare_limits_hold_all_values(values):
 
 def test_compare_refuses():
     with pytest.raises(ValueError, match="runs is empty"):
-        viz.compare({})
+        viz.rule_scores({})
     with pytest.raises(TypeError, match="runs must map names"):
-        viz.compare([0.9])
+        viz.rule_scores([0.9])
     with pytest.raises(ValueError, match="not finite, for bad"):
-        viz.compare({"good": [0.9], "bad": [np.nan]})
+        viz.rule_scores({"good": [0.9], "bad": [np.nan]})

@@ -1,19 +1,27 @@
-"""Energy-based rules: predictive coding and equilibrium propagation."""
+"""Energy-based rules: predictive coding and equilibrium propagation.
 
+Activities relax on an energy of the network, input and target; then weights learn from the state of
+their two ends. The activities must have 32 bits or more: in half precision the differences that
+teach are lost to rounding. The loss that a rule reports is that of the prediction: the output of the
+forward pass in predictive coding, of the free equilibrium in equilibrium propagation. The state of a
+rule shows how far the relaxation of the last batch went.
+"""
+
+from jaxbrain.learning.energy.complex_errors import (
+    half_mse_error,
+    mse_error,
+    sigmoid_error,
+    softmax_error,
+)
 from jaxbrain.learning.energy.contrastive import contrastive_hebbian
+from jaxbrain.learning.energy.descent import backtracking, fixed_step
 from jaxbrain.learning.energy.equilibrium import (
     centered_equilibrium_propagation,
     equilibrium_propagation,
     random_sign_equilibrium_propagation,
 )
-from jaxbrain.learning.energy.holomorphic import (
-    half_mse_error,
-    holomorphic_equilibrium_propagation,
-    mse_error,
-    sigmoid_error,
-    softmax_error,
-)
-from jaxbrain.learning.energy.inference import Settling, backtracking, fixed_step
+from jaxbrain.learning.energy.holomorphic import holomorphic_equilibrium_propagation
+from jaxbrain.learning.energy.inference import InferenceDiagnostics
 from jaxbrain.learning.energy.predictive import centered_predictive_coding, predictive_coding
 from jaxbrain.learning.energy.predictive_clamped import (
     clamped_predictive_coding,
@@ -23,14 +31,18 @@ from jaxbrain.learning.energy.predictive_exact import (
     fixed_prediction_coding,
     zero_divergence_inference_learning,
 )
+from jaxbrain.learning.energy.symmetric import equilibrium_network
+from jaxbrain.learning.energy.two_phases import Residuals
 
 __all__ = [
-    "Settling",
+    "InferenceDiagnostics",
+    "Residuals",
     "backtracking",
     "centered_equilibrium_propagation",
     "centered_predictive_coding",
     "clamped_predictive_coding",
     "contrastive_hebbian",
+    "equilibrium_network",
     "equilibrium_propagation",
     "fixed_prediction_coding",
     "fixed_step",

@@ -1,56 +1,93 @@
-"""Inference: activities that descend an energy from their feed-forward values, and the steps they
-take. What the predictive-coding rules share."""
+"""Inference in predictive coding: activities descend an energy from their feed-forward values.
+
+    F = sum_l 1/2 |z_l - f_l(z_{l-1})|^2 + top(z_K),    z_0 = x
+
+A block f_l is a layer with weights and the layers without weights after it. The rules differ in the
+term of the output, `top`, and in the moment at which weights learn.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core.requirements import require_wide
+from jaxbrain.core.requirements import require_count, require_positive, require_wide
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step, require_descent
 
 Block = Callable[[Params, Any], jax.Array]
-Latents = list[jax.Array]
-Energies = Callable[[Latents], jax.Array]
-Descent = Callable[[Energies, Latents, Any], Latents]
-
-MOST_HALVINGS = 40
 
 
-class Settling(NamedTuple):
-    """How well an inference settled.
+class InferenceDiagnostics(NamedTuple):
+    """Residual force and energy of the activities at the end of an inference.
 
     Attributes:
-      residual: |dF/dz| at the end over |dF/dz| at the start, both over the whole batch: 0 is
-        settled, 1 or more means that the step size is too large or the steps too few.
-      energy: F at the end, per example.
+      residual: |dF/dz| at the end over |dF/dz| at the start, both over the whole batch: 0 at
+        equilibrium; 1 or more if the step size is too large.
+      energy: F at the end, its mean over the batch.
     """
 
     residual: jax.Array
     energy: jax.Array
 
 
-class Hierarchy(NamedTuple):
-    """The energy of the activities z_1..z_K of one example, z_0 = x.
-
-    F = sum_l 1/2 |z_l - f_l(z_{l-1})|^2 + top(z_K)
+class ForwardPass(NamedTuple):
+    """The blocks of a chain and their outputs for a batch.
 
     Attributes:
-      blocks: f_1..f_K, ``(params, [batch, ...]) -> [batch, ...]``.
-      top: ``(params, z_K) -> [batch]``.
+      x: ``[batch, ...]``.
+      blocks: f_1..f_L, ``(params, [batch, ...]) -> [batch, ...]``.
+      outputs: of each block for the output of the one before: no prediction errors.
     """
 
+    x: Any
     blocks: tuple[Block, ...]
+    outputs: Latents
+
+
+class CodingModel(NamedTuple):
+    """The energy of the activities z_1..z_K of every example.
+
+    Attributes:
+      x: z_0, ``[batch, ...]``.
+      blocks: f_1..f_K.
+      start: z_1..z_K of the forward pass.
+      top: ``(params, z_K) -> [batch]``, the term of the output.
+    """
+
+    x: Any
+    blocks: tuple[Block, ...]
+    start: Latents
     top: Callable[[Params, Any], jax.Array]
 
 
-def block_functions(net: Network, params: Params, x: Any, key: Any) -> tuple[Block, ...]:
-    """For each layer with weights the function of it and the activations after it.
+class Steps(NamedTuple):
+    """The steps of the activities: their number, size and kind."""
+
+    count: int
+    size: float | jax.Array
+    descent: Descent
+
+
+Infer = Callable[[Params, Any, ForwardPass], tuple[Params, InferenceDiagnostics]]
+
+
+def steps_of(
+    rule: str, steps: int, step_size: float | jax.Array, descent: Descent = fixed_step
+) -> Steps:
+    """The steps of an inference; refuse numbers out of range."""
+    require_count(rule, "steps", steps)
+    require_positive(rule, "step_size", step_size)
+    require_descent(rule, descent)
+    return Steps(steps, step_size, descent)
+
+
+def forward_pass(net: Network, params: Params, x: Any, key: jax.Array | None = None) -> ForwardPass:
+    """The blocks of a chain and their outputs.
 
     Layers without weights before the first one belong to the first block.
     """
@@ -64,193 +101,94 @@ def block_functions(net: Network, params: Params, x: Any, key: Any) -> tuple[Blo
 
         return apply
 
-    bounds = chain.blocks(params)
-    return tuple(block(start if i else 0, stop) for i, (start, stop) in enumerate(bounds))
-
-
-def feed_forward(blocks: tuple[Block, ...], params: Params, x: Any) -> Latents:
-    """The output of each block for the output of the one before: no prediction errors."""
+    bounds = chain.blocks(params) or [(0, len(params))]
+    blocks = tuple(block(start if i else 0, stop) for i, (start, stop) in enumerate(bounds))
     outputs = [x]
-    for block in blocks:
-        outputs.append(block(params, outputs[-1]))
-    return outputs[1:]
+    for f in blocks:
+        outputs.append(f(params, outputs[-1]))
+    return ForwardPass(x, blocks, outputs[1:])
 
 
-def energies(hierarchy: Hierarchy, params: Params, latents: Latents, x: Any) -> jax.Array:
+def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     """F of each example, ``[batch]``."""
-    inputs = [x, *latents]
-    total = hierarchy.top(params, inputs[-1])
-    for block, a, latent in zip(hierarchy.blocks, inputs, latents, strict=False):
+    inputs = [model.x, *latents]
+    total = model.top(params, inputs[-1])
+    for block, a, latent in zip(model.blocks, inputs, latents, strict=False):
         error = latent - block(params, a)
         total += 0.5 * jnp.sum(jnp.square(error), axis=range(1, error.ndim))
     return total
 
 
-def fixed_step(energies: Energies, latents: Latents, step_size: Any) -> Latents:
-    """One step of gradient descent.
+def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, InferenceDiagnostics]:
+    """The activities after steps down the energy from those of the forward pass."""
+    count, size, descent = steps
+    latents, done = model.start, 0
+    if latents:
+        # x does not move, nor does the prediction of the first block
+        model = model._replace(blocks=(lambda *_: model.start[0], *model.blocks[1:]))
+    if latents and descent is fixed_step and isinstance(count, int) and count > 0:
+        # at first there are no prediction errors and only z_K moves, which saves products
+        last = fixed_step(lambda z: model.top(params, z[0]), latents[-1:], size)
+        latents, done = latents[:-1] + last, 1
 
-    z <- z - step_size dF/dz
+    def step(_: Any, latents: Latents) -> Latents:
+        return descent(lambda z: energies(model, params, z), latents, size)
 
-    Args:
-      energies: of z_1..z_K, ``[batch]``.
-      latents: z_1..z_K, ``[batch, ...]`` each.
-      step_size: a scalar.
-
-    Returns:
-      The next z_1..z_K.
-
-    Examples:
-      >>> fixed_step(lambda z: 2 * z[0] ** 2, [jnp.array([1.0, 3.0])], 0.25)[0].tolist()
-      [0.0, 0.0]
-    """
-    force = jax.grad(lambda z: jnp.sum(energies(z)))(latents)
-    return [z - jnp.asarray(step_size, z.dtype) * g for z, g in zip(latents, force, strict=True)]
+    latents = jax.lax.fori_loop(done, count, step, latents)
+    return latents, diagnostics(model, params, params, latents)
 
 
-def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latents:
-    """One step of gradient descent that never raises the energy of any example.
-
-    z <- z - 2^-k step_size dF/dz with the smallest k for which F does not rise
-
-    Each example has its k, so that it does not depend on the others of its batch; one for which
-    40 halvings are not enough stays where it is. A step costs at least one more evaluation of the
-    energy, and cannot be differentiated in reverse mode.
-
-    Args:
-      energies: of z_1..z_K, ``[batch]``.
-      latents: z_1..z_K, ``[batch, ...]`` each.
-      step_size: a scalar, of the first attempt.
-
-    Returns:
-      The next z_1..z_K.
-
-    Source: Armijo 1966, doi 10.2140/pjm.1966.16.1, without a demand on the decrease.
-
-    Examples:
-      >>> backtracking(lambda z: 2 * z[0] ** 2, [jnp.array([1.0, 3.0])], 2.0)[0].tolist()
-      [-1.0, -3.0]
-    """
-
-    def with_sum(z: Latents) -> tuple[jax.Array, jax.Array]:
-        each = energies(z)
-        return jnp.sum(each), each
-
-    force, before = jax.grad(with_sum, has_aux=True)(latents)
-
-    def moved(size: jax.Array) -> Latents:
-        def move(z: jax.Array, g: jax.Array) -> jax.Array:
-            return z - size.astype(z.dtype).reshape(-1, *[1] * (z.ndim - 1)) * g
-
-        return [move(z, g) for z, g in zip(latents, force, strict=True)]
-
-    def rises(size: jax.Array) -> jax.Array:
-        return ~(energies(moved(size)) <= before)  # nan rises too
-
-    def halve(state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        size, up, n = state
-        size = jnp.where(up, size / 2, size)
-        return size, rises(size), n + 1
-
-    size = jnp.broadcast_to(jnp.asarray(step_size, before.dtype), before.shape)
-    size, up, _ = jax.lax.while_loop(
-        lambda state: jnp.any(state[1]) & (state[2] < MOST_HALVINGS), halve, (size, rises(size), 0)
-    )
-    return moved(jnp.where(up, 0, size))
-
-
-def relax(
-    hierarchy: Hierarchy,
-    params: Params,
-    start: Latents,
-    x: Any,
-    *,
-    steps: int,
-    step_size: Any,
-    descent: Descent,
-) -> tuple[Latents, Settling]:
-    """Let the activities descend from their feed-forward values, `start`."""
-    # x does not move, so neither does what the first block predicts
-    still = hierarchy._replace(blocks=(lambda *_: start[0], *hierarchy.blocks[1:]))
-
-    def energy(latents: Latents) -> jax.Array:
-        return energies(still if start else hierarchy, params, latents, x)
-
-    def push(last: Latents) -> jax.Array:
-        return hierarchy.top(params, last[0])
-
-    latents, done = start, 0
-    # at first there are no prediction errors and only z_K moves, which saves products
-    if start and descent is fixed_step and isinstance(steps, int) and steps > 0:
-        latents, done = start[:-1] + fixed_step(push, start[-1:], step_size), 1
-    latents = jax.lax.fori_loop(done, steps, lambda _, z: descent(energy, z, step_size), latents)
-    return latents, settling(hierarchy.top, energy, params, start, latents)
-
-
-def settling(
-    top: Callable[[Params, Any], jax.Array],
-    energy: Energies,
-    params: Params,
-    start: Latents,
-    latents: Latents,
-) -> Settling:
-    """What remains of the force that acted on the feed-forward activities, `start`."""
+def diagnostics(
+    model: CodingModel, first: Params, last: Params, latents: Latents
+) -> InferenceDiagnostics:
+    """The force on the activities under the last weights, relative to that at the start under the
+    first ones."""
 
     def total(latents: Latents) -> tuple[jax.Array, jax.Array]:
-        each = energy(latents)
+        each = energies(model, last, latents)
         return jnp.sum(each), jnp.mean(each)
 
-    force, left = jax.grad(total, has_aux=True)(latents)
+    force, energy = jax.grad(total, has_aux=True)(latents)
     if not latents:
-        return Settling(jnp.zeros_like(left), left)
-    # feed-forward activities leave no prediction error: only the top moves them
-    push = jax.grad(lambda z: jnp.sum(top(params, z)))(start[-1])
-    return Settling(ratio(optax.tree.norm(force), optax.tree.norm(push)), left)
+        return InferenceDiagnostics(jnp.zeros_like(energy), energy)
+    # the forward pass leaves no prediction error: only the term of the output is a force
+    push = jax.grad(lambda z: jnp.sum(model.top(first, z)))(model.start[-1])
+    return InferenceDiagnostics(ratio(optax.tree.norm(force), optax.tree.norm(push)), energy)
 
 
 def ratio(after: jax.Array, before: jax.Array) -> jax.Array:
-    """after / before, and 0 where nothing was to settle."""
+    """after / before, and 0 where nothing moved."""
     return jnp.where(before > 0, after / jnp.where(before > 0, before, 1), 0)
 
 
-def change(hierarchy: Hierarchy, params: Params, latents: Latents, x: Any, *, scale: Any) -> Params:
-    """scale dF/dW of the sum over the batch: local to each block."""
-    # scaled before the products with the activities, which are larger than the errors
-    return jax.grad(lambda p: scale * jnp.sum(energies(hierarchy, p, latents, x)))(params)
+def weight_gradient(
+    model: CodingModel, params: Params, latents: Latents, *, nudge: float | jax.Array = 1
+) -> Params:
+    """dF/dW / nudge of the mean over the batch: local to each block."""
+
+    def total(params: Params) -> jax.Array:
+        each = energies(model, params, latents)
+        # scaled before the products with the activities, which are larger than the errors
+        return 1 / (nudge * each.shape[0]) * jnp.sum(each)
+
+    return jax.grad(total)(params)
 
 
-def coding_rule(
-    name: str,
-    net: Network,
-    loss: Loss,
-    infer: Callable[..., tuple[Params, Settling]],
-) -> LearningRule:
-    """A rule of an inference ``(params, x, y, blocks, outputs) -> (grads, Settling)``, where blocks
-    are the functions of the blocks and outputs their feed-forward values."""
+def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
+    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
     chain.require_chain(net, name)
 
-    def init(key: jax.Array, params: Params, x: Any) -> Settling:
+    def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return Settling(zero, zero)
+        return InferenceDiagnostics(zero, zero)
 
     def grads(
-        params: Params, state: Settling, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, Settling]:
-        blocks = block_functions(net, params, x, key)
-        outputs = feed_forward(blocks, params, x)
-        output = outputs[-1] if outputs else chain.forward(net, params, x, key=key)[-1]
+        params: Params, state: InferenceDiagnostics, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, InferenceDiagnostics]:
+        forward = forward_pass(net, params, x, key)
+        output = forward.outputs[-1]
         require_wide(name, output)
         value = chain.batch_loss(loss, output, y)
-        if not blocks:
-            return value, params, state
-        return value, *infer(params, x, y, blocks, outputs)
+        return value, *infer(params, y, forward)
 
     return LearningRule(init, grads, net)
-
-
-def require_descent(rule: str, descent: Any) -> None:
-    """Refuse a descent that is no function, naming those there are."""
-    if not callable(descent):
-        raise TypeError(
-            f"{rule}: descent must be a function, (energies, latents, step_size) -> latents, such "
-            f"as jb.learning.inference.fixed_step or backtracking, got {descent!r}"
-        )

@@ -1,5 +1,10 @@
-"""Predictive coding: activities settle to explain input and target at once; weights then learn
-locally from what is left unexplained. Here the target nudges the output, from one side or both."""
+"""Predictive coding with a nudged output: the loss pulls at the activity of the output.
+
+    F = sum_{l<=L} 1/2 |z_l - f_l(z_{l-1})|^2 + nudge L(z_L, y),    z_0 = x
+
+Activities relax, z <- z - step_size dF/dz, from those of the forward pass. Then every weight learns
+from the prediction error of its own block.
+"""
 
 from typing import Any
 
@@ -7,86 +12,19 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy import inference
-from jaxbrain.learning.energy.inference import Block, Descent, Hierarchy, Settling, fixed_step
-
-
-def energy(
-    net: Network,
-    loss: Loss,
-    params: Params,
-    latents: list[jax.Array],
-    x: Any,
-    y: Any,
-    *,
-    nudge: float | jax.Array,
-    key: jax.Array | None = None,
-) -> jax.Array:
-    """The free energy of a batch: prediction errors of every block, and the nudged loss.
-
-    F = sum_l 1/2 |z_l - f_l(z_{l-1})|^2 + nudge L(z_L, y), z_0 = x, summed over the batch
-
-    A block f_l is a layer with weights and the activations after it.
-
-    Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      params: of net.
-      latents: z_1..z_L, ``[batch, ...]`` each.
-      x: ``[batch, ...]``.
-      y: ``[batch, ...]``.
-      nudge: the weight of the loss (beta).
-      key: noise of the network; None is deterministic.
-
-    Returns:
-      A scalar.
-    """
-    blocks = inference.block_functions(net, params, x, key)
-    return jnp.sum(inference.energies(_nudged(blocks, loss, y, nudge), params, latents, x))
-
-
-def settle(
-    net: Network,
-    loss: Loss,
-    params: Params,
-    x: Any,
-    y: Any,
-    *,
-    nudge: float | jax.Array,
-    steps: int,
-    step_size: float | jax.Array,
-    descent: Descent = fixed_step,
-    key: jax.Array | None = None,
-) -> tuple[list[jax.Array], Settling]:
-    """Gradient descent of the activities on the energy, from the feed-forward ones.
-
-    z <- z - step_size dF/dz, `steps` times
-
-    Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      params: of net.
-      x: ``[batch, ...]``.
-      y: ``[batch, ...]``.
-      nudge: the weight of the loss (beta).
-      steps: how many descent steps.
-      step_size: of the activities.
-      descent: one step, ``(energies, latents, step_size) -> latents``; with
-        `jaxbrain.learning.inference.backtracking` the energy never rises.
-      key: noise of the network; None is deterministic.
-
-    Returns:
-      The settled z_1..z_L and how well they settled.
-    """
-    blocks = inference.block_functions(net, params, x, key)
-    start = inference.feed_forward(blocks, params, x)
-    hierarchy = _nudged(blocks, loss, y, nudge)
-    return inference.relax(
-        hierarchy, params, start, x, steps=steps, step_size=step_size, descent=descent
-    )
+from jaxbrain.learning.energy.descent import Descent, fixed_step
+from jaxbrain.learning.energy.inference import (
+    CodingModel,
+    ForwardPass,
+    InferenceDiagnostics,
+    coding_rule,
+    relax,
+    steps_of,
+    weight_gradient,
+)
 
 
 @configured
@@ -99,59 +37,43 @@ def predictive_coding(
     step_size: float | jax.Array = 0.1,
     descent: Descent = fixed_step,
 ) -> LearningRule:
-    """Predictive coding with a nudged output: settle the activities, then learn from the errors.
+    """Predictive coding with a nudged output: the errors of relaxed activities over the nudge.
 
-    g_l = - z_{l-1}^T (e_l * f_l') / nudge in place of dL/dW_l, e_l = z_l - f_l(z_{l-1}), settled
+    g_l = dF/dW_l / nudge = - z_{l-1}^T (e_l * f_l') / nudge, e_l = z_l - f_l(z_{l-1})
 
-    As the nudge goes to 0 at the fixed point this becomes back-propagation, with an error of the
-    order of the nudge. With few steps the gradients of the early layers are too small (by default
-    under a fifth of back-propagation's in the first of three layers, before training): use Adam or
-    more steps. Weights that grow need a smaller step size, or backtracking. Watch both:
-    ``fit(..., record=lambda state: state.rule_state.residual)``.
+    At the fixed point this is the gradient of the loss, with an error of the order of the nudge.
+    After few steps the gradients of early layers are too small (by default less than a fifth of
+    the true one in the first of three layers, before training): use Adam or more steps. Larger
+    weights need a smaller step size, or `backtracking`. The state shows both, the
+    `InferenceDiagnostics` of the last batch; record ``state.rule_state.residual`` in `fit`.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
       nudge: the weight of the loss at the output (beta); positive.
-      steps: of the inference; a positive integer.
-      step_size: of the activities; positive.
-      descent: one step, ``(energies, latents, step_size) -> latents``; with
-        `jaxbrain.learning.inference.backtracking` the energy never rises.
+      steps, step_size: of the activities; positive.
+      descent: one step, ``(energies, latents, step_size) -> latents``: `fixed_step`, or
+        `backtracking`, with which the energy never rises.
 
-    Returns:
-      A LearningRule whose state is the `Settling` of the last batch. The loss it reports is that
-      of the feed-forward prediction.
-
-    Raises:
-      ValueError: if net is not a flat chain or a number is not positive.
-      TypeError: if descent is no function; at trace time, if the network answers in half
-        precision, in which the nudge drowns.
-
-    Source: Whittington and Bogacz 2017, doi 10.1162/NECO_a_00949; nudging from
-    equilibrium propagation, Scellier and Bengio 2017, doi 10.3389/fncom.2017.00024.
+    Source: Whittington and Bogacz 2017, doi 10.1162/NECO_a_00949; the nudge, Scellier and Bengio
+    2017, doi 10.3389/fncom.2017.00024.
 
     Examples:
-      >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
-      >>> rule = predictive_coding(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
-      >>> bool(state.residual < 0.5)
-      True
+      >>> import jaxbrain as jb
+      >>> net, one = jb.serial(jb.dense(1, bias_init=None)), jnp.ones((1, 1))
+      >>> rule = predictive_coding(net, jb.losses.half_mse, nudge=0.5, steps=200)
+      >>> _, grads, info = rule.grads(({"kernel": one},), None, one, 2 * one)
+      >>> round(float(grads[0]["kernel"][0, 0]), 3)  # (w x - y) x / (1 + nudge)
+      -0.667
     """
-    _require("predictive_coding", nudge, steps, step_size, descent)
+    name = "predictive_coding"
+    require_positive(name, "nudge", nudge)
+    descending = steps_of(name, steps, step_size, descent)
 
-    def infer(params: Params, x: Any, y: Any, blocks: Any, outputs: Any) -> Any:
-        hierarchy = _nudged(blocks, loss, y, nudge)
-        latents, state = inference.relax(
-            hierarchy, params, outputs, x, steps=steps, step_size=step_size, descent=descent
-        )
-        scale = 1 / (nudge * outputs[-1].shape[0])
-        return inference.change(hierarchy, params, latents, x, scale=scale), state
+    def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
+        model = nudged(forward, loss, y, nudge)
+        latents, info = relax(model, params, descending)
+        return weight_gradient(model, params, latents, nudge=nudge), info
 
-    return inference.coding_rule("predictive_coding", net, loss, infer)
+    return coding_rule(name, net, loss, infer)
 
 
 @configured
@@ -166,71 +88,51 @@ def centered_predictive_coding(
 ) -> LearningRule:
     """Predictive coding with the output nudged towards the target and away from it.
 
-    g_l = [dF/dW_l (z^+) - dF/dW_l (z^-)] / (2 nudge), z^+ and z^- settled with +nudge and -nudge
+    g_l = [dF/dW_l(z^+) - dF/dW_l(z^-)] / (2 nudge), z^+ and z^- relaxed with nudge and -nudge
 
-    F is that of `predictive_coding`. At the fixed points g is back-propagation's gradient with an
-    error of the order of the nudge squared, so a larger nudge will do, which few bits drown less.
-    The two settle side by side, which takes less than twice the time of one.
+    At the fixed points this is the gradient of the loss with an error of the order of the nudge
+    squared. The nudge may be larger than in `predictive_coding`, so that less is lost to rounding.
+    Both inferences run as one, in less than twice the time. The state holds the larger residual
+    and the mean energy of the two.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      nudge: the weight of the loss at the output (beta); positive, and so small that the output is
-        not pushed away for ever: below 1 for `jaxbrain.losses.half_mse`.
-      steps: of each inference; a positive integer.
-      step_size: of the activities; positive.
-      descent: one step, ``(energies, latents, step_size) -> latents``; with
-        `jaxbrain.learning.inference.backtracking` the energy never rises.
-
-    Returns:
-      A LearningRule whose state is the `Settling` of the last batch: the larger residual and the
-      mean energy of the two. The loss it reports is that of the feed-forward prediction.
-
-    Raises:
-      ValueError: if net is not a flat chain or a number is not positive.
-      TypeError: if descent is no function; at trace time, if the network answers in half
-        precision, in which the nudge drowns.
+      nudge: the weight of the loss at the output (beta); positive, and small enough that the
+        output has an equilibrium away from the target: below 1 for `jaxbrain.losses.half_mse`.
+      steps, step_size, descent: as in `predictive_coding`, of each inference.
 
     Source: centered nudging, Laborieux et al. 2021, doi 10.3389/fnins.2021.633674; in predictive
     coding, Pinchetti et al. 2024, arXiv 2407.01163.
 
     Examples:
-      >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
-      >>> rule = centered_predictive_coding(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
-      >>> bool(state.residual < 0.5)
-      True
+      >>> import jaxbrain as jb
+      >>> net, one = jb.serial(jb.dense(1, bias_init=None)), jnp.ones((1, 1))
+      >>> rule = centered_predictive_coding(net, jb.losses.half_mse, nudge=0.5, steps=200)
+      >>> _, grads, info = rule.grads(({"kernel": one},), None, one, 2 * one)
+      >>> round(float(grads[0]["kernel"][0, 0]), 3)  # (w x - y) x / (1 - nudge^2)
+      -1.333
     """
-    _require("centered_predictive_coding", nudge, steps, step_size, descent)
+    name = "centered_predictive_coding"
+    require_positive(name, "nudge", nudge)
+    descending = steps_of(name, steps, step_size, descent)
 
-    def infer(params: Params, x: Any, y: Any, blocks: Any, outputs: Any) -> Any:
-        def learn(beta: jax.Array) -> tuple[Params, Settling]:
-            hierarchy = _nudged(blocks, loss, y, beta)
-            latents, state = inference.relax(
-                hierarchy, params, outputs, x, steps=steps, step_size=step_size, descent=descent
-            )
-            scale = 1 / (2 * beta * outputs[-1].shape[0])
-            return inference.change(hierarchy, params, latents, x, scale=scale), state
+    def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
+        def learn(beta: jax.Array) -> tuple[Params, InferenceDiagnostics]:
+            model = nudged(forward, loss, y, beta)
+            latents, info = relax(model, params, descending)
+            return weight_gradient(model, params, latents, nudge=2 * beta), info
 
-        beta = jnp.asarray(nudge, outputs[-1].dtype)
-        changes, state = jax.vmap(learn)(jnp.stack([beta, -beta]))
+        beta = jnp.asarray(nudge, forward.outputs[-1].dtype)
+        changes, info = jax.vmap(learn)(jnp.stack([beta, -beta]))
         grads = jax.tree.map(lambda g: g[0] + g[1], changes)  # the second over a negative nudge
-        return grads, Settling(jnp.max(state.residual), jnp.mean(state.energy))
+        return grads, InferenceDiagnostics(jnp.max(info.residual), jnp.mean(info.energy))
 
-    return inference.coding_rule("centered_predictive_coding", net, loss, infer)
+    return coding_rule(name, net, loss, infer)
 
 
-def _nudged(blocks: tuple[Block, ...], loss: Loss, y: Any, nudge: Any) -> Hierarchy:
+def nudged(forward: ForwardPass, loss: Loss, y: Any, nudge: float | jax.Array) -> CodingModel:
     """Every block predicts a free activity, and the loss pulls at the last of them."""
-    return Hierarchy(blocks, lambda params, output: nudge * jax.vmap(loss)(output, y))
 
+    def top(params: Params, output: jax.Array) -> jax.Array:
+        return nudge * jax.vmap(loss)(output, y)
 
-def _require(rule: str, nudge: Any, steps: Any, step_size: Any, descent: Any) -> None:
-    require_count(rule, "steps", steps)
-    require_positive(rule, "nudge", nudge)
-    require_positive(rule, "step_size", step_size)
-    inference.require_descent(rule, descent)
+    return CodingModel(*forward, top)

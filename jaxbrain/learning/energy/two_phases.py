@@ -1,5 +1,10 @@
-"""What contrastive rules share: a free phase, phases that differ at the output, and the difference
-of what each weight meets in them."""
+"""Rules that compare phases: one free phase, phases that differ at the output, their difference.
+
+    g_l = - sum_k weight_k dPhi/dW_l(s^k),    Phi = sum_l g^(l-L) <s_l, C_l(s_{l-1})>
+
+Every phase k starts from the same free equilibrium. Each weight learns from the states at its two
+ends.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.composition import split_key
-from jaxbrain.core.requirements import require_wide
+from jaxbrain.core.requirements import require_count, require_wide
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
@@ -16,23 +21,20 @@ from jaxbrain.learning.energy.symmetric import (
     Output,
     States,
     System,
-    activate,
-    equilibrium,
+    activate_output,
+    equilibrium_network,
+    free_equilibrium,
     interaction,
     relax,
     residual,
-    settle,
 )
-
-Points = Callable[[jax.Array | None, Any], tuple[jax.Array, jax.Array]]
-OutputOf = Callable[[System, jax.Array, jax.Array, Any], Output]
 
 
 class Residuals(NamedTuple):
-    """How well the phases settled: what the last sweep moved, relative to the states.
+    """Convergence of the phases: the change in the last sweep, relative to the states.
 
-    |s - s before| / |s| over the batch; 0 is settled. With 0.1 or more the units still move, or
-    they have no equilibrium: lower the feedback, or take more steps.
+    |s - s before| / |s| over the batch; 0 is an equilibrium. With 0.1 or more the units still move,
+    or have no equilibrium: lower the feedback gain, or take more steps.
 
     Attributes:
       free: of the phase without target.
@@ -47,34 +49,42 @@ class Phases(NamedTuple):
     """The phases that are compared.
 
     Attributes:
-      points: ``(key, dtype) -> (points [k], weights [k])``: what sets each phase apart, and its
+      points: ``(key, dtype) -> (points [k], weights [k])``: the nudge of each phase, say, and its
         weight in the gradient.
-      output: ``(system, point, start, y) -> (h, s_L) -> s_L``: how the output units of one example
-        follow their input, given where they start.
+      output: ``(system, point, start, y) -> (h, s_L) -> s_L``: the update of the output units of
+        one example for their input h, given their state at the start.
     """
 
-    points: Points
-    output: OutputOf
+    points: Callable[[jax.Array | None, Any], tuple[jax.Array, jax.Array]]
+    output: Callable[[System, jax.Array, jax.Array, Any], Output]
 
 
-def nudged(system: System, beta: jax.Array, error: Callable[[jax.Array], jax.Array]) -> Output:
-    """s_L <- f_L(h - beta error(s_L)): within the nonlinearity, else the gradient is biased."""
-    return lambda h, s: activate(system, len(system.units) - 1, h - beta * error(s))
+def nudged(error: Callable[[jax.Array, Any], jax.Array]) -> Callable[..., Output]:
+    """The output of `Phases` for nudges: s_L <- f_L(h - beta error(s_L, y)).
+
+    The nudge acts within the nonlinearity; otherwise the gradient is biased.
+    """
+
+    def output(system: System, beta: jax.Array, start: jax.Array, y: Any) -> Output:
+        return lambda h, s: activate_output(system, h - beta * error(s, y))
+
+    return output
 
 
 def contrast_rule(
     name: str, system: System, loss: Loss, phases: Phases, steps: int, contrast_steps: int
 ) -> LearningRule:
-    """g_l = - sum_k weight_k dPhi/dW_l(s^k): the phases k go on from one free equilibrium."""
-    network = equilibrium(system, steps)
+    """The rule of a symmetric network and the phases that it compares."""
+    require_count(name, "steps", steps)
+    network = equilibrium_network(system.net, feedback_gain=system.feedback_gain, steps=steps)
     n_layers = len(system.net.layers)
 
     def free(params: Params, x: Any, key: Any) -> tuple:
-        return relax(system, params, _layer_keys(key, n_layers), x, steps=steps)
+        return free_equilibrium(system, params, _layer_keys(key, n_layers), x, steps=steps)
 
     def phase(params: Params, drive: jax.Array, s: States, y: Any, key: Any, point: Any) -> tuple:
         output, keys = phases.output(system, point, s[-1], y), _layer_keys(key, n_layers)
-        return settle(system, params, keys, drive, s, output, steps=contrast_steps)
+        return relax(system, params, keys, drive, s, output, steps=contrast_steps)
 
     def init(key: jax.Array, params: Params, x: Any) -> Residuals:
         zero = jnp.zeros((), jax.eval_shape(network.apply, params, x).dtype)
@@ -84,19 +94,17 @@ def contrast_rule(
         params: Params, state: Residuals, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Residuals]:
         keys = _example_keys(key, x)
-        drive, s, settled = jax.vmap(free, (None, 0, 0))(params, x, keys)
+        drive, s, change = jax.vmap(free, (None, 0, 0))(params, x, keys)
         require_wide(name, s[-1])
         value = chain.batch_loss(loss, s[-1], y)
         points, weights = phases.points(key, s[-1].dtype)
         p, drive, s = _like(points, (params, drive, s))
         each = jax.vmap(phase, (None, 0, 0, 0, 0, None))
-        s, contrasted = jax.vmap(each, (None, None, None, None, None, 0))(
-            p, drive, s, y, keys, points
-        )
-        changes = _difference(system, p, (_like(points, x), s, keys), weights)
-        changes = jax.tree.map(lambda g, p: jnp.real(g).astype(p.dtype), changes, params)
-        worst = jnp.max(jax.vmap(residual)(*contrasted))
-        return value, changes, Residuals(residual(*settled), worst)
+        s, changes = jax.vmap(each, (None, None, None, None, None, 0))(p, drive, s, y, keys, points)
+        gradient = _difference(system, p, (_like(points, x), s, keys), weights)
+        gradient = jax.tree.map(lambda g, p: jnp.real(g).astype(p.dtype), gradient, params)
+        worst = jnp.max(jax.vmap(residual)(*changes))
+        return value, gradient, Residuals(residual(*change), worst)
 
     return LearningRule(init, grads, network)
 
@@ -122,7 +130,7 @@ def _example_keys(key: jax.Array | None, x: Any) -> jax.Array | None:
 
 
 def _layer_keys(key: jax.Array | None, n: int) -> Any:
-    """The keys of the layers of one example; cloned, for every phase meets the same noise."""
+    """The keys of the layers of one example; cloned, for every phase has the same noise."""
     return split_key(None if key is None else jax.random.clone(key), n)
 
 

@@ -13,7 +13,7 @@ from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.forward.modulation import refuse_tokens
-from jaxbrain.networks.layers import as_float
+from jaxbrain.networks.parts import as_float
 
 Negatives = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Drawing = Callable[[jax.Array, jax.Array], jax.Array]

@@ -11,7 +11,8 @@ from jaxbrain.core.requirements import require_wide
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.networks.layers import as_float, embed
+from jaxbrain.networks.layers import embed
+from jaxbrain.networks.parts import as_float
 
 # 0.05 times He's uniform: +-0.05 sqrt(6 / inputs)
 SMALL = variance_scaling(2 * 0.05**2, "fan_out", "uniform")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
-from jaxbrain.learning.generative.visible_units import Visible, bernoulli, flip
+from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw
 from jaxbrain.networks.layers import dense, elementwise
 
 __all__ = [
@@ -173,7 +173,7 @@ def down(
     _require_fitting("down", machines)
     for level, machine in reversed(list(enumerate(machines))[1:]):
         h = jax.nn.sigmoid(machine["visible_bias"] + jnp.dot(machine["kernel"], h))
-        h = h if key is None else flip(jax.random.fold_in(key, level), h)
+        h = h if key is None else bernoulli_draw(jax.random.fold_in(key, level), h)
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
@@ -213,7 +213,7 @@ def dream(
     chain_key, top_key, down_key = jax.random.split(key, 3)
     kind = visible if len(machines) == 1 else bernoulli()
     state = gibbs(machines[-1], start, key=chain_key, steps=steps, visible=kind)
-    h = flip(top_key, jax.nn.sigmoid(hidden_drive(machines[-1], state)))
+    h = bernoulli_draw(top_key, jax.nn.sigmoid(hidden_drive(machines[-1], state)))
     return down(machines, h, visible=visible, key=down_key)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from jax.nn.initializers import Initializer, normal
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
-from jaxbrain.learning.generative.visible_units import Visible, bernoulli, flip, gaussian
-from jaxbrain.networks.layers import align, as_float, float_like, positive, require_features
+from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
+from jaxbrain.networks.parts import align, as_float, float_like, require_features
 
 _MOST_HIDDEN = 16  # 65,536 states
 
@@ -65,7 +66,7 @@ def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
       >>> {name: leaf.shape for name, leaf in params.items()}
       {'kernel': (5, 3), 'hidden_bias': (3,), 'visible_bias': (5,)}
     """
-    hidden = positive("rbm", "hidden", hidden)
+    hidden = require_count("rbm", "hidden", hidden)
     name = f"rbm({hidden})"
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -81,7 +82,7 @@ def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features(name, x, params["kernel"].shape[0])
         p = jax.nn.sigmoid(hidden_drive(params, x))
-        return p if key is None else flip(key, p)
+        return p if key is None else bernoulli_draw(key, p)
 
     return Network(init, apply, ())
 
@@ -236,7 +237,7 @@ def gibbs(
       >>> gibbs(params, jax.numpy.ones(5), key=jax.random.key(1), steps=10).shape
       (5,)
     """
-    positive("gibbs", "steps", steps)
+    require_count("gibbs", "steps", steps)
 
     def step(v: jax.Array, key: jax.Array) -> tuple[jax.Array, None]:
         up, down = jax.random.split(key)
@@ -271,4 +272,4 @@ def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
 
 def _hidden(params: Params, v: jax.Array, key: jax.Array | None) -> jax.Array:
     p = jax.nn.sigmoid(hidden_drive(params, v))
-    return p if key is None else flip(key, p)
+    return p if key is None else bernoulli_draw(key, p)

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_key
+from jaxbrain.core.requirements import require_count, require_key
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
 from jaxbrain.learning.generative.boltzmann import free_energy, gibbs, hidden_drive, rbm
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli
-from jaxbrain.networks.layers import as_float, positive
+from jaxbrain.networks.parts import as_float
 
 
 @configured
@@ -170,4 +170,4 @@ def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
             f"got {getattr(visible, '__name__', type(visible).__name__)}"
         )
     for name, value in counts.items():
-        positive(rule, name, value)
+        require_count(rule, name, value)

@@ -14,12 +14,12 @@ from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_key
+from jaxbrain.core.requirements import require_count, require_key
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
-from jaxbrain.learning.generative.visible_units import flip
+from jaxbrain.learning.generative.visible_units import bernoulli_draw
 from jaxbrain.losses import binary_cross_entropy
-from jaxbrain.networks.layers import align, as_float, float_like, positive, require_features
+from jaxbrain.networks.parts import align, as_float, float_like, require_features
 
 __all__ = [
     "free_energy",
@@ -27,7 +27,7 @@ __all__ = [
     "helmholtz_machine",
     "log_generative",
     "log_recognition",
-    "recognise",
+    "recognize",
     "wake_sleep",
 ]
 
@@ -69,7 +69,7 @@ def helmholtz_machine(*sizes: int, kernel_init: Initializer = lecun_normal()) ->
         raise ValueError(
             "helmholtz_machine needs at least one hidden layer, as helmholtz_machine(32, 8)"
         )
-    sizes = tuple(positive("helmholtz", f"sizes[{i}]", n) for i, n in enumerate(sizes))
+    sizes = tuple(require_count("helmholtz", f"sizes[{i}]", n) for i, n in enumerate(sizes))
     name = f"helmholtz_machine({', '.join(map(str, sizes))})"
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -96,7 +96,7 @@ def helmholtz_machine(*sizes: int, kernel_init: Initializer = lecun_normal()) ->
     return Network(init, apply, ())
 
 
-def recognise(params: Params, x: jax.Array, *, key: jax.Array) -> tuple[jax.Array, ...]:
+def recognize(params: Params, x: jax.Array, *, key: jax.Array) -> tuple[jax.Array, ...]:
     """Draw causes of what is seen, layer by layer upwards.
 
     Args:
@@ -110,7 +110,7 @@ def recognise(params: Params, x: jax.Array, *, key: jax.Array) -> tuple[jax.Arra
     Examples:
       >>> import jax
       >>> params = helmholtz_machine(2).init(jax.random.key(0), jnp.ones(3))
-      >>> [len(s) for s in recognise(params, jnp.ones(3), key=jax.random.key(1))]
+      >>> [len(s) for s in recognize(params, jnp.ones(3), key=jax.random.key(1))]
       [3, 2]
     """
     return _climb(params, x, key)
@@ -133,9 +133,9 @@ def generate(params: Params, *, key: jax.Array) -> tuple[jax.Array, ...]:
       [(6,), (4,), (2,)]
     """
     keys = jax.random.split(key, len(params["generative"]) + 1)
-    states = [flip(keys[-1], jax.nn.sigmoid(params["prior"]))]
+    states = [bernoulli_draw(keys[-1], jax.nn.sigmoid(params["prior"]))]
     for layer, k in zip(params["generative"][::-1], keys[:-1], strict=True):
-        states.append(flip(k, jax.nn.sigmoid(_drive(layer, states[-1]))))
+        states.append(bernoulli_draw(k, jax.nn.sigmoid(_drive(layer, states[-1]))))
     return tuple(states[::-1])
 
 
@@ -210,13 +210,13 @@ def free_energy(params: Params, x: jax.Array, *, key: jax.Array) -> jax.Array:
       >>> round(float(free_energy(zeros, jax.numpy.ones(3), key=jax.random.key(1))), 4)  # 3 log 2
       2.0794
     """
-    states = recognise(params, x, key=key)
+    states = recognize(params, x, key=key)
     return log_recognition(params, states) - log_generative(params, states)
 
 
 @configured
 def wake_sleep(net: Network) -> LearningRule:
-    """Awake, learn to dream what was seen; asleep, learn to recognise what was dreamt.
+    """Awake, learn to dream what was seen; asleep, learn to recognize what was dreamt.
 
     wake: s ~ q(. | x), dG = - s_l^T (s_{l-1} - p(s_{l-1} | s_l))
     sleep: s ~ p, dR = - s_{l-1}^T (s_l - q(s_l | s_{l-1}))
@@ -260,7 +260,7 @@ def wake_sleep(net: Network) -> LearningRule:
     ) -> tuple[jax.Array, Params, tuple]:
         key = require_key("wake_sleep", key, "it samples")
         wake_key, sleep_key = jax.random.split(key)
-        awake = jax.vmap(lambda one, k: recognise(params, one, key=k))(
+        awake = jax.vmap(lambda one, k: recognize(params, one, key=k))(
             as_float(x, params["prior"].dtype), jax.random.split(wake_key, len(x))
         )
         asleep = jax.vmap(lambda k: generate(params, key=k))(jax.random.split(sleep_key, len(x)))
@@ -287,5 +287,5 @@ def _climb(params: Params, x: jax.Array, key: jax.Array | None) -> tuple[jax.Arr
     states = [as_float(x, params["prior"].dtype)]
     for i, layer in enumerate(params["recognition"]):
         p = jax.nn.sigmoid(_drive(layer, states[-1]))
-        states.append(p if key is None else flip(jax.random.fold_in(key, i), p))
+        states.append(p if key is None else bernoulli_draw(jax.random.fold_in(key, i), p))
     return tuple(states)

@@ -58,7 +58,7 @@ def bernoulli() -> Visible:
         return jax.nn.sigmoid(bias + drive)
 
     def sample(key: jax.Array, bias: jax.Array, drive: jax.Array) -> jax.Array:
-        return flip(key, mean(bias, drive))
+        return bernoulli_draw(key, mean(bias, drive))
 
     return Visible(energy, log_partition, mean, sample)
 
@@ -105,6 +105,6 @@ def gaussian(std: float | jax.Array = 1.0) -> Visible:
     return Visible(energy, log_partition, mean, sample)
 
 
-def flip(key: jax.Array, p: jax.Array) -> jax.Array:
+def bernoulli_draw(key: jax.Array, p: jax.Array) -> jax.Array:
     """Binary states of the probabilities p, in their shape and dtype."""
     return jax.random.bernoulli(key, p).astype(p.dtype)

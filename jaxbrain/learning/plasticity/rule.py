@@ -21,7 +21,8 @@ from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.networks.layers import as_float, dense, float_like
+from jaxbrain.networks.layers import dense
+from jaxbrain.networks.parts import as_float, float_like
 
 Change = Callable[[jax.Array, Any, jax.Array, jax.Array, Any], tuple[Any, jax.Array]]
 

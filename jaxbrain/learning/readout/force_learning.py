@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.cells.parts import fit_input
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
@@ -26,7 +26,7 @@ from jaxbrain.learning.readout.recursive_least_squares import (
     least_squares,
     least_squares_step,
 )
-from jaxbrain.networks.layers import float_like
+from jaxbrain.networks.parts import float_like
 
 
 class Activity(NamedTuple):

@@ -20,11 +20,11 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.cells.recurrent import fit_input, zero_carry
+from jaxbrain.cells.parts import fit_input, zero_carry
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_fraction, require_positive
+from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import float_like, positive
+from jaxbrain.networks.parts import float_like
 
 
 @configured
@@ -73,7 +73,7 @@ def echo_state(
       >>> round(float(abs(np.linalg.eigvals(params["recurrent"])).max()), 4)
       0.8
     """
-    units = positive("echo_state", "units", units)
+    units = require_count("echo_state", "units", units)
     scales = {"spectral_radius": spectral_radius, "input_scale": input_scale}
     for option, value in (scales | {"bias_scale": bias_scale}).items():
         require_positive("echo_state", option, value, zero=True)
@@ -135,7 +135,7 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
 
     min_W,b  sum_t |s_t W + b - y_t|^2 + penalty |W|^2
 
-    The bias is not penalised. Least squares of the centred states above sqrt(penalty) I, by
+    The bias is not penalised. Least squares of the centered states above sqrt(penalty) I, by
     singular values: the Gram matrix, whose condition number is the square, is never formed.
 
     Args:

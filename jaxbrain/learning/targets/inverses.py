@@ -10,7 +10,8 @@ import optax
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.networks.layers import align, elementwise
+from jaxbrain.networks.layers import elementwise
+from jaxbrain.networks.parts import align
 
 
 class Inverses(NamedTuple):

@@ -3,12 +3,12 @@
 from jaxbrain.memory.continual import replay
 from jaxbrain.memory.continual.elastic import (
     Anchor,
+    consolidate,
+    consolidate_online,
     elastic_penalty,
+    empty_anchor,
     full_elastic_penalty,
-    hold,
-    hold_online,
-    no_anchor,
-    penalised,
+    with_penalty,
 )
 from jaxbrain.memory.continual.fisher_information import (
     empirical_fisher,
@@ -16,30 +16,30 @@ from jaxbrain.memory.continual.fisher_information import (
     full_fisher,
     sampled_fisher,
 )
-from jaxbrain.memory.continual.replay import Reservoir, rehearsed, reservoir
+from jaxbrain.memory.continual.replay import ReplayBuffer, replay_buffer, with_replay
 from jaxbrain.memory.continual.sleep import sleep_replay
 from jaxbrain.memory.continual.synaptic import SynapticState, end_task, synaptic_intelligence
 
 __all__ = [
     "Anchor",
-    "Reservoir",
+    "ReplayBuffer",
     "SynapticState",
+    "consolidate",
+    "consolidate_online",
     "elastic_penalty",
     "empirical_fisher",
+    "empty_anchor",
     "end_task",
     "fisher",
     "full_elastic_penalty",
     "full_fisher",
-    "hold",
-    "hold_online",
-    "no_anchor",
-    "penalised",
-    "rehearsed",
     "replay",
-    "reservoir",
+    "replay_buffer",
     "sampled_fisher",
     "sleep_replay",
     "synaptic_intelligence",
+    "with_penalty",
+    "with_replay",
 ]
 
 

@@ -37,7 +37,7 @@ class Anchor(NamedTuple):
     offset: jax.Array
 
 
-def no_anchor(params: Params) -> Anchor:
+def empty_anchor(params: Params) -> Anchor:
     """The anchor before the first task: nothing is held.
 
     Args:
@@ -48,7 +48,7 @@ def no_anchor(params: Params) -> Anchor:
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> no_anchor({"w": jnp.ones(2)}).importance["w"].tolist()
+      >>> empty_anchor({"w": jnp.ones(2)}).importance["w"].tolist()
       [0.0, 0.0]
     """
     leaves = jax.tree.leaves(params)
@@ -56,7 +56,7 @@ def no_anchor(params: Params) -> Anchor:
     return Anchor(params, jax.tree.map(jnp.zeros_like, params), jnp.zeros((), dtype))
 
 
-def hold(anchor: Anchor, params: Params, importance: Params) -> Anchor:
+def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
     """Hold one task more, each around its own weights, as elastic weight consolidation does.
 
     sum_t 1/2 F_t (theta - theta_t)^2 = 1/2 F (theta - m)^2 + offset
@@ -65,7 +65,7 @@ def hold(anchor: Anchor, params: Params, importance: Params) -> Anchor:
     penalties, so that the memory does not grow and nothing compiles again.
 
     Args:
-      anchor: of the tasks before; `no_anchor` at first.
+      anchor: of the tasks before; `empty_anchor` at first.
       params: where training on this task ended.
       importance: of each weight for this task, such as `fisher` there.
 
@@ -79,13 +79,13 @@ def hold(anchor: Anchor, params: Params, importance: Params) -> Anchor:
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> anchor = no_anchor(jnp.zeros(1))
-      >>> anchor = hold(anchor, jnp.array([1.0]), jnp.array([3.0]))
-      >>> anchor = hold(anchor, jnp.array([5.0]), jnp.array([1.0]))
+      >>> anchor = empty_anchor(jnp.zeros(1))
+      >>> anchor = consolidate(anchor, jnp.array([1.0]), jnp.array([3.0]))
+      >>> anchor = consolidate(anchor, jnp.array([5.0]), jnp.array([1.0]))
       >>> float(anchor.params[0]), float(anchor.importance[0])  # between the two, nearer the first
       (2.0, 4.0)
     """
-    _require_alike("hold", anchor, params, importance)
+    _require_alike("consolidate", anchor, params, importance)
 
     def share(old: jax.Array, new: jax.Array) -> jax.Array:
         both = old + new
@@ -104,7 +104,7 @@ def hold(anchor: Anchor, params: Params, importance: Params) -> Anchor:
     )
 
 
-def hold_online(
+def consolidate_online(
     anchor: Anchor, params: Params, importance: Params, *, decay: float | jax.Array = 1.0
 ) -> Anchor:
     """Hold around the newest weights alone, while old importance fades: online EWC.
@@ -115,7 +115,7 @@ def hold_online(
     been pulled by what was held before.
 
     Args:
-      anchor: of the tasks before; `no_anchor` at first.
+      anchor: of the tasks before; `empty_anchor` at first.
       params: where training on this task ended.
       importance: of each weight for this task, such as `fisher` there.
       decay: what is left of old importance, from 0 to 1.
@@ -130,13 +130,13 @@ def hold_online(
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> anchor = hold_online(no_anchor(jnp.zeros(1)), jnp.array([1.0]), jnp.array([3.0]))
-      >>> anchor = hold_online(anchor, jnp.array([5.0]), jnp.array([1.0]), decay=0.5)
+      >>> anchor = consolidate_online(empty_anchor(jnp.zeros(1)), jnp.array([1.0]), jnp.array([3.0]))
+      >>> anchor = consolidate_online(anchor, jnp.array([5.0]), jnp.array([1.0]), decay=0.5)
       >>> float(anchor.params[0]), float(anchor.importance[0])
       (5.0, 2.5)
     """
-    require_fraction("hold_online", "decay", decay)
-    _require_alike("hold_online", anchor, params, importance)
+    require_fraction("consolidate_online", "decay", decay)
+    _require_alike("consolidate_online", anchor, params, importance)
     kept = jax.tree.map(
         lambda old, new: as_number(decay, old) * old + new, anchor.importance, importance
     )
@@ -150,11 +150,11 @@ def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Pen
     strength (1/2 sum_i F_i (theta_i - theta*_i)^2 + offset)
 
     Args:
-      anchor: of `hold` or `hold_online`.
+      anchor: of `consolidate` or `consolidate_online`.
       strength: lambda; what its scale is, the module says: Bayes' value is 1 for tasks of one size.
 
     Returns:
-      ``(params) -> scalar``, for `penalised`.
+      ``(params) -> scalar``, for `with_penalty`.
 
     Raises:
       ValueError: if strength is negative.
@@ -163,7 +163,7 @@ def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Pen
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> anchor = hold(no_anchor(jnp.zeros(2)), jnp.zeros(2), jnp.array([1.0, 100.0]))
+      >>> anchor = consolidate(empty_anchor(jnp.zeros(2)), jnp.zeros(2), jnp.array([1.0, 100.0]))
       >>> penalty = elastic_penalty(anchor)
       >>> float(penalty(jnp.array([1.0, 0.0]))), float(penalty(jnp.array([0.0, 1.0])))
       (0.5, 50.0)
@@ -197,7 +197,7 @@ def full_elastic_penalty(
       strength: lambda, on the scale of `elastic_penalty`.
 
     Returns:
-      ``(params) -> scalar``, for `penalised`.
+      ``(params) -> scalar``, for `with_penalty`.
 
     Raises:
       ValueError: if the matrix has not the size of params, or strength is negative.
@@ -211,16 +211,16 @@ def full_elastic_penalty(
       (2.0, 0.0)
     """
     require_positive("full_elastic_penalty", "strength", strength, zero=True)
-    centre, _ = jax.flatten_util.ravel_pytree(params)
-    if jnp.shape(importance) != (centre.size, centre.size):
+    center, _ = jax.flatten_util.ravel_pytree(params)
+    if jnp.shape(importance) != (center.size, center.size):
         raise ValueError(
-            f"importance must be {(centre.size, centre.size)}, for {centre.size} parameters, got "
+            f"importance must be {(center.size, center.size)}, for {center.size} parameters, got "
             f"{jnp.shape(importance)}; make it with full_fisher"
         )
     strength = jnp.asarray(strength)
 
     def penalty(params: Params) -> jax.Array:
-        away = jax.flatten_util.ravel_pytree(params)[0] - centre
+        away = jax.flatten_util.ravel_pytree(params)[0] - center
         total = 0.5 * away @ importance @ away
         return as_number(strength, total) * total
 
@@ -228,7 +228,7 @@ def full_elastic_penalty(
 
 
 @configured
-def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
+def with_penalty(rule: LearningRule, penalty: Penalty) -> LearningRule:
     """A learning rule with a penalty on the weights beside it.
 
     loss + penalty(theta), rule's gradient + d penalty / d theta
@@ -250,13 +250,13 @@ def penalised(rule: LearningRule, penalty: Penalty) -> LearningRule:
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> rule = jb.backprop(jb.dense(1, bias_init=None), jb.losses.half_mse)
       >>> params, x, y = {"kernel": jnp.ones((1, 1))}, jnp.ones((1, 1)), jnp.ones((1, 1))
-      >>> rule = penalised(rule, lambda p: 3 * jnp.sum(p["kernel"]))
+      >>> rule = with_penalty(rule, lambda p: 3 * jnp.sum(p["kernel"]))
       >>> loss, grads, state = jax.jit(rule.grads)(params, (), x, y)
       >>> float(loss), float(grads["kernel"][0, 0])
       (3.0, 3.0)
     """
     if not isinstance(rule, LearningRule):
-        raise TypeError(f"penalised: rule must be a LearningRule, got {type(rule).__name__}")
+        raise TypeError(f"with_penalty: rule must be a LearningRule, got {type(rule).__name__}")
 
     def grads(
         params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None

@@ -11,11 +11,11 @@ from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
 __all__ = [
-    "Reservoir",
+    "ReplayBuffer",
     "add",
-    "rehearsed",
-    "reservoir",
+    "replay_buffer",
     "sample",
+    "with_replay",
 ]
 
 
@@ -23,7 +23,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class Reservoir(NamedTuple):
+class ReplayBuffer(NamedTuple):
     """A fair sample of a stream of any length.
 
     Attributes:
@@ -45,7 +45,7 @@ class Reservoir(NamedTuple):
         return jnp.minimum(self.seen, self.capacity)
 
 
-def reservoir(capacity: int, example: Any) -> Reservoir:
+def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     """An empty store.
 
     Args:
@@ -53,38 +53,38 @@ def reservoir(capacity: int, example: Any) -> Reservoir:
       example: one item, a tree of arrays or of ``jax.ShapeDtypeStruct``, such as ``(x[0], y[0])``.
 
     Returns:
-      A Reservoir, which `add` fills and `sample` draws from.
+      A ReplayBuffer, which `add` fills and `sample` draws from.
 
     Raises:
       ValueError: if capacity is no positive integer, or example holds no array.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> reservoir(100, (jnp.zeros(64), jnp.int32(0))).items[0].shape
+      >>> replay_buffer(100, (jnp.zeros(64), jnp.int32(0))).items[0].shape
       (100, 64)
     """
-    require_count("reservoir", "capacity", capacity)
+    require_count("replay_buffer", "capacity", capacity)
     if not jax.tree.leaves(example):
-        raise ValueError("reservoir: example must hold at least one array, got none")
+        raise ValueError("replay_buffer: example must hold at least one array, got none")
     items = jax.tree.map(
         lambda a: jnp.zeros((capacity, *jnp.shape(a)), jnp.result_type(a)), example
     )
-    return Reservoir(items, jnp.int32(0))
+    return ReplayBuffer(items, jnp.int32(0))
 
 
-def add(buffer: Reservoir, items: Any, *, key: jax.Array) -> Reservoir:
+def add(buffer: ReplayBuffer, items: Any, *, key: jax.Array) -> ReplayBuffer:
     """Let items come by, one after another; each of all seen is kept with the same chance.
 
     the n-th item takes place n if there is room, else a random place of 0..n-1 if that is one of
     the store's: P(kept) = capacity / seen
 
     Args:
-      buffer: of `reservoir`.
+      buffer: of `replay_buffer`.
       items: a tree of ``[n, ...]``, one row each; what is one item is ``item[None]``.
       key: of the places.
 
     Returns:
-      The Reservoir after them.
+      The ReplayBuffer after them.
 
     Raises:
       ValueError: if items have not the structure, shapes and dtypes of those stored.
@@ -93,7 +93,7 @@ def add(buffer: Reservoir, items: Any, *, key: jax.Array) -> Reservoir:
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> buffer = add(reservoir(3, jnp.int32(0)), jnp.arange(2), key=jax.random.key(0))
+      >>> buffer = add(replay_buffer(3, jnp.int32(0)), jnp.arange(2), key=jax.random.key(0))
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
@@ -110,10 +110,10 @@ def add(buffer: Reservoir, items: Any, *, key: jax.Array) -> Reservoir:
         taken = (last >= 0).reshape(-1, *(1,) * (old.ndim - 1))
         return jnp.where(taken, new[jnp.maximum(last, 0)], old)
 
-    return Reservoir(jax.tree.map(put, buffer.items, items), buffer.seen + n)
+    return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
-def sample(buffer: Reservoir, n: int, *, key: jax.Array) -> Any:
+def sample(buffer: ReplayBuffer, n: int, *, key: jax.Array) -> Any:
     """Draw items at random, with replacement.
 
     Args:
@@ -130,13 +130,13 @@ def sample(buffer: Reservoir, n: int, *, key: jax.Array) -> Any:
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> buffer = add(reservoir(5, jnp.int32(0)), jnp.array([7, 7]), key=jax.random.key(0))
+      >>> buffer = add(replay_buffer(5, jnp.int32(0)), jnp.array([7, 7]), key=jax.random.key(0))
       >>> sample(buffer, 3, key=jax.random.key(1)).tolist()
       [7, 7, 7]
     """
     require_count("sample", "n", n)
     if not isinstance(buffer.seen, jax.core.Tracer) and int(buffer.seen) == 0:
-        raise ValueError("sample: the reservoir is empty; add items first")
+        raise ValueError("sample: the replay_buffer is empty; add items first")
     rows = _rows(buffer, n, key)
     return jax.tree.map(lambda a: a[rows], buffer.items)
 
@@ -145,7 +145,7 @@ _REPLAY = 0x2E91A4  # separates the keys of what is replayed from those of the r
 
 
 @configured
-def rehearsed(rule: LearningRule, buffer: Reservoir, *, n: int) -> LearningRule:
+def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> LearningRule:
     """A learning rule that mixes old examples into every batch.
 
     the rule on (batch, n items of the store): their mean loss, so the old weigh n / (batch + n)
@@ -170,23 +170,23 @@ def rehearsed(rule: LearningRule, buffer: Reservoir, *, n: int) -> LearningRule:
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> rule = jb.backprop(jb.dense(1), jb.losses.half_mse)
-      >>> buffer = reservoir(10, (jnp.zeros(2), jnp.zeros(1)))
+      >>> buffer = replay_buffer(10, (jnp.zeros(2), jnp.zeros(1)))
       >>> buffer = add(buffer, (jnp.ones((4, 2)), jnp.ones((4, 1))), key=jax.random.key(0))
-      >>> rehearsed(rule, buffer, n=8)
-      rehearsed(backprop, n=8)
+      >>> with_replay(rule, buffer, n=8)
+      with_replay(backprop, n=8)
     """
     if not isinstance(rule, LearningRule):
-        raise TypeError(f"rehearsed: rule must be a LearningRule, got {type(rule).__name__}")
+        raise TypeError(f"with_replay: rule must be a LearningRule, got {type(rule).__name__}")
     if not isinstance(buffer.items, tuple | list) or len(buffer.items) != 2:
-        raise TypeError("rehearsed: the items of buffer must be pairs (x, y)")
-    require_count("rehearsed", "n", n)
+        raise TypeError("with_replay: the items of buffer must be pairs (x, y)")
+    require_count("with_replay", "n", n)
 
     def grads(
         params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Any]:
         if key is None:
             raise ValueError(
-                "rehearsed needs a key: the old examples are drawn; pass rule.grads(..., key=key)"
+                "with_replay needs a key: the old examples are drawn; pass rule.grads(..., key=key)"
             )
         rows = _rows(buffer, n, jax.random.fold_in(key, _REPLAY))
         own = jnp.arange(n) % len(jax.tree.leaves(x)[0])
@@ -201,11 +201,11 @@ def rehearsed(rule: LearningRule, buffer: Reservoir, *, n: int) -> LearningRule:
     return LearningRule(rule.init, grads, rule.network)
 
 
-def _rows(buffer: Reservoir, n: int, key: jax.Array) -> jax.Array:
+def _rows(buffer: ReplayBuffer, n: int, key: jax.Array) -> jax.Array:
     return jax.random.randint(key, (n,), 0, jnp.maximum(buffer.filled, 1), "int32")
 
 
-def _require_rows(buffer: Reservoir, items: Any) -> int:
+def _require_rows(buffer: ReplayBuffer, items: Any) -> int:
     """How many items there are, if they are like those stored."""
 
     def like(a: jax.Array) -> tuple:
@@ -216,7 +216,7 @@ def _require_rows(buffer: Reservoir, items: Any) -> int:
     if wanted != got or len(lengths) != 1 or () in lengths:
         shapes = jax.tree.map(jnp.shape, items)
         raise ValueError(
-            "items must be rows [n, ...] of the shapes and dtypes in the reservoir, "
+            "items must be rows [n, ...] of the shapes and dtypes in the replay_buffer, "
             f"{wanted}, got {got} of the shapes {shapes}; of a single item take item[None]"
         )
     return lengths.pop()[0]

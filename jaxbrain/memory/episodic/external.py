@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import unit
 from jaxbrain.networks import layers
-from jaxbrain.networks.layers import align, as_float, positive, require_features
+from jaxbrain.networks.parts import align, as_float, require_features
 
 
 class Head(NamedTuple):
@@ -279,7 +279,7 @@ def external_memory(
       ((8, 4), (5, 4))
     """
     slots, width = (
-        positive("external_memory", n, v) for n, v in (("slots", slots), ("width", width))
+        require_count("external_memory", n, v) for n, v in (("slots", slots), ("width", width))
     )
     moves = 2 * _shifts(shifts, slots) + 1
     require_positive("external_memory", "limit", limit)

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_fraction
+from jaxbrain.core.requirements import as_number, require_count, require_fraction
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
-from jaxbrain.networks.layers import as_float, positive, require_features, weights
+from jaxbrain.networks.parts import as_float, require_features, weights
 
 
 class Projection(NamedTuple):
@@ -330,8 +330,8 @@ def _cell(
 
 
 def _sizes(name: str, key_size: int, value_size: int) -> dict[str, int]:
-    keys = positive(name, "key_size", key_size)
-    return {"query": keys, "key": keys, "value": positive(name, "value_size", value_size)}
+    keys = require_count(name, "key_size", key_size)
+    return {"query": keys, "key": keys, "value": require_count(name, "value_size", value_size)}
 
 
 def _same(x: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ from jaxbrain.motor.body.links import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, 
 from jaxbrain.motor.body.mass import PointState, point_mass
 from jaxbrain.motor.body.muscles import MuscledArm, Muscles, muscled_arm
 from jaxbrain.motor.body.paths import path_length
-from jaxbrain.motor.body.plant import Drive, Hand, Physics, Plant, runge_kutta
+from jaxbrain.motor.body.plant import Action, Hand, Physics, Plant, runge_kutta
 from jaxbrain.motor.body.six_muscles import (
     ARM26_MUSCLES,
     ARM26_SKELETON,
@@ -22,9 +22,9 @@ __all__ = [
     "LI_TODOROV",
     "MOTORNET",
     "NIJHOF_KOUWENHOVEN",
+    "Action",
     "Arm",
     "ArmState",
-    "Drive",
     "Hand",
     "MuscledArm",
     "Muscles",

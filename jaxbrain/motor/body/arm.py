@@ -26,7 +26,7 @@ from jaxbrain.motor.body.links import (
 )
 from jaxbrain.motor.body.plant import (
     CENTER,
-    Drive,
+    Action,
     Hand,
     Physics,
     Plant,
@@ -244,7 +244,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> plant = jb.motor.two_link_arm()
       >>> state = plant.place((), jnp.array([0.0, 0.4]))
-      >>> push = jb.motor.Drive(jnp.zeros(2), force=jnp.array([1.0, 0.0]))
+      >>> push = jb.motor.Action(jnp.zeros(2), force=jnp.array([1.0, 0.0]))
       >>> _, hand = plant.step((), state, push)
       >>> bool(hand.velocity[0] > 0)
       True
@@ -252,17 +252,17 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
     _require_arm("two_link_arm", arm)
     require_positive("two_link_arm", "dt", dt)
 
-    def flow(state: ArmState, drive: Drive) -> ArmState:
+    def flow(state: ArmState, drive: Action) -> ArmState:
         torque = drive.command + load_torque(arm, state.angles, drive.force)
         return ArmState(state.velocities, acceleration(arm, state, torque))
 
-    def advance(state: ArmState, drive: Drive, dt: Any) -> ArmState:
+    def advance(state: ArmState, drive: Action, dt: Any) -> ArmState:
         return runge_kutta(lambda s: flow(s, drive), state, dt)
 
     def energy(state: ArmState) -> jax.Array:
         return kinetic_energy(arm, state) + stop_energy(arm, state.angles)
 
-    def power(state: ArmState, drive: Drive) -> jax.Array:
+    def power(state: ArmState, drive: Action) -> jax.Array:
         pushed = jnp.sum(drive.force * hand(arm, state).velocity)
         return jnp.sum(drive.command * state.velocities) + pushed - dissipation(arm, state)
 
@@ -270,13 +270,13 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         return ()
 
     def carry(params: Params, drive: Any) -> ArmState:
-        centre = jnp.asarray(CENTER).astype(drive.command.dtype)
-        low, high = as_number(arm.limits, centre).T
-        angles = jnp.clip(inverse_kinematics(arm, centre), low, high)
+        center = jnp.asarray(CENTER).astype(drive.command.dtype)
+        low, high = as_number(arm.limits, center).T
+        angles = jnp.clip(inverse_kinematics(arm, center), low, high)
         return ArmState(angles, jnp.zeros_like(angles))
 
     def step(
-        params: Params, state: ArmState, drive: Drive, *, key: jax.Array | None = None
+        params: Params, state: ArmState, drive: Action, *, key: jax.Array | None = None
     ) -> tuple[ArmState, Hand]:
         state = advance(state, require_drive("two_link_arm", drive, 2), dt)
         return state, hand(arm, state)
@@ -285,7 +285,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         init,
         carry,
         step,
-        sense=lambda params, state: jnp.concatenate(state),
+        sensory_feedback=lambda params, state: jnp.concatenate(state),
         hand=lambda params, state: hand(arm, state),
         place=lambda params, position: place(arm, position),
         commands=2,
@@ -297,7 +297,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
 def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """M_11 with the elbow at a right angle, m_2 l_1 g_2 and M_22."""
     m1, m2 = as_number(arm.masses, like)
-    g1, g2 = as_number(arm.centres, like)
+    g1, g2 = as_number(arm.centers, like)
     i1, i2 = as_number(arm.inertias, like)
     l1 = as_number(arm.lengths, like)[0]
     forearm = m2 * g2**2 + i2
@@ -327,7 +327,7 @@ def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _require_arm(name: str, arm: Arm) -> None:
-    for field in ("lengths", "masses", "centres", "inertias"):
+    for field in ("lengths", "masses", "centers", "inertias"):
         value = getattr(arm, field)
         if jax.tree.reduce(lambda a, b: a or isinstance(b, jax.core.Tracer), value, False):
             continue

@@ -17,8 +17,8 @@ class Arm(NamedTuple):
     Attributes:
       lengths: of the links, in m ``[2]``.
       masses: of the links, in kg ``[2]``.
-      centres: from the joint of a link to its centre of mass, in m ``[2]``.
-      inertias: of the links about their centres of mass, in kg m^2 ``[2]``.
+      centers: from the joint of a link to its center of mass, in m ``[2]``.
+      inertias: of the links about their centers of mass, in kg m^2 ``[2]``.
       friction: of the joints, in N m s/rad ``[2, 2]``.
       limits: least and largest angle of shoulder and elbow, in rad ``[2, 2]``.
       stops: stiffness in N m/rad and damping in N m s/rad of a joint beyond its limits ``[2]``.
@@ -28,7 +28,7 @@ class Arm(NamedTuple):
 
     lengths: Any
     masses: Any
-    centres: Any
+    centers: Any
     inertias: Any
     friction: Any = ((0.0, 0.0), (0.0, 0.0))
     limits: Any = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees

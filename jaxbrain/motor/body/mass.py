@@ -10,7 +10,7 @@ from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import (
     CENTER,
-    Drive,
+    Action,
     Hand,
     Physics,
     Plant,
@@ -61,7 +61,7 @@ def point_mass(
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> plant = jb.motor.point_mass(mass=2.0)
       >>> state = plant.place((), jnp.array([0.0, 0.4]))
-      >>> drive = jb.motor.Drive(jnp.array([4.0, 0.0]), force=jnp.zeros(2))
+      >>> drive = jb.motor.Action(jnp.array([4.0, 0.0]), force=jnp.zeros(2))
       >>> _, hand = plant.step((), state, drive)
       >>> hand.velocity.round(3).tolist()  # 4 N / 2 kg * 0.01 s
       [0.02..., 0.0]
@@ -70,17 +70,17 @@ def point_mass(
     require_positive("point_mass", "friction", friction, zero=True)
     require_positive("point_mass", "dt", dt)
 
-    def flow(state: PointState, drive: Drive) -> PointState:
+    def flow(state: PointState, drive: Action) -> PointState:
         push = drive.command + drive.force - as_number(friction, state.velocity) * state.velocity
         return PointState(state.velocity, push / as_number(mass, push))
 
-    def advance(state: PointState, drive: Drive, dt: Any) -> PointState:
+    def advance(state: PointState, drive: Action, dt: Any) -> PointState:
         return runge_kutta(lambda s: flow(s, drive), state, dt)
 
     def energy(state: PointState) -> jax.Array:
         return as_number(mass, state.velocity) / 2 * jnp.sum(state.velocity**2)
 
-    def power(state: PointState, drive: Drive) -> jax.Array:
+    def power(state: PointState, drive: Action) -> jax.Array:
         push = drive.command + drive.force - as_number(friction, state.velocity) * state.velocity
         return jnp.sum(push * state.velocity)
 
@@ -91,12 +91,12 @@ def point_mass(
         return place(params, jnp.asarray(CENTER).astype(drive.command.dtype))
 
     def step(
-        params: Params, state: PointState, drive: Drive, *, key: jax.Array | None = None
+        params: Params, state: PointState, drive: Action, *, key: jax.Array | None = None
     ) -> tuple[PointState, Hand]:
         state = advance(state, require_drive("point_mass", drive, 2), dt)
         return state, Hand(*state)
 
-    def sense(params: Params, state: PointState) -> jax.Array:
+    def sensory_feedback(params: Params, state: PointState) -> jax.Array:
         return jnp.concatenate([10 * state.position, state.velocity])
 
     def place(params: Params, position: jax.Array) -> PointState:
@@ -106,7 +106,7 @@ def point_mass(
         init,
         carry,
         step,
-        sense,
+        sensory_feedback,
         hand=lambda params, state: Hand(*state),
         place=place,
         commands=2,

@@ -28,7 +28,7 @@ from jaxbrain.motor.body.arm import (
 )
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
 from jaxbrain.motor.body.links import matvec
-from jaxbrain.motor.body.plant import CENTER, Drive, Hand, Physics, Plant, require_drive
+from jaxbrain.motor.body.plant import CENTER, Action, Hand, Physics, Plant, require_drive
 
 THELEN = thelen_hill()
 
@@ -119,12 +119,12 @@ def muscled_arm(
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> from jaxbrain.motor import NIJHOF_KOUWENHOVEN, Drive, Muscles, muscled_arm
+      >>> from jaxbrain.motor import NIJHOF_KOUWENHOVEN, Action, Muscles, muscled_arm
       >>> flexor_and_extensor = Muscles((1000.0, 1000.0), (0.2, 0.2), (0.1, 0.1))
       >>> def length(q):
       ...     return jnp.stack([0.3 - 0.03 * (q[1] - 1.5), 0.3 + 0.03 * (q[1] - 1.5)])
       >>> body = muscled_arm(NIJHOF_KOUWENHOVEN, flexor_and_extensor, length)
-      >>> flex = Drive(jnp.array([1.0, 0.0]), jnp.zeros(2))
+      >>> flex = Action(jnp.array([1.0, 0.0]), jnp.zeros(2))
       >>> state, _ = body.step((), body.carry((), flex), flex)
       >>> bool(state.arm.velocities[1] > 0)
       True
@@ -140,17 +140,17 @@ def muscled_arm(
     def tensions(state: MuscledArm, pulled: Pull) -> jax.Array:
         return muscle_forces(muscles, hill, state.activation, pulled)
 
-    def flow(state: MuscledArm, drive: Drive) -> MuscledArm:
+    def flow(state: MuscledArm, drive: Action) -> MuscledArm:
         pulled = pull(state)
         torque = load_torque(arm, state.arm.angles, drive.force)
         torque = torque - matvec(pulled.moment_arms.T, tensions(state, pulled))
         moved = ArmState(state.arm.velocities, acceleration(arm, state.arm, torque))
         return MuscledArm(moved, hill.activation(drive.command, state.activation))
 
-    def advance(state: MuscledArm, drive: Drive, dt: Any) -> MuscledArm:
+    def advance(state: MuscledArm, drive: Action, dt: Any) -> MuscledArm:
         return _runge_kutta(lambda s: flow(s, drive), state, dt, substeps)
 
-    def power(state: MuscledArm, drive: Drive) -> jax.Array:
+    def power(state: MuscledArm, drive: Action) -> jax.Array:
         pulled = pull(state)
         pushed = jnp.sum(drive.force * hand(arm, state.arm).velocity)
         worked = -jnp.sum(tensions(state, pulled) * pulled.velocities)
@@ -268,12 +268,12 @@ def _plant(
         return settle(jnp.asarray(CENTER).astype(drive.command.dtype))
 
     def step(
-        params: Params, state: MuscledArm, drive: Drive, *, key: jax.Array | None = None
+        params: Params, state: MuscledArm, drive: Action, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:
         state = physics.advance(state, require_drive("muscled_arm", drive, count), dt)
         return state, hand(arm, state.arm)
 
-    def sense(params: Params, state: MuscledArm) -> jax.Array:
+    def sensory_feedback(params: Params, state: MuscledArm) -> jax.Array:
         pulled = pull(state)
         tendon, optimal = (as_number(v, pulled.lengths) for v in (muscles.tendon, muscles.optimal))
         stretch = (pulled.lengths - tendon) / optimal - 1
@@ -283,7 +283,7 @@ def _plant(
         init,
         carry,
         step,
-        sense,
+        sensory_feedback,
         hand=lambda params, state: hand(arm, state.arm),
         place=lambda params, position: settle(position),
         commands=count,

@@ -13,7 +13,7 @@ CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at
 DECIMETRES = 10  # in a metre: a reach is about one of them, and so near 1 for a controller
 
 
-class Drive(NamedTuple):
+class Action(NamedTuple):
     """What moves a body during one step.
 
     Attributes:
@@ -54,10 +54,10 @@ class Physics(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    flow: Callable[[Any, Drive], Any]
-    advance: Callable[[Any, Drive, Any], Any]
+    flow: Callable[[Any, Action], Any]
+    advance: Callable[[Any, Action, Any], Any]
     energy: Callable[[Any], jax.Array]
-    power: Callable[[Any, Drive], jax.Array]
+    power: Callable[[Any, Action], jax.Array]
     lengths: Callable[[Any], jax.Array] | None = None
     velocities: Callable[[Any], jax.Array] | None = None
     tensions: Callable[[Any], jax.Array] | None = None
@@ -66,13 +66,13 @@ class Physics(NamedTuple):
 
 @static
 class Plant(NamedTuple):
-    """A body: a cell whose input is a `Drive`, and that can be sensed and has a hand.
+    """A body: a cell whose input is an `Action`, and that can be sensed and has a hand.
 
     Attributes:
       init: ``(key, drive) -> params``; a body that does not learn has none, ``()``.
       carry: ``(params, drive) -> state`` before the first step, at rest.
       step: ``(params, state, drive, *, key=None) -> (state, hand)`` of one time step.
-      sense: ``(params, state) -> [signals]``: what its receptors tell, each near 1.
+      sensory_feedback: ``(params, state) -> [signals]``: what its receptors tell, each near 1.
       hand: ``(params, state) -> Hand``.
       place: ``(params, position) -> state``: at rest with the hand at a position ``[2]``.
       commands: how many motors it has.
@@ -84,7 +84,7 @@ class Plant(NamedTuple):
     init: Callable[[jax.Array, Any], Params]
     carry: Callable[[Params, Any], Any]
     step: Callable[..., tuple[Any, Hand]]
-    sense: Callable[[Params, Any], jax.Array]
+    sensory_feedback: Callable[[Params, Any], jax.Array]
     hand: Callable[[Params, Any], Hand]
     place: Callable[[Params, jax.Array], Any]
     commands: int
@@ -98,7 +98,7 @@ class Plant(NamedTuple):
         return Cell(self.init, self.carry, self.step)
 
 
-def require_drive(name: str, drive: Any, commands: int) -> Drive:
+def require_drive(name: str, drive: Any, commands: int) -> Action:
     """The drive of one step, if it is one of a body with so many motors.
 
     Args:
@@ -107,15 +107,15 @@ def require_drive(name: str, drive: Any, commands: int) -> Drive:
       commands: how many motors it has.
 
     Raises:
-      TypeError: if it is not a Drive.
+      TypeError: if it is not an Action.
       ValueError: if its command is not ``[commands]`` or its force not ``[2]``: one number would
         otherwise drive every motor.
 
     Examples:
-      >>> require_drive("arm", Drive(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
+      >>> require_drive("arm", Action(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
       (2,)
     """
-    return require_fields(name, drive, Drive, {"command": (commands,), "force": (2,)})
+    return require_fields(name, drive, Action, {"command": (commands,), "force": (2,)})
 
 
 def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ...]]) -> Any:

@@ -99,7 +99,7 @@ def arm26(
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> body = jb.motor.arm26()
-      >>> biceps = jb.motor.Drive(jnp.zeros(6).at[4].set(1.0), jnp.zeros(2))
+      >>> biceps = jb.motor.Action(jnp.zeros(6).at[4].set(1.0), jnp.zeros(2))
       >>> state, hand = body.step((), body.carry((), biceps), biceps)
       >>> bool(state.arm.velocities[1] > 0)
       True

@@ -13,7 +13,7 @@ import numpy as np
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.layers import as_float, float_like
+from jaxbrain.networks.parts import as_float, float_like
 
 Number = float | jax.Array
 Times = tuple[float, ...] | jax.Array

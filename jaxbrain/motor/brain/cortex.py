@@ -9,7 +9,7 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, uniform, zeros
 
 from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpack
-from jaxbrain.cells.recurrent import fit_input, weights
+from jaxbrain.cells.parts import fit_input, weights
 from jaxbrain.cells.structured import leak, signed_weights
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxbrain.networks.layers import positive
+from jaxbrain.core.requirements import require_count
 
 
 class Wiring(NamedTuple):
@@ -258,8 +258,8 @@ def _counts(units: int | Mapping[str, int], sizes: Mapping[str, float]) -> dict[
                 f"cortical_layers: units must be of {list(sizes)}, got {list(units)}; name each "
                 "population, or give their total number"
             )
-        return {n: positive("cortical_layers", f"units[{n!r}]", units[n]) for n in sizes}
-    total = positive("cortical_layers", "units", units)
+        return {n: require_count("cortical_layers", f"units[{n!r}]", units[n]) for n in sizes}
+    total = require_count("cortical_layers", "units", units)
     if total < len(sizes):
         raise ValueError(
             f"cortical_layers: units must be at least {len(sizes)}, one of each population, "

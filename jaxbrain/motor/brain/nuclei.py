@@ -15,7 +15,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
-from jaxbrain.networks.layers import as_float, float_like
+from jaxbrain.networks.parts import as_float, float_like
 
 Number = float | jax.Array
 

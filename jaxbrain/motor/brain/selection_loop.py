@@ -23,7 +23,7 @@ from jaxbrain.motor.brain.nuclei import (
     require_same_channels,
     require_stable,
 )
-from jaxbrain.networks.layers import as_float
+from jaxbrain.networks.parts import as_float
 
 IN_THE_LOOP = Pathways(stn_gpe=0.8, stn_gpi=0.8, gpe_gpi=-0.4)
 

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
-from jaxbrain.cells.recurrent import fit_input
+from jaxbrain.cells.parts import fit_input
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.brain.cortex import Cortex, cortex_rates, laminar_cortex
 from jaxbrain.motor.brain.layers import Layers
 from jaxbrain.motor.brain.nuclei import BasalGanglia, basal_ganglia
-from jaxbrain.networks.layers import float_like, positive
+from jaxbrain.networks.parts import float_like
 
 _REST = -3.0  # of the motor neurons: an excitation of 0.05
 
@@ -94,8 +94,8 @@ def motor_system(
       >>> command.shape, carry.ganglia.gpi.shape
       ((6,), (8,))
     """
-    commands = positive("motor_system", "commands", commands)
-    channels = positive("motor_system", "channels", channels)
+    commands = require_count("motor_system", "commands", commands)
+    channels = require_count("motor_system", "channels", channels)
     require_times("motor_system", 1, {"tau": tau}, dt)
     require_positive("motor_system", "inhibition", inhibition, zero=True)
     cortex = laminar_cortex(layers, dt=dt, tau=tau, noise=noise, kernel_init=kernel_init)

@@ -3,10 +3,10 @@
 from jaxbrain.motor.control import perturbations
 from jaxbrain.motor.control.cost import reach_loss
 from jaxbrain.motor.control.lesions import WithGain, with_gain
-from jaxbrain.motor.control.loop import Loop, Scene, Signals, closed_loop
+from jaxbrain.motor.control.loop import Loop, Signals, TaskInput, closed_loop
 from jaxbrain.motor.control.reference_controllers import (
+    LinearReach,
     Movement,
-    Reach,
     Regulator,
     linear_reach,
     lqr,
@@ -15,12 +15,12 @@ from jaxbrain.motor.control.reference_controllers import (
 )
 
 __all__ = [
+    "LinearReach",
     "Loop",
     "Movement",
-    "Reach",
     "Regulator",
-    "Scene",
     "Signals",
+    "TaskInput",
     "WithGain",
     "closed_loop",
     "linear_reach",

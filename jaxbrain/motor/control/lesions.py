@@ -15,7 +15,7 @@ from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.motor.control.loop import Edit, Signals
+from jaxbrain.motor.control.loop import Perturbation, Signals
 
 
 class WithGain(NamedTuple):
@@ -79,7 +79,9 @@ def with_gain(cell: Cell) -> Cell:
 
 
 @configured
-def on_controller(change: Callable[[Any], Any], *, part: tuple[str | int, ...] = ()) -> Edit:
+def on_controller(
+    change: Callable[[Any], Any], *, part: tuple[str | int, ...] = ()
+) -> Perturbation:
     """Anything that is done to the carry of the controller.
 
     c <- change(c)
@@ -90,7 +92,7 @@ def on_controller(change: Callable[[Any], Any], *, part: tuple[str | int, ...] =
         second cell of a ``stack`` is ``(1,)``.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       TypeError: if change is not a function.
@@ -103,14 +105,14 @@ def on_controller(change: Callable[[Any], Any], *, part: tuple[str | int, ...] =
     if not callable(change):
         raise TypeError(f"on_controller: change must be a function, got {type(change).__name__}")
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
         return signals._replace(controller=_changed(signals.controller, part, change))
 
-    return edit
+    return perturbation
 
 
 @configured
-def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
+def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Perturbation:
     """Set how much of its rate every unit passes on: 1 intact, 0 silent, at once and exactly.
 
     gain <- gain
@@ -121,7 +123,7 @@ def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
         `with_gain`; see `on_controller`.
 
     Returns:
-      An edit; `jaxbrain.analysis.lesion_sweep` takes outcomes of its gain.
+      A perturbation; `jaxbrain.analysis.lesion_sweep` takes outcomes of its gain.
 
     Raises:
       TypeError: at trace time, if the carry has no gain.
@@ -144,7 +146,9 @@ def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
 
 
 @configured
-def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int, ...] = ()) -> Edit:
+def silence(
+    units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int, ...] = ()
+) -> Perturbation:
     """Set the gain of some units, and leave the others as they are.
 
     gain_i <- gain for i in units
@@ -155,7 +159,7 @@ def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int,
       part: the way to the carry with a leaf ``gain``; see `set_gain`.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       TypeError: at trace time, if the carry has no gain.
@@ -166,7 +170,7 @@ def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int,
       >>> loop = jb.motor.closed_loop(
       ...     jb.cells.stack(network, jb.lift(jb.dense(2))),
       ...     jb.motor.point_mass(),
-      ...     edit=silence(slice(0, 3), part=(0,)),
+      ...     perturbation=silence(slice(0, 3), part=(0,)),
       ... )
     """
 
@@ -178,7 +182,7 @@ def silence(units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int,
 
 
 @configured
-def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> Edit:
+def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> Perturbation:
     """Add to the state of some units, at every step.
 
     x_i <- x_i + current for i in units
@@ -189,7 +193,7 @@ def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> 
       part: the way to the carry with the units: an array, or with such a field ``state``.
 
     Returns:
-      An edit; a pulse of it is ``during(stimulate(...), start, stop)``.
+      A perturbation; a pulse of it is ``during(stimulate(...), start, stop)``.
 
     Raises:
       TypeError: at trace time, if the carry has no state and is not an array.
@@ -220,7 +224,7 @@ def _changed(carry: Any, part: tuple[str | int, ...], change: Callable[[Any], An
     parts = dict(carry if isinstance(carry, dict) else enumerate(carry) if _many(carry) else ())
     if here not in parts:
         what = list(names or parts) or type(carry).__name__
-        raise ValueError(f"part of an edit: {here!r} is not in the carry, which has {what}")
+        raise ValueError(f"part of a perturbation: {here!r} is not in the carry, which has {what}")
     parts[here] = _changed(parts[here], rest, change)
     if isinstance(carry, dict):
         return parts
@@ -231,15 +235,15 @@ def _many(carry: Any) -> bool:
     return isinstance(carry, tuple | list)
 
 
-def _gain(edit: str, carry: Any) -> jax.Array:
+def _gain(perturbation: str, carry: Any) -> jax.Array:
     if not hasattr(carry, "gain"):
         fix = "; give it one: jb.motor.with_gain(cell)"
-        raise TypeError(_no_leaf(edit, "a gain", carry) + fix)
+        raise TypeError(_no_leaf(perturbation, "a gain", carry) + fix)
     return carry.gain
 
 
-def _no_leaf(edit: str, leaf: str, carry: Any) -> str:
+def _no_leaf(perturbation: str, leaf: str, carry: Any) -> str:
     parts = carry if isinstance(carry, dict) else range(len(carry)) if _many(carry) else ()
     parts = list(getattr(carry, "_fields", parts))
-    of = f"; if one of its parts {parts} has: {edit}(..., part=(...,))" if parts else ""
-    return f"{edit}: the carry of the controller must have {leaf}, got {type(carry).__name__}{of}"
+    of = f"; if one of its parts {parts} has: {perturbation}(..., part=(...,))" if parts else ""
+    return f"{perturbation}: the carry of the controller must have {leaf}, got {type(carry).__name__}{of}"

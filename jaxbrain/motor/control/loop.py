@@ -1,6 +1,6 @@
 """The loop between a controller and a body, as a cell: whatever unrolls or trains a cell does it.
 
-All wires are synchronous. What is on them at the beginning of a step is a `Signals`; an edit may
+All wires are synchronous. What is on them at the beginning of a step is a `Signals`; a perturbation may
 change any of it, once a step; then the controller makes the next command from what it senses, and
 the body moves under the command that was made a step before.
 """
@@ -17,10 +17,10 @@ from jaxbrain.core.composition import split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.motor.body.plant import DECIMETRES, Drive, Hand, Plant, require_fields
+from jaxbrain.motor.body.plant import DECIMETRES, Action, Hand, Plant, require_fields
 
 
-class Scene(NamedTuple):
+class TaskInput(NamedTuple):
     """What the world does in one step of a movement; over a trial, ``[time, ...]`` each.
 
     Attributes:
@@ -37,11 +37,11 @@ class Scene(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """What is on every wire at the beginning of a step, after the edit.
+    """What is on every wire at the beginning of a step, after the perturbation.
 
     Attributes:
       cue: what the controller is told ``[n]``.
-      sensed: what the body sensed ``delay`` steps ago, and where its hand was, in dm ``[m]``.
+      sensory: feedback of the body from ``delay`` steps ago, and where its hand was, in dm ``[m]``.
       controller: the carry of the controller before this step.
       command: to the body, made in the last step ``[commands]``.
       body: the state of the body.
@@ -50,7 +50,7 @@ class Signals(NamedTuple):
     """
 
     cue: jax.Array
-    sensed: jax.Array
+    sensory: jax.Array
     controller: Any
     command: jax.Array
     body: Any
@@ -76,7 +76,7 @@ class Loop(NamedTuple):
     line: jax.Array
 
 
-Edit = Callable[[jax.Array, Signals], Signals]
+Perturbation = Callable[[jax.Array, Signals], Signals]
 
 
 @configured
@@ -87,12 +87,12 @@ def closed_loop(
     delay: int = 5,
     sensory_noise: float | jax.Array = 0.0,
     motor_noise: float | jax.Array = 0.0,
-    edit: Edit | None = None,
+    perturbation: Perturbation | None = None,
 ) -> Cell:
     """A controller, a body, and the delayed senses between them.
 
     s_t = (sense(b_{t-d}), 10 position_{t-d}) + sensory_noise xi_t
-    (cue_t, s_t, c_t, u_t, b_t, hand_t, f_t) = edit(t, (...)),  f_t = force_t + field_t velocity_t
+    (cue_t, s_t, c_t, u_t, b_t, hand_t, f_t) = perturbation(t, (...)),  f_t = force_t + field_t velocity_t
     (c_{t+1}, w_t) = controller(c_t, (cue_t, s_t)),  u_{t+1} = w_t (1 + motor_noise zeta_t)
     b_{t+1} = plant(b_t, (u_t, f_t))
 
@@ -101,9 +101,9 @@ def closed_loop(
     the weights. The noise of a command grows with it, as that of muscles does; both noises are
     drawn only where there is a key.
 
-    An edit gets the number of the step and returns the Signals that hold instead. What it does to
+    A perturbation gets the number of the step and returns the Signals that hold instead. What it does to
     a carry or to the body stays there; what it does to the other wires is for this step. The hand
-    is an observation: an edit that moves the body gets a new hand in the step after.
+    is an observation: a perturbation that moves the body gets a new hand in the step after.
 
     Args:
       controller: a cell from ``[n + m]``, cue and senses, to commands ``[plant.commands]``, in the
@@ -112,18 +112,18 @@ def closed_loop(
       delay: d, in steps, from the body to the controller; 0 is none.
       sensory_noise: standard deviation of the noise of each sense.
       motor_noise: standard deviation of the noise of a command, as a part of the command.
-      edit: ``(t [], signals) -> signals`` of the same shapes and dtypes, such as those of
+      perturbation: ``(t [], signals) -> signals`` of the same shapes and dtypes, such as those of
         `jaxbrain.motor.perturbations`.
 
     Returns:
-      A Cell from a `Scene` to `Signals` with the params of the controller, whose carry is a `Loop`.
+      A Cell from a `TaskInput` to `Signals` with the params of the controller, whose carry is a `Loop`.
 
     Raises:
-      TypeError: if controller is not a Cell, plant not a Plant or edit not a function; at trace
-        time, if the input is not a Scene.
+      TypeError: if controller is not a Cell, plant not a Plant or perturbation not a function; at trace
+        time, if the input is not a TaskInput.
       ValueError: if delay is no integer or negative, or a noise is negative; at trace time, if the
-        delay is not shorter than the trial, the Scene has a wrong shape, the controller's output is
-        not a command of the body, or the edit changes a shape or dtype.
+        delay is not shorter than the trial, the TaskInput has a wrong shape, the controller's output is
+        not a command of the body, or the perturbation changes a shape or dtype.
 
     Source: noise in proportion to the command, Harris and Wolpert 1998, doi 10.1038/29528.
 
@@ -131,14 +131,14 @@ def closed_loop(
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> controller = jb.cells.stack(jb.cells.gru(8), jb.lift(jb.dense(2)))
       >>> net = jb.cells.unroll(closed_loop(controller, jb.motor.point_mass()))
-      >>> still = Scene(jnp.ones(1), jnp.array([0.0, 0.4]), jnp.zeros(2), jnp.zeros((2, 2)))
+      >>> still = TaskInput(jnp.ones(1), jnp.array([0.0, 0.4]), jnp.zeros(2), jnp.zeros((2, 2)))
       >>> scenes = jax.tree.map(lambda a: jnp.stack([a] * 20), still)
       >>> signals = net.apply(net.init(jax.random.key(0), scenes), scenes)
       >>> signals.hand.position.shape
       (20, 2)
     """
     require_cells("closed_loop", controller)
-    _require_arguments(plant, delay, sensory_noise, motor_noise, edit)
+    _require_arguments(plant, delay, sensory_noise, motor_noise, perturbation)
     name = f"closed_loop({controller}, {plant})"
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -148,12 +148,12 @@ def closed_loop(
 
     def carry(params: Params, x: Any) -> Loop:
         scene = _floating(_require_scene(name, x))
-        body, sensed = _rest(plant, scene)
-        heard = _heard(scene, sensed)
+        body, sensory = _rest(plant, scene)
+        heard = _heard(scene, sensory)
         inner = controller.carry(params, heard)
         made = jax.eval_shape(controller.step, params, inner, heard)[1]
         _require_command(name, plant, made)
-        line = jnp.broadcast_to(sensed[None], (delay, *sensed.shape))
+        line = jnp.broadcast_to(sensory[None], (delay, *sensory.shape))
         command = jnp.zeros(made.shape, made.dtype)
         return Loop(jnp.zeros((), jnp.int32), inner, command, body, line)
 
@@ -162,19 +162,19 @@ def closed_loop(
         of_senses, of_command, of_controller, of_plant = split_key(key, 4)
         hand = plant.hand((), carry.body)
         past = jnp.concatenate([carry.line, _senses(plant, carry.body, hand)[None]])
-        sensed = past[0] + _noise(of_senses, sensory_noise, past[0])
+        sensory = past[0] + _noise(of_senses, sensory_noise, past[0])
         force = (scene.force + scene.field @ hand.velocity.astype(scene.force.dtype)).astype(
             hand.velocity.dtype
         )
         signals = Signals(
-            scene.cue, sensed, carry.controller, carry.command, carry.body, hand, force
+            scene.cue, sensory, carry.controller, carry.command, carry.body, hand, force
         )
-        if edit is not None:
-            signals = _require_same(name, edit(carry.time, signals), signals)
-        heard = _heard(scene._replace(cue=signals.cue), signals.sensed)
+        if perturbation is not None:
+            signals = _require_same(name, perturbation(carry.time, signals), signals)
+        heard = _heard(scene._replace(cue=signals.cue), signals.sensory)
         inner, made = controller.step(params, signals.controller, heard, key=of_controller)
         command = made + made * _noise(of_command, motor_noise, made)
-        drive = Drive(signals.command, signals.force)
+        drive = Action(signals.command, signals.force)
         body, _ = plant.step((), signals.body, drive, key=of_plant)
         return Loop(carry.time + 1, inner, command, body, past[1:]), signals
 
@@ -193,18 +193,18 @@ def _require_shorter(name: str, delay: int, params: Params, xs: Any) -> Any:
 
 
 def _senses(plant: Plant, body: Any, hand: Hand) -> jax.Array:
-    own = plant.sense((), body)
+    own = plant.sensory_feedback((), body)
     return jnp.concatenate([own, DECIMETRES * hand.position.astype(own.dtype)])
 
 
-def _rest(plant: Plant, scene: Scene) -> tuple[Any, jax.Array]:
+def _rest(plant: Plant, scene: TaskInput) -> tuple[Any, jax.Array]:
     """The body at rest at the start, and what it senses there."""
     body = plant.place((), _floating(scene).start)
     return body, _senses(plant, body, plant.hand((), body))
 
 
-def _heard(scene: Scene, sensed: jax.Array) -> jax.Array:
-    return jnp.concatenate([scene.cue.astype(sensed.dtype), sensed])
+def _heard(scene: TaskInput, sensory: jax.Array) -> jax.Array:
+    return jnp.concatenate([scene.cue.astype(sensory.dtype), sensory])
 
 
 def _noise(key: jax.Array | None, std: Any, like: jax.Array) -> jax.Array:
@@ -213,7 +213,7 @@ def _noise(key: jax.Array | None, std: Any, like: jax.Array) -> jax.Array:
     return as_number(std, like) * jax.random.normal(key, like.shape, like.dtype)
 
 
-def _floating(scene: Scene) -> Scene:
+def _floating(scene: TaskInput) -> TaskInput:
     """The scene in one floating type, that of where it starts."""
     start = jnp.asarray(scene.start)
     inexact = jnp.issubdtype(start.dtype, jnp.floating)
@@ -222,7 +222,7 @@ def _floating(scene: Scene) -> Scene:
 
 
 def _require_arguments(
-    plant: Any, delay: Any, sensory_noise: Any, motor_noise: Any, edit: Any
+    plant: Any, delay: Any, sensory_noise: Any, motor_noise: Any, perturbation: Any
 ) -> None:
     if not isinstance(plant, Plant):
         raise TypeError(
@@ -236,18 +236,18 @@ def _require_arguments(
         )
     require_positive("closed_loop", "sensory_noise", sensory_noise, zero=True)
     require_positive("closed_loop", "motor_noise", motor_noise, zero=True)
-    if edit is not None and not callable(edit):
+    if perturbation is not None and not callable(perturbation):
         raise TypeError(
-            "closed_loop: edit must be a function (t, signals) -> signals such as "
-            f"jb.motor.perturbations.curl_field(3.0), got {type(edit).__name__}"
+            "closed_loop: perturbation must be a function (t, signals) -> signals such as "
+            f"jb.motor.perturbations.curl_field(3.0), got {type(perturbation).__name__}"
         )
 
 
-def _require_scene(name: str, x: Any) -> Scene:
-    scene = require_fields(name, x, Scene, {"start": (2,), "force": (2,), "field": (2, 2)})
+def _require_scene(name: str, x: Any) -> TaskInput:
+    scene = require_fields(name, x, TaskInput, {"start": (2,), "force": (2,), "field": (2, 2)})
     if jnp.ndim(scene.cue) != 1:
         raise ValueError(
-            f"{name}: cue of a Scene must be a vector [n] a step, got shape {jnp.shape(scene.cue)}"
+            f"{name}: cue of a TaskInput must be a vector [n] a step, got shape {jnp.shape(scene.cue)}"
         )
     return scene
 
@@ -263,9 +263,9 @@ def _require_command(name: str, plant: Plant, made: Any) -> None:
 
 
 def _require_same(name: str, after: Any, before: Signals) -> Signals:
-    """What the edit made, if it fits the wires."""
+    """What the perturbation made, if it fits the wires."""
     if not isinstance(after, Signals):
-        raise TypeError(f"{name}: edit must return Signals, got {type(after).__name__}")
+        raise TypeError(f"{name}: perturbation must return Signals, got {type(after).__name__}")
     for field, old, new in zip(Signals._fields, before, after, strict=True):
         kinds = [
             (jax.tree.structure(tree), [(a.shape, a.dtype) for a in map(jnp.asarray, leaves)])
@@ -273,5 +273,7 @@ def _require_same(name: str, after: Any, before: Signals) -> Signals:
         ]
         if kinds[0] != kinds[1]:
             was, got = (", ".join(f"{d}{list(s)}" for s, d in kind[1]) for kind in kinds)
-            raise ValueError(f"{name}: edit must not change what {field} is: {was} became {got}")
+            raise ValueError(
+                f"{name}: perturbation must not change what {field} is: {was} became {got}"
+            )
     return after

@@ -1,6 +1,6 @@
 """What an experimenter does to a closed loop: forces, channels, lesions, stimulation.
 
-An edit is a function ``(t, signals) -> signals`` for ``closed_loop(..., edit=edit)``. Doses may be
+A perturbation is a function ``(t, signals) -> signals`` for ``closed_loop(..., perturbation=perturbation)``. Doses may be
 tracers: build the loop inside the function that ``jax.vmap`` or ``jax.grad`` takes.
 
 Those of the controller itself are made in `jaxbrain.motor.lesions`.
@@ -16,7 +16,7 @@ import numpy as np
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
-from jaxbrain.motor.control.loop import Edit, Signals
+from jaxbrain.motor.control.loop import Perturbation, Signals
 
 __all__ = [
     "constant_force",
@@ -25,7 +25,7 @@ __all__ = [
     "during",
     "force_channel",
     "on_controller",
-    "perturb_senses",
+    "perturb_sensory_feedback",
     "set_gain",
     "silence",
     "stimulate",
@@ -39,7 +39,7 @@ def __dir__() -> list[str]:
 
 
 @configured
-def constant_force(force: Any) -> Edit:
+def constant_force(force: Any) -> Perturbation:
     """A load on the hand.
 
     f <- f + force
@@ -48,26 +48,26 @@ def constant_force(force: Any) -> Edit:
       force: in N ``[2]``.
 
     Returns:
-      An edit; a pulse of it is ``during(constant_force(force), start, stop)``.
+      A perturbation; a pulse of it is ``during(constant_force(force), start, stop)``.
 
     Raises:
       ValueError: if force is not ``[2]``.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
-      >>> edit = during(constant_force(jnp.array([1.0, 0.0])), 20, 30)
-      >>> loop = jb.motor.closed_loop(jb.lift(jb.dense(2)), jb.motor.point_mass(), edit=edit)
+      >>> perturbation = during(constant_force(jnp.array([1.0, 0.0])), 20, 30)
+      >>> loop = jb.motor.closed_loop(jb.lift(jb.dense(2)), jb.motor.point_mass(), perturbation=perturbation)
     """
     _require_shape("constant_force", "force", force, (2,))
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
         return signals._replace(force=signals.force + as_number(force, signals.force))
 
-    return edit
+    return perturbation
 
 
 @configured
-def viscous_field(matrix: Any) -> Edit:
+def viscous_field(matrix: Any) -> Perturbation:
     """A force in proportion to the velocity of the hand.
 
     f <- f + matrix @ velocity
@@ -76,7 +76,7 @@ def viscous_field(matrix: Any) -> Edit:
       matrix: in N s/m ``[2, 2]``.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       ValueError: if matrix is not ``[2, 2]``.
@@ -87,15 +87,15 @@ def viscous_field(matrix: Any) -> Edit:
     """
     _require_shape("viscous_field", "matrix", matrix, (2, 2))
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
         given = as_number(matrix, signals.force) @ signals.hand.velocity
         return signals._replace(force=signals.force + given)
 
-    return edit
+    return perturbation
 
 
 @configured
-def curl_field(strength: float | jax.Array) -> Edit:
+def curl_field(strength: float | jax.Array) -> Perturbation:
     """A force at right angles to the velocity: a reach away from the body is pushed to the right.
 
     f <- f + strength (v_y, -v_x), which does no work
@@ -104,7 +104,7 @@ def curl_field(strength: float | jax.Array) -> Edit:
       strength: in N s/m; a negative one pushes to the left.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       ValueError: if strength is no single number.
@@ -115,13 +115,13 @@ def curl_field(strength: float | jax.Array) -> Edit:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> def loop(strength):  # in a function that jax.vmap sweeps
       ...     body = jb.motor.point_mass()
-      ...     return jb.motor.closed_loop(jb.lift(jb.dense(2)), body, edit=curl_field(strength))
+      ...     return jb.motor.closed_loop(jb.lift(jb.dense(2)), body, perturbation=curl_field(strength))
     """
     return viscous_field(curl(strength))
 
 
 def curl(strength: float | jax.Array) -> jax.Array:
-    """The matrix of a curl field, as the ``field`` of a `Scene` takes it.
+    """The matrix of a curl field, as the ``field`` of a `TaskInput` takes it.
 
     strength [[0, 1], [-1, 0]]
 
@@ -150,7 +150,7 @@ def force_channel(
     *,
     stiffness: float | jax.Array = 4000.0,
     damping: float | jax.Array = 80.0,
-) -> Edit:
+) -> Perturbation:
     """Walls on both sides of the line from start to target: error is clamped, its force is felt.
 
     f <- f - n (stiffness n.(position - start) + damping n.velocity),  n at right angles to the line
@@ -166,7 +166,7 @@ def force_channel(
       damping: in N s/m.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       ValueError: if a point is not ``[2]``, the points are known to be one, or a number is not
@@ -186,7 +186,7 @@ def force_channel(
     if known and bool(jnp.all(jnp.asarray(start) == jnp.asarray(target))):
         raise ValueError(f"force_channel: start and target must be two points, got {start} twice")
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
         hand, like = signals.hand, signals.force
         along = as_number(target, like) - as_number(start, like)
         normal = jnp.stack([-along[1], along[0]]) / jnp.sqrt(jnp.sum(along**2))
@@ -196,11 +196,11 @@ def force_channel(
         )
         return signals._replace(force=signals.force - push * normal)
 
-    return edit
+    return perturbation
 
 
 @configured
-def perturb_senses(offset: Any) -> Edit:
+def perturb_sensory_feedback(offset: Any) -> Perturbation:
     """Senses that tell something else; the last two are the position of the hand in dm.
 
     s <- s + offset
@@ -209,60 +209,62 @@ def perturb_senses(offset: Any) -> Edit:
       offset: ``[m]``, in the units of the senses.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       ValueError: at trace time, if offset is not of the shape of what is sensed.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> prism = perturb_senses(jnp.array([0.0, 0.0, 0.2, 0.0]))  # 2 cm to the right
+      >>> prism = perturb_sensory_feedback(jnp.array([0.0, 0.0, 0.2, 0.0]))  # 2 cm to the right
     """
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
-        _require_shape("perturb_senses", "offset", offset, signals.sensed.shape)
-        return signals._replace(sensed=signals.sensed + as_number(offset, signals.sensed))
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
+        _require_shape("perturb_sensory_feedback", "offset", offset, signals.sensory.shape)
+        return signals._replace(sensory=signals.sensory + as_number(offset, signals.sensory))
 
-    return edit
+    return perturbation
 
 
 @configured
-def together(*edits: Edit) -> Edit:
-    """Several edits, one after the other; none is the identity.
+def together(*perturbations: Perturbation) -> Perturbation:
+    """Several perturbations, one after the other; none is the identity.
 
     Args:
-      *edits: the first one first.
+      *perturbations: the first one first.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> edit = together(curl_field(3.0), constant_force(jnp.array([0.0, -1.0])))
+      >>> perturbation = together(curl_field(3.0), constant_force(jnp.array([0.0, -1.0])))
     """
 
-    def edit(t: jax.Array, signals: Signals) -> Signals:
-        for one in edits:
+    def perturbation(t: jax.Array, signals: Signals) -> Signals:
+        for one in perturbations:
             signals = one(t, signals)
         return signals
 
-    return edit
+    return perturbation
 
 
 @configured
-def during(edit: Edit, start: Any, stop: Any, *, after: Edit | None = None) -> Edit:
-    """An edit in a window of time.
+def during(
+    perturbation: Perturbation, start: Any, stop: Any, *, after: Perturbation | None = None
+) -> Perturbation:
+    """A perturbation in a window of time.
 
-    edit where start <= t < stop, after where t >= stop
+    perturbation where start <= t < stop, after where t >= stop
 
     Args:
-      edit: what is done meanwhile.
+      perturbation: what is done meanwhile.
       start: the first step of it.
       stop: the first step without it.
       after: what is done from then on, as a lesion is undone by ``set_gain(1.0)``; None: nothing.
 
     Returns:
-      An edit.
+      A perturbation.
 
     Raises:
       ValueError: if it is known that start is not before stop.
@@ -279,12 +281,12 @@ def during(edit: Edit, start: Any, stop: Any, *, after: Edit | None = None) -> E
         return jax.tree.map(lambda a, b: jnp.where(yes, a, b), new, old)
 
     def windowed(t: jax.Array, signals: Signals) -> Signals:
-        during_it = chosen((t >= start) & (t < stop), edit(t, signals), signals)
+        during_it = chosen((t >= start) & (t < stop), perturbation(t, signals), signals)
         return during_it if after is None else chosen(t >= stop, after(t, signals), during_it)
 
     return windowed
 
 
-def _require_shape(edit: str, name: str, value: Any, shape: tuple[int, ...]) -> None:
+def _require_shape(perturbation: str, name: str, value: Any, shape: tuple[int, ...]) -> None:
     if np.shape(value) != shape:
-        raise ValueError(f"{edit}: {name} must be of shape {shape}, got {np.shape(value)}")
+        raise ValueError(f"{perturbation}: {name} must be of shape {shape}, got {np.shape(value)}")

@@ -9,7 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.requirements import as_number, require_count, require_positive
-from jaxbrain.motor.body.plant import Drive, Plant
+from jaxbrain.motor.body.plant import Action, Plant
 
 
 class Movement(NamedTuple):
@@ -39,7 +39,7 @@ class Regulator(NamedTuple):
     costs: jax.Array
 
 
-class Reach(NamedTuple):
+class LinearReach(NamedTuple):
     """A linear reach from rest to rest, in the closed loop with its step of conduction.
 
     Attributes:
@@ -153,7 +153,7 @@ def linear_reach(
     steps: int,
     effort: float | jax.Array = 1e-4,
     final: Any = None,
-) -> Reach:
+) -> LinearReach:
     """The least cost of a reach of a linear body in `closed_loop`, and the feedback that pays it.
 
     cost = effort sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*),  b* at rest at the target,
@@ -171,7 +171,7 @@ def linear_reach(
       final: cost of the last state of the body, raveled ``[states, states]``; None: the identity.
 
     Returns:
-      A Reach; for an actual trial the cost is `reach_cost`.
+      A LinearReach; for an actual trial the cost is `reach_cost`.
 
     Raises:
       ValueError: if steps is below 2, effort is not positive, or final has the wrong shape.
@@ -202,7 +202,7 @@ def linear_reach(
     )
     begun = ravel_pytree(plant.place((), jnp.asarray(start)))[0] - goal
     first = jnp.concatenate([begun, jnp.zeros((m,), goal.dtype)])
-    return Reach(regulator, first, first @ regulator.costs[0] @ first)
+    return LinearReach(regulator, first, first @ regulator.costs[0] @ first)
 
 
 def reach_cost(
@@ -249,7 +249,7 @@ def _linear(plant: Plant, rest: jax.Array, unravel: Any) -> tuple[jax.Array, jax
     """A step of the body as matrices: of its state and of its command."""
 
     def step(state: jax.Array, command: jax.Array) -> jax.Array:
-        drive = Drive(command, jnp.zeros((2,), state.dtype))
+        drive = Action(command, jnp.zeros((2,), state.dtype))
         return ravel_pytree(plant.step((), unravel(state), drive)[0])[0]
 
     silent = jnp.zeros((plant.commands,), rest.dtype)

@@ -15,7 +15,7 @@ from jaxbrain.tasks.task import real
 
 
 @configured
-def curl_field(
+def curl_field_task(
     *,
     strength: float | jax.Array = 3.0,
     catch: float | jax.Array = 0.0,
@@ -57,11 +57,11 @@ def curl_field(
 
     Examples:
       >>> import jax
-      >>> curl_field(strength=3.0).sample(jax.random.key(0)).inputs.field[0].tolist()
+      >>> curl_field_task(strength=3.0).sample(jax.random.key(0)).inputs.field[0].tolist()
       [[0.0, 3.0], [-3.0, 0.0]]
     """
-    _require_strength("curl_field", strength)
-    require_fraction("curl_field", "catch", catch)
+    _require_strength("curl_field_task", strength)
+    require_fraction("curl_field_task", "catch", catch)
     reach = center_out(
         angles=angles,
         distance=distance,
@@ -181,7 +181,7 @@ def schedule(
       null: trials without a field.
       exposure: trials with it.
       washout: trials without it.
-      strength: of the field, for `curl_field`.
+      strength: of the field, for `curl_field_task`.
       catch: the chance of a catch trial within the exposure.
 
     Returns:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.motor.body.plant import CENTER, DECIMETRES, Plant
-from jaxbrain.motor.control.loop import Scene
+from jaxbrain.motor.control.loop import TaskInput
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real
 
@@ -51,10 +51,10 @@ def center_out(
     rest: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Reach from the centre to a target on a circle, as soon as it is shown.
+    """Reach from the center to a target on a circle, as soon as it is shown.
 
-    Cue ``[steps, 3]``: the target as seen from the centre in dm, from when it is shown on, and a
-    cue that is 1 while the hand has to stay, else 0. Wanted is the centre until the go cue and the
+    Cue ``[steps, 3]``: the target as seen from the center in dm, from when it is shown on, and a
+    cue that is 1 while the hand has to stay, else 0. Wanted is the center until the go cue and the
     target at the end; on the way nothing is graded, so how to get there is the controller's choice.
 
     Args:
@@ -68,7 +68,7 @@ def center_out(
       plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
-      A Task of Trials: inputs a `Scene` ``[steps, ...]``, targets the position wanted, in m
+      A Task of Trials: inputs a `TaskInput` ``[steps, ...]``, targets the position wanted, in m
       ``[steps, 2]``; condition ``{"angle" [], "start" [2], "target" [2], "go" []}``, go the step of
       the go cue.
 
@@ -102,7 +102,7 @@ def delayed_reach(
     rest: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Reach from the centre to a target on a circle, but wait for the go cue.
+    """Reach from the center to a target on a circle, but wait for the go cue.
 
     As `center_out`; between the target and the go cue there is time to prepare, of a length that
     cannot be known beforehand.
@@ -159,7 +159,7 @@ def random_target(
       plant: the body, if targets that it cannot reach are to be refused.
 
     Returns:
-      A Task of Trials as those of `center_out`; the cue is the target as seen from the centre of
+      A Task of Trials as those of `center_out`; the cue is the target as seen from the center of
       the disc, in dm, angle the direction of the reach.
 
     Raises:
@@ -194,7 +194,7 @@ def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods)
     dtype = start.dtype
     seen = DECIMETRES * (target - center)[None] * shown_[:, None].astype(dtype)
     still = jnp.zeros((periods.steps, 2), dtype)
-    scene = Scene(
+    scene = TaskInput(
         cue=jnp.concatenate([seen, waiting[:, None].astype(dtype)], axis=1),
         start=still + start[None],
         force=still,
@@ -210,7 +210,7 @@ def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods)
 
 
 def _to_a_circle(name: str, angles: Any, distance: Any, center: Any, periods: Periods) -> Task:
-    """A reach from the centre to a target that is drawn."""
+    """A reach from the center to a target that is drawn."""
     require_positive(name, "distance", distance)
     if np.ndim(angles) != 1 or not np.shape(angles)[0]:
         raise ValueError(
@@ -254,7 +254,7 @@ def require_range(name: str, what: str, steps: Any) -> None:
 
 
 def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: Any) -> None:
-    """Refuse targets on a circle, and its centre, where a body is known not to reach them."""
+    """Refuse targets on a circle, and its center, where a body is known not to reach them."""
     if plant is None:
         return
     if not isinstance(plant, Plant):

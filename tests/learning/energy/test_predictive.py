@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.learning.energy.predictive import Settling, energy, settle
+from jaxbrain.learning.energy.predictive import InferenceDiagnostics, energy, settle
 
 pytestmark = pytest.mark.x64
 
@@ -80,7 +80,7 @@ def test_inference_and_learning_are_their_equations(batch):
 
     value, grads, state = jb.predictive_coding(NET, HALF, **settings).grads(params, None, x, y)
     np.testing.assert_allclose(value, 0.5 * np.sum((output - ny) ** 2) / 7, rtol=1e-10)
-    assert isinstance(state, Settling) and state.residual == info.residual
+    assert isinstance(state, InferenceDiagnostics) and state.residual == info.residual
     for p, e, s, a in zip([g for g in grads if g], errors, slope, inputs, strict=True):
         np.testing.assert_allclose(p["kernel"], -(a.T @ (e * s)) / (nudge * 7), rtol=1e-9)
         np.testing.assert_allclose(p["bias"], -(e * s).sum(0) / (nudge * 7), rtol=1e-9)

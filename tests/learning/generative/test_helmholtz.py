@@ -142,7 +142,7 @@ def test_dreams_and_causes_are_drawn_from_the_two_halves():
     top = np.exp(log_p) > 1e-3
     chi2 = lambda f, p, keep: np.mean((f - p)[keep] ** 2 / p[keep]) * n  # noqa: E731
     assert chi2(dreams, np.exp(log_p), top) < 1.5
-    causes = jax.vmap(lambda k: hm.recognise(params, jnp.asarray(X[0]), key=k))
+    causes = jax.vmap(lambda k: hm.recognize(params, jnp.asarray(X[0]), key=k))
     causes = count(jax.jit(causes)(keys))
     here = same_rows(x, X[0])
     assert causes[~here].sum() == 0 and chi2(causes, np.exp(log_q), here) < 1.8

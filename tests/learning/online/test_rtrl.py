@@ -169,14 +169,18 @@ def test_random_factors_are_right_in_the_mean():
     for make in (learning.uoro, learning.kf_rtrl):
         rule = over_time(make(cell, READOUT, LOSS))
         params, bptt = params_of(rule, 0.9), jb.backprop(rule.network, LOSS)
-        settings = {"key": jax.random.key(101), "samples": 4000, "z": 4.0}
-        found = jb.testing.check_unbiased(rule, params, batch, reference=bptt, **settings)
+        settings = {"samples": 4000, "z": 4.0}
+        found = jb.testing.check_unbiased(
+            jax.random.key(101), rule, params, batch, reference=bptt, **settings
+        )
         assert found.bias[0] < 2 * found.standard_error[0] and found.cosine[0] > 0.999
         noise.append(float(found.variance[0] / found.norm[0] ** 2))
     assert noise[1] < 0.3 * noise[0] < 1  # Kronecker factors have less of it than rank one
     cut = over_time(learning.snap(cell, READOUT, LOSS))
     with pytest.raises(AssertionError, match="is biased"):
-        jb.testing.check_unbiased(rule, params, batch, reference=cut, **settings)
+        jb.testing.check_unbiased(
+            jax.random.key(101), rule, params, batch, reference=cut, **settings
+        )
 
 
 @pytest.mark.slow

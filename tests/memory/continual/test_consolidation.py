@@ -13,16 +13,16 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.memory import (
+    consolidate,
+    consolidate_online,
     elastic_penalty,
+    empty_anchor,
     end_task,
     fisher,
     full_elastic_penalty,
     full_fisher,
-    hold,
-    hold_online,
-    no_anchor,
-    penalised,
     synaptic_intelligence,
+    with_penalty,
 )
 from tests.theory import CE, HALF, distance, mlp, problem
 
@@ -45,38 +45,38 @@ def trees(like, n, seed=0, *, positive=False):
     return [jax.tree.unflatten(jax.tree.structure(like), draw) for draw in made]
 
 
-def spring(params, centre, importance):
-    pairs = zip(*map(jax.tree.leaves, (params, centre, importance)), strict=True)
+def spring(params, center, importance):
+    pairs = zip(*map(jax.tree.leaves, (params, center, importance)), strict=True)
     return sum(0.5 * np.sum(np.asarray(f) * (np.asarray(p) - m) ** 2) for p, m, f in pairs)
 
 
 @pytest.mark.slow
 def test_one_anchor_is_the_sum_of_the_penalties_of_all_tasks():
     params = generic()[0]
-    centres, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
+    centers, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
     importances[0][0]["kernel"] = jnp.zeros_like(importances[0][0]["kernel"])  # did not matter
     importances[1][0]["kernel"] = importances[1][0]["kernel"].at[0].set(0)
-    anchor = no_anchor(params)
-    assert float(elastic_penalty(anchor)(centres[0])) == 0
-    for centre, importance in zip(centres, importances, strict=True):
-        anchor = hold(anchor, centre, importance)
+    anchor = empty_anchor(params)
+    assert float(elastic_penalty(anchor)(centers[0])) == 0
+    for center, importance in zip(centers, importances, strict=True):
+        anchor = consolidate(anchor, center, importance)
     penalty = elastic_penalty(anchor, strength=0.7)
     for at in trees(params, 3, 3):
-        want = 0.7 * sum(spring(at, *pair) for pair in zip(centres, importances, strict=True))
+        want = 0.7 * sum(spring(at, *pair) for pair in zip(centers, importances, strict=True))
         np.testing.assert_allclose(penalty(at), want, rtol=1e-12)
-        assert abs(want - 0.7 * spring(at, centres[-1], importances[-1])) > 0.1 * want
+        assert abs(want - 0.7 * spring(at, centers[-1], importances[-1])) > 0.1 * want
 
 
 def test_the_online_anchor_is_the_newest_and_old_importance_fades():
     params = generic()[0]
-    centres, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
-    anchor = no_anchor(params)
-    for centre, importance in zip(centres, importances, strict=True):
-        anchor = hold_online(anchor, centre, importance, decay=0.6)
+    centers, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
+    anchor = empty_anchor(params)
+    for center, importance in zip(centers, importances, strict=True):
+        anchor = consolidate_online(anchor, center, importance, decay=0.6)
     faded = jax.tree.map(lambda a, b, c: 0.36 * a + 0.6 * b + c, *importances)
     at = trees(params, 1, 3)[0]
     np.testing.assert_allclose(
-        elastic_penalty(anchor)(at), spring(at, centres[-1], faded), rtol=1e-12
+        elastic_penalty(anchor)(at), spring(at, centers[-1], faded), rtol=1e-12
     )
     assert distance(anchor.importance, jax.tree.map(lambda *f: sum(f), *importances)) > 0.1
 
@@ -84,18 +84,18 @@ def test_the_online_anchor_is_the_newest_and_old_importance_fades():
 @pytest.mark.parametrize("make", [jb.backprop, jb.feedback_alignment])
 def test_a_penalised_rule_adds_value_and_gradient(make):
     params, x, y = generic()
-    centre, importance = trees(params, 1, 1)[0], trees(params, 1, 2, positive=True)[0]
-    anchor, rule = hold(no_anchor(params), centre, importance), make(NET, CE)
-    both = penalised(rule, elastic_penalty(anchor, strength=3.0))
+    center, importance = trees(params, 1, 1)[0], trees(params, 1, 2, positive=True)[0]
+    anchor, rule = consolidate(empty_anchor(params), center, importance), make(NET, CE)
+    both = with_penalty(rule, elastic_penalty(anchor, strength=3.0))
     state = rule.init(new_key(), params, x[0])
     loss, grads, after = jax.jit(rule.grads)(params, state, x, y)
     found = jax.jit(both.grads)(params, both.init(new_key(), params, x[0]), x, y)
-    np.testing.assert_allclose(found[0], loss + 3 * spring(params, centre, importance), rtol=1e-12)
-    want = jax.tree.map(lambda g, f, p, m: g + 3.0 * f * (p - m), grads, importance, params, centre)
+    np.testing.assert_allclose(found[0], loss + 3 * spring(params, center, importance), rtol=1e-12)
+    want = jax.tree.map(lambda g, f, p, m: g + 3.0 * f * (p - m), grads, importance, params, center)
     assert distance(found[1], want) < 1e-12
     assert distance(found[1], grads) > 0.5
     assert jax.tree.structure(found[2]) == jax.tree.structure(after)
-    assert repr(both) == f"penalised({make.__name__})"
+    assert repr(both) == f"with_penalty({make.__name__})"
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_full_fisher_elastic_weights_are_the_joint_solution():
         for old, (x, y) in itertools.pairwise(tasks):
             information = information + len(old[0]) * matrix(params, old[0])
             penalty = full_elastic_penalty(params, information, strength=bayes / len(x))
-            params, seen = solve(penalised(rule, penalty), x, y), seen + 1
+            params, seen = solve(with_penalty(rule, penalty), x, y), seen + 1
         assert seen == 2
         return params
 
@@ -144,10 +144,10 @@ def test_bayes_strength_is_the_ratio_of_the_sizes():
     net = jb.dense(1, bias_init=None)
     (xa, _), (xb, yb) = ((2 * np.ones((n, 1)), np.full((n, 1), t)) for n, t in ((30, 1.0), (10, 5)))
     at = {"kernel": jnp.array([[0.5]])}  # the solution of the first task
-    anchor = hold(no_anchor(at), at, fisher(net, HALF, at, xa))
+    anchor = consolidate(empty_anchor(at), at, fisher(net, HALF, at, xa))
     joint = {"kernel": jnp.array([[(30 * 1.0 + 10 * 5.0) / 40 / 2]])}
     for strength, exact in ((30 / 10, True), (1.0, False)):
-        rule = penalised(jb.backprop(net, HALF), elastic_penalty(anchor, strength=strength))
+        rule = with_penalty(jb.backprop(net, HALF), elastic_penalty(anchor, strength=strength))
         slope = float(rule.grads(joint, (), xb, yb)[1]["kernel"][0, 0])
         assert (abs(slope) < 1e-12) == exact
 
@@ -163,13 +163,13 @@ def test_tasks_and_strengths_compile_once():
 
     rule, optimizer, anchor, counts = rule._replace(grads=grads), optax.sgd(0.1), None, []
     state = None
-    anchor = no_anchor(params)
+    anchor = empty_anchor(params)
     for strength in (1.0, 5.0, 25.0):
-        held = penalised(rule, elastic_penalty(anchor, strength=strength))
+        held = with_penalty(rule, elastic_penalty(anchor, strength=strength))
         state, history = jb.fit(
             held, optimizer, (x, y), key=new_key(), epochs=2, batch_size=None, state=state
         )
-        anchor = hold(anchor, state.params, fisher(NET, CE, state.params, x))
+        anchor = consolidate(anchor, state.params, fisher(NET, CE, state.params, x))
         counts.append(len(traced))
     assert counts[0] == counts[1] == counts[2]
     assert np.all(np.isfinite(history.loss))
@@ -263,19 +263,19 @@ def test_synaptic_intelligence_trains_over_tasks_and_strengths():
 
 def test_bad_input():
     params = {"w": jnp.ones(3)}
-    anchor = no_anchor(params)
+    anchor = empty_anchor(params)
     with pytest.raises(ValueError, match="hold: importance must have the structure"):
-        hold(anchor, params, {"w": jnp.ones(2)})
-    with pytest.raises(ValueError, match="hold_online: params must have the structure"):
-        hold_online(anchor, {"v": jnp.ones(3)}, params)
+        consolidate(anchor, params, {"w": jnp.ones(2)})
+    with pytest.raises(ValueError, match="consolidate_online: params must have the structure"):
+        consolidate_online(anchor, {"v": jnp.ones(3)}, params)
     with pytest.raises(ValueError, match="decay must be from 0 to 1, got 2"):
-        hold_online(anchor, params, params, decay=2)
+        consolidate_online(anchor, params, params, decay=2)
     with pytest.raises(ValueError, match="strength must not be negative, got -1"):
         elastic_penalty(anchor, strength=-1)
     with pytest.raises(ValueError, match=r"importance must be \(3, 3\), for 3 parameters"):
         full_elastic_penalty(params, jnp.eye(2))
     with pytest.raises(TypeError, match="rule must be a LearningRule, got Network"):
-        penalised(NET, elastic_penalty(anchor))
+        with_penalty(NET, elastic_penalty(anchor))
     optimizer = synaptic_intelligence(optax.sgd(0.1))
     with pytest.raises(ValueError, match="needs the weights"):
         optimizer.update(params, optimizer.init(params))

@@ -1,4 +1,4 @@
-"""The reservoir keeps every item with the same chance; rehearsal mixes; sleep is its equations."""
+"""The replay_buffer keeps every item with the same chance; rehearsal mixes; sleep is its equations."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.memory import rehearsed, reservoir, sleep_replay
+from jaxbrain.memory import replay_buffer, sleep_replay, with_replay
 from jaxbrain.memory.continual import replay
 from tests.theory import CE, distance, mlp, problem
 
@@ -32,7 +32,7 @@ def chi_square(counts):
 
 
 def in_blocks(key, sizes):
-    buffer, start = reservoir(CAPACITY, jnp.int32(0)), 0
+    buffer, start = replay_buffer(CAPACITY, jnp.int32(0)), 0
     for i, n in enumerate(sizes):
         items = jnp.arange(start, start + n, dtype="int32")
         buffer, start = replay.add(buffer, items, key=jax.random.fold_in(key, i)), start + n
@@ -45,7 +45,7 @@ def one_by_one(key):
         return replay.add(buffer, item[None], key=key), None
 
     pairs = jnp.arange(SEEN, dtype="int32"), jax.random.split(key, SEEN)
-    return jax.lax.scan(step, reservoir(CAPACITY, jnp.int32(0)), pairs)[0].items
+    return jax.lax.scan(step, replay_buffer(CAPACITY, jnp.int32(0)), pairs)[0].items
 
 
 def newest(key):
@@ -91,7 +91,7 @@ def test_pairs_of_items_are_kept_independently_of_their_places():
 
 
 def test_it_fills_in_order_and_keeps_pairs_together():
-    buffer = reservoir(10, {"x": jnp.zeros(3), "y": jnp.int32(0)})
+    buffer = replay_buffer(10, {"x": jnp.zeros(3), "y": jnp.int32(0)})
     assert buffer.capacity == 10 and int(buffer.filled) == 0
     y = jnp.arange(30, dtype="int32")
     x = 2.0 * y[:, None].astype("float64") * jnp.ones((1, 3))
@@ -106,7 +106,7 @@ def test_it_fills_in_order_and_keeps_pairs_together():
 
 
 def test_samples_come_from_the_filled_part_alike():
-    buffer = replay.add(reservoir(10, jnp.int32(0)), jnp.arange(1, 6, dtype="int32"),
+    buffer = replay.add(replay_buffer(10, jnp.int32(0)), jnp.arange(1, 6, dtype="int32"),
                         key=jax.random.key(0))  # fmt: skip
     drawn = np.asarray(replay.sample(buffer, 5000, key=jax.random.key(1)))
     counts = np.bincount(drawn, minlength=6)
@@ -119,10 +119,10 @@ def test_a_rehearsed_batch_is_the_mean_over_new_and_old():
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)
     rule, old = jb.backprop(net, CE), (x[5:6], y[5:6])
-    empty = reservoir(20, (x[0], y[0]))
+    empty = replay_buffer(20, (x[0], y[0]))
     one = replay.add(empty, old, key=jax.random.key(0))
     key, new = jax.random.key(1), (x[:2], y[:2])
-    found = jax.jit(rehearsed(rule, one, n=3).grads)(params, (), *new, key=key)
+    found = jax.jit(with_replay(rule, one, n=3).grads)(params, (), *new, key=key)
     joint = [jnp.concatenate([a, *[b] * 3]) for a, b in zip(new, old, strict=True)]
     plain = jax.jit(rule.grads)
     want = plain(params, (), *joint, key=key)
@@ -130,7 +130,7 @@ def test_a_rehearsed_batch_is_the_mean_over_new_and_old():
     assert distance(found[1], want[1]) < 1e-12
     without = plain(params, (), *new)
     assert distance(found[1], without[1]) > 0.1
-    own = jax.jit(rehearsed(rule, empty, n=4).grads)(params, (), *new, key=key)  # rows of its own
+    own = jax.jit(with_replay(rule, empty, n=4).grads)(params, (), *new, key=key)  # rows of its own
     assert distance(own[1], without[1]) < 1e-12
 
 
@@ -147,11 +147,11 @@ def test_rehearsal_trains_in_fit_and_compiles_once_for_all_contents():
         return inner(params, state, x, y, key=key)
 
     rule, optimizer = counting._replace(grads=grads), optax.sgd(0.1)
-    buffer, state = reservoir(20, (x[0], y[0])), None
+    buffer, state = replay_buffer(20, (x[0], y[0])), None
     sizes = []
     for task in range(3):
         state, _ = jb.fit(
-            rehearsed(rule, buffer, n=4), optimizer, (x, y), key=jax.random.key(0), epochs=1,
+            with_replay(rule, buffer, n=4), optimizer, (x, y), key=jax.random.key(0), epochs=1,
             batch_size=None, state=state,
         )  # fmt: skip
         buffer = replay.add(buffer, (x, y), key=jax.random.key(task))
@@ -161,23 +161,23 @@ def test_rehearsal_trains_in_fit_and_compiles_once_for_all_contents():
 
 
 def test_bad_input():
-    buffer = reservoir(4, (jnp.zeros(3), jnp.int32(0)))
+    buffer = replay_buffer(4, (jnp.zeros(3), jnp.int32(0)))
     key = jax.random.key(0)
     with pytest.raises(ValueError, match="capacity must be a positive integer, got 0"):
-        reservoir(0, jnp.zeros(3))
+        replay_buffer(0, jnp.zeros(3))
     with pytest.raises(ValueError, match=r"of a single item take item\[None\]"):
         replay.add(buffer, (jnp.zeros(3), jnp.int32(0)), key=key)
     with pytest.raises(ValueError, match="items must be rows"):
         replay.add(buffer, (jnp.zeros((2, 4)), jnp.zeros(2, "int32")), key=key)
-    with pytest.raises(ValueError, match="the reservoir is empty"):
+    with pytest.raises(ValueError, match="the replay_buffer is empty"):
         replay.sample(buffer, 2, key=key)
     rule = jb.backprop(jb.dense(1), CE)
-    with pytest.raises(ValueError, match="rehearsed needs a key"):
-        rehearsed(rule, buffer, n=2).grads({}, (), jnp.zeros((1, 3)), jnp.zeros(1, "int32"))
+    with pytest.raises(ValueError, match="with_replay needs a key"):
+        with_replay(rule, buffer, n=2).grads({}, (), jnp.zeros((1, 3)), jnp.zeros(1, "int32"))
     with pytest.raises(TypeError, match="must be pairs"):
-        rehearsed(rule, reservoir(4, jnp.zeros(3)), n=2)
+        with_replay(rule, replay_buffer(4, jnp.zeros(3)), n=2)
     with pytest.raises(TypeError, match="rule must be a LearningRule, got Network"):
-        rehearsed(jb.dense(1), buffer, n=2)
+        with_replay(jb.dense(1), buffer, n=2)
 
 
 def step_size(w):

@@ -10,8 +10,8 @@ import pytest
 from jaxbrain.motor import (
     ARM26_MUSCLES,
     ARM26_SKELETON,
+    Action,
     ArmState,
-    Drive,
     MuscledArm,
     Muscles,
     arm26,
@@ -59,7 +59,7 @@ def run(body, state, commands):
     """All states and hands under commands ``[time, muscles]``."""
 
     def one(state, command):
-        state, hand = body.step((), state, Drive(command, jnp.zeros_like(command, shape=2)))
+        state, hand = body.step((), state, Action(command, jnp.zeros_like(command, shape=2)))
         return state, (state, hand)
 
     return jax.lax.scan(one, state, commands)[1]
@@ -103,7 +103,7 @@ def test_flexors_flex_and_extensors_extend():
     @jax.jit
     @jax.vmap
     def pulled(only):
-        return BODY.step((), BODY.carry((), Drive(only, jnp.zeros(2))), Drive(only, jnp.zeros(2)))
+        return BODY.step((), BODY.carry((), Action(only, jnp.zeros(2))), Action(only, jnp.zeros(2)))
 
     moved = np.array(pulled(jnp.eye(7, 6))[0].arm.velocities)
     gain = moved[:6] - moved[6]
@@ -125,7 +125,7 @@ def test_what_muscles_give_joints_get(hill):
     @jax.jit
     @jax.vmap
     def torques(state):
-        flow = body.physics.flow(state, Drive(jnp.full(6, 0.5), force))
+        flow = body.physics.flow(state, Action(jnp.full(6, 0.5), force))
         torque = inverse_dynamics(ARM26_SKELETON, state.arm, flow.arm.velocities)
         load = load_torque(ARM26_SKELETON, state.arm.angles, force)
         tensions, velocities = body.physics.tensions(state), body.physics.velocities(state)
@@ -180,7 +180,7 @@ def test_a_wrong_moment_arm_is_caught():
 
 
 def test_a_step_is_that_many_runge_kutta_steps():
-    body, drive = arm26(substeps=2, dt=0.012), Drive(jnp.linspace(0, 1, 6), jnp.array([2.0, 5.0]))
+    body, drive = arm26(substeps=2, dt=0.012), Action(jnp.linspace(0, 1, 6), jnp.array([2.0, 5.0]))
 
     def plainly(state):
         for _ in range(2):
@@ -277,7 +277,7 @@ def test_mirrored_muscles_mirror_the_movement():
 def test_a_constant_of_the_body_is_swept_by_vmap():
     def reach(strength):
         body = arm26(muscles=ARM26_MUSCLES._replace(force=strength * jnp.asarray(FORCE)))
-        flex = Drive(jnp.zeros(6).at[2].set(1.0), jnp.zeros(2))
+        flex = Action(jnp.zeros(6).at[2].set(1.0), jnp.zeros(2))
         return body.step((), body.carry((), flex), flex)[0].arm.velocities[1]
 
     (weak, strong), gains = jax.jit(jax.vmap(jax.value_and_grad(reach)))(jnp.array([0.5, 1.0]))
@@ -288,11 +288,11 @@ def test_a_constant_of_the_body_is_swept_by_vmap():
 def test_what_it_senses_and_where_it_is_placed():
     state = BODY.place((), jnp.array([0.1, 0.45]))
     close(BODY.hand((), state).position, [0.1, 0.45])
-    sensed = BODY.sense((), state)
+    sensed = BODY.sensory_feedback((), state)
     close(sensed[:6], 10 * ((BODY.physics.lengths(state) - TENDON) / OPTIMAL - 1))
     close(sensed[6:], 0)
     moving = state._replace(arm=state.arm._replace(velocities=jnp.array([1.0, -2.0])))
-    close(BODY.sense((), moving)[6:], BODY.physics.velocities(moving) / OPTIMAL)
+    close(BODY.sensory_feedback((), moving)[6:], BODY.physics.velocities(moving) / OPTIMAL)
     assert np.abs(sensed).max() < 3
     assert arm26() == BODY
     assert arm26(hill=HILLS["mujoco"]) != BODY

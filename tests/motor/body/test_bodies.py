@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, ArmState, Drive
+from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, Action, ArmState
 from jaxbrain.motor.body import arm as mechanics
 from jaxbrain.testing import check_plant
 
@@ -50,15 +50,15 @@ def by_hand(arm, q, w, torque, force=(0.0, 0.0)):
 @each_arm
 def test_mass_matrix_is_the_energy_of_the_moving_links(arm):
     def moving(angles, velocities):
-        """Kinetic energy link by link, from where the centres of mass go."""
+        """Kinetic energy link by link, from where the centers of mass go."""
         (l1, _), masses, (g1, g2), inertias = (jnp.asarray(part) for part in arm[:4])
 
-        def centres(q):
+        def centers(q):
             ends = jnp.array([jnp.cos(q[0]), jnp.sin(q[0])]), q[0] + q[1]
             far = jnp.array([jnp.cos(ends[1]), jnp.sin(ends[1])])
             return jnp.stack([g1 * ends[0], l1 * ends[0] + g2 * far])
 
-        _, speed = jax.jvp(centres, (angles,), (velocities,))
+        _, speed = jax.jvp(centers, (angles,), (velocities,))
         spin = jnp.cumsum(velocities)
         return jnp.sum(masses * jnp.sum(speed**2, 1) + inertias * spin**2) / 2
 
@@ -165,7 +165,7 @@ def test_an_arm_left_alone_keeps_its_energy_and_euler_does_not():
     arm = NIJHOF_KOUWENHOVEN._replace(limits=FREE)
     plant = jb.motor.two_link_arm(arm=arm, dt=1e-3)
     start = ArmState(jnp.array([0.5, 1.5]), jnp.array([3.0, -4.0]))
-    still = Drive(jnp.zeros(2), jnp.zeros(2))
+    still = Action(jnp.zeros(2), jnp.zeros(2))
     drift = plant.physics.energy(rolled(plant, start, still, 1000)) - plant.physics.energy(start)
     assert abs(drift) < 1e-9
     lost = plant.physics.energy(rolled(euler(plant), start, still, 1000))
@@ -176,7 +176,7 @@ def test_energy_is_accounted_for_at_the_limits():
     """Against friction, loads and both stops: energy gained is the power, integrated."""
     plant = jb.motor.two_link_arm(arm=LI_TODOROV)
     physics = plant.physics
-    drive = Drive(jnp.array([-2.0, 1.5]), jnp.array([3.0, -1.0]))
+    drive = Action(jnp.array([-2.0, 1.5]), jnp.array([3.0, -1.0]))
 
     def flow(both):
         return physics.flow(both[0], drive), physics.power(both[0], drive)
@@ -206,7 +206,7 @@ def test_the_arm_moves_as_scipy_says():
     truth = scipy.solve_ivp(
         slope, (0, 0.5), np.concatenate(start), method="DOP853", rtol=1e-12, atol=1e-13
     ).y[:, -1]
-    drive = Drive(jnp.array(torque), jnp.array(force))
+    drive = Action(jnp.array(torque), jnp.array(force))
     plant = jb.motor.two_link_arm(arm=arm, dt=5e-3)
     found = rolled(plant, start, drive, 100)
     np.testing.assert_allclose(np.concatenate(found), truth, atol=1e-6)
@@ -237,7 +237,7 @@ def test_runge_kutta_is_taylor_to_order_four_and_errs_16_times_less():
 def test_a_mass_moves_as_the_exact_solution():
     mass, friction, pull, time = 2.0, 3.0, jnp.array([1.0, -2.0]), 0.5
     plant = jb.motor.point_mass(mass=mass, friction=friction)
-    state = rolled(plant, plant.place((), jnp.zeros(2)), Drive(pull, pull), 50)
+    state = rolled(plant, plant.place((), jnp.zeros(2)), Action(pull, pull), 50)
     rate = friction / mass
     np.testing.assert_allclose(
         state.velocity, 2 * pull / friction * (1 - np.exp(-rate * time)), rtol=1e-9
@@ -270,7 +270,7 @@ def test_gradients_pass_the_limits():
     at = ArmState(jnp.array([0.0, 2.705260340591211]), jnp.zeros(2))  # on both limits
 
     def end(torque):
-        drive = Drive(torque, jnp.zeros(2))
+        drive = Action(torque, jnp.zeros(2))
         body = lambda s, _: plant.step((), s, drive)  # noqa: E731
         return jax.lax.scan(body, at, length=30)[0].angles[1]
 
@@ -286,7 +286,7 @@ def test_nothing_explodes_beyond_the_limits(arm):
         plant = jb.motor.two_link_arm(arm=arm)
         angles = jnp.asarray(rng.uniform(-1, 3.5, (32, 2)), jnp.float32)
         start = ArmState(angles, jnp.asarray(10 * rng.normal(size=(32, 2)), jnp.float32))
-        drive = Drive(jnp.array([20.0, -20.0]), jnp.zeros(2))
+        drive = Action(jnp.array([20.0, -20.0]), jnp.zeros(2))
         body = lambda s, _: (plant.step((), s, drive)[0], None)  # noqa: E731
         run = jax.jit(jax.vmap(lambda s: jax.lax.scan(body, s, length=300)[0]))
         end = run(start)
@@ -300,7 +300,7 @@ def test_constants_are_swept_by_building_inside_of_vmap():
     masses = jnp.array([[1.0, 1.0], [2.0, 1.0], [2.0, 3.0]])
     friction = jnp.array([0.0, 1.0, 2.0])
     start = ArmState(jnp.array([0.5, 1.5]), jnp.array([1.0, 1.0]))
-    drive = Drive(jnp.array([0.3, -0.2]), jnp.array([1.0, 0.0]))
+    drive = Action(jnp.array([0.3, -0.2]), jnp.array([1.0, 0.0]))
 
     def one(masses):
         arm = NIJHOF_KOUWENHOVEN._replace(masses=masses)
@@ -326,13 +326,13 @@ def test_a_body_is_a_cell_at_rest_where_it_is_placed():
     for plant in (jb.motor.two_link_arm(), jb.motor.point_mass()):
         assert plant == type(plant)(*plant)
         with jax.enable_x64(False):
-            drives = Drive(jnp.zeros((5, 2)), jnp.zeros((5, 2)))
+            drives = Action(jnp.zeros((5, 2)), jnp.zeros((5, 2)))
             net = jb.cells.unroll(plant.cell)
             hands = jax.jit(net.apply)(net.init(jax.random.key(0), drives), drives)
             np.testing.assert_allclose(hands.position, np.tile([0.0, 0.4], (5, 1)), atol=1e-6)
             assert hands.position.dtype == hands.velocity.dtype == jnp.float32
             state = plant.place((), jnp.array([0.05, 0.45]))
-            assert plant.sense((), state).shape == (4,)
+            assert plant.sensory_feedback((), state).shape == (4,)
             np.testing.assert_allclose(plant.hand((), state).position, [0.05, 0.45], atol=1e-6)
     assert jb.motor.two_link_arm() == jb.motor.two_link_arm()
     assert jb.motor.two_link_arm() != jb.motor.two_link_arm(arm=MOTORNET)
@@ -352,11 +352,11 @@ def test_refusals():
 @pytest.mark.parametrize("make", [jb.motor.point_mass, jb.motor.two_link_arm, jb.motor.arm26])
 def test_a_step_refuses_a_drive_of_another_shape(make):
     plant = make()
-    good = Drive(jnp.zeros(plant.commands), jnp.zeros(2))
+    good = Action(jnp.zeros(plant.commands), jnp.zeros(2))
     state = plant.carry((), good)
     for field, shape in (("command", (1,)), ("force", ()), ("force", (1,)), ("force", (3,))):
         bad = good._replace(**{field: jnp.zeros(shape)})
-        with pytest.raises(ValueError, match=rf": {field} of a Drive must be of shape \(\d,\)"):
+        with pytest.raises(ValueError, match=rf": {field} of an Action must be of shape \(\d,\)"):
             jax.eval_shape(plant.step, (), state, bad)
-    with pytest.raises(TypeError, match=r"must be a Drive\(command, force\), got Array"):
+    with pytest.raises(TypeError, match=r"must be an Action\(command, force\), got Array"):
         plant.step((), state, good.command)

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.motor import Scene, closed_loop, point_mass, with_gain
+from jaxbrain.motor import TaskInput, closed_loop, point_mass, with_gain
 from jaxbrain.motor.control import perturbations as perturb
 from jaxbrain.motor.control.loop import Signals
 
@@ -33,25 +33,29 @@ def controller():
 
 @functools.cache
 def problem():
-    """Scenes with everything in them, and params that push."""
+    """TaskInputs with everything in them, and params that push."""
     cue = jax.random.normal(jax.random.key(1), (TIME, 2))
     force = jax.random.normal(jax.random.key(2), (TIME, 2))
     start, field = (jnp.broadcast_to(a, (TIME, *a.shape)) for a in (START, CURL))
-    scenes = Scene(cue, start, force, field)
+    scenes = TaskInput(cue, start, force, field)
     params = loop().init(new_key(), jax.tree.map(lambda a: a[0], scenes))
     params[1]["bias"] = jnp.array([3.0, -2.0])
     return scenes, params
 
 
-def loop(edit=None, delay=DELAY, **options):
+def loop(perturbation=None, delay=DELAY, **options):
     return closed_loop(
-        controller(), point_mass(mass=MASS, dt=DT), delay=delay, edit=edit, **options
+        controller(),
+        point_mass(mass=MASS, dt=DT),
+        delay=delay,
+        perturbation=perturbation,
+        **options,
     )
 
 
-def run(edit=None, params=None, key=None, **options):
+def run(perturbation=None, params=None, key=None, **options):
     scenes, usual = problem()
-    net = jb.cells.unroll(loop(edit, **options))
+    net = jb.cells.unroll(loop(perturbation, **options))
     return net.apply(usual if params is None else params, scenes, key=key)
 
 
@@ -90,7 +94,7 @@ def by_hand(delay):
 @pytest.mark.parametrize("delay", [0, DELAY])
 def test_the_loop_is_the_one_of_the_equations(delay):
     found = jax.jit(lambda: run(delay=delay))()
-    wires = (found.sensed, found.controller[0].state, found.command, *found.hand, found.force)
+    wires = (found.sensory, found.controller[0].state, found.command, *found.hand, found.force)
     close(list(wires), by_hand(delay))
     assert differ(wires[2], by_hand(delay + 1)[2]) > 1e-4, "another delay is another movement"
 
@@ -100,11 +104,11 @@ def test_a_change_of_the_body_is_in_the_command_after_delay_and_conduction(delay
     at = 5
 
     def commands(nudge):
-        def edit(t, signals):
+        def perturbation(t, signals):
             moved = signals.body.position + jnp.where(t == at - 1, nudge, 0.0)
             return signals._replace(body=signals.body._replace(position=moved))
 
-        return run(edit, delay=delay).command
+        return run(perturbation, delay=delay).command
 
     moved = jax.jit(jax.jacfwd(commands))(0.0)  # the hand is elsewhere from step `at` on
     first = int(np.flatnonzero(np.abs(moved).max(axis=1))[0])
@@ -115,8 +119,8 @@ def test_the_first_command_is_nothing_and_the_line_is_full_of_rest():
     found = plain()
     np.testing.assert_array_equal(found.command[0], 0)
     rest = np.concatenate([10 * START, [0, 0], 10 * START])
-    close(found.sensed[: DELAY + 1], np.stack([rest] * (DELAY + 1)))
-    assert np.abs(found.sensed[DELAY + 1] - rest).max() > 1e-5
+    close(found.sensory[: DELAY + 1], np.stack([rest] * (DELAY + 1)))
+    assert np.abs(found.sensory[DELAY + 1] - rest).max() > 1e-5
 
 
 def test_noise_needs_a_key_and_has_the_size_that_was_asked_for():
@@ -132,7 +136,7 @@ def test_noise_needs_a_key_and_has_the_size_that_was_asked_for():
 
     keys = jax.random.split(new_key(), 4000)
     without = once(keys[:1], (0.0, 0.0))
-    senses = once(keys, (0.3, 0.0))[1].sensed - without[1].sensed
+    senses = once(keys, (0.3, 0.0))[1].sensory - without[1].sensory
     np.testing.assert_allclose(senses.std(axis=0), 0.3, rtol=0.05)
     command = without[0].command
     noise = once(keys, (0.0, 0.2))[0].command / command - 1
@@ -179,8 +183,8 @@ def test_a_channel_keeps_the_hand_on_the_line_and_is_not_felt_along_it():
     long = jax.tree.map(lambda a: jnp.concatenate([a, a, a]), still)
     params = jax.tree.map(jnp.zeros_like, params)
 
-    def path(edit):
-        return jb.cells.unroll(loop(edit)).apply(params, long)
+    def path(perturbation):
+        return jb.cells.unroll(loop(perturbation)).apply(params, long)
 
     free, clamped = path(None), path(perturb.force_channel(START, target))
     close(clamped.hand.position[:, 1], free.hand.position[:, 1])
@@ -234,14 +238,14 @@ def test_a_lesion_can_be_undone_and_a_pulse_of_current_too():
 
 def test_senses_can_be_perturbed_and_any_part_of_a_carry_changed():
     offset = np.array([0.0, 0.0, 0.0, 0.0, 0.5, 0.0])
-    found = run(perturb.during(perturb.perturb_senses(offset), 0, 1))
-    close(found.sensed[0], plain().sensed[0] + offset)
+    found = run(perturb.during(perturb.perturb_sensory_feedback(offset), 0, 1))
+    close(found.sensory[0], plain().sensory[0] + offset)
     assert (
         differ(found.command[0], plain().command[0])
         == 0
         < differ(found.command[1], plain().command[1])
     )
-    carry = {"a": (jnp.ones(2), Scene(*[jnp.zeros(2)] * 4))}
+    carry = {"a": (jnp.ones(2), TaskInput(*[jnp.zeros(2)] * 4))}
     signals = plain()._replace(controller=carry)
     after = perturb.on_controller(lambda c: c + 7.0, part=("a", 1, "force"))(0, signals).controller
     assert after["a"][1].force.tolist() == [7.0, 7.0] and not after["a"][1].cue.any()
@@ -324,13 +328,13 @@ BAD = {
     "delay": (lambda s: loop(delay=-1), ValueError, "0 or more, got -1"),
     "part of a step": (lambda s: loop(delay=0.05), ValueError, "round"),
     "noise": (lambda s: loop(motor_noise=-0.1), ValueError, "motor_noise must not be negative"),
-    "no edit": (lambda s: loop(edit=3.0), TypeError, "edit must be a function"),
+    "no perturbation": (lambda s: loop(perturbation=3.0), TypeError, "perturbation must be a function"),
     "command": (
         lambda s: apply(closed_loop(jb.cells.elman(3), point_mass()), s),
         ValueError,
         r"2 commands of point_mass.*got \[\(3,\)\].*dense\(2\)",
     ),
-    "scene": (lambda s: apply(loop(), s.cue), TypeError, "must be a Scene"),
+    "scene": (lambda s: apply(loop(), s.cue), TypeError, "must be a TaskInput"),
     "start": (lambda s: apply(loop(), s._replace(start=s.cue[:1])), ValueError, r"start.*\(2,\)"),
     "field": (lambda s: apply(loop(), s._replace(field=s.force)), ValueError, r"field.*\(2, 2\)"),
     "cue": (lambda s: apply(loop(), s._replace(cue=s.cue[0])), ValueError, "cue"),
@@ -349,7 +353,7 @@ BAD = {
     "strength": (lambda s: perturb.curl_field([1.0]), ValueError, r"strength"),
     "one point": (lambda s: perturb.force_channel(START, START), ValueError, "two points"),
     "window": (lambda s: perturb.during(perturb.set_gain(1.0), 3, 3), ValueError, "before stop"),
-    "offset": (lambda s: apply(loop(perturb.perturb_senses(1.0)), s), ValueError, r"\(6,\), got"),
+    "offset": (lambda s: apply(loop(perturb.perturb_sensory_feedback(1.0)), s), ValueError, r"\(6,\), got"),
     "gain": (lambda s: apply(loop(perturb.set_gain(1.0)), s), TypeError, r"parts \[0, 1\].*part="),
     "no gain": (
         lambda s: apply(loop(perturb.silence(0, part=(0, "state"))), s), TypeError, "with_gain"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxbrain.analysis import condition_shuffle, jpca
-from jaxbrain.motor import Drive, two_link_arm
+from jaxbrain.motor import Action, two_link_arm
 from jaxbrain.motor.body.arm import NIJHOF_KOUWENHOVEN, ArmState, acceleration, inverse_kinematics
 from jaxbrain.motor.body.six_muscles import ARM26_MUSCLES, arm26_moment_arms
 from jaxbrain.motor.tasks import emg_generation
@@ -43,7 +43,7 @@ def driven(starts, emg, dt):
     def one(start, emg):
         def step(state, pull):
             torque = -(SCALE * pull * force) @ arm26_moment_arms(state.angles)
-            return plant.step((), state, Drive(torque, jnp.zeros(2)))
+            return plant.step((), state, Action(torque, jnp.zeros(2)))
 
         return jax.lax.scan(step, plant.place((), start), emg)[1].position[-1]
 
@@ -213,9 +213,9 @@ def generated(*args):
 
 
 def r2_skew(activity):
-    options = {"dt": 0.01, "key": new_key(), "soft_normalise": 0.1, "surrogates": 1}
+    options = {"dt": 0.01, "soft_normalize": 0.1, "surrogates": 1}
     options["surrogate"] = condition_shuffle  # the quickest to compile
-    return float(jpca(activity, **options).fits.r2_skew)
+    return float(jpca(new_key(), activity, **options).fits.r2_skew)
 
 
 def shares(wanted, made):

@@ -11,7 +11,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.motor.tasks import (
     center_out,
-    curl_field,
+    curl_field_task,
     delayed_reach,
     perturbed_reach,
     random_target,
@@ -27,7 +27,7 @@ TASKS = {
     "center_out": center_out(**CIRCLE),
     "delayed_reach": delayed_reach(**CIRCLE, delay=DELAY),
     "random_target": random_target(center=CENTER, radius=DISTANCE, **PERIODS),
-    "curl_field": curl_field(**CIRCLE, strength=3.5, catch=0.25),
+    "curl_field_task": curl_field_task(**CIRCLE, strength=3.5, catch=0.25),
     "perturbed_reach": perturbed_reach(**CIRCLE, force=2.5, onset=(1, 5), duration=3),
 }
 names = pytest.mark.parametrize("name", TASKS)
@@ -166,12 +166,12 @@ def test_there_is_a_force_only_where_one_was_asked_for():
     for name in ("center_out", "delayed_reach", "random_target"):
         scene = drawn(name).inputs
         assert not scene.force.any() and not scene.field.any()
-    assert not drawn("curl_field").inputs.force.any()
+    assert not drawn("curl_field_task").inputs.force.any()
     assert not drawn("perturbed_reach").inputs.field.any()
 
 
 def test_the_field_pushes_to_the_right_and_does_no_work():
-    trials = drawn("curl_field")
+    trials = drawn("curl_field_task")
     field, strength = trials.inputs.field, trials.condition["strength"]
     assert (field == field[:, :1]).all(), "the field of a trial does not change"
     velocity = np.random.default_rng(0).normal(size=(2000, 2)).astype("float32")
@@ -192,7 +192,7 @@ def test_chances_and_strengths_may_be_swept():
     @functools.partial(jax.vmap, in_axes=(0, None))
     @functools.partial(jax.vmap, in_axes=(None, 0))
     def strengths(catch, key):
-        task = curl_field(strength=-2.0, catch=catch, **PERIODS)
+        task = curl_field_task(strength=-2.0, catch=catch, **PERIODS)
         return task.sample(key).condition["strength"]
 
     found = strengths(jnp.array([0.0, 0.5, 1.0]), jax.random.split(new_key(), 100))
@@ -239,7 +239,7 @@ def test_in_double_precision_and_with_numbers_of_another():
     with jax.enable_x64(True):
         single = jnp.float32(0.5)
         for task in (
-            curl_field(strength=single, catch=single),
+            curl_field_task(strength=single, catch=single),
             perturbed_reach(force=single, distance=single),
             random_target(radius=single),
         ):
@@ -257,14 +257,17 @@ REFUSED = {
     "radius": (lambda: random_target(radius=-1.0), "random_target: radius must be positive"),
     "hold": (lambda: center_out(hold=0), "center_out: hold must be a positive integer, got 0"),
     "movement": (lambda: random_target(movement=2.5), "movement must be a positive integer"),
-    "rest": (lambda: curl_field(rest=0), "rest must be a positive integer"),
+    "rest": (lambda: curl_field_task(rest=0), "rest must be a positive integer"),
     "seconds": (lambda: delayed_reach(delay=(0.2, 0.5)), r"delay must be the least.*\(0.2, 0.5\)"),
     "order": (lambda: delayed_reach(delay=(9, 2)), "delayed_reach: delay must be the least and"),
     "one delay": (lambda: delayed_reach(delay=20), "delay must be the least and the most"),
     "before": (lambda: delayed_reach(delay=(-1, 2)), "delay must be the least and the most"),
     "center": (lambda: center_out(center=(0.0,)).sample(new_key()), "center must be x and y, in m"),
-    "catch": (lambda: curl_field(catch=1.5), "curl_field: catch must be from 0 to 1"),
-    "strengths": (lambda: curl_field(strength=jnp.ones(2)), "strength must be one number.*vmap"),
+    "catch": (lambda: curl_field_task(catch=1.5), "curl_field_task: catch must be from 0 to 1"),
+    "strengths": (
+        lambda: curl_field_task(strength=jnp.ones(2)),
+        "strength must be one number.*vmap",
+    ),
     "force": (lambda: perturbed_reach(force=-1.0), "force must not be negative"),
     "duration": (lambda: perturbed_reach(duration=0), "duration must be a positive integer"),
     "onset": (lambda: perturbed_reach(onset=5), "perturbed_reach: onset must be the least and"),
@@ -276,7 +279,10 @@ REFUSED = {
         lambda: delayed_reach(center=(0.0, 0.5), distance=0.2, plant=jb.motor.two_link_arm()),
         r"target \(.*\) m is out of the reach of two_link_arm.*shorter distance",
     ),
-    "in a field": (lambda: curl_field(center=(0.0, 0.9), plant=jb.motor.arm26()), "0.9. m is out"),
+    "in a field": (
+        lambda: curl_field_task(center=(0.0, 0.9), plant=jb.motor.arm26()),
+        "0.9. m is out",
+    ),
     "on a disc": (lambda: random_target(radius=0.4, plant=jb.motor.arm26()), "random_target: the"),
     "trials": (
         lambda: schedule(new_key(), null=0, exposure=1, washout=1),
@@ -307,7 +313,7 @@ def test_a_push_up_to_the_last_step_is_none_too_late():
 def test_targets_are_checked_for_a_body_that_is_given():
     """Those of the default are within both arms; a mass is everywhere."""
     for plant in (jb.motor.two_link_arm(), jb.motor.arm26()):
-        for task in (center_out, delayed_reach, random_target, curl_field, perturbed_reach):
+        for task in (center_out, delayed_reach, random_target, curl_field_task, perturbed_reach):
             assert task(plant=plant) is not None
     assert center_out(distance=5.0, plant=jb.motor.point_mass()) is not None
     with pytest.raises(TypeError, match="center_out: plant must be a Plant such as arm26"):

@@ -89,13 +89,13 @@ def test_a_function_of_the_users_is_named_and_must_be_given(tmp_path):
     net = jb.serial(jb.dense(2), jb.elementwise(doubled), doubling(2, factor=3.0))
     params = net.init(jax.random.key(0), X)
     jb.save_model(path, net, params)
-    assert b"tests.contracts.test_model_file.doubled" in path.read_bytes()
+    assert b"tests.training.test_model_file.doubled" in path.read_bytes()
     with pytest.raises(ValueError, match=r"names 'tests.*doubled'.*functions=\["):
         jb.load_model(path)
     with pytest.raises(ValueError, match="doubling"):
         jb.load_model(path, functions=[doubled])
     assert jb.load_model(path, functions=[doubled, doubling])[0] == net
-    names = {f"tests.contracts.test_model_file.{f.__name__}": f for f in (doubled, doubling)}
+    names = {f"tests.training.test_model_file.{f.__name__}": f for f in (doubled, doubling)}
     assert jb.load_model(path, functions=names)[0] == net
 
 

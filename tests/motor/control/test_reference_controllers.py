@@ -10,7 +10,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.motor import (
-    Scene,
+    TaskInput,
     closed_loop,
     linear_reach,
     lqr,
@@ -123,15 +123,17 @@ def test_the_loop_with_the_regulator_pays_the_least_cost_and_no_other_does():
     goal = plant.place((), jnp.asarray(TARGET))
     raveled = jnp.concatenate(jax.tree.leaves(goal))
     # position (last, in dm) and velocity out of what is sensed without a delay
-    sense = jax.jacfwd(lambda v: plant.sense((), goal._replace(velocity=v)))(jnp.zeros(2))
+    sense = jax.jacfwd(lambda v: plant.sensory_feedback((), goal._replace(velocity=v)))(
+        jnp.zeros(2)
+    )
     speed = np.linalg.pinv(sense)
 
     def tell(x):
-        own = x[1:-2] - plant.sense((), goal._replace(position=x[-2:] / 10))
+        own = x[1:-2] - plant.sensory_feedback((), goal._replace(position=x[-2:] / 10))
         return jnp.concatenate([x[-2:] / 10, speed @ own])
 
     loop = closed_loop(regulator_cell(raveled, tell), plant, delay=0)
-    zero = Scene(jnp.zeros(1), jnp.asarray(START), jnp.zeros(2), jnp.zeros((2, 2)))
+    zero = TaskInput(jnp.zeros(1), jnp.asarray(START), jnp.zeros(2), jnp.zeros((2, 2)))
     scenes = jax.tree.map(lambda a: jnp.stack([a] * steps), zero)
 
     @jax.jit

@@ -1,0 +1,113 @@
+"""Faults in training, checkpoints, composition and configuration."""
+
+from tests.faults import Fault
+
+LOOP, CORE = "jaxbrain/training/loop.py", "jaxbrain/core"
+FAULTS = [
+    Fault(
+        "the noise of every step is the same", LOOP,
+        "key = jax.random.fold_in(state.key, state.step)\n        loss,",
+        "key = jax.random.fold_in(state.key, 0)\n        loss,",
+        "tests/training/test_step.py",
+    ),
+    Fault(
+        "the order of every epoch is the same", LOOP,
+        "jax.random.fold_in(jax.random.fold_in(state.key, _SHUFFLE), state.step)",
+        "jax.random.fold_in(state.key, _SHUFFLE)",
+        "tests/training/test_batches.py",
+    ),
+    Fault(
+        "the last, smaller batch is left out", LOOP,
+        "        if whole < n:\n", "        if whole < 0:\n",
+        "tests/training/test_batches.py",
+    ),
+    Fault(
+        "the loss of an epoch weighs batches of different sizes alike", LOOP,
+        "np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n",
+        "np.full(len(losses), 1 / len(losses))",
+        "tests/training/test_history.py",
+    ),
+    Fault(
+        "every layer of a chain starts from the same key", f"{CORE}/composition.py",
+        "for k, layer in zip(jax.random.split(key, len(layers)), layers, strict=True):",
+        "for k, layer in zip([jax.random.clone(key) for _ in layers], layers, strict=True):",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "a residual block adds its input twice", f"{CORE}/composition.py",
+        "else x.astype(y.dtype)) + y", "else x.astype(y.dtype)) * 2 + y",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "every example of a batch meets the same noise", f"{CORE}/composition.py",
+        "keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])\n",
+        "n = jax.tree.leaves(x)[0].shape[0]\n"
+        "        keys = jnp.stack([jax.random.clone(key)] * n)\n",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "mixed precision computes in the precision of the parameters", f"{CORE}/composition.py",
+        "_cast(net.apply(_cast(params, compute), _cast(x, compute), key=key), output)",
+        "_cast(net.apply(params, x, key=key), output)",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "labels equal to the number of classes pass", "jaxbrain/training/validation.py",
+        "(labels < 0) | (labels >= classes)", "(labels < 0) | (labels > classes)",
+        "tests/training/test_validation.py",
+    ),
+    Fault(
+        "one logit is decided at one half", "jaxbrain/training/metrics.py",
+        "return _decide(logits, target, 0.0)", "return _decide(logits, target, 0.5)",
+        "tests/training/test_metrics.py",
+    ),
+    Fault(
+        "a mean over examples is counted in half precision", "jaxbrain/training/metrics.py",
+        'values.dtype if exact else "float32"', "values.dtype",
+        "tests/training/test_metrics.py",
+    ),
+    Fault(
+        "a checkpoint says one epoch too many", "jaxbrain/training/resuming.py",
+        '"epoch": info.epoch}', '"epoch": info.epoch + 1}',
+        "tests/training/test_resuming.py",
+    ),
+    Fault(
+        "captured values do not count in the settings of a checkpoint", f"{CORE}/description.py",
+        "_globals(path, function)\n        self._parts(path, values, values.values())\n",
+        "_globals(path, function)\n",
+        "tests/training/test_settings.py",
+    ),
+    Fault(
+        "two values are equal whatever their options", f"{CORE}/config.py",
+        "return self.make, structure.key(self.arguments), structure.key(self.options)",
+        "return self.make, structure.key(self.arguments)",
+        "tests/core/test_config.py",
+    ),
+    Fault(
+        "an array that is changed later changes the value", f"{CORE}/config.py",
+        "    copy = array.copy()\n", "    copy = array.view()\n",
+        "tests/core/test_config.py",
+    ),
+    Fault(
+        "a list in an optimizer that is changed later is not seen", f"{CORE}/program.py",
+        'node.kind not in ("list", "dict") and all(', "all(",
+        "tests/core/test_program.py",
+    ),
+    Fault(
+        "every array of a size is equal", f"{CORE}/structure.py",
+        "return hashlib.sha256(np.ascontiguousarray(host).view(np.uint8).data).hexdigest()",
+        "return hashlib.sha256(str(host.nbytes).encode()).hexdigest()",
+        "tests/core/test_config.py",
+    ),
+    Fault(
+        "a model file may name any function", f"{CORE}/serialization.py",
+        "    if name not in known:\n",
+        "    if name not in known:\n        return names.lookup(name)\n    if name not in known:\n",
+        "tests/training/test_model_file.py",
+    ),
+    Fault(
+        "shuffling is not a permutation", "jaxbrain/training/shuffling.py",
+        "jnp.maximum(x, other) ^ salt", "x ^ salt",
+        "tests/training/test_shuffling.py",
+    ),
+]  # fmt: skip

@@ -1,0 +1,43 @@
+"""Exit codes of `python -m jaxbrain`."""
+
+import argparse
+
+import pytest
+
+from jaxbrain import __version__
+from jaxbrain.__main__ import main
+from jaxbrain.cli import doctor
+from jaxbrain.cli.errors import CommandError
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"jaxbrain {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (CommandError("a mistake"), 2, "jaxbrain doctor: error: a mistake\n"),
+        (CommandError("a failure", code=1), 1, "jaxbrain doctor: error: a failure\n"),
+        (OSError("disk full"), 1, "jaxbrain doctor: error: disk full\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted\n"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(error, code, said, capsys, monkeypatch):
+    def fail(options: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr(doctor, "main", fail)
+    assert main(["doctor"]) == code
+    found = capsys.readouterr()
+    assert found.err == said and not found.out
+
+
+def test_other_errors_are_not_hidden(monkeypatch):
+    def fail(options: argparse.Namespace) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(doctor, "main", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor"])
