@@ -15,7 +15,7 @@ class Fault(NamedTuple):
       file: of the package, from the root of the repository.
       right: the text to replace; it stands exactly once in the file.
       wrong: the text to put in its place.
-      tests: the file of ordinary tests that must fail.
+      tests: the file of ordinary tests that must fail, or one test, ``file::test``.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """Plant faults and see the ordinary tests fail: ``python -m tests.faults [--sample N]``."""
 
 import argparse
-import concurrent.futures
 import functools
 import importlib
 import os
@@ -12,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tests.faults
@@ -94,7 +94,10 @@ def main() -> None:
     if arguments.sample:
         chosen = random.Random(0).sample(chosen, min(arguments.sample, len(chosen)))
     caught = 0
-    with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
+    with tempfile.TemporaryDirectory() as programs, ThreadPoolExecutor(arguments.workers) as pool:
+        # most programs of a test file are the same under every fault: compile them once
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", programs)
+        os.environ.setdefault("JAX_PERSISTENT_COMPILATION_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         results = pool.map(functools.partial(plant, trust=arguments.trust), chosen)
         for fault, (result, seconds) in zip(chosen, results, strict=True):
             print(f"{result:8} {seconds:5.0f} s  {fault.name}  ({fault.file})", flush=True)

@@ -24,10 +24,10 @@ def train(key, rate, *, rule=RULE, epochs=20, batch_size=3):
 def test_a_population_is_its_members_one_by_one():
     """Over keys and learning rates at once; with noise, shuffled batches and a partial one."""
     keys, rates = jax.random.split(jax.random.key(0), 3), jnp.array([1e-3, 1e-2, 1e-1])
-    states, histories = jax.jit(jax.vmap(train))(keys, rates)
+    states, histories = jax.jit(jax.vmap(train))(jax.random.clone(keys), rates)
     alone = jax.jit(train)
     for i in range(3):
-        state, history = alone(keys[i], rates[i])
+        state, history = alone(jax.random.clone(keys[i]), rates[i])
         member = jax.tree.map(lambda a, i=i: a[i], (states.params, states.opt_state, histories))
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5),
