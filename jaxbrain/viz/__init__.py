@@ -13,6 +13,7 @@ from jaxbrain.viz.energy_landscape import energy, landscape
 from jaxbrain.viz.learning import alignment, rule_scores
 from jaxbrain.viz.movement import adaptation_curve, hand_paths, velocity_profiles
 from jaxbrain.viz.network_diagram import network
+from jaxbrain.viz.paired_differences import rule_differences
 from jaxbrain.viz.phase import phase_portrait
 from jaxbrain.viz.reaching import motor_dashboard
 from jaxbrain.viz.recalled_patterns import recall
@@ -51,6 +52,7 @@ __all__ = [
     "recall",
     "receptive_fields",
     "rotations",
+    "rule_differences",
     "rule_scores",
     "rule_table",
     "surrogate_histogram",

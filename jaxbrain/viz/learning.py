@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.series import draw, is_history, over_seeds, read
+from jaxbrain.viz.series import draw, finals, over_seeds
 from jaxbrain.viz.style import as_floats, axes, bare, hosts, integer_ticks, series_style
 
 if TYPE_CHECKING:
@@ -100,14 +100,6 @@ def alignment(
     return ax
 
 
-def _final(run: Any, values: np.ndarray) -> np.ndarray:
-    """[seeds]: the last epoch of a History, or the values themselves."""
-    several = isinstance(run, list | tuple) and any(map(is_history, run))
-    if is_history(run) or several:
-        values = values[..., -1]
-    return np.atleast_1d(values)
-
-
 def _limits(values: np.ndarray, lines: Sequence[float]) -> tuple[float, float]:
     """Range that holds every value, and those lines that are not far from them."""
     low, high = float(values.min()), float(values.max())
@@ -174,25 +166,14 @@ def rule_scores(
       >>> [label.get_text() for label in ax.get_yticklabels()]
       ['backprop', 'alignment']
     """
-    if not isinstance(runs, Mapping):
-        raise TypeError(f"runs must map names to values [seeds], got {type(runs).__name__}")
-    if not runs:
-        raise ValueError("runs is empty: expected names of rules with values [seeds]")
-    arrays = hosts("runs", [read(run, metric) for run in runs.values()])
-    finals = [
-        as_floats(f"runs[{name!r}]", _final(run, array), ndim=(1,))
-        for (name, run), array in zip(runs.items(), arrays, strict=True)
-    ]
-    every = np.concatenate(finals)
-    if not np.isfinite(every).all():
-        bad = [name for name, v in zip(runs, finals, strict=True) if not np.isfinite(v).all()]
-        raise ValueError(f"runs holds values that are not finite, for {', '.join(map(str, bad))}")
+    values = list(finals(runs, metric).values())
+    every = np.concatenate(values)
     lines = [(n, v) for n, v in (("floor", floor), ("chance", chance)) if v is not None]
     ax = axes(ax, height=1.4 + 0.62 * len(runs))
     ax.set_xlim(*_limits(every, [value for _, value in lines]))
     ax.set_ylim(len(runs) - 0.4, -0.6)
-    for row, values in enumerate(finals):
-        _rule(ax, row, values)
+    for row, value in enumerate(values):
+        _rule(ax, row, value)
     for level, (name, value) in enumerate(lines):
         _reference(ax, name, value, level)
     ax.set_yticks(range(len(runs)), [str(name) for name in runs])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxbrain.viz.style import series_style
+from jaxbrain.viz.style import as_floats, hosts, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +43,29 @@ def read(run: Any, y: str) -> Any:
     if isinstance(run, Sequence) and not isinstance(run, str) and any(map(is_history, run)):
         return [read(one, y) for one in run]
     return run
+
+
+def finals(runs: Mapping[str, Any], metric: str) -> dict[str, np.ndarray]:
+    """The final values ``[seeds]`` of a metric for each rule; finite.
+
+    Raises:
+      TypeError: runs is not a mapping.
+      ValueError: runs is empty, or a value is not finite.
+    """
+    if not isinstance(runs, Mapping):
+        raise TypeError(f"runs must map names to values [seeds], got {type(runs).__name__}")
+    if not runs:
+        raise ValueError("runs is empty: expected names of rules with values [seeds]")
+    arrays = hosts("runs", [read(run, metric) for run in runs.values()])
+    found = {}
+    for (name, run), array in zip(runs.items(), arrays, strict=True):
+        several = isinstance(run, list | tuple) and any(map(is_history, run))
+        last = np.atleast_1d(array[..., -1] if is_history(run) or several else array)
+        found[str(name)] = as_floats(f"runs[{name!r}]", last, ndim=(1,))
+    bad = [name for name, values in found.items() if not np.isfinite(values).all()]
+    if bad:
+        raise ValueError(f"runs holds values that are not finite, for {', '.join(bad)}")
+    return found
 
 
 def named(runs: Any) -> tuple[list[str | None], list[Any]]:

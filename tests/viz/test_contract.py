@@ -35,6 +35,9 @@ CALLS = {
     "receptive_fields": lambda c, **kw: viz.receptive_fields(c(array(9, 4)), **kw),
     "activations": lambda c, **kw: viz.activations(c(array(6, 3)), **kw),
     "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
+    "rule_differences": lambda c, **kw: viz.rule_differences(
+        {"backprop": c(array(3)), "a": c(array(3) ** 2)}, **kw
+    ),
     "rule_scores": lambda c, **kw: viz.rule_scores({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
     "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
     "raster": lambda c, **kw: viz.raster({"a": c(np.eye(4, 3, dtype="float32"))}, **kw),
