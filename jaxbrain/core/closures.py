@@ -21,7 +21,7 @@ _LIBRARIES = {"optax": optax, "jax": jax.nn.initializers}
 # another value of them compiles nothing; all other numbers are a part of the program. Not among
 # them are decays b that optax uses as 1 - b: as an argument in float32, 1 - b loses digits (a part
 # in 10^5 of it for b = 0.999) that it keeps as a constant.
-NUMBERS = {
+NUMBERS: dict[str, tuple[str, ...]] = {
     "adaptive_grad_clip": ("clipping", "eps"),
     "add_decayed_weights": ("weight_decay",),
     "add_noise": ("eta", "gamma"),

@@ -105,7 +105,8 @@ class Function:
     has_config = True
 
     def __init__(self, call: Callable[..., Any], config: Config):
-        self.call, self.config = call, config
+        self.call: Callable[..., Any] = call
+        self.config: Config = config
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)

@@ -33,7 +33,7 @@ class Table(NamedTuple):
     classes: tuple[str, ...]  # classes[y[i]] is the label of example i; (): values
 
 
-def idx(path: str | os.PathLike) -> np.ndarray:
+def idx(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads an array in the IDX format of MNIST, plain or gzipped (told by the content).
 
     Args:
@@ -108,7 +108,7 @@ def _read_at_most(file: BinaryIO, count: int) -> bytearray:
     return content
 
 
-def text(path: str | os.PathLike) -> tuple[np.ndarray, str]:
+def text(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
     """Reads a UTF-8 text as a sequence of characters.
 
     Args:
@@ -138,7 +138,7 @@ def text(path: str | os.PathLike) -> tuple[np.ndarray, str]:
 
 
 def table(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     target: int | str = -1,
     delimiter: str = ",",
@@ -306,7 +306,7 @@ def _targets(
     return labels.astype(np.int32), tuple(str(int(number)) for number in distinct)
 
 
-def _decoded(path: str | os.PathLike) -> str:
+def _decoded(path: str | os.PathLike[str]) -> str:
     path = os.fsdecode(path)
     _check_regular(path)
     with open(path, "rb") as file:

@@ -30,7 +30,9 @@ _SCALARS = {
 }
 
 
-def save(path: str | os.PathLike, tree: Any, *, metadata: dict | None = None) -> None:
+def save(
+    path: str | os.PathLike[str], tree: Any, *, metadata: dict[str, Any] | None = None
+) -> None:
     """Write a pytree to one file, atomically; the file that was there becomes `<path>.previous`.
 
     At every moment, also when the process is killed, `path` or `<path>.previous` is whole. A file
@@ -74,7 +76,7 @@ def save(path: str | os.PathLike, tree: Any, *, metadata: dict | None = None) ->
         raise OSError(error.errno, message, path) from error
 
 
-def restore(path: str | os.PathLike, like: Any) -> Any:
+def restore(path: str | os.PathLike[str], like: Any) -> Any:
     """Read what `save` wrote into the structure of `like`, bit for bit.
 
     A damaged, truncated or missing file is replaced by `<path>.previous`, with a `UserWarning`.
@@ -115,7 +117,7 @@ def restore(path: str | os.PathLike, like: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(like), files.read_first_whole(_file(path), read))
 
 
-def metadata(path: str | os.PathLike) -> dict:
+def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The metadata given to `save`, of the very file that `restore` would use.
 
     Args:
@@ -136,7 +138,7 @@ def metadata(path: str | os.PathLike) -> dict:
     return files.read_first_whole(_file(path), files.check)
 
 
-def exists(path: str | os.PathLike) -> bool:
+def exists(path: str | os.PathLike[str]) -> bool:
     """True if there is a file to restore, `path` or `<path>.previous`; its content is not checked.
 
     Args:
@@ -159,7 +161,7 @@ class _Spec(NamedTuple):
     raw_shape: tuple[int, ...]
 
 
-def _file(path: str | os.PathLike) -> str:
+def _file(path: str | os.PathLike[str]) -> str:
     """Follow links, so that the file is replaced and not the link to it."""
     return os.path.realpath(os.fsdecode(path))
 

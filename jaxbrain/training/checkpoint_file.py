@@ -80,7 +80,7 @@ def previous_of(path: str) -> str:
     return path + ".previous"
 
 
-def encode_header(entries: list[Entry], metadata: dict | None) -> bytes:
+def encode_header(entries: list[Entry], metadata: dict[str, Any] | None) -> bytes:
     """Everything before the arrays.
 
     Raises:
@@ -113,7 +113,7 @@ def encode_header(entries: list[Entry], metadata: dict | None) -> bytes:
     return MAGIC + head + zlib.crc32(head).to_bytes(4, "little")
 
 
-def read_header(file: BufferedReader) -> tuple[dict, list[Entry], int]:
+def read_header(file: BufferedReader) -> tuple[dict[str, Any], list[Entry], int]:
     """Metadata, entries, and the offset of the arrays; reads nothing beyond the size of the file.
 
     Raises:
@@ -181,7 +181,7 @@ def read_array(
     return array
 
 
-def check(file: BufferedReader) -> dict:
+def check(file: BufferedReader) -> dict[str, Any]:
     """The metadata, after a look at every byte of the file, in constant memory."""
     metadata, entries, _ = read_header(file)
     for entry in entries:

@@ -109,7 +109,7 @@ def evaluate(
 
 
 @jax.jit(static_argnums=3)
-def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) -> dict:
+def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) -> dict[str, Any]:
     net, metrics = what.value
 
     def one(pair: tuple[Any, Any]) -> dict[str, jax.Array]:

@@ -12,7 +12,7 @@ from jaxbrain.core.types import Network, Params
 from jaxbrain.training import checkpoint
 
 
-def save_model(path: str | os.PathLike, net: Network, params: Params) -> None:
+def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> None:
     """Store a network and its parameters in one file; `load_model` rebuilds both.
 
     The file holds the constructors and arguments that the network was made from, by name, and all
@@ -57,7 +57,7 @@ def save_model(path: str | os.PathLike, net: Network, params: Params) -> None:
 
 
 def load_model(
-    path: str | os.PathLike, *, functions: Iterable[Any] | Mapping[str, Any] = ()
+    path: str | os.PathLike[str], *, functions: Iterable[Any] | Mapping[str, Any] = ()
 ) -> tuple[Network, Params]:
     """The network and the parameters that `save_model` stored.
 

@@ -82,10 +82,10 @@ class Saver:
     """
 
     def __init__(self, directory: str | Path, settings: dict[str, str]):
-        self.path = Path(directory) / "training.ckpt"
+        self.path: Path = Path(directory) / "training.ckpt"
         self.settings = settings
-        self.saved_epoch = -1
-        self.next_save = time.perf_counter() + _SECONDS
+        self.saved_epoch: int = -1
+        self.next_save: float = time.perf_counter() + _SECONDS
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

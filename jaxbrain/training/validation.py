@@ -26,7 +26,9 @@ class NonFiniteError(FloatingPointError):
 
     def __init__(self, message: str, step: int, state: Any, history: Any):
         super().__init__(message)
-        self.step, self.state, self.history = step, state, history
+        self.step: int = step
+        self.state: Any = state
+        self.history: Any = history
 
 
 def check_data(name: str, data: Any) -> tuple[Any, Any]:

@@ -29,7 +29,9 @@ def test_bijection_for_all_sizes(part):
     sizes = SIZES[part::3]
 
     def several(key):  # one program for many sizes
-        return [shuffle(k, n) for k, n in zip(jax.random.split(key, len(sizes)), sizes, strict=True)]
+        return [
+            shuffle(k, n) for k, n in zip(jax.random.split(key, len(sizes)), sizes, strict=True)
+        ]
 
     for n, order in zip(sizes, jax.jit(several)(jax.random.key(part)), strict=True):
         assert order.dtype == jnp.int32
