@@ -168,7 +168,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
-    or a function. Lists, dicts and NumPy arrays among the arguments are copied first: what is
+    or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
+    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied first: what is
     changed in them later changes neither the value nor its config.
 
     Args:
@@ -197,6 +198,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
         return _with_config(value, Config(made, *_canonical(signature, arguments, options)))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
+    numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]
+    made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
 
@@ -207,14 +210,15 @@ def without_weights(make: Callable[P, R]) -> Callable[P, R]:
 
 
 def traceable(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declare the parameters of a `configured` constructor that are only computed with.
+    """Declare parameters of a `configured` constructor that are only computed with.
 
     Their numbers and arrays are arguments of a program that `jaxbrain.fit` compiles, so that
     another value of them compiles nothing. The constructor is called with tracers for them.
+    Parameters that are annotated ``float | jax.Array`` need no declaration.
     """
 
     def mark(make: Callable[P, R]) -> Callable[P, R]:
-        make.traceable = parameters  # pyright: ignore[reportFunctionMemberAccess]
+        make.traceable = (*make.traceable, *parameters)  # pyright: ignore[reportFunctionMemberAccess]
         return make
 
     return mark

@@ -11,7 +11,7 @@ import jaxbrain as jb
 X = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
 CALLS = []
-NEW_KEYS = [jax.random.key(0) for _ in range(60)]  # made before tracing is forbidden
+NEW_KEYS = [jax.random.key(0) for _ in range(80)]  # made before tracing is forbidden
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -192,3 +192,46 @@ def test_a_second_evaluation_traces_nothing(first):
 
     assert measure() > 0
     assert measure() == 0
+
+
+def smooth_net():
+    return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
+
+
+NUMBERS = {
+    "step_size": lambda s: jb.predictive_coding(smooth_net(), jb.losses.mse, step_size=0.1 * s),
+    "nudge": lambda s: jb.learning.equilibrium_propagation(
+        smooth_net(), jb.losses.mse, nudge=0.5 * s, steps=10, nudged_steps=5
+    ),
+    "rate": lambda s: jb.backprop(
+        jb.serial(jb.dropout(0.1 + 0.2 * s), *smooth_net().layers), jb.losses.mse
+    ),
+    "tau": lambda s: jb.backprop(
+        jb.serial(
+            jb.elementwise(lambda x: x[:, None]),
+            jb.cells.unroll(jb.cells.ctrnn(4, tau=0.2 * s, activation=counted)),
+            jb.cells.last(),
+            jb.dense(1),
+        ),
+        jb.losses.mse,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_another_number_of_a_rule_or_cell_compiles_nothing_and_is_right(name):
+    """Parameters that are annotated ``float | jax.Array`` are arguments of the program."""
+
+    def trained(scale):
+        CALLS.clear()
+        how = {"epochs": 2, "batch_size": 5}
+        state, _ = jb.fit(NUMBERS[name](scale), optax.sgd(0.1), (X, Y), key=NEW_KEYS.pop(), **how)
+        return len(CALLS), state.params, how
+
+    first, before, _ = trained(1.0)
+    again, after, how = trained(2.0)
+    assert first > 0 and again == 0
+    want = jb.run(NUMBERS[name](2.0), optax.sgd(0.1), (X, Y), key=NEW_KEYS.pop(), **how)[0].params
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6), after, want)
+    changes = jax.tree.map(lambda a, b: np.abs(a - b).max(), before, after)
+    assert max(jax.tree.leaves(changes)) > 1e-4

@@ -183,7 +183,7 @@ def force_channel(
     for name, value in (("stiffness", stiffness), ("damping", damping)):
         require_positive("force_channel", name, value, zero=name == "damping")
     known = not any(isinstance(point, jax.core.Tracer) for point in (start, target))
-    if known and bool(jnp.all(jnp.asarray(start) == jnp.asarray(target))):
+    if known and np.array_equal(start, target):
         raise ValueError(f"force_channel: start and target must be two points, got {start} twice")
 
     def perturbation(t: jax.Array, signals: Signals) -> Signals:
