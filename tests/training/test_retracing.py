@@ -209,7 +209,7 @@ NUMBERS = {
     "tau": lambda s: jb.backprop(
         jb.serial(
             jb.elementwise(lambda x: x[:, None]),
-            jb.cells.unroll(jb.cells.ctrnn(4, tau=0.2 * s, activation=counted)),
+            jb.cells.unroll(jb.cells.low_rank(4, 1, tau=0.2 * s, activation=counted)),
             jb.cells.last(),
             jb.dense(1),
         ),
