@@ -169,8 +169,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
     or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
-    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied first:
-    what is changed in them later changes neither the value nor its config.
+    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied: what
+    is changed in them later changes neither the value nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.

@@ -194,6 +194,10 @@ def test_a_second_evaluation_traces_nothing(first):
     assert measure() == 0
 
 
+def as_sequence(x):
+    return x[:, None]
+
+
 def smooth_net():
     return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
 
@@ -208,7 +212,7 @@ NUMBERS = {
     ),
     "tau": lambda s: jb.backprop(
         jb.serial(
-            jb.elementwise(lambda x: x[:, None]),
+            jb.elementwise(as_sequence),
             jb.cells.unroll(jb.cells.low_rank(4, 1, tau=0.2 * s, activation=counted)),
             jb.cells.last(),
             jb.dense(1),
