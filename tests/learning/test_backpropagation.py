@@ -1,27 +1,13 @@
 """Back-propagation against the delta rule in NumPy."""
 
-from functools import partial
-
 import jax
 import numpy as np
 import pytest
 
 import jaxbrain as jb
-from tests.theory import (
-    ACTIVATIONS,
-    CE,
-    HALF,
-    by_hand,
-    mlp,
-    problem,
-    run_forward,
-    same,
-    weights,
-)
+from tests.theory import ACTIVATIONS, CE, HALF, by_hand, mlp, problem, run_forward, same, weights
 
 pytestmark = pytest.mark.x64
-
-new_key = partial(jax.random.key, 2)
 
 
 @pytest.mark.parametrize("loss", [CE, HALF], ids=["ce", "half"])
@@ -32,7 +18,7 @@ def test_backprop_is_the_delta_rule(name, loss):
     params, x, y = problem(net, loss)
     ws = weights(params)
     want = by_hand(ws, x, y, loss, f, slope, lambda i, d, e: d @ ws[i][0].T)
-    value, grads, state = jb.backprop(net, loss).grads(params, (), x, y)
+    value, grads, state = jax.jit(jb.backprop(net, loss).grads)(params, (), x, y)
     same(grads, want)
     o = run_forward(ws, x, f)[1][-1]
     np.testing.assert_allclose(value, np.mean([loss(o[i], y[i]) for i in range(7)]), rtol=1e-12)

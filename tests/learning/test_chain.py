@@ -9,12 +9,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning import chain
-from tests.theory import (
-    CE,
-    HALF,
-    distance,
-    problem,
-)
+from tests.theory import CE, HALF, distance, problem
 
 pytestmark = pytest.mark.x64
 
@@ -65,10 +60,8 @@ def test_the_same_key_is_the_same_noise_and_another_is_not(name):
 
 
 def test_the_layer_pullback_by_hand():
-    layer, (x, signal) = (
-        jb.dense(3),
-        (np.ones((5, 2)) * [[0.3, -1.2]], np.arange(15.0).reshape(5, 3)),
-    )
+    layer = jb.dense(3)
+    x, signal = np.ones((5, 2)) * [[0.3, -1.2]], np.arange(15.0).reshape(5, 3)
     params = layer.init(new_key(), jnp.asarray(x)[0])
     change = chain.pull_params(layer, params, jnp.asarray(x), jnp.asarray(signal))
     np.testing.assert_allclose(change["kernel"], x.T @ signal)

@@ -102,9 +102,10 @@ def reconstruct(
         return jnp.sum(jnp.square(decode(inputs[-1]) - hidden[j])) / (2 * hidden[j].shape[0])
 
     pairs = [jax.value_and_grad(objective)(v, j) for j, v in enumerate(state.params)]
-    losses, slopes = zip(*pairs, strict=True)
-    learned = optimize(optimizer, slopes, state.opt_state, state.params, sum(losses))
-    return Inverses(*learned, jnp.stack(losses).astype(state.reconstruction.dtype))
+    values, slopes = zip(*pairs, strict=True)
+    losses = jnp.stack(values)
+    learned = optimize(optimizer, slopes, state.opt_state, state.params, jnp.sum(losses))
+    return Inverses(*learned, losses.astype(state.reconstruction.dtype))
 
 
 def is_elementwise(layer: Network) -> bool:

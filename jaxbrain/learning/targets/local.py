@@ -107,16 +107,17 @@ def local_losses(
         value, error = chain.loss_and_error(loss, activities[-1], y)
         hidden = [activities[stop] for _, stop in chain.blocks(params)[:-1]]
         output = example(activities[-1])
-        losses, slopes, errors = [], [], []
+        values, slopes, errors = [], [], []
         for r, h in zip(state.params, hidden, strict=True):
             own, (slope, back) = jax.value_and_grad(local, argnums=(0, 1))(r, h, y, output)
-            losses.append(own)
+            values.append(own)
             slopes.append(slope)
             errors.append(back)
         changes = chain.block_gradients(net, params, activities, [*errors, error], keys)
         if not hidden:
             return value, changes, state
-        learned = optimize(optimizer, tuple(slopes), state.opt_state, state.params, sum(losses))
-        return value, changes, Readouts(*learned, jnp.stack(losses))
+        losses, slopes = jnp.stack(values), tuple(slopes)
+        learned = optimize(optimizer, slopes, state.opt_state, state.params, jnp.sum(losses))
+        return value, changes, Readouts(*learned, losses)
 
     return LearningRule(init, grads, net)

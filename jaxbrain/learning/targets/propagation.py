@@ -2,11 +2,11 @@
 
 A block is a layer with weights and the layers without after it. H is the last hidden block.
 
-    t_H = h_H - eta dL/dh_H; below, t_{l-1} is made from t_l by the inverse g_l (`inverses`)
+    t_H = h_H - eta dL/dh_H; below, t_{l-1} follows from t_l by the inverse g_l (`inverses`)
     gradient of block l: that of |f_l(h_{l-1}) - t_l|^2 / (2 eta), h_{l-1} held
 
-So the last block and block H have their exact gradients; with one hidden block there is no inverse,
-and the rules are back-propagation.
+So block H and the output block have their exact gradients. With one hidden block there is no
+inverse, and the rules are back-propagation.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ from jaxbrain.learning import chain
 from jaxbrain.learning.auxiliary import require_optimizer
 from jaxbrain.learning.targets.inverses import Inverses, decoder, draw, reconstruct
 
-# (inverse g, input h_{l-1}, output h_l, t_l - h_l) -> t_{l-1} - h_{l-1}
-Shift = Callable[[Callable[[Any], Any], Any, Any, Any], Any]
+# (inverse g_l, h_{l-1}, h_l, t_l - h_l) -> t_{l-1} - h_{l-1}
+Propagate = Callable[[Callable[[Any], Any], Any, Any, Any], Any]
 
 
 @configured
@@ -66,11 +66,11 @@ def target_propagation(
       ({'bias': (8,), 'layer': {'bias': (6,), 'kernel': (8, 6)}},)
     """
 
-    def shift(decode: Callable[[Any], Any], below: Any, h: Any, above: Any) -> Any:
-        return decode(h + above) - below
+    def propagate(decode: Callable[[Any], Any], below: Any, h: Any, offset: Any) -> Any:
+        return decode(h + offset) - below
 
     name = "target_propagation"
-    return _rule(name, net, loss, shift, optimizer, target_step=target_step, noise=noise)
+    return _rule(name, net, loss, propagate, optimizer, target_step=target_step, noise=noise)
 
 
 @configured
@@ -108,18 +108,18 @@ def difference_target_propagation(
       (1,)
     """
 
-    def shift(decode: Callable[[Any], Any], below: Any, h: Any, above: Any) -> Any:
-        return decode(h + above) - decode(h)
+    def propagate(decode: Callable[[Any], Any], below: Any, h: Any, offset: Any) -> Any:
+        return decode(h + offset) - decode(h)
 
     name = "difference_target_propagation"
-    return _rule(name, net, loss, shift, optimizer, target_step=target_step, noise=noise)
+    return _rule(name, net, loss, propagate, optimizer, target_step=target_step, noise=noise)
 
 
 def _rule(
     name: str,
     net: Network,
     loss: Loss,
-    shift: Shift,
+    propagate: Propagate,
     optimizer: optax.GradientTransformation,
     *,
     target_step: Any,
@@ -147,12 +147,12 @@ def _rule(
             errors.append(through_block(params, activities, keys, parts[-1], error))
         # times the size of the batch: the step of one example does not depend on the others
         scale = jnp.asarray(target_step, error.dtype) * error.shape[0]
-        distance = -scale * errors[-1]
+        offset = -scale * errors[-1]
         for j in reversed(range(len(state.params))):
             start, stop = parts[j + 1]
             decode = decoder(net, parts[j : j + 2], state.params[j], activities[start:stop], keys)
-            distance = shift(decode, activities[start], activities[stop], distance)
-            errors.append(-distance / scale)
+            offset = propagate(decode, activities[start], activities[stop], offset)
+            errors.append(-offset / scale)
         changes = chain.block_gradients(net, params, activities, errors[::-1], keys)
         hidden = [activities[start] for start, _ in parts[1:-1]]
         hidden = hidden if quiet else corrupt(hidden, key)

@@ -89,9 +89,9 @@ def test_direct_feedback_through_the_transposed_weights_is_backprop():
     net = jb.serial(jb.dense(6), act, jb.dense(3))
     params, x, y = problem(net, CE)
     rule = jb.direct_feedback_alignment(net, CE)
-    exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
-    assert distance(rule.grads(params, (params[2]["kernel"].T,), x, y)[1], exact) < 1e-12
-    random = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
+    exact, run = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y)[1], jax.jit(rule.grads)
+    assert distance(run(params, (params[2]["kernel"].T,), x, y)[1], exact) < 1e-12
+    random = run(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(random, exact) > 0.1
 
 
@@ -226,11 +226,20 @@ def test_where_the_error_is_the_target_projection_is_direct_feedback():
     assert distance(*both()) < 1e-12
 
 
-def test_target_projection_through_the_forward_weights_goes_uphill_with_the_target():
-    """With B = W^T the hidden layer moves so that the output of the target's unit rises."""
+def test_target_projection_through_the_forward_weights_raises_the_output_of_the_target():
+    """With B = W^T the hidden layer descends the negative mean output of the target's unit."""
     net = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dense(3))
     params, x, y = problem(net, CE)
     rule = jb.learning.direct_random_target_projection(net, CE)
-    grads = rule.grads(params, (params[2]["kernel"].T,), x, y)[1]
+    grads = jax.jit(rule.grads)(params, (params[2]["kernel"].T,), x, y)[1]
     rise = lambda p: -jnp.mean(jnp.take_along_axis(jb.batch(net).apply(p, x), y[:, None], 1))  # noqa: E731
-    assert distance(grads[0], jax.grad(rise)(params)[0]) < 1e-12
+    assert distance(grads[0], jax.jit(jax.grad(rise))(params)[0]) < 1e-12
+
+
+def test_target_projection_refuses_targets_of_another_shape():
+    net = jb.serial(jb.dense(6), jb.dense(3))
+    params, x, _ = problem(net, CE)
+    product = lambda o, y: jnp.sum(o) * jnp.sum(y)  # noqa: E731
+    rule = jb.learning.direct_random_target_projection(net, product)
+    with pytest.raises(ValueError, match=r"direct_random_target_projection needs targets in the"):
+        rule.grads(params, rule.init(new_key(), params, x[0]), x, jnp.zeros((7, 2)))

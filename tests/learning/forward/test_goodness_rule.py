@@ -1,5 +1,4 @@
-"""Forward-forward: each layer's gradient is that of its own logistic loss, labels are never right
-by mistake, and the goodness votes."""
+"""Forward-forward: each block has the gradient of its own logistic loss, and goodness predicts."""
 
 import itertools
 from functools import partial
@@ -33,13 +32,13 @@ def next_label(key, logits, label):
 
 
 def drawn(x, vectors):
-    """The first entries are the label, as bright as the brightest of its example."""
+    """The first entries are the label times max|x| of the example."""
     x = np.array(x)
     x[:, : vectors.shape[1]] = np.max(np.abs(x), axis=1, keepdims=True) * vectors
     return x
 
 
-def normalised(h):
+def normalized(h):
     return h / np.sqrt(np.mean(h**2, axis=1, keepdims=True) + 1e-8)
 
 
@@ -72,7 +71,7 @@ def test_forward_forward_is_its_equations():
             kernel, bias = kernel + view.T @ delta, bias + delta.sum(0)
         np.testing.assert_allclose(grads[2 * i]["kernel"], kernel, rtol=1e-9)
         np.testing.assert_allclose(grads[2 * i]["bias"], bias, rtol=1e-9)
-        a = [normalised(out) for out in h]
+        a = [normalized(out) for out in h]
     output = a[2] @ ws[2][0] + ws[2][1][None]
     error = output_error(CE, output, y)
     same([grads[-1]], [(a[2].T @ error, error.sum(0))])
@@ -88,7 +87,7 @@ NETS = {"mlp": (mlp(jnp.tanh), (4,)), "conv": (CONV, (4, 4, 1))}
 
 
 def local_loss(net, params, x, y, block, held):
-    """What one hidden block (start, stop) has for a loss, everything before it held."""
+    """The loss of one hidden block (start, stop), with the blocks before it held."""
     start, stop = block
 
     def value(p, x, label):
@@ -135,7 +134,7 @@ def test_every_block_descends_its_own_loss_only(name):
 
 
 def test_the_rule_draws_wrong_labels_only():
-    """Seen from within: what the rule takes for negatives, over all examples and keys."""
+    """The negatives of the rule, over all examples and keys."""
     net = mlp(jnp.tanh)
     params, x, y = problem(net, CE)
     seen = []
@@ -156,7 +155,7 @@ def test_the_rule_draws_wrong_labels_only():
 
 @pytest.mark.parametrize("hidden", [1, 3])
 def test_the_prediction_is_the_label_of_most_goodness(hidden):
-    """Of all hidden layers but the first; the only one, if there is but one."""
+    """Of all hidden layers but the first; with one hidden layer, of that one."""
     net = jb.serial(*[layer for _ in range(hidden) for layer in (jb.dense(5), TANH)], jb.dense(3))
     params, x, _ = problem(net, CE)
     network = forward_forward(net, CE).network
@@ -168,7 +167,7 @@ def test_the_prediction_is_the_label_of_most_goodness(hidden):
         for w, b in weights(params)[:-1]:
             h = np.tanh(h @ w + b[None])
             values.append(np.mean(h**2, axis=1))
-            h = normalised(h)
+            h = normalized(h)
         every.append(values)
     every = np.array(every)  # [label, layer, example]
     want = every[:, 1 if hidden > 1 else 0 :].sum(1).T
@@ -180,7 +179,7 @@ def test_the_prediction_is_the_label_of_most_goodness(hidden):
 
 
 def test_no_goodness_is_passed_on():
-    """A layer cannot tell its input's size, only its direction."""
+    """The goodness of a layer depends on the direction of its input only."""
     net = mlp(jax.nn.relu)
     params, x, _ = problem(net, CE)
     params = jax.tree.map(lambda p: p if p.ndim > 1 else 0 * p, params)

@@ -1,4 +1,4 @@
-"""Labels of forward-forward: wrong ones and where they are drawn."""
+"""Labels of forward-forward: the distribution of wrong ones, and the wave over an image."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""PEPITA against its equations in NumPy, and as a gradient of what it descends."""
+"""PEPITA against its equations in NumPy, and its limits."""
 
 from functools import partial
 

@@ -9,11 +9,7 @@ import optax
 import pytest
 
 from jaxbrain.learning import difference_target_propagation
-from tests.theory import (
-    CE,
-    convnet,
-    problem,
-)
+from tests.theory import CE, convnet, problem
 
 pytestmark = pytest.mark.x64
 
