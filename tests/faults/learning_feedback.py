@@ -147,7 +147,7 @@ TARGETS = [
         "(2 * hidden[j].shape[0])", "hidden[j].shape[0]", TEST_PROPAGATION,
     ),
     Fault(
-        "an inverse does not answer in the range of its block", INVERSES,
+        "an inverse lacks the activations of the block below", INVERSES,
         "net.layers[below + 1 : start]", "net.layers[start:start]", TEST_PROPAGATION,
     ),
     Fault(

@@ -163,14 +163,16 @@ def weight_mirror(
         for i, _ in chain.blocks(params)[1:]:
             if any(leaf.ndim > 1 for leaf in jax.tree.leaves(params[i])):
                 k = jax.random.fold_in(keys, i)
-                seen = mirror(k, net.layers[i], params[i], inputs[i], noise=noise, samples=samples)
-                learned[i] = jax.tree.map(follow, state[i], seen)
+                layer, w, a = net.layers[i], params[i], inputs[i]
+                estimate = mirror(k, layer, w, a, noise=noise, samples=samples)
+                learned[i] = jax.tree.map(follow, state[i], estimate)
         return value, changes, tuple(learned)
 
-    def follow(b: jax.Array, seen: jax.Array) -> jax.Array:
+    def follow(b: jax.Array, estimate: jax.Array) -> jax.Array:
         if b.ndim < 2:
             return b
-        return b - as_number(decay, b) * b + as_number(learning_rate, b) * seen.astype(b.dtype)
+        change = as_number(learning_rate, b) * estimate.astype(b.dtype)
+        return b - as_number(decay, b) * b + change
 
     return LearningRule(init, grads, net)
 
@@ -203,8 +205,8 @@ def mirror(
       >>> import jax, jaxbrain as jb
       >>> layer, x = jb.dense(3), jax.numpy.ones(2)
       >>> params = layer.init(jax.random.key(0), x)
-      >>> seen = mirror(jax.random.key(1), layer, params, x, samples=10_000)
-      >>> float(abs(seen["kernel"] - params["kernel"]).max()) < 0.1
+      >>> estimate = mirror(jax.random.key(1), layer, params, x, samples=10_000)
+      >>> float(abs(estimate["kernel"] - params["kernel"]).max()) < 0.1
       True
     """
     xi = jax.random.normal(key, (samples, *x.shape), x.dtype)

@@ -74,7 +74,7 @@ def forward_forward(
 
     def local_losses(params: Params, x: Any, y: Any, labels: Any, keys: Any) -> jax.Array:
         logits, right, wrong = jax.vmap(
-            lambda a, label, k: _views(net, draw, negatives, params, a, label, k)
+            lambda a, label, k: _under_labels(net, draw, negatives, params, a, label, k)
         )(x, labels, keys)
         s, theta = (jnp.asarray(number, right.dtype) for number in (sharpness, threshold))
         hidden = jax.nn.softplus(s * (theta - right)) + jax.nn.softplus(s * (wrong - theta))
@@ -166,7 +166,7 @@ def goodness(
     return jnp.stack(values), x
 
 
-def _views(
+def _under_labels(
     net: Network,
     draw: Drawing,
     negatives: Negatives,
@@ -179,12 +179,12 @@ def _views(
     noise, choice = keys
     classes = _classes(net, draw, params, x)
 
-    def seen(label: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def under(label: jax.Array) -> tuple[jax.Array, jax.Array]:
         return goodness(net, params, draw(x, label.astype(x.dtype)), key=jax.random.clone(noise))
 
-    logits = seen(jnp.full(classes, 1 / classes))[1]
+    logits = under(jnp.full(classes, 1 / classes))[1]
     wrong = negatives(choice, jax.lax.stop_gradient(logits), label)
-    (right, wrong), _ = jax.vmap(seen)(jax.nn.one_hot(jnp.stack([label, wrong]), classes))
+    (right, wrong), _ = jax.vmap(under)(jax.nn.one_hot(jnp.stack([label, wrong]), classes))
     return logits, right, wrong
 
 

@@ -50,8 +50,8 @@ def gait_propagation(
     Args:
       net: a chain of dense, conv, pooling, flatten, dropout and invertible activations: `tanh`,
         `sigmoid`, `leaky_relu`, `elu`, `softplus`, `arctan`, `arcsinh`, `soft_sign` or `identity`
-        of jax.nn and jax.numpy, or of `inverses`. Layers before the first activation are never
-        inverted and may be any.
+        of jax.nn and jax.numpy, or of `inverses`. Layers up to the first one with weights are
+        never inverted and may be any.
       inverses: pairs (activation, its inverse), functions of one array.
       target_step: the distance of a target from the activity, before D^2; positive. Above 0.2 it
         may leave the range of an activation; a small step is lost to rounding: 1e-3 suits float32.
@@ -78,7 +78,7 @@ def gait_propagation(
     require_positive(name, "target_step", target_step)
     require_positive(name, "orthogonality", orthogonality, zero=True)
     steps = require_count(name, "steps", steps)
-    undo = _require_invertible(net, inverses)
+    inverse_of = _require_invertible(net, inverses)
     free = not isinstance(orthogonality, Tracer) and orthogonality == 0
 
     def grads(
@@ -98,7 +98,7 @@ def gait_propagation(
                 layer, p, a, k = net.layers[i], params[i], activities[i], keys[i]
                 if i == start:
                     signal = pseudo_inverse(layer, p, a, signal, steps=steps, key=k)
-                elif (inverse := undo[i]) is None:
+                elif (inverse := inverse_of[i]) is None:
                     signal = chain.pull_input(layer, p, a, signal, key=k)
                 else:
                     signal = _adjusted(layer, inverse, a, activities[i + 1], signal, step)
@@ -248,8 +248,8 @@ def _require_invertible(
     known = {elementwise(f): inverse for f, inverse in (*_KNOWN, *inverses)}
     first = next((i for i, layer in enumerate(net.layers) if chain.has_weights(layer)), 0)
     for i, layer in enumerate(net.layers):
-        if i <= first:
-            continue  # never inverted
+        if i <= first:  # never inverted
+            continue
         if is_elementwise(layer) and layer not in known:
             raise ValueError(
                 f"{name} inverts activations, and no inverse of layer {i}, {layer}, is known; "

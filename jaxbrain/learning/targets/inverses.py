@@ -3,8 +3,8 @@
     g_l(u) = s_{l-1}(V_l^T u + c_l), trained on |g_l(f_l(h)) - h|^2 / 2
 
 V_l^T is the pullback of block l without its activations (the transpose of a convolution, the
-switches of a maximum, the reshaping of flatten) with weights V_l of its own. s_{l-1} are the
-activations of the block below, so that the inverse answers in their range.
+switches of max pooling, the reshaping of flatten) with weights V_l of its own. s_{l-1} are the
+activations of the block below, so that the inverse has their range.
 """
 
 from collections.abc import Callable

@@ -161,6 +161,7 @@ def test_the_prediction_is_the_label_of_most_goodness(hidden):
     network = forward_forward(net, CE).network
     votes = jax.jit(jb.batch(network).apply)(params, x)
     assert network == goodness_network(net) != goodness_network(net, draw=overlay_label)
+    assert jb.from_json(jb.to_json(network)) == network
     every = []
     for label in range(3):
         h, values = drawn(x, np.eye(3)[[label] * len(x)]), []
