@@ -174,9 +174,14 @@ class Cell(NamedTuple):
 class LearningRule(NamedTuple):
     """A ``value_and_grad`` with a state; its gradients go into any optax optimizer.
 
+    Rules are made by ``(net, loss, *, ...)``. Unless a rule says otherwise, net is a flat `serial`
+    chain of one example and loss is ``(prediction, target) -> scalar`` of one example. A rule
+    refuses any other network when it is made, and targets that do not fit or a missing key when it
+    is traced; the message names the fix.
+
     Attributes:
-      init: ``(key, params, x) -> state``: feedback weights, running traces; ``()`` is none. x is
-        one example or its ``jax.ShapeDtypeStruct``, as for ``Network.init``.
+      init: ``(key, params, x) -> state``: feedback weights, running traces; ``()`` for a rule
+        without state. x is one example or its ``jax.ShapeDtypeStruct``, as for ``Network.init``.
       grads: ``(params, state, x, y, *, key=None) -> (loss, grads, state)`` over a batch; the loss
         is the mean over the batch, grads has the structure of params.
       network: the network that is taught, and that predicts.

@@ -1,29 +1,21 @@
-"""Back-propagation: the exact gradient, for any network."""
+"""Back-propagation: the exact gradient of any network."""
 
 from typing import Any
 
 import jax
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.types import LearningRule, Network, Params
-from jaxbrain.learning.chain import Loss, mean_loss, no_state, require_targets
+from jaxbrain.core.types import LearningRule, Loss, Network, Params
+from jaxbrain.learning.chain import mean_loss, no_state, require_targets
 
 
 @configured
 def backprop(net: Network, loss: Loss) -> LearningRule:
-    """The gradient of the mean loss, by ``jax.grad``.
+    """Back-propagation: the gradient of the mean loss, by ``jax.grad``.
 
     dL/dW_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} W_{l+1}^T) * f'(z_l)
 
-    Args:
-      net: any network of one example (not ``jb.batch(net)``).
-      loss: ``(prediction, target) -> scalar`` of one example.
-
-    Returns:
-      A LearningRule without state.
-
-    Raises:
-      TypeError: if net is not a Network.
+    Any network of one example can be taught, a chain or not.
 
     Source: Rumelhart, Hinton and Williams 1986, doi 10.1038/323533a0.
 
@@ -47,7 +39,7 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
         require_targets(examples, y)
         keys = None if key is None else jax.random.split(key, examples)
 
-        # network and loss under one vmap, which spares a sequence a change of its layout
+        # one vmap over network and loss: two would transpose the layout of sequences in between
         def of_batch(p: Params) -> jax.Array:
             def of_one(x: Any, y: Any, k: jax.Array | None) -> jax.Array:
                 return loss(net.apply(p, x, key=k), y)

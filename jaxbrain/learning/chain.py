@@ -1,12 +1,12 @@
-"""The layer pullback: the one mechanism behind every local rule on a chain of layers.
+"""Layerwise credit assignment: the pullback of a layer, and the checks of a chain of layers.
 
 ``pull_params(layer, params, x, signal)`` is the gradient of a layer's weights for a signal at its
-output; ``pull_input`` carries a signal back to its input. The signal makes the rule: the error
-carried through the same weights is back-propagation, through other weights feedback alignment,
-projected from the output direct feedback alignment; the layer's own output is Hebb's rule.
+output; ``pull_input`` is the pullback of that signal to the layer's input. The signal defines the
+rule: with the error from the same weights it is back-propagation, from other weights feedback
+alignment, projected from the output direct feedback alignment; with the layer's own output it is
+Hebb's rule.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,19 +14,18 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import batch, constructor, serial
 from jaxbrain.core.config import made_by
-from jaxbrain.core.types import Network, Params
-
-Loss = Callable[[Any, Any], jax.Array]
+from jaxbrain.core.types import Loss, Network, Params
+from jaxbrain.networks.layers import embed
 
 
 def require_chain(net: Network, rule: str) -> None:
-    """Refuse what is not one flat `serial` of layers, naming the fix."""
+    """Refuse a network that is not a flat `serial` chain, with the fix."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if not made_by(net, serial):
         raise ValueError(
-            f"{rule} teaches a chain, layer by layer, and {net} is none; build it as "
-            "jb.serial(layer, layer, ...), of one example, and wrap single layers if need be: "
+            f"{rule} teaches a chain of layers of one example, got {net}; build it with "
+            "jb.serial(layer, layer, ...) and wrap single layers, not the chain: "
             "jb.serial(*(jb.with_precision(layer, dtype) for layer in net.layers))"
         )
     for i, layer in enumerate(net.layers):
@@ -38,14 +37,14 @@ def require_chain(net: Network, rule: str) -> None:
 
 
 def has_weights(layer: Network) -> bool:
-    """Whether a layer learns; one made by hand counts as such."""
+    """True for a layer with parameters, and for one made by hand."""
     if layer.layers:
         return any(map(has_weights, layer.layers))
     return not getattr(constructor(layer), "without_weights", False)
 
 
 def require_hidden(net: Network, rule: str, why: str) -> None:
-    """Refuse a chain with fewer than two layers of weights."""
+    """Refuse a chain with fewer than two layers with weights."""
     require_chain(net, rule)
     if sum(map(has_weights, net.layers)) < 2:
         raise ValueError(
@@ -54,8 +53,17 @@ def require_hidden(net: Network, rule: str, why: str) -> None:
         )
 
 
+def refuse_tokens(net: Network, rule: str, why: str) -> None:
+    """Refuse a chain whose inputs are tokens."""
+    if any(constructor(layer) is embed for layer in net.layers):
+        raise ValueError(
+            f"{rule} needs inputs that are numbers, {why}, and {net} takes tokens; begin with "
+            "jb.dense or jb.conv on embedded inputs, or use jb.backprop"
+        )
+
+
 def forward(net: Network, params: Params, x: Any, *, key: jax.Array | None = None) -> list[Any]:
-    """The input of every layer for a batch, then the output: one entry more than layers."""
+    """The input of every layer for a batch, and the output: one entry more than layers."""
     activities = [x]
     for layer, p, k in zip(net.layers, params, layer_keys(net, x, key), strict=True):
         activities.append(on_batch(layer, p, activities[-1], k))
@@ -63,19 +71,18 @@ def forward(net: Network, params: Params, x: Any, *, key: jax.Array | None = Non
 
 
 def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
-    """For each layer the keys of all examples, or None: those of ``batch(net)``, so that every rule
-    meets the same noise."""
+    """The keys of all examples for each layer, or None: the noise is that of ``batch(net)``."""
     n = len(net.layers)
     if key is None:
         return [None] * n
-    # cloned here and below: the way back meets the noise of the way forward, on purpose
+    # cloned here and below: the backward pass needs the noise of the forward pass
     examples = jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
     keys = jax.vmap(lambda k: jax.random.split(k, n))(examples)
     return [jax.random.clone(keys)[:, i] for i in range(n)]
 
 
 def on_batch(layer: Network, params: Params, x: Any, keys: Any) -> Any:
-    """The layer on ``[batch, ...]``, with a key for each example or None."""
+    """The output of a layer for ``[batch, ...]``, with a key for each example or None."""
     if keys is None:
         return batch(layer).apply(params, x)
     return jax.vmap(lambda a, k: layer.apply(params, a, key=jax.random.clone(k)))(x, keys)
@@ -97,7 +104,7 @@ def pull_params(
 def pull_input(
     layer: Network, params: Params, x: Any, signal: Any, *, key: jax.Array | None = None
 ) -> Any:
-    """A signal at a layer's output, carried back to its input through the given weights.
+    """The pullback of a signal at a layer's output to its input, through the given weights.
 
     For a dense layer: signal W^T.
     """
@@ -108,21 +115,19 @@ def pull_input(
 def block_gradients(
     net: Network, params: Params, activities: list[Any], errors: Any, keys: Any
 ) -> Params:
-    """The gradients of all weights for an error at the output of each block, none crossing one.
+    """The gradients of all weights for an error at the output of each block, summed over the batch.
+
+    No error crosses the border of a block.
 
     Args:
       net: a flat `serial` chain.
       params: of net.
       activities: of `forward`.
-      errors: ``[batch, ...]`` in the shape of each block's output, or flat, from the first to the
-        last.
+      errors: of each block, first to last: ``[batch, ...]``, flat or in the shape of its output.
       keys: of `layer_keys`.
-
-    Returns:
-      A tree like params, summed over the batch.
     """
     changes = list(params)
-    # without weights there is an error at the output, and no block to take it
+    # a chain without weights has an error at its output and no block
     for (start, stop), signal in zip(blocks(params), errors, strict=False):
         signal = signal.reshape(activities[stop].shape)
         for i in reversed(range(start + 1, stop)):
@@ -133,14 +138,14 @@ def block_gradients(
 
 
 def no_state(key: jax.Array, params: Params, x: Any) -> tuple:
-    """The init of a rule without state."""
+    """The ``init`` of a rule without state."""
     return ()
 
 
 def blocks(params: Params) -> list[tuple[int, int]]:
-    """``(start, stop)`` of each layer that has weights together with the activations after it.
+    """``(start, stop)`` of each block: a layer with weights and the layers without after it.
 
-    Layers without weights before the first one belong to no block.
+    Layers without weights before the first block belong to none.
 
     Examples:
       >>> blocks(((), {"kernel": 1.0}, (), {"kernel": 2.0}))
@@ -150,26 +155,27 @@ def blocks(params: Params) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(params)][: len(starts)], strict=True))
 
 
-def block_shapes(net: Network, params: Params, x: Any) -> list[jax.ShapeDtypeStruct]:
-    """The output of each block for one example x."""
-    shapes = []
+def layer_shapes(net: Network, params: Params, x: Any) -> list[jax.ShapeDtypeStruct]:
+    """The shapes of `forward` for one example x."""
+    shapes = [x]
     for layer, p in zip(net.layers, params, strict=True):
-        x = jax.eval_shape(layer.apply, p, x)
-        shapes.append(x)
-    return [shapes[stop - 1] for _, stop in blocks(params)]
+        shapes.append(jax.eval_shape(layer.apply, p, shapes[-1]))
+    return shapes
+
+
+def block_shapes(net: Network, params: Params, x: Any) -> list[jax.ShapeDtypeStruct]:
+    """The shape of each block's output for one example x."""
+    shapes = layer_shapes(net, params, x)
+    return [shapes[stop] for _, stop in blocks(params)]
 
 
 def loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, jax.Array]:
-    """The mean loss of a batch, and its derivative at the output ``[batch, ...]``."""
+    """The mean loss of a batch, and its derivative in the output ``[batch, ...]``."""
     return jax.value_and_grad(lambda o: batch_loss(loss, o, y))(output)
 
 
 def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
-    """Targets as vectors in the shape of the output: integer labels become one-hot.
-
-    Raises:
-      ValueError: if y has neither the shape of the output nor that of its labels.
-    """
+    """Targets in the shape of the output: integer labels become one-hot."""
     if jnp.shape(y) == output.shape:
         return jnp.asarray(y).astype(output.dtype)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):
@@ -181,17 +187,13 @@ def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
 
 
 def batch_loss(loss: Loss, output: jax.Array, y: jax.Array) -> jax.Array:
-    """The mean of a per-example loss over the batch.
-
-    Raises:
-      ValueError: if output and y differ in length, or the loss of one example is no scalar.
-    """
+    """The mean of a per-example loss over the batch."""
     require_targets(output.shape[0], y)
     return mean_loss(jax.vmap(loss)(output, y))
 
 
 def require_targets(examples: int, y: Any) -> None:
-    """Refuse targets that are not one for each example."""
+    """Refuse targets whose number is not that of the examples."""
     rows = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(y)}
     if rows != {(examples,)}:
         raise ValueError(
@@ -201,7 +203,7 @@ def require_targets(examples: int, y: Any) -> None:
 
 
 def mean_loss(losses: jax.Array) -> jax.Array:
-    """The mean over the batch; refuse a loss of one example that is no scalar."""
+    """The mean over the batch; refuse a loss of one example that is not a scalar."""
     if losses.ndim != 1:
         raise ValueError(
             "loss must map one example to a scalar, (prediction, target) -> [], got shape "

@@ -22,6 +22,7 @@ MAKE = {
         for kind, table in {
             "task": parts.TASKS,
             "part": parts.PARTS,
+            "network": parts.NETWORKS_OF_RULES,
             "function": parts.FUNCTIONS,
             "online rule": parts.ONLINE_RULES,
             "plasticity": parts.PLASTICITIES,

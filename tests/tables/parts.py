@@ -1,5 +1,6 @@
 """Values that constructors take as arguments, and functions that know what they were made from."""
 
+import jax
 import jax.numpy as jnp
 
 import jaxbrain as jb
@@ -100,6 +101,14 @@ PLASTICITIES = {
     },
     "modulated": lambda: jb.learning.plasticity.modulated(jb.learning.plasticity.hebb(), tau=9.0),
 }  # fmt: skip
+NETWORKS_OF_RULES = {
+    "goodness_network": lambda: jb.learning.forward.goodness_network(
+        jb.serial(jb.dense(4), jb.dense(3)), draw=jb.learning.forward.overlay_label
+    ),
+    "linear_readout": lambda: jb.learning.targets.linear_readout(
+        jax.ShapeDtypeStruct((4, 2), "float32"), jax.ShapeDtypeStruct((3,), "float32")
+    ),
+}
 OTHER_RULES = {
     "over_time": lambda: jb.learning.over_time(ONLINE_RULES["rtrl"]()),
     "plastic": lambda: jb.learning.plasticity.plastic(jb.dense(2), jb.learning.plasticity.oja()),

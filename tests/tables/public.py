@@ -54,7 +54,7 @@ jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
     feedback_alignment fixed_random_sign_symmetry kolen_pollack sign_symmetry weight_mirror
 jaxbrain.learning.forward:
-    any_label draw_label forward_forward forward_gradient goodness likely_label
+    any_label draw_label forward_forward forward_gradient goodness goodness_network likely_label
     node_perturbation overlay_label pepita weight_perturbation
 jaxbrain.learning.generative:
     belief boltzmann contrastive_divergence helmholtz persistent_contrastive_divergence

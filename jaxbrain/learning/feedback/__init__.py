@@ -1,4 +1,4 @@
-"""Errors sent back through other weights than those of the forward pass."""
+"""Feedback rules: errors propagate through feedback weights, not the transposed forward weights."""
 
 from jaxbrain.learning.feedback.fixed import (
     direct_feedback_alignment,

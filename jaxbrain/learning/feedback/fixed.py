@@ -1,7 +1,9 @@
-"""Rules that teach through fixed random weights, and the way back that all such rules share.
+"""Fixed random feedback: feedback alignment, direct feedback alignment and target projection.
 
-What is carried back layer by layer passes through feedback params: a tree like the params, of any
-origin (`carry_back`). What is sent straight to every hidden layer is projected by a matrix.
+`carry_back` is the backward pass of all rules with feedback weights: it propagates the error layer
+by layer through feedback parameters, a tree like the parameters. Direct rules project a signal from
+the output to every hidden block by a matrix B_l ``[outputs, units]``; their state is the tuple of
+these matrices, one for each hidden block.
 """
 
 from collections.abc import Callable
@@ -11,9 +13,8 @@ import jax
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.chain import Loss
 
 
 def carry_back(
@@ -26,32 +27,21 @@ def carry_back(
     *,
     key: jax.Array | None = None,
 ) -> tuple[jax.Array, Params]:
-    """Back-propagation with other params on the way back; with the params themselves, exact.
+    """The mean loss, and back-propagation with feedback parameters in the backward pass.
 
     g_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l)
 
-    Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      params: of net.
-      feedback: B, in the treedef of params; those of the first layer are not used.
-      x: ``[batch, ...]``.
-      y: ``[batch, ...]``.
-      key: noise of the network; None is deterministic.
-
-    Returns:
-      The mean loss and g.
+    With B = W it is exact. The feedback parameters of the first layer are not used.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.dense(3))
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> loss = jb.losses.softmax_cross_entropy
-      >>> value, grads = carry_back(net, loss, params, params, x, y)
-      >>> exact = jb.backprop(net, loss).grads(params, (), x, y)[1]
-      >>> bool(abs(grads[0]["kernel"] - exact[0]["kernel"]).max() < 1e-6)
-      True
+      >>> net = jb.serial(jb.dense(1, bias_init=None), jb.dense(1, bias_init=None))
+      >>> def kernels(*values):
+      ...     return tuple({"kernel": jax.numpy.full((1, 1), value)} for value in values)
+      >>> x = y = jax.numpy.ones((1, 1))  # the output is 3, the error 2
+      >>> _, grads = carry_back(net, jb.losses.half_mse, kernels(1.0, 3.0), kernels(0.0, 5.0), x, y)
+      >>> [float(g["kernel"][0, 0]) for g in grads]
+      [10.0, 2.0]
     """
     activities = chain.forward(net, params, x, key=key)
     value, signal = chain.loss_and_error(loss, activities[-1], y)
@@ -68,19 +58,9 @@ def carry_back(
 def draw_like(
     net: Network, initializer: Initializer | None, key: jax.Array, params: Params, x: Any
 ) -> Params:
-    """Random weights in the treedef of params: as net.init draws them, or by an initialiser.
+    """Random weights in the structure of params, by ``net.init`` or by an initializer of kernels.
 
-    An initialiser draws the kernels; biases and scales, which have one axis, are those of params.
-
-    Args:
-      net: the network of params.
-      initializer: of each kernel; None: ``net.init``.
-      key: of the draw.
-      params: of net.
-      x: one example or its shape.
-
-    Returns:
-      A tree like params.
+    The initializer draws kernels only; leaves with one axis (biases, scales) are those of params.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -105,37 +85,26 @@ def draw_like(
 def feedback_alignment(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
-    """Back-propagation with fixed random weights on the way back.
+    """Feedback alignment: back-propagation with fixed random weights in the backward pass.
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l)
+    g_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l)
 
-    The forward weights come to align with B, and g with the gradient.
+    During training the forward weights align with B, and g with the gradient. The state is B, in
+    the structure of params; with params as the state the rule is back-propagation.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      feedback_init: initialiser of each B_l in the shape of the kernel of its layer; None: B is
-        drawn like the network's own weights. Give one where these begin at zero.
-
-    Returns:
-      A LearningRule whose state is B, in the treedef of params. With the state set to params it
-      is back-propagation.
-
-    Raises:
-      ValueError: if net is not a flat chain.
+      feedback_init: initializer of each B_l; None: B is drawn like the network's own weights. Give
+        one if these are zero at the start.
 
     Source: Lillicrap et al. 2016, doi 10.1038/ncomms13276.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
+      >>> net, x = jb.serial(jb.dense(8), jb.dense(3)), jax.numpy.ones(4)
       >>> rule = feedback_alignment(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
-      >>> jax.tree.structure(grads) == jax.tree.structure(params)
-      True
+      >>> state = rule.init(jax.random.key(1), net.init(jax.random.key(0), x), x)
+      >>> [b["kernel"].shape for b in state]
+      [(4, 8), (8, 3)]
     """
     chain.require_chain(net, "feedback_alignment")
 
@@ -155,83 +124,60 @@ def feedback_alignment(
 def direct_feedback_alignment(
     net: Network, loss: Loss, *, feedback_init: Initializer = lecun_normal()
 ) -> LearningRule:
-    """The output error, projected straight to every hidden layer by fixed random weights.
+    """Direct feedback alignment: fixed random projections of the output error to hidden layers.
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (e B_l) * f'(z_l), e = dL/doutput
+    g_l = a_{l-1}^T delta_l, delta_l = (e B_l) * f'(z_l), e = dL/doutput
 
     Args:
-      net: a flat `serial` chain whose output is ``[outputs]``.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      feedback_init: initialiser of each B_l ``[outputs, units of layer l]``.
-
-    Returns:
-      A LearningRule whose state is the tuple of B_l, one a hidden layer with weights.
-
-    Raises:
-      ValueError: if net is not a flat chain.
+      feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.
 
     Source: Nøkland 2016, arXiv 1609.01596.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
+      >>> net, x = jb.serial(jb.dense(8), jb.dense(3)), jax.numpy.ones(4)
       >>> rule = direct_feedback_alignment(net, jb.losses.softmax_cross_entropy)
-      >>> x = jax.numpy.ones(4)
       >>> state = rule.init(jax.random.key(1), net.init(jax.random.key(0), x), x)
       >>> [b.shape for b in state]
       [(3, 8)]
     """
-    return _direct("direct_feedback_alignment", net, loss, feedback_init, _the_error)
+    return _direct("direct_feedback_alignment", net, loss, feedback_init, _error)
 
 
 @configured
 def direct_random_target_projection(
     net: Network, loss: Loss, *, feedback_init: Initializer = lecun_normal()
 ) -> LearningRule:
-    """The target, projected to every hidden layer by fixed random weights: no error is needed.
+    """Direct random target projection: fixed random projections of the target to hidden layers.
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = -(y* B_l) * f'(z_l) / batch
+    g_l = a_{l-1}^T delta_l, delta_l = -(y* B_l) * f'(z_l) / batch
 
-    Where direct feedback alignment sends -dL/doutput, target minus prediction for the usual
-    losses, this sends the target alone: of one-hot labels it has the sign of the error, and never
-    fades. Hidden layers learn before the output is known; the last layer learns from the error.
-    Their weights grow as long as training lasts, and saturate their units: take wide layers and
-    small steps (with 16 hidden units and Adam at 0.01 some runs on digits fail). A target of 0
-    teaches nothing: a single output of 0 or 1 needs targets of -1 and 1, or two outputs.
+    Of a one-hot target y*, -y* has the sign of the error. So hidden layers learn before the output
+    is known; the last layer learns from the error. The signal never fades: weights grow throughout
+    training and saturate their units, so use wide layers and small steps. A target of 0 teaches
+    nothing: give a single output targets of -1 and 1, or use two outputs.
 
     Args:
-      net: a flat `serial` chain whose output is ``[outputs]``.
-      loss: ``(prediction, target) -> scalar`` of one example; teaches the last layer.
-      feedback_init: initialiser of each B_l ``[outputs, units of layer l]``.
-
-    Returns:
-      A LearningRule whose state is the tuple of B_l, one a hidden layer with weights.
-
-    Raises:
-      ValueError: if net is not a flat chain, or at trace time if the targets are neither labels
-        nor in the shape of the output.
+      feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.
 
     Source: Frenkel, Lefebvre and Bol 2021, doi 10.3389/fnins.2021.629892, arXiv 1909.01311.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
+      >>> net, x = jb.serial(jb.dense(8), jb.dense(3)), jax.numpy.ones(4)
       >>> rule = direct_random_target_projection(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
+      >>> state = rule.init(jax.random.key(1), net.init(jax.random.key(0), x), x)
       >>> [b.shape for b in state]
       [(3, 8)]
     """
-    return _direct("direct_random_target_projection", net, loss, feedback_init, _the_target)
+    return _direct("direct_random_target_projection", net, loss, feedback_init, _target)
 
 
-def _the_error(rule: str, error: jax.Array, output: jax.Array, y: Any) -> jax.Array:
+def _error(rule: str, error: jax.Array, output: jax.Array, y: Any) -> jax.Array:
     return error
 
 
-def _the_target(rule: str, error: jax.Array, output: jax.Array, y: Any) -> jax.Array:
+def _target(rule: str, error: jax.Array, output: jax.Array, y: Any) -> jax.Array:
     return -chain.target_vectors(rule, y, output) / output.shape[0]
 
 
@@ -240,17 +186,16 @@ def _direct(
     net: Network,
     loss: Loss,
     feedback_init: Initializer,
-    sent: Callable[[str, jax.Array, jax.Array, Any], jax.Array],
+    signal: Callable[[str, jax.Array, jax.Array, Any], jax.Array],
 ) -> LearningRule:
-    """The last layer learns from the error, every other from a projection of what is sent."""
+    """A rule that projects a signal to every hidden block; the last block learns from the error."""
     chain.require_chain(net, name)
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple[jax.Array, ...]:
-        shapes = chain.block_shapes(net, params, x)
-        hidden = shapes[:-1]
+        *hidden, output = chain.block_shapes(net, params, x) or [x]
         keys = jax.random.split(key, max(len(hidden), 1))
         return tuple(
-            feedback_init(k, (shapes[-1].size, h.size), h.dtype)
+            feedback_init(k, (output.size, h.size), h.dtype)
             for k, h in zip(keys, hidden, strict=False)
         )
 
@@ -259,11 +204,9 @@ def _direct(
     ) -> tuple[jax.Array, Params, tuple]:
         activities = chain.forward(net, params, x, key=key)
         value, error = chain.loss_and_error(loss, activities[-1], y)
+        projected = signal(name, error, activities[-1], y).reshape(error.shape[0], -1)
+        errors = [*(projected @ b for b in state), error]
         keys = chain.layer_keys(net, x, key)
-        flat = sent(name, error, activities[-1], y).reshape(error.shape[0], -1)
-        changes = chain.block_gradients(
-            net, params, activities, [*(flat @ b for b in state), error], keys
-        )
-        return value, changes, state
+        return value, chain.block_gradients(net, params, activities, errors, keys), state
 
     return LearningRule(init, grads, net)

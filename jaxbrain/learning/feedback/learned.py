@@ -1,4 +1,4 @@
-"""Feedback weights that learn to mirror the forward ones, without being told what these are."""
+"""Learned feedback: Kolen-Pollack and the weight mirror align feedback with forward weights."""
 
 from typing import Any, NamedTuple
 
@@ -17,20 +17,20 @@ from jaxbrain.core.requirements import (
     require_key,
     require_positive,
 )
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.auxiliary import optimize, require_optimizer
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
 
 _NOISE = 0x3177  # separates the keys of the mirror's noise from those of the network's
 
 
 class LearnedFeedback(NamedTuple):
-    """Feedback weights and what their optimiser remembers.
+    """Feedback weights and the state of their optimizer.
 
     Attributes:
-      feedback: B, in the treedef of params.
-      opt_state: of the optimiser of B.
+      feedback: B, in the structure of params.
+      opt_state: of the optimizer of B.
     """
 
     feedback: Params
@@ -46,58 +46,41 @@ def kolen_pollack(
     optimizer: optax.GradientTransformation = optax.adam(1e-3),
     feedback_init: Initializer | None = None,
 ) -> LearningRule:
-    """Feedback weights that get the same changes as the forward ones, and decay with them.
+    """Kolen-Pollack: feedback weights with the changes and the decay of the forward weights.
 
     delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l), G_l = a_{l-1}^T delta_l,
-    g_l = G_l + decay W_l in place of dL/dW_l, and G_l + decay B_l changes B_l
+    g_l = G_l + decay W_l, and B_l changes by G_l + decay B_l
 
-    With the same changes only the decay tells W from B, and it takes the difference away: with
-    ``optax.sgd(rate)`` for both, W - B shrinks by exactly 1 - rate decay a step, and what is left
-    is back-propagation. With ``decay=0`` and ``optax.adamw`` for both it shrinks by exactly
-    1 - rate weight_decay. Biases and the scales of a normalisation belong to one neuron: they are
-    used as they are and do not decay.
+    W and B get the same changes, so the decay removes their difference: with ``optax.sgd(rate)``
+    for both, W - B shrinks by exactly 1 - rate decay in each step, and the rule becomes
+    back-propagation. With ``decay=0`` and ``optax.adamw`` for both it shrinks by exactly
+    1 - rate weight_decay. Biases and the scales of a normalization belong to one neuron: they are
+    shared and do not decay. The state is a `LearnedFeedback`; the loss has no decay in it.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
       decay: of both weights, as part of their gradient; not negative.
-      optimizer: any optax transformation, for B: the one that trains the network.
-      feedback_init: initialiser of each B_l in the shape of the kernel of its layer; None: B is
-        drawn like the network's own weights. Give one where these begin at zero.
-
-    Returns:
-      A LearningRule whose state is a `LearnedFeedback`. The loss it reports has no decay in it.
-
-    Raises:
-      ValueError: if net is not a flat chain, or decay is negative.
-      TypeError: if optimizer is not an optax transformation.
+      optimizer: an optax transformation for B, the one that trains the network.
+      feedback_init: initializer of each B_l; None: B is drawn like the network's own weights. Give
+        one if these are zero at the start.
 
     Source: Kolen and Pollack 1994, doi 10.1109/ICNN.1994.374486; Akrout et al. 2019,
     arXiv 1904.05391.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
-      >>> sgd = optax.sgd(0.5)
-      >>> rule = kolen_pollack(
-      ...     net, jb.losses.softmax_cross_entropy, decay=0.2, optimizer=sgd)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
+      >>> net, sgd = jb.serial(jb.dense(1), jb.dense(1)), optax.sgd(0.5)
+      >>> rule = kolen_pollack(net, jb.losses.half_mse, decay=0.2, optimizer=sgd)
+      >>> x = y = jax.numpy.ones((1, 1))
       >>> before = jb.init_state(rule, sgd, x[0], key=jax.random.key(0))
       >>> after, loss = jb.step(rule, sgd)(before, (x, y))
       >>> def gap(state):
-      ...     feedback = state.rule_state.feedback
-      ...     return abs(state.params[2]["kernel"] - feedback[2]["kernel"]).sum()
-      >>> round(float(gap(after) / gap(before)), 5)
+      ...     return state.params[1]["kernel"] - state.rule_state.feedback[1]["kernel"]
+      >>> round(float((gap(after) / gap(before))[0, 0]), 5)  # 1 - 0.5 * 0.2
       0.9
     """
     chain.require_chain(net, "kolen_pollack")
     require_positive("kolen_pollack", "decay", decay, zero=True)
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(
-            "kolen_pollack: optimizer must be an optax transformation such as optax.sgd(0.1), got "
-            f"{type(optimizer).__name__}"
-        )
-    update = optax.with_extra_args_support(optimizer).update
+    require_optimizer("kolen_pollack", optimizer)
 
     def init(key: jax.Array, params: Params, x: Any) -> LearnedFeedback:
         feedback = draw_like(net, feedback_init, key, params, x)
@@ -106,13 +89,11 @@ def kolen_pollack(
     def grads(
         params: Params, state: LearnedFeedback, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, LearnedFeedback]:
-        way_back = _kernels_of(state.feedback, params)
-        value, changes = carry_back(net, loss, params, way_back, x, y, key=key)
-        back = _decayed(changes, state.feedback, decay)
-        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
-            step, opt_state = update(back, state.opt_state, state.feedback, value=value)
-            feedback = optax.apply_updates(state.feedback, step)
-        return value, _decayed(changes, params, decay), LearnedFeedback(feedback, opt_state)
+        feedback = _kernels_of(state.feedback, params)
+        value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
+        decayed = _decayed(changes, state.feedback, decay)
+        learned = optimize(optimizer, decayed, state.opt_state, state.feedback, value)
+        return value, _decayed(changes, params, decay), LearnedFeedback(*learned)
 
     return LearningRule(init, grads, net)
 
@@ -122,57 +103,48 @@ def weight_mirror(
     net: Network,
     loss: Loss,
     *,
-    rate: float | jax.Array = 0.01,
+    learning_rate: float | jax.Array = 0.01,
     decay: float | jax.Array = 0.01,
     noise: float | jax.Array = 1.0,
     samples: int = 32,
     feedback_init: Initializer | None = None,
 ) -> LearningRule:
-    """Feedback weights that learn the forward ones from noise, in a phase of its own.
+    """Weight mirror: feedback weights learn the forward weights from noise, in a separate phase.
 
-    delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l), g_l = a_{l-1}^T delta_l in place of dL/dW_l;
-    then B_l <- (1 - decay) B_l + rate <xi^T (xi W_l)>, xi ~ N(0, noise^2)
+    delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l), g_l = a_{l-1}^T delta_l;
+    then B_l <- (1 - decay) B_l + learning_rate <xi^T (xi W_l)>, xi ~ N(0, noise^2)
 
-    The correlation of noise at a layer's input with the answer at its output is noise^2 W_l, so B
-    goes to (rate noise^2 / decay) W: at the defaults to W. The average is over `samples` draws
-    and, in a convolution, the places where a weight is used; one average of n draws through m
-    inputs has a relative error of sqrt((m + 1) / n), and B averages over about 2 / decay of them:
-    a smaller decay is more exact, and slower to follow W. The bias has no part in the answer.
+    The correlation of noise at a layer's input with the response at its output is noise^2 W_l, so B
+    approaches (learning_rate noise^2 / decay) W: with the defaults W. It is averaged over `samples`
+    draws and, in a convolution, over the places where a weight is used. The average of n draws
+    through m inputs has a relative error of sqrt((m + 1) / n), and B averages over about 2 / decay
+    of them: a smaller decay is more exact and follows W more slowly. The response is without bias.
+    The gradient needs a key. The state is B, in the structure of params; the B of the first layer
+    stays as it is, because nothing is propagated through it.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      rate: of the mirror; positive.
-      decay: of B, a batch; from 0 to 1.
-      noise: the standard deviation of xi; positive.
-      samples: draws of xi a batch; a positive integer.
-      feedback_init: initialiser of each B_l in the shape of the kernel of its layer; None: B is
-        drawn like the network's own weights.
-
-    Returns:
-      A LearningRule whose state is B, in the treedef of params, which needs a key for its
-      gradients. Those of the first layer stay as they are: nothing is carried back through it.
-
-    Raises:
-      ValueError: if net is not a flat chain or a number is out of its range, or at trace time if
-        there is no key.
+      learning_rate: of the mirror; positive.
+      decay: part of B that is lost in each batch; from 0 to 1.
+      noise: standard deviation of xi; positive.
+      samples: draws of xi in each batch.
+      feedback_init: initializer of each B_l; None: B is drawn like the network's own weights.
 
     Source: Akrout et al. 2019, arXiv 1904.05391.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.numpy.tanh), jb.dense(3))
-      >>> rule = weight_mirror(
-      ...     net, jb.losses.softmax_cross_entropy, rate=1.0, decay=1.0, samples=4000)
+      >>> net = jb.serial(jb.dense(8), jb.dense(3))
       >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
+      >>> options = {"learning_rate": 1.0, "decay": 1.0, "samples": 4000}
+      >>> rule = weight_mirror(net, jb.losses.softmax_cross_entropy, **options)
       >>> params = net.init(jax.random.key(0), x[0])
       >>> state = rule.init(jax.random.key(1), params, x[0])
       >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y, key=jax.random.key(2))
-      >>> bool(abs(state[2]["kernel"] - params[2]["kernel"]).max() < 0.1)
+      >>> float(abs(state[1]["kernel"] - params[1]["kernel"]).max()) < 0.1
       True
     """
     chain.require_chain(net, "weight_mirror")
-    require_positive("weight_mirror", "rate", rate)
+    require_positive("weight_mirror", "learning_rate", learning_rate)
     require_positive("weight_mirror", "noise", noise)
     require_fraction("weight_mirror", "decay", decay)
     require_count("weight_mirror", "samples", samples)
@@ -185,81 +157,70 @@ def weight_mirror(
     ) -> tuple[jax.Array, Params, Params]:
         key = require_key("weight_mirror", key, "the mirror learns from noise")
         value, changes = carry_back(net, loss, params, _kernels_of(state, params), x, y, key=key)
-        parts = zip(net.layers, params, state, _inputs(net, params, example(x)), strict=True)
-        draw = jax.random.fold_in(jax.random.clone(key), _NOISE)
-        first = chain.blocks(params)[0][0] if chain.blocks(params) else 0
-        after = []
-        for i, (layer, w, b, a) in enumerate(parts):
-            if i > first and any(leaf.ndim > 1 for leaf in jax.tree.leaves(w)):
-                k = jax.random.fold_in(draw, i)
-                seen = mirror(layer, w, a, noise=noise, samples=samples, key=k)
-                b = jax.tree.map(follow, b, seen)
-            after.append(b)
-        return value, changes, tuple(after)
+        inputs = chain.layer_shapes(net, params, example(x))
+        keys = jax.random.fold_in(jax.random.clone(key), _NOISE)
+        learned = list(state)
+        for i, _ in chain.blocks(params)[1:]:
+            if any(leaf.ndim > 1 for leaf in jax.tree.leaves(params[i])):
+                k = jax.random.fold_in(keys, i)
+                layer, w, a = net.layers[i], params[i], inputs[i]
+                estimate = mirror(k, layer, w, a, noise=noise, samples=samples)
+                learned[i] = jax.tree.map(follow, state[i], estimate)
+        return value, changes, tuple(learned)
 
-    def follow(b: jax.Array, seen: jax.Array) -> jax.Array:
-        return (
-            b
-            if b.ndim < 2
-            else b - as_number(decay, b) * b + as_number(rate, b) * seen.astype(b.dtype)
-        )
+    def follow(b: jax.Array, estimate: jax.Array) -> jax.Array:
+        if b.ndim < 2:
+            return b
+        change = as_number(learning_rate, b) * estimate.astype(b.dtype)
+        return b - as_number(decay, b) * b + change
 
     return LearningRule(init, grads, net)
 
 
 def mirror(
+    key: jax.Array,
     layer: Network,
     params: Params,
     x: Any,
     *,
     noise: float | jax.Array = 1.0,
     samples: int,
-    key: jax.Array,
 ) -> Params:
-    """The correlation of noise at a layer's input with the answer to it at its output.
+    """The correlation of noise at a layer's input with the response at its output.
 
     <xi^T (f(xi) - f(0))>, xi ~ N(0, noise^2): on average noise^2 W for a dense layer or convolution
 
     Args:
+      key: of xi.
       layer: a network of one example, linear in its input up to a bias.
       params: of layer.
       x: one input or its shape; floating.
-      noise: the standard deviation of xi.
-      samples: how many xi to average over.
-      key: of xi.
+      noise: standard deviation of xi.
+      samples: number of xi to average over.
 
     Returns:
-      The average, in the treedef of params.
+      The average, in the structure of params.
 
     Examples:
       >>> import jax, jaxbrain as jb
       >>> layer, x = jb.dense(3), jax.numpy.ones(2)
       >>> params = layer.init(jax.random.key(0), x)
-      >>> seen = mirror(layer, params, x, samples=10_000, key=jax.random.key(1))
-      >>> bool(abs(seen["kernel"] - params["kernel"]).max() < 0.1)
+      >>> estimate = mirror(jax.random.key(1), layer, params, x, samples=10_000)
+      >>> float(abs(estimate["kernel"] - params["kernel"]).max()) < 0.1
       True
     """
     xi = jax.random.normal(key, (samples, *x.shape), x.dtype)
     xi, silent = as_number(noise, xi) * xi, jnp.zeros((1, *x.shape), x.dtype)
-    answer = chain.on_batch(layer, params, xi, None) - chain.on_batch(layer, params, silent, None)
-    total = chain.pull_params(layer, params, xi, answer)
-    # a convolution uses a weight in many places, and in fewer where it reaches into the padding
-    places = chain.pull_params(layer, params, jnp.ones_like(silent), jnp.ones_like(answer[:1]))
+    response = chain.on_batch(layer, params, xi, None) - chain.on_batch(layer, params, silent, None)
+    total = chain.pull_params(layer, params, xi, response)
+    # a convolution uses a weight in many places, but in fewer where it reaches into the padding
+    places = chain.pull_params(layer, params, jnp.ones_like(silent), jnp.ones_like(response[:1]))
     return jax.tree.map(lambda t, n: t / (samples * jnp.where(n > 0, n, 1)), total, places)
 
 
 def _kernels_of(feedback: Params, params: Params) -> Params:
-    """Feedback kernels; a bias or a scale belongs to one neuron, which knows it."""
+    """Feedback kernels with the biases and scales of params, which belong to one neuron each."""
     return jax.tree.map(lambda b, w: b if w.ndim > 1 else w, feedback, params)
-
-
-def _inputs(net: Network, params: Params, x: Any) -> list[Any]:
-    """What each layer takes, for one example x."""
-    shapes = []
-    for layer, p in zip(net.layers, params, strict=True):
-        shapes.append(x)
-        x = jax.eval_shape(layer.apply, p, x)
-    return shapes
 
 
 def _decayed(changes: Params, weights: Params, decay: float | jax.Array) -> Params:

@@ -1,7 +1,10 @@
-"""Sign symmetry: the way back shares only the signs of the forward weights.
+"""Sign symmetry: feedback weights with the signs of the forward weights.
 
-The three rules differ in the magnitudes of the feedback: one number a layer, random and fixed, or
-random and new for each batch.
+    g_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l), B_l = |M_l| * sign(W_l)
+
+The three rules differ in the magnitudes |M|: one number for each layer, random and fixed, or random
+and drawn for each batch. Biases and the scales of a normalization belong to one neuron and are used
+as they are. With the magnitudes of the weights themselves the rules are back-propagation.
 """
 
 from typing import Any
@@ -14,9 +17,8 @@ from jax.nn.initializers import Initializer
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
 
 _MAGNITUDES = 0x516E  # separates the keys of the magnitudes from those of the network's noise
@@ -26,40 +28,27 @@ _MAGNITUDES = 0x516E  # separates the keys of the magnitudes from those of the n
 def sign_symmetry(
     net: Network, loss: Loss, *, scale: float | jax.Array | None = None
 ) -> LearningRule:
-    """Back-propagation through the signs of the weights, all of one magnitude a layer (uSF).
+    """Sign symmetry with one magnitude for each layer (uSF).
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l),
-    B_l = s_l sign(W_l)
+    g_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l), B_l = s_l sign(W_l)
 
-    Biases and the scales of a normalisation belong to one neuron and are used as they are.
+    Biases and the scales of a normalization are used as they are. The state is s_l, a scalar for
+    each leaf of params.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      scale: s of every layer; positive. None: s_l is the root mean square of the weights that
-        training starts from, so that the error neither fades nor explodes on its way. Give one
-        where these begin at zero.
-
-    Returns:
-      A LearningRule whose state is s_l, ``[]`` for each leaf of params. With the state set to the
-      magnitudes of params it is back-propagation.
-
-    Raises:
-      ValueError: if net is not a flat chain, or scale is not positive.
+      scale: s of every layer; positive. None: s_l is the root mean square of the initial weights,
+        so that the error neither vanishes nor explodes. Give one if these are zero.
 
     Source: Liao, Leibo and Poggio 2016, arXiv 1510.05067 (there s = 1); scaled, Xiao et al. 2018,
-    arXiv 1811.03567, and Moskovitz, Litwin-Kumar and Abbott 2018, arXiv 1812.06488.
+    arXiv 1811.03567, and Moskovitz et al. 2018, arXiv 1812.06488.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
-      >>> rule = sign_symmetry(net, jb.losses.softmax_cross_entropy, scale=0.5)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
-      >>> state[0]["kernel"].tolist(), grads[0]["kernel"].shape
-      (0.5, (4, 8))
+      >>> net = jb.serial(jb.dense(2, bias_init=None))
+      >>> rule = sign_symmetry(net, jb.losses.half_mse)
+      >>> params = ({"kernel": jax.numpy.array([[7.0, -1.0]])},)
+      >>> rule.init(jax.random.key(0), params, jax.numpy.ones(1))[0]["kernel"].tolist()
+      5.0
     """
     chain.require_chain(net, "sign_symmetry")
     if scale is not None:
@@ -87,37 +76,25 @@ def sign_symmetry(
 def fixed_random_sign_symmetry(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
-    """Back-propagation through the signs of the weights, with random magnitudes (frSF).
+    """Sign symmetry with fixed random magnitudes (frSF).
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l),
-    B_l = |M_l| * sign(W_l), M_l drawn once
-
-    Biases and the scales of a normalisation belong to one neuron and are used as they are.
+    As `sign_symmetry`, with B_l = |M_l| * sign(W_l) and M_l drawn once. The state is |M|, in the
+    structure of params.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      feedback_init: initialiser of each M_l in the shape of the kernel of its layer; None: M is
-        drawn like the network's own weights. Give one where these begin at zero.
+      feedback_init: initializer of each M_l; None: M is drawn like the network's own weights. Give
+        one if these are zero at the start.
 
-    Returns:
-      A LearningRule whose state is |M|, in the treedef of params. With the state set to the
-      magnitudes of params it is back-propagation.
-
-    Raises:
-      ValueError: if net is not a flat chain.
-
-    Source: Liao, Leibo and Poggio 2016, arXiv 1510.05067; Moskovitz, Litwin-Kumar and Abbott 2018,
-    arXiv 1812.06488.
+    Source: Liao, Leibo and Poggio 2016, arXiv 1510.05067; Moskovitz et al. 2018, arXiv 1812.06488.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
-      >>> rule = fixed_random_sign_symmetry(net, jb.losses.softmax_cross_entropy)
-      >>> params = net.init(jax.random.key(0), jax.numpy.ones(4))
-      >>> state = rule.init(jax.random.key(1), params, jax.numpy.ones(4))
-      >>> bool((state[0]["kernel"] >= 0).all())
-      True
+      >>> net, minus = jb.serial(jb.dense(2)), jax.nn.initializers.constant(-0.5)
+      >>> rule = fixed_random_sign_symmetry(net, jb.losses.half_mse, feedback_init=minus)
+      >>> x = jax.numpy.ones(1)
+      >>> params = net.init(jax.random.key(0), x)
+      >>> rule.init(jax.random.key(1), params, x)[0]["kernel"].tolist()
+      [[0.5, 0.5]]
     """
     chain.require_chain(net, "fixed_random_sign_symmetry")
 
@@ -138,37 +115,24 @@ def fixed_random_sign_symmetry(
 def batch_random_sign_symmetry(
     net: Network, loss: Loss, *, feedback_init: Initializer | None = None
 ) -> LearningRule:
-    """Back-propagation through the signs of the weights, their magnitudes new each batch (brSF).
+    """Sign symmetry with random magnitudes that are drawn for each batch (brSF).
 
-    g_l = a_{l-1}^T delta_l in place of dL/dW_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l),
-    B_l = |M_l| * sign(W_l), M_l drawn for each batch
-
-    Biases and the scales of a normalisation belong to one neuron and are used as they are.
+    As `fixed_random_sign_symmetry`, with M_l drawn from the key of each batch; without state.
 
     Args:
-      net: a flat `serial` chain.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      feedback_init: initialiser of each M_l in the shape of the kernel of its layer; None: M is
-        drawn like the network's own weights. Give one where these begin at zero.
+      feedback_init: initializer of each M_l; None: M is drawn like the network's own weights. Give
+        one if these are zero at the start.
 
-    Returns:
-      A LearningRule without state, which needs a key for its gradients.
-
-    Raises:
-      ValueError: if net is not a flat chain, or at trace time if there is no key.
-
-    Source: Liao, Leibo and Poggio 2016, arXiv 1510.05067; Moskovitz, Litwin-Kumar and Abbott 2018,
-    arXiv 1812.06488.
+    Source: Liao, Leibo and Poggio 2016, arXiv 1510.05067; Moskovitz et al. 2018, arXiv 1812.06488.
 
     Examples:
-      >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
-      >>> rule = batch_random_sign_symmetry(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, y, key=jax.random.key(1))
-      >>> state
-      ()
+      >>> import jaxbrain as jb
+      >>> rule = batch_random_sign_symmetry(jb.serial(jb.dense(2)), jb.losses.half_mse)
+      >>> x = y = jax.numpy.ones((1, 2))
+      >>> rule.grads((), (), x, y)
+      Traceback (most recent call last):
+        ...
+      ValueError: batch_random_sign_symmetry needs a key: it draws magnitudes for each batch; ...
     """
     chain.require_chain(net, "batch_random_sign_symmetry")
 
@@ -186,7 +150,7 @@ def batch_random_sign_symmetry(
 
 
 def _with_signs(params: Params, magnitudes: Params) -> Params:
-    """The magnitudes with the signs of the kernels; what has one axis is used as it is."""
+    """The magnitudes with the signs of the kernels; leaves with one axis are used as they are."""
 
     def signed(w: jax.Array, magnitude: jax.Array) -> jax.Array:
         return w if w.ndim < 2 else jnp.sign(w) * magnitude.astype(w.dtype)

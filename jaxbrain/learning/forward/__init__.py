@@ -1,13 +1,7 @@
-"""Forward-only rules: no error passes back through the network."""
+"""Forward-only rules: no error propagates backward through the network."""
 
-from jaxbrain.learning.forward.goodness import (
-    any_label,
-    draw_label,
-    forward_forward,
-    goodness,
-    likely_label,
-    overlay_label,
-)
+from jaxbrain.learning.forward.goodness_rule import forward_forward, goodness, goodness_network
+from jaxbrain.learning.forward.labels import any_label, draw_label, likely_label, overlay_label
 from jaxbrain.learning.forward.modulation import pepita
 from jaxbrain.learning.forward.perturbation import (
     forward_gradient,
@@ -21,6 +15,7 @@ __all__ = [
     "forward_forward",
     "forward_gradient",
     "goodness",
+    "goodness_network",
     "likely_label",
     "node_perturbation",
     "overlay_label",

@@ -1,64 +1,46 @@
-"""PEPITA: the error is added to the input, and what a second pass changes is what is learned."""
+"""PEPITA: weights change by the difference between two forward passes."""
 
 from typing import Any
 
 import jax
 from jax.nn.initializers import Initializer, variance_scaling
 
-from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_wide
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.chain import Loss
-from jaxbrain.networks.layers import embed
 from jaxbrain.networks.parts import as_float
 
-# 0.05 times He's uniform: +-0.05 sqrt(6 / inputs)
+# 0.05 times the uniform initializer of He et al.: +-0.05 sqrt(6 / inputs)
 SMALL = variance_scaling(2 * 0.05**2, "fan_out", "uniform")
 
 
 @configured
 def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> LearningRule:
-    """Two forward passes, the second with the error on the input; no way back.
+    """PEPITA: two forward passes, the second with the projected error added to the input.
 
     x' = x + e F,   g_1 = x'^T (h_1 - h'_1),   g_l = h'_{l-1}^T (h_l - h'_l),   g_L = h'_{L-1}^T e'
 
     h are the activities of the first pass and h' those of the second; e = dL/doutput of the first
-    (softmax(output) - target for the cross-entropy), e' that of the second, as in the authors'
-    code. h_l is the last activity of a block in the shape of its layer's output: after the
-    activation, before pooling. A convolution sums over positions, as its gradient does.
+    and e' of the second, as in the authors' code. h_l is the last activity of a block in the shape
+    of its layer's output: after the activation, before pooling. A convolution sums over positions.
+    The state is F ``[outputs, inputs]``. Activities must have 32 bits or more.
 
     Args:
-      net: a flat `serial` chain whose output is ``[outputs]``.
-      loss: ``(prediction, target) -> scalar`` of one example.
-      feedback_init: initialiser of F ``[outputs, inputs]``. Its scale matters: 10 times the
-        default leaves the network at chance.
-
-    Returns:
-      A LearningRule whose state is F.
-
-    Raises:
-      ValueError: if net is not a flat chain, or begins with an embedding.
-      TypeError: at trace time, if the network answers in half precision.
+      net: a chain whose inputs are numbers, not tokens.
+      feedback_init: initializer of F. Its scale matters: 10 times the default stays near chance.
 
     Source: Dellaferrera and Kreiman 2022, arXiv 2201.11665.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
-      >>> rule = jb.learning.pepita(net, jb.losses.softmax_cross_entropy)
-      >>> x, y = jax.numpy.ones((5, 4)), jax.numpy.zeros(5, int)
-      >>> params = net.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> state.shape
+      >>> net, x = jb.serial(jb.dense(8), jb.dense(3)), jax.numpy.ones(4)
+      >>> rule = pepita(net, jb.losses.softmax_cross_entropy)
+      >>> rule.init(jax.random.key(1), net.init(jax.random.key(0), x), x).shape
       (3, 4)
-      >>> value, grads, state = jax.jit(rule.grads)(params, state, x, y)
-      >>> jax.tree.structure(grads) == jax.tree.structure(params)
-      True
     """
     chain.require_chain(net, "pepita")
-    refuse_tokens("pepita", net, "the error is added to the input")
+    chain.refuse_tokens(net, "pepita", "the error is added to the input")
 
     def init(key: jax.Array, params: Params, x: Any) -> jax.Array:
         output = jax.eval_shape(net.apply, params, x)
@@ -71,8 +53,8 @@ def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> L
         value, error = chain.loss_and_error(loss, first[-1], y)
         require_wide("pepita", value)
         n = len(error)
-        modulation = n * error.reshape(n, -1) @ state  # the error of each example, not of the mean
-        modulated = first[0] + modulation.reshape(first[0].shape).astype(first[0].dtype)
+        projected = n * error.reshape(n, -1) @ state  # the error of each example, not of the mean
+        modulated = first[0] + projected.reshape(first[0].shape).astype(first[0].dtype)
         second = chain.forward(net, params, modulated, key=key)
         signal = chain.loss_and_error(loss, second[-1], y)[1]
         keys = chain.layer_keys(net, x, key)
@@ -94,18 +76,8 @@ def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> L
     return LearningRule(init, grads, net)
 
 
-def refuse_tokens(rule: str, net: Network, why: str) -> None:
-    """Refuse a chain over tokens."""
-    for layer in net.layers:
-        if constructor(layer) is embed:
-            raise ValueError(
-                f"{rule} needs inputs that are numbers, {why}, and {net} takes tokens; begin with "
-                "jb.dense or jb.conv on embedded inputs, or use jb.backprop"
-            )
-
-
 def _last_of_shape(activities: list[jax.Array], at: int, stop: int) -> int:
-    """The last activity up to `stop` that still has the shape it has at `at`."""
+    """The index of the last activity up to `stop` in the shape of activity `at`."""
     while at < stop and activities[at + 1].shape == activities[at].shape:
         at += 1
     return at

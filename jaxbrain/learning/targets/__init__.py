@@ -1,4 +1,4 @@
-"""Targets and local losses for hidden layers."""
+"""Target propagation and local losses: hidden blocks get targets or losses of their own."""
 
 from jaxbrain.learning.targets.gait import gait_propagation
 from jaxbrain.learning.targets.local import linear_readout, local_losses

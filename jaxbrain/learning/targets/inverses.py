@@ -1,4 +1,11 @@
-"""Learned inverses of blocks: what carries a target down."""
+"""Learned inverses of blocks, which propagate targets downward.
+
+    g_l(u) = s_{l-1}(V_l^T u + c_l), trained on |g_l(f_l(h)) - h|^2 / 2
+
+V_l^T is the pullback of block l without its activations (the transpose of a convolution, the
+switches of max pooling, the reshaping of flatten) with weights V_l of its own. s_{l-1} are the
+activations of the block below, so that the inverse has their range.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,18 +17,18 @@ import optax
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning import chain
+from jaxbrain.learning.auxiliary import optimize
 from jaxbrain.networks.layers import elementwise
 from jaxbrain.networks.parts import align
 
 
 class Inverses(NamedTuple):
-    """What the rules of target propagation carry from batch to batch.
+    """Learned inverses and the state of their optimizer.
 
     Attributes:
-      params: one entry for each hidden block but the first, ``{"layer": V, "bias": c}``: weights
-        in the treedef of the block's own, used transposed, and a bias over the last axis of what
-        the block takes.
-      opt_state: of the optimiser that trains them.
+      params: ``{"layer": V, "bias": c}`` of each hidden block but the first: V in the structure of
+        the block's own weights, c over the last axis of its input.
+      opt_state: of the optimizer that trains them.
       reconstruction: the loss of each inverse on the last batch, ``[hidden blocks - 1]``.
     """
 
@@ -33,7 +40,7 @@ class Inverses(NamedTuple):
 def draw(
     net: Network, optimizer: optax.GradientTransformation, key: jax.Array, params: Params, x: Any
 ) -> Inverses:
-    """Inverses before they learn: weights like the network's own, biases 0; x is one example."""
+    """Initial inverses: weights drawn like the network's own, biases 0; x is one example."""
     drawn, shapes = net.init(key, x), chain.block_shapes(net, params, x)
     inverses = tuple(
         {"layer": drawn[start], "bias": jnp.zeros(below.shape[-1:], below.dtype)}
@@ -46,7 +53,7 @@ def draw(
 def decoder(
     net: Network, parts: list[tuple[int, int]], inverse: Params, inputs: list[Any], keys: Any
 ) -> Callable[[Any], Any]:
-    """g of the second of two neighbouring blocks, linearised at the inputs of its layers."""
+    """The inverse of the second of two adjacent blocks, linearized at the inputs of its layers."""
     (below, start), (_, stop) = parts
 
     def decode(u: Any) -> Any:
@@ -70,20 +77,17 @@ def reconstruct(
     hidden: list[jax.Array],
     keys: Any,
 ) -> Inverses:
-    """One step of every inverse g towards undoing its block f.
+    """One step of every inverse down the gradient of its reconstruction loss.
 
-    down d/dg |g(f(h)) - h|^2 / 2, the mean over the batch
+    The loss is |g(f(h)) - h|^2 / 2, its mean over the batch.
 
     Args:
       net: a flat `serial` chain.
       optimizer: an optax transformation.
       params: of net.
       state: the inverses.
-      hidden: what each block with an inverse takes, with noise, ``[batch, ...]`` each.
+      hidden: the noisy input h of each block with an inverse, ``[batch, ...]`` each.
       keys: of the layers, `chain.layer_keys`.
-
-    Returns:
-      The inverses after the step, and how well they did before it.
     """
     if not hidden:
         return state
@@ -98,20 +102,12 @@ def reconstruct(
         return jnp.sum(jnp.square(decode(inputs[-1]) - hidden[j])) / (2 * hidden[j].shape[0])
 
     pairs = [jax.value_and_grad(objective)(v, j) for j, v in enumerate(state.params)]
-    losses, slopes = zip(*pairs, strict=True)
-    learned, opt_state = learn(optimizer, slopes, state.opt_state, state.params)
-    return Inverses(learned, opt_state, jnp.stack(losses).astype(state.reconstruction.dtype))
-
-
-def learn(
-    optimizer: optax.GradientTransformation, grads: Params, opt_state: Any, params: Params
-) -> tuple[Params, Any]:
-    """One step of an optax transformation: the new params and the new state."""
-    with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
-        updates, opt_state = optimizer.update(grads, opt_state, params)
-        return optax.apply_updates(params, updates), opt_state
+    values, slopes = zip(*pairs, strict=True)
+    losses = jnp.stack(values)
+    learned = optimize(optimizer, slopes, state.opt_state, state.params, jnp.sum(losses))
+    return Inverses(*learned, losses.astype(state.reconstruction.dtype))
 
 
 def is_elementwise(layer: Network) -> bool:
-    """Whether a layer is one of `elementwise`."""
+    """True for a layer made by `elementwise`."""
     return constructor(layer) is elementwise

@@ -10,6 +10,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning import forward_gradient, node_perturbation, weight_perturbation
+from jaxbrain.learning.forward import perturbation
 from tests.theory import CE, HALF, convnet, distance, problem, run_forward, weights
 
 pytestmark = pytest.mark.x64
@@ -64,12 +65,12 @@ def test_the_mean_is_the_gradient(name):
 
 @rules
 @pytest.mark.slow
-def test_signs_do_as_well_but_skewed_noise_does_not(name):
+def test_signs_are_unbiased_but_skewed_noise_is_not(name):
     params, x, y = problem(NET, CE)
     want = exact(NET, CE, params, x, y)
-    signs = RULES[name](NET, CE, noise=jax.random.rademacher, **FINE[name])
+    signs = RULES[name](NET, CE, sampler=jax.random.rademacher, **FINE[name])
     assert off_by(draws(signs, params, x, y, 5_000), want) < 1.6
-    uniform = RULES[name](NET, CE, noise=jax.random.uniform, **FINE[name])  # mean 1/2
+    uniform = RULES[name](NET, CE, sampler=jax.random.uniform, **FINE[name])  # mean 1/2
     assert off_by(draws(uniform, params, x, y, 5_000), want) > 3
 
 
@@ -92,7 +93,7 @@ def test_the_variance_of_the_forward_gradient(n):
     want, p = exact(net, HALF, params, x, y), 4
     size = np.sum(want**2)
     for noise, surplus in ((jax.random.normal, 1), (jax.random.rademacher, -1)):
-        rule = forward_gradient(net, HALF, samples=n, noise=noise)
+        rule = forward_gradient(net, HALF, samples=n, sampler=noise)
         squares = np.sum(draws(rule, params, x, y, 40_000) ** 2, axis=1) / size
         law, error = 1 + (p + surplus) / n, np.std(squares) / 200
         assert abs(squares.mean() - law) < 3 * error + 1e-9
@@ -100,27 +101,40 @@ def test_the_variance_of_the_forward_gradient(n):
 
 
 def basis(params):
-    """In place of noise: sqrt(P) times every unit vector of all parameters, once each."""
+    """Instead of random directions: sqrt(P) times every unit vector of all parameters."""
     sizes = [leaf.size for leaf in jax.tree.leaves(params)]
     total = sum(sizes)
     rows = iter(np.split(np.eye(total) * np.sqrt(total), np.cumsum(sizes)[:-1], axis=1))
     return total, lambda key, shape, dtype: jnp.asarray(next(rows).reshape(shape), dtype)
 
 
-@pytest.mark.slow
+def run(rule, params, x, y):
+    return jax.jit(rule.grads)(params, (), x, y, key=new_key())
+
+
 def test_all_directions_together_give_the_gradient():
     params, x, y = problem(NET, CE)
-    truth = jb.backprop(NET, CE).grads(params, (), x, y)
-    total, noise = basis(params)
-    rule = forward_gradient(NET, CE, samples=total, noise=noise)
-    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
+    truth = jax.jit(jb.backprop(NET, CE).grads)(params, (), x, y)
+    total, directions = basis(params)
+    rule = forward_gradient(NET, CE, samples=total, sampler=directions)
+    value, grads, _ = run(rule, params, x, y)
     assert distance(grads, truth[1]) < 1e-12 and abs(value - truth[0]) < 1e-12
-    _, noise = basis(params)
-    rule = weight_perturbation(NET, CE, samples=total, noise=noise, scale=1e-6)
-    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
-    assert 1e-9 < distance(grads, truth[1]) < 1e-4 and value == truth[0]
-    random = forward_gradient(NET, CE, samples=total).grads(params, (), x, y, key=new_key())[1]
+    _, directions = basis(params)
+    rule = weight_perturbation(NET, CE, samples=total, sampler=directions, scale=1e-6)
+    value, grads, _ = run(rule, params, x, y)
+    assert 1e-9 < distance(grads, truth[1]) < 1e-4 and abs(value - truth[0]) < 1e-12
+    random = run(forward_gradient(NET, CE, samples=total), params, x, y)[1]
     assert distance(random, truth[1]) > 0.1
+
+
+def test_directions_are_independent():
+    """Of each array, and of the noise of the network with the same key."""
+    like = [jnp.zeros(4), jnp.zeros(4)]
+    one, other = perturbation._draw(jax.random.normal, new_key(), like, 3)
+    again = perturbation._draw(jax.random.normal, new_key(), like, 3)
+    own = jax.random.normal(jax.random.split(new_key(), 2)[0], (3, 4))
+    assert one.shape == (3, 4) and distance(one, again[0]) == 0
+    assert distance(one, other) > 0.5 and distance(one, own) > 0.5 < distance(one[0], one[1])
 
 
 @pytest.mark.parametrize("name", ["node_perturbation", "weight_perturbation"])
@@ -141,19 +155,17 @@ def test_the_error_of_a_finite_difference_falls_with_the_scale(name):
         assert distance(limit, slope) < 1e-4  # of the very same directions
 
 
-@pytest.mark.slow
 def test_node_perturbation_is_its_equation():
     net = jb.serial(jb.dense(6), TANH, jb.dense(5), TANH, jb.dense(3))
     params, x, y = problem(net, HALF)
-    seen = []
+    rng, seen = np.random.default_rng(0), []
 
-    def noise(key, shape, dtype):
-        seen.append(np.asarray(jax.random.normal(key, shape, dtype)))
-        return jnp.asarray(seen[-1])
+    def sampler(key, shape, dtype):
+        seen.append(rng.normal(size=shape))
+        return jnp.asarray(seen[-1], dtype)
 
-    value, grads, _ = node_perturbation(net, HALF, samples=2, scale=0.3, noise=noise).grads(
-        params, (), x, y, key=new_key()
-    )
+    rule = node_perturbation(net, HALF, samples=2, scale=0.3, sampler=sampler)
+    value, grads, _ = run(rule, params, x, y)
     ws, y = weights(params), np.asarray(y)
     a = run_forward(ws, x, np.tanh)[1]
     loss = lambda o: 0.5 * np.sum((o - y) ** 2, axis=1)  # noqa: E731
@@ -189,14 +201,13 @@ def test_fewer_neurons_than_weights_point_better():
 
 
 @rules
-@pytest.mark.slow
 def test_noise_of_the_network_is_the_same_in_all_passes(name):
     """Else the difference of two passes would be that of their dropout."""
     net = jb.serial(jb.dense(6), jb.dropout(0.4), TANH, jb.dense(3))
     params, x, y = problem(net, CE)
     rule = RULES[name](net, CE, **FINE[name])
-    value, grads, _ = rule.grads(params, (), x, y, key=new_key())
-    assert value == jb.backprop(net, CE).grads(params, (), x, y, key=new_key())[0]
+    value, grads, _ = run(rule, params, x, y)
+    np.testing.assert_allclose(value, run(jb.backprop(net, CE), params, x, y)[0], rtol=1e-12)
     assert np.max(np.abs(flat(grads))) < 100
 
 

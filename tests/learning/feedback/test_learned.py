@@ -1,4 +1,4 @@
-"""Kolen and Pollack's feedback, and that of the mirror, against their theory."""
+"""Kolen-Pollack and the weight mirror against their equations and their theory."""
 
 from functools import partial
 
@@ -46,7 +46,7 @@ def test_kolen_pollack_is_its_equation():
     state = rule.init(new_key(), params, x[0])
     ws, bs = weights(params), weights(state.feedback)
     plain = by_hand(ws, x, y, CE, np.tanh, tanh_slope, lambda i, d, e: d @ bs[i][0].T)
-    value, grads, after = rule.grads(params, state, x, y)
+    value, grads, after = jax.jit(rule.grads)(params, state, x, y)
     same(
         grads,
         [(g + decay * w, h) for (g, h), (w, _) in zip(plain, ws, strict=True)],
@@ -55,7 +55,7 @@ def test_kolen_pollack_is_its_equation():
         (b - rate * (g + decay * b), c - rate * h) for (g, h), (b, c) in zip(plain, bs, strict=True)
     ]
     same(after.feedback, moved)
-    exact = jb.backprop(net, CE).grads(params, (), x, y)[0]
+    exact = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y)[0]
     np.testing.assert_allclose(value, exact, rtol=1e-12)  # no decay in it
 
 
@@ -132,7 +132,7 @@ def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
     layer, m, n = jb.dense(30), 20, 10_000
     params = layer.init(new_key(), jnp.ones(m))
     params["bias"] += 5.0
-    look = lambda k: mirror(layer, params, jnp.ones(m), noise=noise, samples=n, key=k)  # noqa: E731
+    look = lambda k: mirror(k, layer, params, jnp.ones(m), noise=noise, samples=n)  # noqa: E731
     seen = jax.jit(jax.vmap(look))(jax.random.split(new_key(), 8))["kernel"] / noise**2
     w = params["kernel"]
     errors = jnp.linalg.norm(seen - w[None], axis=(1, 2)) / jnp.linalg.norm(w)
@@ -142,7 +142,7 @@ def test_the_mirror_sees_the_weights_with_the_error_of_its_law(noise):
     np.testing.assert_allclose(errors, law, rtol=0.2)
     mean = jnp.linalg.norm(jnp.mean(seen, 0) - w) / jnp.linalg.norm(w)
     np.testing.assert_allclose(mean, law / np.sqrt(8), rtol=0.2)  # no bias: it goes on falling
-    # the control: with the bias in the answer, the mirror drowns
+    # the control: the error with the bias in the response
     xi = noise * jax.random.normal(new_key(), (n, m), "float64")
     naive = xi.T @ jb.batch(layer).apply(params, xi) / n / noise**2
     assert jnp.linalg.norm(naive - w) / jnp.linalg.norm(w) > 3 * law
@@ -153,7 +153,7 @@ def test_the_mirror_of_a_convolution_is_right_at_the_border():
     layer, n = jb.conv(5, 3, stride=2), 4000
     x = jnp.ones((5, 5, 4))
     params = layer.init(new_key(), x)
-    seen = mirror(layer, params, x, samples=n, key=new_key())["kernel"]
+    seen = mirror(new_key(), layer, params, x, samples=n)["kernel"]
     w = params["kernel"]
     tap = lambda a: jnp.sqrt(jnp.sum(jnp.square(a), (2, 3)))  # noqa: E731
     law = np.sqrt((9 * 4 + 1) / n)  # of one place; the taps share it, the places help
@@ -166,10 +166,10 @@ def test_the_mirror_of_a_convolution_is_right_at_the_border():
 
 
 def test_a_step_of_the_mirror():
-    """B <- (1 - decay) B + rate seen, of a mean of noise^2 W; the first layer has no mirror."""
+    """B <- (1 - decay) B + learning_rate seen, whose mean is noise^2 W; not in the first layer."""
     net, shape = convnet(), (8, 8, 2)
     params, x, y = problem(net, CE, shape=shape)
-    options = {"rate": 0.7, "decay": 0.2, "noise": 2.0, "samples": 3000}
+    options = {"learning_rate": 0.7, "decay": 0.2, "noise": 2.0, "samples": 3000}
     rule = weight_mirror(net, CE, **options)
     state = rule.init(new_key(), params, x[0])
     grads = jax.jit(lambda state, key: rule.grads(params, state, x, y, key=key)[1:])
@@ -187,21 +187,21 @@ def test_a_step_of_the_mirror():
 
 
 @pytest.mark.slow
-def test_the_mirror_settles_on_the_weights():
-    """As an average over (2 - decay) / decay looks, for as long as the weights stay."""
+def test_the_mirror_converges_to_fixed_weights():
+    """As an average over (2 - decay) / decay batches."""
     net, decay, samples = jb.serial(jb.dense(20), jb.dense(30)), 0.05, 100
     params, x, y = problem(net, HALF)
-    rule = weight_mirror(net, HALF, rate=decay, decay=decay, samples=samples)
+    rule = weight_mirror(net, HALF, learning_rate=decay, decay=decay, samples=samples)
     start = rule.init(new_key(), params, x[0])
 
     @jax.jit
     @jax.vmap
-    def settle(key):
+    def converge(key):
         look = lambda state, k: (rule.grads(params, state, x, y, key=k)[2], None)  # noqa: E731
         return jax.lax.scan(look, start, jax.random.split(key, 300))[0][1]["kernel"]
 
     w = params[1]["kernel"]
-    b = settle(jax.random.split(new_key(), 8))
+    b = converge(jax.random.split(new_key(), 8))
     error = jnp.sqrt(jnp.mean(jnp.sum(jnp.square(b - w[None]), (1, 2)))) / jnp.linalg.norm(w)
     law = np.sqrt(21 / (samples * (2 - decay) / decay))
     np.testing.assert_allclose(error, law, rtol=0.1)
@@ -216,7 +216,7 @@ def test_the_mirror_stands_behind_tokens_and_takes_swept_numbers():
 
     @jax.vmap
     def after(rate):
-        rule = weight_mirror(net, CE, rate=rate, decay=rate, noise=jnp.float64(1))
+        rule = weight_mirror(net, CE, learning_rate=rate, decay=rate, noise=jnp.float64(1))
         state = rule.init(new_key(), params, x[0])
         return state, rule.grads(params, state, x, y, key=new_key())[2]
 
@@ -244,7 +244,7 @@ def test_numbers_that_make_no_sense():
         kolen_pollack(net, CE, decay=-0.1)
     with pytest.raises(TypeError, match=r"optimizer must be an optax .* optax.sgd\(0.1\), got flo"):
         kolen_pollack(net, CE, optimizer=0.1)
-    for name, value in (("rate", 0), ("noise", -1.0), ("decay", -0.5), ("decay", 1.5)):
+    for name, value in (("learning_rate", 0), ("noise", -1.0), ("decay", -0.5), ("decay", 1.5)):
         with pytest.raises(ValueError, match=f"weight_mirror: {name} must be .*, got {value}"):
             weight_mirror(net, CE, **{name: value})
     for samples in (0, 2.0, True):

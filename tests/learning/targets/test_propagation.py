@@ -1,4 +1,4 @@
-"""Target propagation and its difference form: equations in NumPy, and what exact inverses give."""
+"""Target propagation and its difference form: equations in NumPy, and limits of exact inverses."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning import chain, difference_target_propagation, target_propagation
-from tests.theory import CE, HALF, convnet, distance, output_error, problem, same, weights
+from tests.theory import CE, HALF, distance, output_error, problem, same, weights
 from tests.theory import run_forward as forward
 
 pytestmark = pytest.mark.x64
@@ -68,15 +68,18 @@ def paper(name, ws, inverses, x, y, loss):
 
 
 @pytest.mark.parametrize(("name", "loss"), [("plain", CE), ("difference", HALF)])
-@pytest.mark.slow
 def test_target_propagation_is_its_equation(name, loss):
-    net = deep(6, 5, 4)
+    net = deep(3, 3, 3)  # of one width: the target of a wrong layer would fit
     params, x, y = problem(net, loss)
     make = partial(BOTH[name], net, loss, optimizer=optax.sgd(RATE), noise=SIGMA)
-    rule = make(target_step=ETA)
-    state = generic(rule.init(jax.random.key(9), params, x[0]))
-    assert [v["layer"]["kernel"].shape for v in state.params] == [(6, 5), (5, 4)]
-    value, grads, after = jax.jit(rule.grads)(params, state, x, y, key=new_key())
+    state = generic(make().init(jax.random.key(9), params, x[0]))
+    assert [v["layer"]["kernel"].shape for v in state.params] == [(3, 3), (3, 3)]
+
+    @jax.jit
+    def run(eta):
+        return make(target_step=eta).grads(params, state, x, y, key=new_key())
+
+    value, grads, after = run(ETA)
     want, learned = paper(name, weights(params), state.params, x, y, loss)
     same(grads, want)
     for inverse, (v, c, error), reached in zip(
@@ -85,8 +88,10 @@ def test_target_propagation_is_its_equation(name, loss):
         np.testing.assert_allclose(inverse["layer"]["kernel"], v, rtol=1e-9)
         np.testing.assert_allclose(inverse["bias"], c, rtol=1e-9, atol=1e-13)
         np.testing.assert_allclose(reached, error, rtol=1e-10)
-    np.testing.assert_allclose(value, jb.backprop(net, loss).grads(params, (), x, y)[0], rtol=1e-12)
-    halved = jax.jit(make(target_step=ETA / 2).grads)(params, state, x, y, key=new_key())[1]
+    output = forward(weights(params), x, np.tanh)[1][-1]
+    mean = np.mean([loss(o, t) for o, t in zip(output, y, strict=True)])
+    np.testing.assert_allclose(value, mean, rtol=1e-12)
+    halved = run(ETA / 2)[1]
     assert distance(halved[0], grads[0]) > 1e-3 and distance(halved[4:], grads[4:]) < 1e-12
 
 
@@ -180,38 +185,13 @@ def test_with_one_hidden_block_it_is_backprop(name):
     rule = BOTH[name](net, CE)
     state = rule.init(new_key(), params, x[0])
     assert state.params == () and state.reconstruction.shape == (0,)
-    exact = jb.backprop(net, CE).grads(params, (), x, y)[1]
-    assert distance(rule.grads(params, state, x, y)[1], exact) < 1e-12
+    exact = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y)[1]
+    assert distance(jax.jit(rule.grads)(params, state, x, y)[1], exact) < 1e-12
     alone = jb.serial(jb.dense(3))
     params, x, y = problem(alone, CE)
     rule = BOTH[name](alone, CE)
     got = rule.grads(params, rule.init(new_key(), params, x[0]), x, y)[1]
     assert distance(got, jb.backprop(alone, CE).grads(params, (), x, y)[1]) < 1e-12
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-def test_inverses_of_a_convolution_learn(dtype):
-    """To undo blocks with pooling, layer_norm and flatten; the state keeps its types."""
-    net = convnet()
-    params, x, y = problem(net, CE, shape=(8, 8, 2))
-    params, x = jax.tree.map(lambda a: a.astype(dtype), (params, x))
-    rule = difference_target_propagation(net, CE, optimizer=optax.adam(1e-2))
-    state = rule.init(new_key(), params, x[0])
-    assert {str(leaf.dtype) for leaf in jax.tree.leaves(state.params)} == {dtype}
-
-    def body(state, key):
-        _, grads, state = rule.grads(params, state, x, y, key=key)
-        return state, (state.reconstruction, grads)
-
-    if dtype != "float64":
-        kept = jax.eval_shape(body, state, new_key())[0]
-        types = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype.name), tree)  # noqa: E731
-        assert types(kept) == types(state)
-        return
-    steps = jax.jit(lambda s: jax.lax.scan(body, s, jax.random.split(new_key(), 150)))
-    after, (error, grads) = steps(state)
-    assert np.all(error[-1] < 0.7 * error[0]) and after.reconstruction.shape == (2,)
-    assert jax.tree.map(lambda g: g.shape[1:], grads) == jax.tree.map(jnp.shape, params)
 
 
 @both
