@@ -28,10 +28,10 @@ def contrastive_hebbian(
 
     s_l = f_l(C_l(s_{l-1}) + g C_{l+1}^T(s_{l+1})), s_L = s_L^free - dL/ds_L if clamped
 
-    With `half_mse` the clamped output is the target itself, as in the papers; for other losses it
-    is one step down the loss. As g goes to 0 this becomes back-propagation through the chain, with
-    an error of the order of g, if the output units are linear; with an activation at the output it
-    is that of the loss whose derivative at the input of the output units is s_L - y.
+    With `half_mse` the clamped output is the target itself, as in the papers. For other losses it
+    is one step down the loss. With linear output units this becomes back-propagation through the
+    chain as g goes to 0, with an error of the order of g. With an activation at the output it becomes
+    back-propagation of the loss whose derivative at the input of the output units is s_L - y.
 
     Args:
       feedback_gain: g; positive. Movellan's network has 1.

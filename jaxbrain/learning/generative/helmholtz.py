@@ -6,6 +6,7 @@
 All units are binary. The units at the top have biases of their own, the prior.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -73,11 +74,12 @@ def helmholtz_machine(*units: int, kernel_init: Initializer = lecun_normal()) ->
             kernel = kernel_init(key, (inputs, outputs), dtype)
             return {"kernel": kernel, "bias": jnp.zeros(outputs, dtype)}
 
-        bounds = list(zip((*x.shape, *units), units, strict=False))
-        keys = jax.random.split(key, (len(bounds), 2))
+        bounds = list(pairwise((*x.shape, *units)))
+        keys = list(jax.random.split(key, 2 * len(bounds)))
+        up, down = zip(keys[::2], bounds, strict=True), zip(keys[1::2], bounds, strict=True)
         return {
-            "recognition": tuple(layer(k[0], a, b) for k, (a, b) in zip(keys, bounds, strict=True)),
-            "generative": tuple(layer(k[1], b, a) for k, (a, b) in zip(keys, bounds, strict=True)),
+            "recognition": tuple(layer(k, below, above) for k, (below, above) in up),
+            "generative": tuple(layer(k, above, below) for k, (below, above) in down),
             "prior": jnp.zeros(units[-1], dtype),
         }
 

@@ -54,9 +54,7 @@ def test_gaussian_units_are_integrals_over_their_states(std):
     assert abs(samples.mean() - means[-1]) < 5 * std / np.sqrt(20_000)
     assert abs(samples.std() - std) < 5 * std / np.sqrt(40_000)
     hidden = rbm(3).apply(params, jnp.array([v[12_345]]))
-    np.testing.assert_allclose(
-        hidden, (weight[12_345] @ h) / weight[12_345].sum(), rtol=1e-10
-    )
+    np.testing.assert_allclose(hidden, (weight[12_345] @ h) / weight[12_345].sum(), rtol=1e-10)
 
 
 def test_a_standard_deviation_must_be_positive():
