@@ -9,7 +9,8 @@ import pytest
 from jax.test_util import check_grads
 
 import jaxbrain as jb
-from jaxbrain.learning.energy.predictive import energy
+from jaxbrain.learning.energy.inference import energies, forward_pass
+from jaxbrain.learning.energy.predictive import nudged
 
 pytestmark = pytest.mark.x64
 
@@ -83,7 +84,12 @@ def test_energy_of_predictive_coding(loss):
     params = net.init(new_key(), x[0])
     y = generic(5, 3, seed=2) if loss is jb.losses.half_mse else jnp.arange(5) % 3
     latents = [generic(5, 4, seed=3), generic(5, 3, seed=4)]
-    check(lambda p, z: energy(net, loss, p, z, x, y, nudge=0.3), params, latents)
+
+    def energy(params, latents):
+        model = nudged(forward_pass(net, params, x), loss, y, 0.3)
+        return jnp.sum(energies(model, params, latents))
+
+    check(energy, params, latents)
 
 
 def test_the_check_sees_a_wrong_gradient():

@@ -38,8 +38,8 @@ def fixed_prediction_coding(
 
     At equilibrium this is back-propagation, up to rounding. The errors converge for every step
     size below 2, whatever the weights; with a step size of 1 they need as many steps as there are
-    hidden layers. The errors descend no energy, so that `backtracking` does not apply. The residual is
-    |de/dt| at the end relative to the start, the energy sum_{l<L} 1/2 |e_l|^2 + L.
+    hidden layers. The errors descend no energy, so that `backtracking` does not apply. The residual
+    is |de/dt| at the end relative to the start, the energy sum_{l<L} 1/2 |e_l|^2 + L.
 
     Args:
       steps: of the errors.

@@ -86,8 +86,8 @@ def symmetric_system(net: Network, rule: str, feedback_gain: float | jax.Array) 
     """The chain as a symmetric network; an `equilibrium_network` counts as its chain.
 
     Raises:
-      ValueError: if net is not a flat chain with a hidden layer, a layer is not a linear coupling, or
-        the gain is not positive.
+      ValueError: if net is not a flat chain with a hidden layer, a layer is not a linear coupling,
+        or the gain is not positive.
     """
     require_positive(rule, "feedback_gain", feedback_gain)
     if isinstance(net, Network) and made_by(net, equilibrium_network):
