@@ -129,8 +129,9 @@ FAULTS = [
         f"{ENERGY_TESTS}/test_contrastive.py",
     ),
     Fault(
-        "a sweep goes from the input up", f"{ENERGY}/symmetric.py",
-        "for group in reversed(range(last + 1)):", "for group in range(last + 1):",
+        "the residual is a square", f"{ENERGY}/symmetric.py",
+        "return jnp.sqrt(moved / jnp.where(size > 0, size, 1))",
+        "return moved / jnp.where(size > 0, size, 1)",
         f"{ENERGY_TESTS}/test_two_phases.py",
     ),
     Fault(
@@ -146,7 +147,7 @@ FAULTS = [
         f"{GENERATIVE_TESTS}/test_boltzmann.py",
     ),
     Fault(
-        "Gibbs sampling passes probabilities of the hidden units down", f"{GENERATIVE}/boltzmann.py",
+        "Gibbs sampling uses hidden probabilities, not states", f"{GENERATIVE}/boltzmann.py",
         "_hidden(params, v, up))", "_hidden(params, v, None))",
         f"{GENERATIVE_TESTS}/test_boltzmann.py",
     ),

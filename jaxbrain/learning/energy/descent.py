@@ -61,7 +61,7 @@ def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latent
         return [move(z, g) for z, g in zip(latents, force, strict=True)]
 
     def rises(size: jax.Array) -> jax.Array:
-        return ~(energies(moved(size)) <= before)  # nan rises too
+        return ~(energies(moved(size)) <= before)  # nan counts as a rise
 
     def halve(state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
         size, up, n = state

@@ -13,7 +13,7 @@ from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import symmetric_system
 from jaxbrain.learning.energy.two_phases import Phases, contrast_rule, nudged
 
-_SIGN = 0x7369676E  # far from the numbers of the examples, whose keys come from the same one
+_SIGN = 0x7369676E  # no index of an example: their keys come from the same one
 
 
 @configured

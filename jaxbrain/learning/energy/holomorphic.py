@@ -76,7 +76,7 @@ def holomorphic_equilibrium_propagation(
     def on_circle(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
         k = np.arange(points // 2 + 1)
         turn = np.exp(2j * np.pi * k / points)
-        twice = np.where((k == 0) | (2 * k == points), 1, 2)  # for the conjugate, left out
+        twice = np.where((k == 0) | (2 * k == points), 1, 2)  # for the conjugate point too
         wide = jnp.dtype(f"complex{16 * dtype.itemsize}")
         r = jnp.asarray(radius).astype(wide)
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
@@ -100,9 +100,9 @@ def _require_holomorphic(name: str, i: int, layer: Network) -> None:
 
 
 def _has_mean_value(f: Callable[[jax.Array], jax.Array]) -> bool:
-    """True if f has Cauchy's integrals over small circles: f at the center, and 0.
+    """True if f has Cauchy's integrals over small circles: the value at the center, and 0.
 
-    A kink on the real line, which complex derivatives on either side would not show, breaks them.
+    A kink on the real line breaks them; complex derivatives on either side do not show it.
     """
     turn = np.exp(2j * np.pi * np.arange(32) / 32)[None]
     center, wide = np.linspace(-3, 3, 31)[:, None], jnp.complex64

@@ -135,7 +135,7 @@ def couple(system: System, params: Params, keys: Any, group: int, s: Any) -> jax
     """C_l(s_{l-1}): the input of a group of units from the group below."""
     start, stop, _ = system.units[group]
     for i in range(start, stop):
-        # cloned: one mask, on the way up and down, in every sweep
+        # cloned, because all sweeps have one mask, upwards and downwards
         k = None if isinstance(keys, list) else jax.random.clone(keys)[i]
         s = system.net.layers[i].apply(params[i], s, key=k)
     return s
@@ -167,7 +167,7 @@ def feed_forward(system: System, params: Params, keys: Any, x: Any) -> tuple[jax
 def sweep(
     system: System, params: Params, keys: Any, drive: jax.Array, s: States, output: Output
 ) -> States:
-    """One update of every group, from the output down: with f_l monotone, none raises the energy.
+    """One update of every group, from the output down; none raises the energy if f_l is monotone.
 
     s_l <- f_l(C_l(s_{l-1}) + g C_{l+1}^T(s_{l+1})), and output(h, s_L) for the last
     """

@@ -59,11 +59,8 @@ def contrastive_divergence(
     ) -> tuple[jax.Array, Params, tuple]:
         x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
         samples = _run_chains(key, params, x, steps, visible)
-        return (
-            _reconstruction_error(params, x, visible),
-            _contrast(params, x, samples, visible),
-            state,
-        )
+        loss = _reconstruction_error(params, x, visible)
+        return loss, _contrast(params, x, samples, visible), state
 
     return LearningRule(no_state, grads, net)
 
@@ -81,7 +78,7 @@ def persistent_contrastive_divergence(
     oscillates: decrease the learning rate, ``optax.sgd(optax.linear_schedule(0.1, 0.0, steps))``.
     The reconstruction error may rise while the likelihood rises.
 
-    The state is that of the chains ``[chains, visible]``, drawn from the visible biases at first.
+    The state holds the chains ``[chains, visible]``, drawn from the visible biases at first.
 
     Args:
       visible: the kind of visible units of the `rbm`, `bernoulli` or `gaussian`.
@@ -113,11 +110,8 @@ def persistent_contrastive_divergence(
     ) -> tuple[jax.Array, Params, jax.Array]:
         x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
         state = _run_chains(key, params, state, steps, visible)
-        return (
-            _reconstruction_error(params, x, visible),
-            _contrast(params, x, state, visible),
-            state,
-        )
+        loss = _reconstruction_error(params, x, visible)
+        return loss, _contrast(params, x, state, visible), state
 
     return LearningRule(init, grads, net)
 
@@ -151,6 +145,7 @@ def _reconstruction_error(params: Params, data: jax.Array, visible: Visible) -> 
 
 
 def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
+    """Refuse other networks than an `rbm`, other visible units than a Visible, and bad counts."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if constructor(net) is not rbm:

@@ -19,14 +19,15 @@ NET = mlp(jnp.tanh)
 
 def test_backtracking_is_for_each_example_and_keeps_a_step_that_is_small_enough():
     def bowls(z):
-        return jnp.array([1.0, 50.0]) * jnp.sum(z[0] ** 2, axis=1)
+        return jnp.array([1.0, 50.0, 5.0]) * jnp.sum(z[0] ** 2, axis=1)
 
-    z = [jnp.array([[1.0, 2.0], [1.0, 2.0]])]
+    z = [jnp.array([[1.0, 2.0]] * 3)]
     out = jax.jit(lambda z: backtracking(bowls, z, 0.25))(z)[0]
     np.testing.assert_allclose(out[0], fixed_step(bowls, z, 0.25)[0][0])
     np.testing.assert_allclose(out[0], z[0][0] * (1 - 0.25 * 2))
     size = 0.25 / 2**4  # 1 - 2 c s >= -1 needs s <= 1 / 50
     np.testing.assert_allclose(out[1], (1 - 100 * size) * z[0][1])
+    np.testing.assert_allclose(out[2], (1 - 10 * 0.25 / 2) * z[0][2])  # whatever the others do
     stuck = backtracking(lambda a: jnp.sum(jnp.abs(a[0]), axis=1), [0 * z[0]], 1.0)
     assert np.all(stuck[0] == 0)
 
