@@ -59,9 +59,9 @@ def main(out: Path) -> None:
     v = jax.random.bernoulli(jax.random.key(1), 0.5, (DREAMS, 64)).astype(jnp.float32)
     seen = [v]  # the chains hold bits; drawn are the probabilities of the pixels
     for start, stop in pairwise(STAGES):
-        dream = partial(boltzmann.gibbs, state.params, steps=stop - start)
+        dream = partial(boltzmann.gibbs, steps=stop - start)
         keys = jax.random.split(jax.random.key(stop), DREAMS)
-        v = jax.vmap(lambda v, k: dream(v, key=k))(v, keys)  # noqa: B023
+        v = jax.vmap(dream, (0, None, 0))(keys, state.params, v)
         seen.append(reconstruct(v))
 
     print(f"Error of a pixel (0 is white, 1 black) in {len(unseen)} digits never seen")

@@ -87,7 +87,7 @@ def test_energy_of_predictive_coding(loss):
 
     def energy(params, latents):
         model = nudged(forward_pass(net, params, x), loss, y, 0.3)
-        return jnp.mean(energies(model, params, latents))
+        return jnp.sum(energies(model, params, latents))
 
     check(energy, params, latents)
 

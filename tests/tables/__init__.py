@@ -162,7 +162,9 @@ RULES = {
     "incremental_predictive_coding": rule(
         "incremental_predictive_coding", wide=True, steps=4, step_size=0.2, weight_step=0.01
     ),
-    "equilibrium_propagation": rule("equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5),
+    "equilibrium_propagation": rule(
+        "equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5
+    ),
     "random_sign_equilibrium_propagation": rule(
         "random_sign_equilibrium_propagation", random=True, wide=True, nudge=0.5, feedback_gain=0.5
     ),

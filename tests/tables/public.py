@@ -60,7 +60,7 @@ jaxbrain.learning.generative:
     belief boltzmann contrastive_divergence helmholtz persistent_contrastive_divergence
     wake_sleep
 jaxbrain.learning.generative.belief:
-    down dream stack transpose unroll
+    sample to_network top_down train_stack transpose
 jaxbrain.learning.generative.boltzmann:
     Visible bernoulli energy free_energy gaussian gibbs hidden_drive log_partition rbm
     reconstruct

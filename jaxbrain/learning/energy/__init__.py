@@ -1,10 +1,10 @@
 """Energy-based rules: predictive coding and equilibrium propagation.
 
-Activities relax on an energy of the network, input and target; then weights learn from the state of
-their two ends. The activities must have 32 bits or more: in half precision the differences that
-teach are lost to rounding. The loss that a rule reports is that of the prediction: the output of the
-forward pass in predictive coding, of the free equilibrium in equilibrium propagation. The state of a
-rule shows how far the relaxation of the last batch went.
+Activities relax on an energy of the network, input and target. Then every weight learns from the
+activities at its two ends. The activities need 32 bits or more: in half precision the small
+differences between them are lost to rounding. A rule reports the loss of its prediction: the output
+of the forward pass in predictive coding, of the free equilibrium in equilibrium propagation. Its
+state shows how far the last batch was from equilibrium.
 """
 
 from jaxbrain.learning.energy.complex_errors import (

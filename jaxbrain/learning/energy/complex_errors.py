@@ -1,7 +1,7 @@
 """Derivatives of the losses at complex predictions, for nudges in the complex plane.
 
-A loss takes the real line to the real line. Its derivative dL/dprediction is a formula that holds
-for complex predictions too, where ``jax.grad`` of the loss would not be holomorphic.
+The formula of dL/dprediction also holds for complex predictions. ``jax.grad`` of a loss is not
+holomorphic there.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.half_mse` at the prediction, p - t.
 
     Args:
-      prediction, target: of one example; complex or real, and real.
+      prediction, target: of one example; the prediction may be complex.
 
     Examples:
       >>> half_mse_error(jnp.array([1.0 + 2.0j]), jnp.array([3.0])).tolist()
@@ -46,10 +46,10 @@ def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
 def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.softmax_cross_entropy` at the logits, softmax(z) - t.
 
-    Over the number of rows, if the logits are those of a sequence.
+    Divided by the number of rows, if the logits are those of a sequence.
 
     Args:
-      logits, target: of one example; complex or real, and a label or a distribution.
+      logits, target: of one example; the logits may be complex; a label or a distribution.
 
     Examples:
       >>> softmax_error(jnp.zeros(4, complex), jnp.array(1)).tolist()
@@ -65,7 +65,7 @@ def sigmoid_error(logits: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.binary_cross_entropy` at the logits, sigmoid(z) - t.
 
     Args:
-      logits, target: of one example; complex or real, and from 0 to 1.
+      logits, target: of one example; the logits may be complex; from 0 to 1.
 
     Examples:
       >>> sigmoid_error(jnp.zeros(2, complex), jnp.array([0.0, 1.0])).tolist()
@@ -89,7 +89,7 @@ def error_of(loss: Loss) -> Error:
             return error
     raise ValueError(
         "holomorphic_equilibrium_propagation needs the derivative of the loss at complex "
-        f"predictions, and {getattr(loss, '__name__', loss)} is none of jb.losses; give it: "
+        f"predictions, and {getattr(loss, '__name__', loss)} is not in jb.losses; give it: "
         "error=lambda prediction, target: ..., with functions that are holomorphic"
     )
 

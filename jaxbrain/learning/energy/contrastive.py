@@ -28,10 +28,10 @@ def contrastive_hebbian(
 
     s_l = f_l(C_l(s_{l-1}) + g C_{l+1}^T(s_{l+1})), s_L = s_L^free - dL/ds_L if clamped
 
-    With `half_mse` the clamped output is the target itself, as in the papers; for other losses it
-    is one step down the loss. As g goes to 0 this becomes back-propagation through the chain, with
-    an error of the order of g, if the output units are linear; with an activation at the output it
-    is that of the loss whose derivative at the input of the output units is s_L - y.
+    With `half_mse` the clamped output is the target itself, as in the papers. For other losses it
+    is one step down the loss. With linear output units this becomes back-propagation through the
+    chain as g goes to 0, with an error of the order of g. With an activation at the output it
+    becomes that of the loss whose derivative at the input of the output units is s_L - y.
 
     Args:
       feedback_gain: g; positive. Movellan's network has 1.
@@ -47,7 +47,7 @@ def contrastive_hebbian(
       >>> net, params = jb.serial(layer, layer), ({"kernel": one}, {"kernel": one})
       >>> rule = contrastive_hebbian(net, jb.losses.half_mse, feedback_gain=0.5, steps=30)
       >>> value, grads, _ = rule.grads(params, None, one, 4 * one)
-      >>> [round(float(g["kernel"][0, 0]), 3) for g in grads]  # x s1 = 2, then 3; s1 s2 = 4, then 12
+      >>> [round(float(g["kernel"][0, 0]), 3) for g in grads]  # s1 from 2 to 3, s1 s2 from 4 to 12
       [-2.0, -8.0]
     """
     name = "contrastive_hebbian"

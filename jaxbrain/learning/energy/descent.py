@@ -33,15 +33,15 @@ def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latent
 
     z <- z - 2^-k step_size dF/dz with the smallest k for which F does not rise
 
-    Each example has its own k and does not depend on the others of its batch. It does not move if
-    40 halvings are not enough. A step costs at least one more evaluation of the energy, and cannot
-    be differentiated in reverse mode.
+    Each example has its own k, whatever the rest of its batch. It does not move if 40 halvings are
+    not enough. A step costs at least one more evaluation of the energy. It has no reverse-mode
+    derivative.
 
     Args:
       energies, latents: as in `fixed_step`.
       step_size: a scalar, of the first attempt.
 
-    Source: Armijo 1966, doi 10.2140/pjm.1966.16.1, without a demand on the decrease.
+    Source: Armijo 1966, doi 10.2140/pjm.1966.16.1, without a minimal decrease.
 
     Examples:
       >>> backtracking(lambda z: 2 * z[0] ** 2, [jnp.array([1.0, 3.0])], 2.0)[0].tolist()
@@ -61,7 +61,7 @@ def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latent
         return [move(z, g) for z, g in zip(latents, force, strict=True)]
 
     def rises(size: jax.Array) -> jax.Array:
-        return ~(energies(moved(size)) <= before)  # nan rises too
+        return ~(energies(moved(size)) <= before)  # nan counts as a rise
 
     def halve(state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
         size, up, n = state
@@ -76,7 +76,7 @@ def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latent
 
 
 def require_descent(rule: str, descent: Any) -> None:
-    """Refuse a descent that is no function, naming those of the library."""
+    """Refuse a descent that is not a function."""
     if not callable(descent):
         raise TypeError(
             f"{rule}: descent must be a function, (energies, latents, step_size) -> latents, such "

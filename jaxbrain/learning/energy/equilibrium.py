@@ -13,7 +13,7 @@ from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import symmetric_system
 from jaxbrain.learning.energy.two_phases import Phases, contrast_rule, nudged
 
-_SIGN = 0x7369676E  # far from the numbers of the examples, whose keys come from the same one
+_SIGN = 0x7369676E  # no index of an example: their keys come from the same one
 
 
 @configured
@@ -41,12 +41,12 @@ def equilibrium_propagation(
     Args:
       net: a flat `serial` chain of dense, conv, pooling, flatten, dropout and elementwise
         activations (functions of each unit alone), or the network of such a rule. Prefer
-        `avg_pool`: under `max_pool` units that tie may alternate for ever.
+        `avg_pool`: under `max_pool` units that tie may alternate without end.
       nudge: the weight of the loss (beta); positive. The bias is of the order of beta, the
-        error of rounding of its inverse.
+        rounding error of the order of its inverse.
       feedback_gain: g; positive. 1 is the network of the paper. Below 1 fewer steps are needed, and
-        an unbounded f (relu) stays stable, but states of the layer n below the output differ by
-        g^n: with many layers in float32, raise it.
+        an unbounded f (relu) stays stable, but the states n layers below the output differ by the
+        order of g^n: increase it for many layers in float32.
       steps: sweeps of the free phase; each updates every group of units once.
       nudged_steps: sweeps of the phases that are compared.
 
@@ -57,10 +57,11 @@ def equilibrium_propagation(
       >>> import jaxbrain as jb
       >>> layer, one = jb.dense(1, bias_init=None), jnp.ones((1, 1))
       >>> net, params = jb.serial(layer, layer), ({"kernel": one}, {"kernel": one})
-      >>> rule = equilibrium_propagation(net, jb.losses.half_mse, feedback_gain=0.5, steps=30)
+      >>> options = {"feedback_gain": 0.5, "steps": 50, "nudged_steps": 50}
+      >>> rule = equilibrium_propagation(net, jb.losses.half_mse, **options)
       >>> value, grads, residuals = rule.grads(params, None, one, 4 * one)
-      >>> float(value)  # of the free equilibrium, s_2 = 2
-      2.0
+      >>> [round(float(g["kernel"][0, 0]), 2) for g in grads]  # -4 and -12 as the nudge goes to 0
+      [-3.33, -10.56]
     """
 
     def points(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
@@ -135,7 +136,7 @@ def centered_equilibrium_propagation(
     g_l = - [dPhi/dW_l(s^beta) - dPhi/dW_l(s^-beta)] / (2 beta)
 
     Its error against the gradient at the fixed point is of the order of beta^2, so that beta may be
-    large, and a remaining change of the free phase cancels.
+    large. A remaining change of the free phase cancels.
 
     Args:
       nudge: the weight of the loss (beta); positive. Output units have an equilibrium if it is
@@ -148,8 +149,11 @@ def centered_equilibrium_propagation(
       >>> import jaxbrain as jb
       >>> layer, one = jb.dense(1, bias_init=None), jnp.ones((1, 1))
       >>> net, params = jb.serial(layer, layer), ({"kernel": one}, {"kernel": one})
-      >>> 0
-      0
+      >>> options = {"nudge": 0.1, "feedback_gain": 0.5, "steps": 50, "nudged_steps": 50}
+      >>> rule = centered_equilibrium_propagation(net, jb.losses.half_mse, **options)
+      >>> grads = rule.grads(params, None, one, 4 * one)[1]
+      >>> [round(float(g["kernel"][0, 0]), 2) for g in grads]  # -4 and -12 as the nudge goes to 0
+      [-4.17, -12.15]
     """
 
     def points(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
@@ -173,7 +177,7 @@ def _nudged_rule(
     steps: int,
     nudged_steps: int,
 ) -> LearningRule:
-    """The rule whose nudges and their weights are ``points(beta, key)``."""
+    """The rule of ``(nudges, weights) = points(beta, key)``."""
     require_positive(name, "nudge", nudge)
     require_count(name, "nudged_steps", nudged_steps)
     system = symmetric_system(net, name, feedback_gain)

@@ -1,4 +1,4 @@
-"""Holomorphic equilibrium propagation: the derivative by the nudge from finite nudges, by Cauchy."""
+"""Holomorphic equilibrium propagation: the derivative at nudge 0 from finite complex nudges."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,9 +36,9 @@ def holomorphic_equilibrium_propagation(
 
     g_l = - 1/(N r) sum_k exp(-2 pi i k / N) dPhi/dW_l(s^(beta_k)), beta_k = r exp(2 pi i k / N)
 
-    By Cauchy's formula that is d/dbeta at 0, up to an error that falls geometrically with N: the
-    nudge may be finite. N = 2 is `centered_equilibrium_propagation`. Of two conjugate points one is
-    computed; complex arithmetic still makes a step several times slower than a centered one.
+    By Cauchy's formula this is the derivative at nudge 0, with an error that falls geometrically
+    with N: r may be large. N = 2 is `centered_equilibrium_propagation`. Of two conjugate points one
+    is computed. Complex arithmetic makes a step several times slower than a centered one.
 
     Args:
       net: a chain as in `equilibrium_propagation`, with holomorphic activations (``jnp.tanh``,
@@ -55,8 +55,14 @@ def holomorphic_equilibrium_propagation(
     Source: Laborieux and Zenke 2022, arXiv 2209.00530.
 
     Examples:
-      >>> 0
-      0
+      >>> import jaxbrain as jb
+      >>> layer, one = jb.dense(1, bias_init=None), jnp.ones((1, 1))
+      >>> net, params = jb.serial(layer, layer), ({"kernel": one}, {"kernel": one})
+      >>> options = {"points": 8, "feedback_gain": 0.5, "steps": 50, "nudged_steps": 50}
+      >>> rule = holomorphic_equilibrium_propagation(net, jb.losses.half_mse, radius=0.1, **options)
+      >>> grads = rule.grads(params, None, one, 4 * one)[1]
+      >>> [round(float(g["kernel"][0, 0]), 2) for g in grads]  # exact, as far as float32 goes
+      [-4.0, -12.0]
     """
     name = "holomorphic_equilibrium_propagation"
     require_positive(name, "radius", radius)
@@ -70,7 +76,7 @@ def holomorphic_equilibrium_propagation(
     def on_circle(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
         k = np.arange(points // 2 + 1)
         turn = np.exp(2j * np.pi * k / points)
-        twice = np.where((k == 0) | (2 * k == points), 1, 2)  # for the conjugate, left out
+        twice = np.where((k == 0) | (2 * k == points), 1, 2)  # for the conjugate point too
         wide = jnp.dtype(f"complex{16 * dtype.itemsize}")
         r = jnp.asarray(radius).astype(wide)
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
@@ -94,9 +100,9 @@ def _require_holomorphic(name: str, i: int, layer: Network) -> None:
 
 
 def _has_mean_value(f: Callable[[jax.Array], jax.Array]) -> bool:
-    """True if f has Cauchy's integrals over small circles: f at the center, and 0.
+    """True if f has Cauchy's integrals over small circles: the value at the center, and 0.
 
-    A kink on the real line, which complex derivatives on either side would not show, breaks them.
+    A kink on the real line breaks them; complex derivatives on either side do not show it.
     """
     turn = np.exp(2j * np.pi * np.arange(32) / 32)[None]
     center, wide = np.linspace(-3, 3, 31)[:, None], jnp.complex64
@@ -110,5 +116,5 @@ def _has_mean_value(f: Callable[[jax.Array], jax.Array]) -> bool:
         moment = jnp.mean(on_circle * jnp.asarray(turn, wide), axis=1)
         around = jnp.maximum(jnp.abs(mean), jnp.abs(moment))
         if isinstance(around, jax.core.Tracer):
-            return True  # it holds a number that is not known yet
+            return True  # traced values are not checked
         return bool(jnp.all(around < 1e-4 * (1 + jnp.abs(inside))))

@@ -3,7 +3,7 @@
     F = sum_l 1/2 |z_l - f_l(z_{l-1})|^2 + top(z_K),    z_0 = x
 
 A block f_l is a layer with weights and the layers without weights after it. The rules differ in the
-term of the output, `top`, and in the moment at which weights learn.
+term of the output, `top`, and in the time at which weights learn.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class InferenceDiagnostics(NamedTuple):
     """Residual force and energy of the activities at the end of an inference.
 
     Attributes:
-      residual: |dF/dz| at the end over |dF/dz| at the start, both over the whole batch: 0 at
-        equilibrium; 1 or more if the step size is too large.
+      residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium; 1
+        or more if the step size is too large.
       energy: F at the end, its mean over the batch.
     """
 
@@ -80,10 +80,9 @@ def steps_of(
     rule: str, steps: int, step_size: float | jax.Array, descent: Descent = fixed_step
 ) -> Steps:
     """The steps of an inference; refuse numbers out of range."""
-    require_count(rule, "steps", steps)
     require_positive(rule, "step_size", step_size)
     require_descent(rule, descent)
-    return Steps(steps, step_size, descent)
+    return Steps(require_count(rule, "steps", steps), step_size, descent)
 
 
 def forward_pass(net: Network, params: Params, x: Any, key: jax.Array | None = None) -> ForwardPass:
@@ -123,10 +122,12 @@ def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, In
     """The activities after steps down the energy from those of the forward pass."""
     count, size, descent = steps
     latents, done = model.start, 0
-    if latents:
-        # x does not move, nor does the prediction of the first block
-        model = model._replace(blocks=(lambda *_: model.start[0], *model.blocks[1:]))
-    if latents and descent is fixed_step and isinstance(count, int) and count > 0:
+    if not latents:
+        return latents, diagnostics(model, params, params, latents)
+    # x does not move, nor does the prediction of the first block
+    first = latents[0]
+    model = model._replace(blocks=(lambda *_: first, *model.blocks[1:]))
+    if descent is fixed_step and isinstance(count, int) and count > 0:
         # at first there are no prediction errors and only z_K moves, which saves products
         last = fixed_step(lambda z: model.top(params, z[0]), latents[-1:], size)
         latents, done = latents[:-1] + last, 1
@@ -141,8 +142,7 @@ def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, In
 def diagnostics(
     model: CodingModel, first: Params, last: Params, latents: Latents
 ) -> InferenceDiagnostics:
-    """The force on the activities under the last weights, relative to that at the start under the
-    first ones."""
+    """The force under the last weights, relative to that of the forward pass under the first."""
 
     def total(latents: Latents) -> tuple[jax.Array, jax.Array]:
         each = energies(model, last, latents)

@@ -42,10 +42,10 @@ def predictive_coding(
     g_l = dF/dW_l / nudge = - z_{l-1}^T (e_l * f_l') / nudge, e_l = z_l - f_l(z_{l-1})
 
     At the fixed point this is the gradient of the loss, with an error of the order of the nudge.
-    After few steps the gradients of early layers are too small (by default less than a fifth of
-    the true one in the first of three layers, before training): use Adam or more steps. Larger
-    weights need a smaller step size, or `backtracking`. The state shows both, the
-    `InferenceDiagnostics` of the last batch; record ``state.rule_state.residual`` in `fit`.
+    After few steps the gradients of early layers are too small (by default less than a fifth in the
+    first of three layers, before training): use Adam or more steps. Larger weights need a smaller
+    step size, or `backtracking`. The state, the `InferenceDiagnostics` of the last batch, shows
+    both; record ``state.rule_state.residual`` in `fit`.
 
     Args:
       nudge: the weight of the loss at the output (beta); positive.

@@ -2,8 +2,8 @@
 
     F = sum_{l<L} 1/2 |z_l - f_l(z_{l-1})|^2 + L(f_L(z_{L-1}), y),    z_0 = x
 
-With `jaxbrain.losses.half_mse` the last term is 1/2 |z_L - f_L(z_{L-1})|^2 at z_L = y. Weights learn
-after the inference, or in every step of it.
+With `jaxbrain.losses.half_mse` the last term is 1/2 |z_L - f_L(z_{L-1})|^2 at z_L = y. Weights
+learn after the inference, or in every step of it.
 """
 
 from typing import Any

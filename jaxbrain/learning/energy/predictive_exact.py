@@ -38,8 +38,8 @@ def fixed_prediction_coding(
 
     At equilibrium this is back-propagation, up to rounding. The errors converge for every step
     size below 2, whatever the weights; with a step size of 1 they need as many steps as there are
-    hidden layers. No energy falls on the way, so there is nothing to backtrack on. The residual of
-    the diagnostics is |de/dt| at the end over that at the start, the energy sum_{l<L} 1/2 |e_l|^2 + L.
+    hidden layers. The errors descend no energy, so that `backtracking` does not apply. The residual
+    is |de/dt| at the end relative to the start, the energy sum_{l<L} 1/2 |e_l|^2 + L.
 
     Args:
       steps: of the errors.
@@ -106,11 +106,11 @@ def zero_divergence_inference_learning(net: Network, loss: Loss) -> LearningRule
     z <- z - dF/dz from the feed-forward activities; g_l = dF/dW_l at t = L - l, l = 1..L
 
     F is that of `clamped_predictive_coding`. With steps of 1 the error of the output moves down
-    one layer a step, and a layer that it has just reached still has its feed-forward input and
-    prediction: g is the gradient of the loss, exactly. At other times or with another step size it
-    is not. As published, weights change at their times during the inference; the result is the
-    same, because no error that is still to be used depends on the changed weights. The activities
-    take L - 1 steps, too few to reach equilibrium.
+    one layer a step. A layer that it has just reached still has its feed-forward input and
+    prediction, so that g is exactly the gradient of the loss; at other times or with another step
+    size it is not. As published, weights change at their times during the inference. The result is
+    the same, because no later error depends on them. The activities take L - 1 steps, too few to
+    reach equilibrium.
 
     Source: Song et al. 2020, "Can the brain do backpropagation? - Exact implementation of
     backpropagation in predictive coding networks", NeurIPS; Salvatori et al. 2022, "Reverse

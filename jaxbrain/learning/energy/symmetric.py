@@ -8,8 +8,8 @@ signals in both directions: up by the layers, down by their pullback.
 C_l is the coupling. rho*_l makes s_l = f_l(input of l) the minimum of E over s_l. g is the feedback
 gain: with g = 1 this is the network of equilibrium propagation, and as g goes to 0 it becomes the
 chain. Pooling is part of a coupling. The maximum of a window is linear only while the same unit
-wins: the signal from above goes to the winner, and units that tie may alternate for ever, which the
-residual shows. All functions are of one example.
+wins: the signal from above goes to the winner, and units that tie may alternate without end, which
+the residual shows. All functions are of one example.
 """
 
 from collections.abc import Callable
@@ -86,8 +86,8 @@ def symmetric_system(net: Network, rule: str, feedback_gain: float | jax.Array) 
     """The chain as a symmetric network; an `equilibrium_network` counts as its chain.
 
     Raises:
-      ValueError: if net is not a flat chain with a hidden layer, a layer is no linear coupling, or
-        the gain is not positive.
+      ValueError: if net is not a flat chain with a hidden layer, a layer is not a linear coupling,
+        or the gain is not positive.
     """
     require_positive(rule, "feedback_gain", feedback_gain)
     if isinstance(net, Network) and made_by(net, equilibrium_network):
@@ -99,8 +99,8 @@ def symmetric_system(net: Network, rule: str, feedback_gain: float | jax.Array) 
         allowed = _WEIGHTED if chain.has_weights(layer) else (*_LINEAR, elementwise)
         if made not in allowed and (i > first or chain.has_weights(layer)):
             raise ValueError(
-                f"{rule} needs symmetric weights: layer {i}, {layer}, is no linear coupling whose "
-                "transpose carries signals back; use jb.dense, jb.conv, pooling, jb.flatten, "
+                f"{rule} needs symmetric weights: layer {i}, {layer}, is not a linear coupling "
+                "whose transpose carries signals back; use jb.dense, jb.conv, pooling, jb.flatten, "
                 "jb.dropout and jb.elementwise activations, or jb.backprop"
             )
     units = _groups(kinds, first)
@@ -135,7 +135,7 @@ def couple(system: System, params: Params, keys: Any, group: int, s: Any) -> jax
     """C_l(s_{l-1}): the input of a group of units from the group below."""
     start, stop, _ = system.units[group]
     for i in range(start, stop):
-        # cloned: one mask, on the way up and down, in every sweep
+        # cloned, because all sweeps have one mask, upwards and downwards
         k = None if isinstance(keys, list) else jax.random.clone(keys)[i]
         s = system.net.layers[i].apply(params[i], s, key=k)
     return s
@@ -167,7 +167,7 @@ def feed_forward(system: System, params: Params, keys: Any, x: Any) -> tuple[jax
 def sweep(
     system: System, params: Params, keys: Any, drive: jax.Array, s: States, output: Output
 ) -> States:
-    """One update of every group, from the output down: with f_l monotone, none raises the energy.
+    """One update of every group, from the output down; none raises the energy if f_l is monotone.
 
     s_l <- f_l(C_l(s_{l-1}) + g C_{l+1}^T(s_{l+1})), and output(h, s_L) for the last
     """

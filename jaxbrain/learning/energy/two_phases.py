@@ -49,8 +49,8 @@ class Phases(NamedTuple):
     """The phases that are compared.
 
     Attributes:
-      points: ``(key, dtype) -> (points [k], weights [k])``: the nudge of each phase, say, and its
-        weight in the gradient.
+      points: ``(key, dtype) -> (points [k], weights [k])``, such as the nudges of the phases, and
+        their weights in the gradient.
       output: ``(system, point, start, y) -> (h, s_L) -> s_L``: the update of the output units of
         one example for their input h, given their state at the start.
     """
@@ -109,33 +109,36 @@ def contrast_rule(
     return LearningRule(init, grads, network)
 
 
-def _difference(system: System, params: Params, seen: tuple, weights: jax.Array) -> Params:
-    """The weighted sum over phases of -dPhi/dW, its mean over the batch."""
+def _difference(system: System, params: Params, ends: tuple, weights: jax.Array) -> Params:
+    """The weighted sum of -dPhi/dW over the phases, its mean over the batch.
+
+    `ends` are the inputs, the states of every phase, and the keys: all that meets at a weight.
+    """
 
     def phi(params: Params, x: Any, s: States, key: Any) -> jax.Array:
         return interaction(system, params, _layer_keys(key, len(system.net.layers)), x, s)
 
     def total(params: Params) -> jax.Array:
-        each = jax.vmap(jax.vmap(phi, (None, 0, 0, 0)), (None, None, 0, None))(params, *seen)
+        each = jax.vmap(jax.vmap(phi, (None, 0, 0, 0)), (None, None, 0, None))(params, *ends)
         return -jnp.sum(weights @ each) / each.shape[1]
 
     return jax.grad(total, holomorphic=jnp.iscomplexobj(weights))(params)
 
 
 def _example_keys(key: jax.Array | None, x: Any) -> jax.Array | None:
-    """For each example the key that it has in ``batch(net)``."""
+    """The keys of the examples, those of ``batch(net)``."""
     if key is None:
         return None
     return jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
 
 
 def _layer_keys(key: jax.Array | None, n: int) -> Any:
-    """The keys of the layers of one example; cloned, for every phase has the same noise."""
+    """The keys of the layers of one example; cloned, because every phase has the same noise."""
     return split_key(None if key is None else jax.random.clone(key), n)
 
 
 def _like(points: jax.Array, tree: Any) -> Any:
-    """Floats become complex where the points are."""
+    """The tree with complex floats, if the points are complex."""
 
     def cast(a: Any) -> Any:
         return a.astype(points.dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a

@@ -1,5 +1,8 @@
-"""Deep belief networks: Boltzmann machines trained greedily, each on what the one below makes of
-the data. Read upwards the stack is a chain that recognises, read downwards one that dreams."""
+"""Deep belief networks: stacked Boltzmann machines, trained greedily from the bottom.
+
+Each machine learns the hidden activities of the machine below. Read upwards the stack is a chain of
+layers; read downwards it generates data. `machines` are the params of the machines, bottom first.
+"""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -15,11 +18,11 @@ from jaxbrain.learning.generative.visible_units import Visible, bernoulli, berno
 from jaxbrain.networks.layers import dense, elementwise
 
 __all__ = [
-    "down",
-    "dream",
-    "stack",
+    "sample",
+    "to_network",
+    "top_down",
+    "train_stack",
     "transpose",
-    "unroll",
 ]
 
 
@@ -27,84 +30,67 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def stack(
+def train_stack(
+    key: jax.Array,
     rules: Sequence[LearningRule],
     x: jax.Array,
     *,
-    train: Callable[[LearningRule, jax.Array, jax.Array], Params],
-    key: jax.Array,
+    train: Callable[[jax.Array, LearningRule, jax.Array], Params],
 ) -> tuple[Params, ...]:
-    """Train one machine after the other, each on the hidden probabilities of the one below.
+    """Greedy training: each machine learns the hidden probabilities of the machine below.
 
-    x_0 = x, w_l = train(rules[l], x_l), x_{l+1} = p(h | x_l; w_l)
+    x_0 = x, w_l = train(key_l, rules[l], x_l), x_{l+1} = p(h | x_l; w_l)
 
     Args:
-      rules: one a layer, bottom first: `contrastive_divergence` of an `rbm` each, say. Only the
-        lowest should have Gaussian visible units.
+      key: split among the machines.
+      rules: of each machine, bottom first, such as `contrastive_divergence` of an `rbm`. Only the
+        lowest machine may have Gaussian visible units.
       x: ``[examples, visible]``.
-      train: ``(rule, data [examples, features], key) -> params`` of ``rule.network``.
-      key: split among the layers.
+      train: ``(key, rule, data [examples, features]) -> params`` of ``rule.network``.
 
-    Returns:
-      The params of the machines, bottom first.
-
-    Raises:
-      TypeError: if an entry is no LearningRule.
-      ValueError: if there is none.
-
-    Source: Hinton, Osindero and Teh 2006, doi 10.1162/neco.2006.18.7.1527; for networks that go on
-    with back-propagation, Bengio et al. 2007, NIPS 19.
+    Source: Hinton, Osindero and Teh 2006, doi 10.1162/neco.2006.18.7.1527; as a start for
+    back-propagation, Bengio et al. 2007, NIPS 19.
 
     Examples:
-      >>> import jax, jaxbrain as jb, optax
+      >>> import jaxbrain as jb, optax
       >>> from jaxbrain.learning.generative.boltzmann import rbm
-      >>> def train(rule, x, key):
+      >>> def train(key, rule, x):
       ...     return jb.fit(rule, optax.adam(0.1), (x, x), key=key, epochs=2)[0].params
       >>> rules = [jb.learning.contrastive_divergence(rbm(n)) for n in (4, 2)]
-      >>> x = jax.numpy.tile(jax.numpy.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), (8, 1))
-      >>> machines = stack(rules, x, train=train, key=jax.random.key(0))
+      >>> machines = train_stack(jax.random.key(0), rules, jnp.eye(3), train=train)
       >>> [params["kernel"].shape for params in machines]
       [(3, 4), (4, 2)]
     """
     if not rules:
-        raise ValueError("stack: rules must hold at least one LearningRule, got none")
+        raise ValueError("train_stack: rules must hold at least one LearningRule, got none")
     for i, rule in enumerate(rules):
         if not isinstance(rule, LearningRule):
             raise TypeError(
-                f"stack: rules[{i}] must be a LearningRule, such as "
+                f"train_stack: rules[{i}] must be a LearningRule, such as "
                 f"jb.learning.contrastive_divergence(machine), got {type(rule).__name__}"
             )
     machines = []
     for rule, k in zip(rules, jax.random.split(key, len(rules)), strict=True):
-        machines.append(train(rule, x, k))
+        machines.append(train(k, rule, x))
         x = batch(rule.network).apply(machines[-1], x)
     return tuple(machines)
 
 
-def unroll(machines: Sequence[Params]) -> tuple[Network, tuple[Params, ...]]:
-    """The way up as a chain of dense layers and sigmoids, for any learning rule to go on with.
+def to_network(machines: Sequence[Params]) -> tuple[Network, tuple[Params, ...]]:
+    """The stack as a feed-forward chain with its params, for any learning rule to continue.
+
+    Add an output layer: ``jb.serial(*net.layers, jb.dense(10))``.
 
     Args:
-      machines: params of the machines, bottom first, from `stack`.
-
-    Returns:
-      ``serial(dense, sigmoid, dense, sigmoid, ...)`` and its params; put a last layer behind it,
-      ``jb.serial(*net.layers, jb.dense(10))``.
-
-    Raises:
-      ValueError: if the machines do not fit onto each other.
+      machines: of `train_stack`.
 
     Examples:
-      >>> import jax
       >>> from jaxbrain.learning.generative.boltzmann import rbm
-      >>> below = rbm(4).init(jax.random.key(0), jax.numpy.ones(3))
-      >>> net, params = unroll([below, transpose(below)])
-      >>> net
-      serial(dense(4), sigmoid, dense(3), sigmoid)
-      >>> net.apply(params, jax.numpy.ones(3)).shape
-      (3,)
+      >>> below = rbm(4).init(jax.random.key(0), jnp.ones(3))
+      >>> to_network([below, transpose(below)])[0]
+      serial(dense(4), elementwise(jax.nn.sigmoid), dense(3), elementwise(jax.nn.sigmoid))
     """
-    _require_fitting("unroll", machines)
+    _require_fitting("to_network", machines)
     layers, params = [], []
     for machine in machines:
         layers += [dense(machine["kernel"].shape[1]), elementwise(jax.nn.sigmoid)]
@@ -113,24 +99,20 @@ def unroll(machines: Sequence[Params]) -> tuple[Network, tuple[Params, ...]]:
 
 
 def transpose(machine: Params) -> Params:
-    """A machine turned over, to start the next one from: as many units on top as below.
+    """A machine with visible and hidden units exchanged: the start of the machine above.
 
-    What it finds likely as its visible states is what the machine below finds likely as its hidden
-    ones. From there on, whatever makes those better explained makes the data better explained: the
-    variational bound of the stack begins at the likelihood of the machine below and rises.
+    Its visible distribution is the hidden distribution of the machine below. The variational bound
+    of the stack therefore starts at the log likelihood of the machine below, and rises as the
+    machine above learns.
 
     Args:
       machine: params of a machine with Bernoulli units.
 
-    Returns:
-      Params of a machine ``[hidden] -> [visible]``.
-
     Source: Hinton, Osindero and Teh 2006, doi 10.1162/neco.2006.18.7.1527, section 4.
 
     Examples:
-      >>> import jax
       >>> from jaxbrain.learning.generative.boltzmann import rbm
-      >>> transpose(rbm(4).init(jax.random.key(0), jax.numpy.ones(3)))["kernel"].shape
+      >>> transpose(rbm(4).init(jax.random.key(0), jnp.ones(3)))["kernel"].shape
       (4, 3)
     """
     return {
@@ -140,93 +122,81 @@ def transpose(machine: Params) -> Params:
     }
 
 
-def down(
+def top_down(
     machines: Sequence[Params],
     h: jax.Array,
     *,
     visible: Visible = bernoulli(),
     key: jax.Array | None = None,
 ) -> jax.Array:
-    """From a state of the top to what it looks like at the bottom.
+    """The mean of the visible units ``[visible]`` for a state of the top hidden units.
 
     h_l = s(b_{l+1} + W_{l+1} h_{l+1}), down to the mean of the visible units
 
     Args:
-      machines: params of the machines, bottom first.
+      machines: of `train_stack`.
       h: ``[top]``.
-      visible: the kind of visible units of the lowest machine.
-      key: draws the layers in between; None uses their probabilities.
-
-    Returns:
-      The mean of the visible units ``[visible]``.
-
-    Raises:
-      ValueError: if the machines do not fit onto each other.
+      visible: the visible units of the lowest machine.
+      key: of binary states of the layers in between; None takes their probabilities.
 
     Examples:
-      >>> import jax
       >>> from jaxbrain.learning.generative.boltzmann import rbm
       >>> machines = [rbm(n).init(jax.random.key(n), jnp.ones(m)) for m, n in ((4, 3), (3, 2))]
-      >>> down(machines, jnp.ones(2)).shape
+      >>> top_down(machines, jnp.ones(2)).shape
       (4,)
     """
-    _require_fitting("down", machines)
+    _require_fitting("top_down", machines)
     for level, machine in reversed(list(enumerate(machines))[1:]):
         h = jax.nn.sigmoid(machine["visible_bias"] + jnp.dot(machine["kernel"], h))
         h = h if key is None else bernoulli_draw(jax.random.fold_in(key, level), h)
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
-def dream(
+def sample(
+    key: jax.Array,
     machines: Sequence[Params],
     start: jax.Array,
     *,
-    key: jax.Array,
     steps: int,
     visible: Visible = bernoulli(),
 ) -> jax.Array:
     """A sample of the deep belief network: Gibbs sampling in the top machine, then one pass down.
 
+    The result is the mean of the visible units given the sampled layer above them.
+
     Args:
-      machines: params of the machines, bottom first; of one machine, its own Gibbs sampling.
-      start: a visible state of the top machine ``[features]``: random bits, or what the layers
-        below make of an example; enough steps forget it.
-      key: of the whole dream.
-      steps: of the Gibbs chain; static.
-      visible: the kind of visible units of the lowest machine.
-
-    Returns:
-      The mean of the visible units ``[visible]`` given the sampled layer above them.
-
-    Raises:
-      ValueError: if the machines do not fit onto each other, or steps is not positive.
+      key: of the whole sample.
+      machines: of `train_stack`; a single machine is sampled by its own Gibbs chain.
+      start: visible state of the top machine ``[features]``: random bits, or the activities that
+        an example causes there. The chain forgets it after enough steps.
+      steps: of the Gibbs chain.
+      visible: the visible units of the lowest machine.
 
     Examples:
-      >>> import jax
       >>> from jaxbrain.learning.generative.boltzmann import rbm
-      >>> below = rbm(4).init(jax.random.key(0), jax.numpy.ones(3))
-      >>> machines = [below, transpose(below)]
-      >>> dream(machines, jax.numpy.ones(4), key=jax.random.key(1), steps=10).shape
+      >>> below = rbm(4).init(jax.random.key(0), jnp.ones(3))
+      >>> sample(jax.random.key(1), [below, transpose(below)], jnp.ones(4), steps=10).shape
       (3,)
     """
-    _require_fitting("dream", machines)
+    _require_fitting("sample", machines)
     chain_key, top_key, down_key = jax.random.split(key, 3)
-    kind = visible if len(machines) == 1 else bernoulli()
-    state = gibbs(machines[-1], start, key=chain_key, steps=steps, visible=kind)
+    top_units = visible if len(machines) == 1 else bernoulli()
+    state = gibbs(chain_key, machines[-1], start, steps=steps, visible=top_units)
     h = bernoulli_draw(top_key, jax.nn.sigmoid(hidden_drive(machines[-1], state)))
-    return down(machines, h, visible=visible, key=down_key)
+    return top_down(machines, h, visible=visible, key=down_key)
 
 
 def _require_fitting(function: str, machines: Any) -> None:
+    """Refuse a single machine, no machine, and layers of different sizes."""
     if isinstance(machines, dict) or not machines:
         raise ValueError(
-            f"{function}: machines must be the params of the machines, bottom first, as stack "
-            f"returns them, got {'one; write [params]' if machines else 'none'}"
+            f"{function}: machines must be the params of the machines, bottom first, as "
+            f"train_stack returns them, got {'one; write [params]' if machines else 'none'}"
         )
     shapes = [machine["kernel"].shape for machine in machines]
     for i, (below, above) in enumerate(pairwise(shapes)):
         if below[1] != above[0]:
             raise ValueError(
-                f"{function}: machines[{i + 1}] sees {above[0]} units, but machines[{i}] has "
-                f"{below[1]} hidden ones; give them bottom first, as stack returns them"
+                f"{function}: machines[{i + 1}] has {above[0]} visible units, but machines[{i}] "
+                f"has {below[1]} hidden units; give them bottom first, as train_stack returns them"
             )

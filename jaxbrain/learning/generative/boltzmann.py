@@ -1,10 +1,10 @@
-"""Restricted Boltzmann machines: one layer of hidden causes for what is seen.
+"""Restricted Boltzmann machines: visible and binary hidden units with symmetric weights.
 
     p(v, h) = exp(-E(v, h)) / Z,   E = e(v; b) - c.h - v W h
 
-The hidden units are binary. The visible ones are a `Visible`: their term e of the energy, and what
-follows from it. Because the weights enter as v W h whatever the visible units are, the hidden
-probabilities are always s(c + v W), which is what the network `rbm` computes.
+A `Visible` gives the term e of the visible units and the functions that follow from it. The weights
+enter as v W h for every kind of visible units. The hidden probabilities are therefore always
+s(c + v W), which the network `rbm` computes.
 """
 
 from typing import Any
@@ -41,48 +41,37 @@ def __dir__() -> list[str]:
 
 
 @configured
-def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
-    """A restricted Boltzmann machine as a network from what is seen to its hidden causes.
+def rbm(units: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
+    """Restricted Boltzmann machine, as a network from visible to binary hidden units.
 
     p(h_j = 1 | v) = s(c_j + sum_i v_i W_ij)
 
-    Args:
-      hidden: the number of binary hidden units.
-      kernel_init: initialiser of W ``[visible, hidden]``; the biases b and c begin at zero.
-
-    Returns:
-      A network ``[visible] -> [hidden]`` with params ``{"kernel", "visible_bias", "hidden_bias"}``:
-      probabilities; with a key, binary states drawn from them.
-
-    Raises:
-      ValueError: if hidden is not positive, or at init if the input is no vector.
+    The network gives these probabilities; with a key, binary states drawn from them. The params
+    are W ``[visible, hidden]`` and the biases c and b, which start at zero.
 
     Source: Smolensky 1986, "Information processing in dynamical systems: harmony theory".
 
     Examples:
-      >>> import jax
-      >>> machine = rbm(3)
-      >>> params = machine.init(jax.random.key(0), jax.numpy.ones(5))
+      >>> params = rbm(3).init(jax.random.key(0), jnp.ones(5))
       >>> {name: leaf.shape for name, leaf in params.items()}
       {'kernel': (5, 3), 'hidden_bias': (3,), 'visible_bias': (5,)}
     """
-    hidden = require_count("rbm", "hidden", hidden)
-    name = f"rbm({hidden})"
+    units = require_count("rbm", "units", units)
+    name = f"rbm({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
             raise ValueError(f"{name} needs vectors [visible], got shape {x.shape}; use x.ravel()")
         dtype = float_like(x)
         return {
-            "kernel": kernel_init(key, (*x.shape, hidden), dtype),
-            "hidden_bias": jnp.zeros(hidden, dtype),
+            "kernel": kernel_init(key, (*x.shape, units), dtype),
+            "hidden_bias": jnp.zeros(units, dtype),
             "visible_bias": jnp.zeros(x.shape, dtype),
         }
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features(name, x, params["kernel"].shape[0])
-        p = jax.nn.sigmoid(hidden_drive(params, x))
-        return p if key is None else bernoulli_draw(key, p)
+        return _hidden(params, x, key)
 
     return Network(init, apply, ())
 
@@ -90,46 +79,30 @@ def rbm(hidden: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
 def energy(
     params: Params, v: jax.Array, h: jax.Array, *, visible: Visible = bernoulli()
 ) -> jax.Array:
-    """The energy of a joint state: the lower, the more probable.
-
-    E(v, h) = e(v; b) - c.h - v W h
+    """Energy of a joint state, E(v, h) = e(v; b) - c.h - v W h.
 
     Args:
-      params: of an `rbm`.
-      v: ``[visible]``.
-      h: ``[hidden]``.
-      visible: the kind of visible units.
-
-    Returns:
-      A scalar.
+      params, v, h, visible: of an `rbm`; ``[visible]``; ``[hidden]``; the kind of visible units.
 
     Examples:
-      >>> import jax
       >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
       >>> float(energy(params, jnp.array([1.0, 0.0, 1.0]), jnp.array([0.0, 1.0])))
       -2.0
     """
-    drive = hidden_drive(params, v)
-    return visible.energy(params["visible_bias"], v) - jnp.dot(h, drive)
+    return visible.energy(params["visible_bias"], v) - jnp.dot(h, hidden_drive(params, v))
 
 
 def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli()) -> jax.Array:
-    """What is left of the energy when the hidden units are summed out.
+    """Free energy of a visible state; p(v) = exp(-F(v)) / Z.
 
     F(v) = - log sum_h exp(-E(v, h)) = e(v; b) - sum_j log(1 + exp(c_j + sum_i v_i W_ij))
 
     Args:
-      params: of an `rbm`.
-      v: ``[visible]``.
-      visible: the kind of visible units.
-
-    Returns:
-      A scalar; p(v) is proportional to exp(-F(v)).
+      params, v, visible: of an `rbm`; ``[visible]``; the kind of visible units.
 
     Examples:
-      >>> import jax
-      >>> params = rbm(3).init(jax.random.key(0), jax.numpy.ones(5))
-      >>> round(float(free_energy(params, jax.numpy.zeros(5))), 4)  # - 3 log 2
+      >>> params = rbm(3).init(jax.random.key(0), jnp.ones(5))
+      >>> round(float(free_energy(params, jnp.zeros(5))), 4)  # - 3 log 2
       -2.0794
     """
     v = as_float(v, params["kernel"].dtype)
@@ -138,24 +111,21 @@ def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli())
 
 
 def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Array:
-    """The exact logarithm of Z, by adding up all states of the hidden units: for small machines.
+    """Exact log Z of a small machine, the sum over all hidden states.
 
-    log Z = log sum_h exp(c.h + A(b, W h)), A the log partition of the visible units
+    log Z = log sum_h exp(c.h + A(b, W h)), A the log partition function of the visible units
+
+    ``jax.grad`` of log p(v) = - F(v) - log Z is the exact gradient of the likelihood.
 
     Args:
-      params: of an `rbm` with at most 16 hidden units.
-      visible: the kind of visible units.
-
-    Returns:
-      A scalar; differentiable, so that ``jax.grad`` of log p(v) = - F(v) - log Z is exact.
+      params, visible: of an `rbm` with at most 16 hidden units; the kind of visible units.
 
     Raises:
       ValueError: if there are more than 16 hidden units.
 
     Examples:
-      >>> import jax
-      >>> params = rbm(3).init(jax.random.key(0), jax.numpy.ones(5))
-      >>> zeros = jax.tree.map(jax.numpy.zeros_like, params)
+      >>> params = rbm(3).init(jax.random.key(0), jnp.ones(5))
+      >>> zeros = jax.tree.map(jnp.zeros_like, params)
       >>> round(float(log_partition(zeros)), 4)  # 8 log 2
       5.5452
     """
@@ -184,21 +154,13 @@ def reconstruct(
     visible: Visible = bernoulli(),
     key: jax.Array | None = None,
 ) -> jax.Array:
-    """What is seen, as the hidden units would have it: up and down again.
-
-    E[v' | h], h = p(h | v); with a key, h is drawn from it
+    """Reconstruction of a visible state through the hidden units, E[v' | h] at h = p(h | v).
 
     Args:
-      params: of an `rbm`.
-      v: ``[visible]``.
-      visible: the kind of visible units.
-      key: of the hidden states; None uses their probabilities.
-
-    Returns:
-      The mean of the visible units ``[visible]``.
+      params, v, visible: of an `rbm`; ``[visible]``; the kind of visible units.
+      key: of binary hidden states; None takes their probabilities.
 
     Examples:
-      >>> import jax
       >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
       >>> [round(float(mean), 2) for mean in reconstruct(params, jnp.ones(3))]
       [0.87, 0.87, 0.87]
@@ -208,60 +170,47 @@ def reconstruct(
 
 
 def gibbs(
+    key: jax.Array,
     params: Params,
     v: jax.Array,
     *,
-    key: jax.Array,
     steps: int,
     visible: Visible = bernoulli(),
 ) -> jax.Array:
-    """Alternating Gibbs sampling: the machine dreams on from a state.
-
-    h ~ p(h | v), v ~ p(v | h), `steps` times
+    """Alternating Gibbs sampling, h ~ p(h | v) and v ~ p(v | h), `steps` times.
 
     Args:
-      params: of an `rbm`.
-      v: where the chain is ``[visible]``; under ``jax.vmap`` with a key each, many chains.
       key: of the chain.
-      steps: how many times up and down; static.
-      visible: the kind of visible units.
-
-    Returns:
-      The visible state after so many steps ``[visible]``.
+      params, v, visible: of an `rbm`; the start ``[visible]``; the kind of visible units.
+      steps: pairs of draws; an integer.
 
     Source: Geman and Geman 1984, doi 10.1109/TPAMI.1984.4767596.
 
     Examples:
-      >>> import jax
-      >>> params = rbm(3).init(jax.random.key(0), jax.numpy.ones(5))
-      >>> gibbs(params, jax.numpy.ones(5), key=jax.random.key(1), steps=10).shape
-      (5,)
+      >>> params = rbm(3).init(jax.random.key(0), jnp.ones(5))
+      >>> keys, v = jax.random.split(jax.random.key(1), 10), jnp.ones((10, 5))
+      >>> jax.vmap(lambda k, v: gibbs(k, params, v, steps=3))(keys, v).shape  # 10 chains
+      (10, 5)
     """
     require_count("gibbs", "steps", steps)
+    keys = jax.random.split(key, steps)
 
-    def step(v: jax.Array, key: jax.Array) -> tuple[jax.Array, None]:
-        up, down = jax.random.split(key)
+    def step(i: jax.Array, v: jax.Array) -> jax.Array:
+        # cloned, because the check for reused keys counts the keys of a loop under vmap as used
+        up, down = jax.random.split(jax.random.clone(keys[i]))
         drive = jnp.dot(params["kernel"], _hidden(params, v, up))
-        return visible.sample(down, params["visible_bias"], drive), None
+        return visible.sample(down, params["visible_bias"], drive)
 
-    v = as_float(v, params["kernel"].dtype)
-    return jax.lax.scan(step, v, jax.random.split(key, steps))[0]
+    return jax.lax.fori_loop(0, steps, step, as_float(v, params["kernel"].dtype))
 
 
 def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
-    """The log odds of the hidden units.
-
-    c + v W
+    """Log odds of the hidden units, c + v W.
 
     Args:
-      params: of an `rbm`.
-      v: ``[visible]``.
-
-    Returns:
-      ``[hidden]``.
+      params, v: of an `rbm`; ``[visible]``.
 
     Examples:
-      >>> import jax
       >>> params = rbm(2, kernel_init=jax.nn.initializers.ones).init(jax.random.key(0), jnp.ones(3))
       >>> hidden_drive(params, jnp.ones(3)).tolist()
       [3.0, 3.0]
@@ -271,5 +220,6 @@ def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
 
 
 def _hidden(params: Params, v: jax.Array, key: jax.Array | None) -> jax.Array:
+    """Hidden probabilities; with a key, binary states."""
     p = jax.nn.sigmoid(hidden_drive(params, v))
     return p if key is None else bernoulli_draw(key, p)

@@ -1,4 +1,12 @@
-"""Contrastive divergence: a Boltzmann machine learns by dreaming against the data."""
+"""Contrastive divergence: learning rules of restricted Boltzmann machines.
+
+    g = E_data[dF(v)/dw] - E_model[dF(v)/dw]
+
+For the weights, minus the mean of v h over the data plus that over samples of the model, with
+probabilities for h. The rules differ in their samples. They ignore targets: give the data twice,
+``jb.fit(rule, optimizer, (x, x), ...)``. The loss that they report is the reconstruction error, the
+mean of - log p(v | h) at h = p(h | v), which they do not descend. They need a key.
+"""
 
 from typing import Any
 
@@ -19,39 +27,29 @@ from jaxbrain.networks.parts import as_float
 def contrastive_divergence(
     net: Network, *, visible: Visible = bernoulli(), steps: int = 1
 ) -> LearningRule:
-    """Raise the probability of the data, lower that of where the chain drifts from them.
+    """Contrastive divergence (CD-k): statistics of the data minus those after k Gibbs steps.
 
-    g = E_data[dF(v)/dw] - E_k[dF(v)/dw], v of the second after k Gibbs steps from the data
+    g = E_data[dF(v)/dw] - E_k[dF(v)/dw], k Gibbs steps that start at the data
 
-    For the weights, minus the mean of v h over the data plus that over the reconstructions, with
-    probabilities for h. As k grows it becomes the gradient of the mean - log p(v); at k = 1 it is
-    biased, and is the gradient of no function.
+    As k grows this becomes the gradient of the mean - log p(v). At k = 1 it is biased, and is the
+    gradient of no function.
 
     Args:
-      net: an `rbm`.
-      visible: the kind of visible units, `bernoulli` or `gaussian`.
-      steps: k, of the Gibbs chain; static.
-
-    Returns:
-      A LearningRule without state, for examples ``[visible]``. Targets are ignored: give the data
-      twice, ``jb.fit(rule, optimizer, (x, x), ...)``. The loss it reports is the mean over the
-      batch of - log p(v | h) at h = p(h | v), the error of the reconstruction, which is not what
-      the gradient descends: it usually falls along with it.
+      visible: the kind of visible units of the `rbm`, `bernoulli` or `gaussian`.
+      steps: k; an integer.
 
     Raises:
-      TypeError: if net is not a Network, or visible no Visible.
-      ValueError: if net is no `rbm`, steps is not positive, or at trace time if there is no key.
+      ValueError: if net is not an `rbm`.
 
     Source: Hinton 2002, doi 10.1162/089976602760128018.
 
     Examples:
-      >>> import jax, jaxbrain as jb, optax
       >>> from jaxbrain.learning.generative import boltzmann
-      >>> rule = contrastive_divergence(boltzmann.rbm(4))
-      >>> x = jax.numpy.tile(jax.numpy.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), (8, 1))
-      >>> state, history = jb.fit(rule, optax.adam(0.1), (x, x), key=jax.random.key(0), epochs=20)
-      >>> bool(history.loss[-1] < history.loss[0])
-      True
+      >>> rule, x = contrastive_divergence(boltzmann.rbm(4)), jnp.zeros((2, 3))
+      >>> zeros = jax.tree.map(jnp.zeros_like, rule.network.init(jax.random.key(0), x[0]))
+      >>> loss, grads, _ = rule.grads(zeros, (), x, x, key=jax.random.key(1))
+      >>> round(float(loss), 4)  # 3 log 2
+      2.0794
     """
     name = "contrastive_divergence"
     _check_arguments(name, net, visible, steps=steps)
@@ -60,8 +58,9 @@ def contrastive_divergence(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
-        dreams = _run_chains(params, x, key, steps, visible)
-        return *_contrast(params, x, dreams, visible), state
+        samples = _run_chains(key, params, x, steps, visible)
+        loss = _reconstruction_error(params, x, visible)
+        return loss, _contrast(params, x, samples, visible), state
 
     return LearningRule(no_state, grads, net)
 
@@ -70,40 +69,32 @@ def contrastive_divergence(
 def persistent_contrastive_divergence(
     net: Network, *, visible: Visible = bernoulli(), steps: int = 1, chains: int = 64
 ) -> LearningRule:
-    """Contrastive divergence whose chains never return to the data: they dream on between steps.
+    """Persistent contrastive divergence (PCD): Gibbs chains that continue from update to update.
 
     g = E_data[dF(v)/dw] - E_chains[dF(v)/dw], the chains k Gibbs steps further at each update
 
-    While the weights change slowly the chains stay near the machine's own distribution, so that
-    this follows the likelihood. Where they change fast the chains fall behind and the likelihood
-    swings: let the learning rate shrink, ``optax.sgd(optax.linear_schedule(0.1, 0.0, steps))``.
+    While the weights change slowly, the chains stay near the distribution of the model, and g is
+    near the gradient of the likelihood. Where they change fast, the chains lag and the likelihood
+    oscillates: decrease the learning rate, ``optax.sgd(optax.linear_schedule(0.1, 0.0, steps))``.
+    The reconstruction error may rise while the likelihood rises.
+
+    The state holds the chains ``[chains, visible]``, drawn from the visible biases at first.
 
     Args:
-      net: an `rbm`.
-      visible: the kind of visible units, `bernoulli` or `gaussian`.
-      steps: k, Gibbs steps between two updates; static.
-      chains: how many (the fantasy particles).
-
-    Returns:
-      A LearningRule whose state are the chains ``[chains, visible]``, drawn from the visible
-      biases at first. Targets are ignored, as in `contrastive_divergence`, and the loss is the
-      same error of the reconstruction, which may well rise while the likelihood does too.
+      visible: the kind of visible units of the `rbm`, `bernoulli` or `gaussian`.
+      steps: k, between two updates; an integer.
+      chains: their number.
 
     Raises:
-      TypeError: if net is not a Network, or visible no Visible.
-      ValueError: if net is no `rbm`, a number is not positive, or at trace time if there is no key.
+      ValueError: if net is not an `rbm`.
 
     Source: Tieleman 2008, doi 10.1145/1390156.1390290.
 
     Examples:
-      >>> import jax
       >>> from jaxbrain.learning.generative import boltzmann
       >>> rule = persistent_contrastive_divergence(boltzmann.rbm(4), chains=10)
-      >>> x = jax.numpy.ones((2, 3))
-      >>> params = rule.network.init(jax.random.key(0), x[0])
-      >>> state = rule.init(jax.random.key(1), params, x[0])
-      >>> loss, grads, state = jax.jit(rule.grads)(params, state, x, x, key=jax.random.key(2))
-      >>> state.shape
+      >>> params = rule.network.init(jax.random.key(0), jnp.ones(3))
+      >>> rule.init(jax.random.key(1), params, jnp.ones(3)).shape
       (10, 3)
     """
     name = "persistent_contrastive_divergence"
@@ -111,57 +102,57 @@ def persistent_contrastive_divergence(
 
     def init(key: jax.Array, params: Params, x: Any) -> jax.Array:
         bias = params["visible_bias"]
-        sample = lambda k: visible.sample(k, bias, jnp.zeros_like(bias))  # noqa: E731
-        return jax.vmap(sample)(jax.random.split(key, chains))
+        keys = jax.random.split(key, chains)
+        return jax.vmap(lambda k: visible.sample(k, bias, jnp.zeros_like(bias)))(keys)
 
     def grads(
         params: Params, state: jax.Array, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, jax.Array]:
         x, key = as_float(x, params["kernel"].dtype), require_key(name, key, "it samples")
-        state = _run_chains(params, state, key, steps, visible)
-        return *_contrast(params, x, state, visible), state
+        state = _run_chains(key, params, state, steps, visible)
+        loss = _reconstruction_error(params, x, visible)
+        return loss, _contrast(params, x, state, visible), state
 
     return LearningRule(init, grads, net)
 
 
 def _run_chains(
-    params: Params, v: jax.Array, key: jax.Array, steps: int, visible: Visible
+    key: jax.Array, params: Params, v: jax.Array, steps: int, visible: Visible
 ) -> jax.Array:
+    """One Gibbs chain from each row of v."""
     keys = jax.random.split(key, len(v))
-    move = lambda v, k: gibbs(params, v, key=k, steps=steps, visible=visible)  # noqa: E731
-    return jax.vmap(move)(v, keys)
+    return jax.vmap(lambda k, v: gibbs(k, params, v, steps=steps, visible=visible))(keys, v)
 
 
-def _contrast(
-    params: Params, data: jax.Array, dreams: jax.Array, visible: Visible
-) -> tuple[jax.Array, Params]:
-    """The error of the reconstruction of the data, and the gradient of F(data) - F(dreams)."""
+def _contrast(params: Params, data: jax.Array, samples: jax.Array, visible: Visible) -> Params:
+    """The gradient of F(data) - F(samples)."""
 
-    def contrast(params: Params) -> jax.Array:
-        mean = lambda v: jnp.mean(  # noqa: E731
-            jax.vmap(lambda one: free_energy(params, one, visible=visible))(v)
-        )
-        return mean(data) - mean(dreams)
+    def mean(params: Params, v: jax.Array) -> jax.Array:
+        return jnp.mean(jax.vmap(lambda one: free_energy(params, one, visible=visible))(v))
 
-    def surprise(v: jax.Array) -> jax.Array:
-        bias, drive = (
-            params["visible_bias"],
-            jnp.dot(params["kernel"], jax.nn.sigmoid(hidden_drive(params, v))),
-        )
-        at_once = visible.energy(bias, v) - jnp.dot(v, drive)
-        return at_once + visible.log_partition(bias, drive)
+    return jax.grad(lambda p: mean(p, data) - mean(p, samples))(params)
 
-    return jnp.mean(jax.vmap(surprise)(data)), jax.grad(contrast)(params)
+
+def _reconstruction_error(params: Params, data: jax.Array, visible: Visible) -> jax.Array:
+    """The mean of - log p(v | h) at h = p(h | v)."""
+    bias = params["visible_bias"]
+
+    def error(v: jax.Array) -> jax.Array:
+        drive = jnp.dot(params["kernel"], jax.nn.sigmoid(hidden_drive(params, v)))
+        return visible.energy(bias, v) - jnp.dot(v, drive) + visible.log_partition(bias, drive)
+
+    return jnp.mean(jax.vmap(error)(data))
 
 
 def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
+    """Refuse other networks than an `rbm`, other visible units than a Visible, and bad counts."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if constructor(net) is not rbm:
         raise ValueError(
-            f"{rule} teaches a restricted Boltzmann machine, and {net} is none; build it as "
+            f"{rule} trains a restricted Boltzmann machine, got {net}; build it as "
             "jb.learning.generative.boltzmann.rbm(64), and a deep one with "
-            "jb.learning.generative.belief.stack"
+            "jb.learning.generative.belief.train_stack"
         )
     if not isinstance(visible, Visible):
         raise TypeError(

@@ -1,19 +1,19 @@
-"""Visible units: what a Boltzmann machine sees, binary or real, as functions of bias and drive."""
+"""Visible units of Boltzmann machines, binary or real, as functions of their bias and drive."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import Config, configured, static
+from jaxbrain.core.requirements import require_positive
 
 
 @static
 class Visible(NamedTuple):
-    """A kind of visible units: the functions of their bias b and of the drive d = W h.
+    """A kind of visible units: functions of their bias b and their drive d = W h.
 
     p(v | h) = exp(v.d - e(v; b) - A(b, d))
 
@@ -22,7 +22,7 @@ class Visible(NamedTuple):
       log_partition: ``(bias, drive) -> scalar``, A = log of the sum over v of exp(v.d - e(v; b)).
       mean: ``(bias, drive) -> v``, the expectation, dA/dd.
       sample: ``(key, bias, drive) -> v``.
-      config: what it was made from; None for one made by hand.
+      config: the constructor and its arguments; None for units made by hand.
     """
 
     energy: Callable[[jax.Array, jax.Array], jax.Array]
@@ -34,15 +34,11 @@ class Visible(NamedTuple):
 
 @configured
 def bernoulli() -> Visible:
-    """Visible units that are 0 or 1; data in between count as probabilities.
+    """Binary visible units; data between 0 and 1 count as probabilities.
 
     e(v; b) = - b.v, p(v_i = 1 | h) = s(b_i + d_i); nan for data out of 0..1
 
-    Returns:
-      A Visible.
-
     Examples:
-      >>> import jax.numpy as jnp
       >>> bernoulli().mean(jnp.zeros(2), jnp.array([0.0, 100.0])).tolist()
       [0.5, 1.0]
     """
@@ -65,29 +61,20 @@ def bernoulli() -> Visible:
 
 @configured
 def gaussian(std: float | jax.Array = 1.0) -> Visible:
-    """Real visible units with Gaussian noise; standardise the data first.
+    """Real visible units with Gaussian noise, for standardized data.
 
     e(v; b) = |v - b|^2 / (2 std^2), p(v | h) = N(b + std^2 d, std^2)
 
     Args:
       std: of the noise, one for all units; positive.
 
-    Returns:
-      A Visible.
-
-    Raises:
-      ValueError: if std is not positive; a traced one is not checked.
-
     Source: Welling, Rosen-Zvi and Hinton 2004, "Exponential family harmoniums", NIPS 17.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> gaussian(0.5).mean(jnp.zeros(2), jnp.array([0.0, 4.0])).tolist()
       [0.0, 1.0]
     """
-    traced = isinstance(std, jax.core.Tracer)
-    if not traced and not (jnp.ndim(std) == 0 and std > 0):
-        raise ValueError(f"gaussian: std must be positive, got {std!r}")
+    require_positive("gaussian", "std", std)
 
     def energy(bias: jax.Array, v: jax.Array) -> jax.Array:
         return jnp.sum(jnp.square((v - bias) / std)) / 2
@@ -106,5 +93,5 @@ def gaussian(std: float | jax.Array = 1.0) -> Visible:
 
 
 def bernoulli_draw(key: jax.Array, p: jax.Array) -> jax.Array:
-    """Binary states of the probabilities p, in their shape and dtype."""
+    """Binary states drawn with probabilities p, in their shape and dtype."""
     return jax.random.bernoulli(key, p).astype(p.dtype)

@@ -1,0 +1,207 @@
+"""Faults in the energy-based rules and the generative models."""
+
+from tests.faults import Fault
+
+ENERGY, GENERATIVE = "jaxbrain/learning/energy", "jaxbrain/learning/generative"
+ENERGY_TESTS, GENERATIVE_TESTS = "tests/learning/energy", "tests/learning/generative"
+FAULTS = [
+    Fault(
+        "the energy of predictive coding lacks the 1/2", f"{ENERGY}/inference.py",
+        "total += 0.5 * jnp.sum(jnp.square(error)", "total += jnp.sum(jnp.square(error)",
+        f"{ENERGY_TESTS}/test_predictive.py",
+    ),
+    Fault(
+        "predictive coding is not divided by the nudge", f"{ENERGY}/inference.py",
+        "return 1 / (nudge * each.shape[0]) * jnp.sum(each)", "return jnp.mean(each)",
+        f"{ENERGY_TESTS}/test_predictive.py",
+    ),
+    Fault(
+        "centered predictive coding is twice too large", f"{ENERGY}/predictive.py",
+        "nudge=2 * beta), info", "nudge=beta), info",
+        f"{ENERGY_TESTS}/test_predictive.py",
+    ),
+    Fault(
+        "both nudges of centered predictive coding point to the target", f"{ENERGY}/predictive.py",
+        "jnp.stack([beta, -beta])", "jnp.stack([beta, beta])",
+        f"{ENERGY_TESTS}/test_predictive.py",
+    ),
+    Fault(
+        "the first inference step moves the last activities twice", f"{ENERGY}/inference.py",
+        "latents, done = latents[:-1] + last, 1", "latents, done = latents[:-1] + last, 0",
+        f"{ENERGY_TESTS}/test_predictive.py",
+    ),
+    Fault(
+        "the clamped output is the feed-forward output", f"{ENERGY}/predictive_clamped.py",
+        "return jax.vmap(loss)(last(params, z), y)",
+        "return jax.vmap(loss)(jax.lax.stop_gradient(last(params, z)), y)",
+        f"{ENERGY_TESTS}/test_predictive_clamped.py",
+    ),
+    Fault(
+        "incremental weights climb the energy", f"{ENERGY}/predictive_clamped.py",
+        "lambda w, g: w - jnp.asarray(weight_step, w.dtype) * g, params, total",
+        "lambda w, g: w + jnp.asarray(weight_step, w.dtype) * g, params, total",
+        f"{ENERGY_TESTS}/test_predictive_clamped.py",
+    ),
+    Fault(
+        "incremental activities relax under the weights of the start",
+        f"{ENERGY}/predictive_clamped.py",
+        "energies(model, now, z), latents, size), total",
+        "energies(model, params, z), latents, size), total",
+        f"{ENERGY_TESTS}/test_predictive_clamped.py",
+    ),
+    Fault(
+        "inference learning in time is one step late", f"{ENERGY}/predictive_exact.py",
+        "times = list(reversed(range(len(forward.blocks))))",
+        "times = [t + 1 for t in reversed(range(len(forward.blocks)))]",
+        f"{ENERGY_TESTS}/test_predictive_exact.py",
+    ),
+    Fault(
+        "errors under fixed predictions do not decay", f"{ENERGY}/predictive_exact.py",
+        "return [pull(a)[0] - e for pull", "return [pull(a)[0] for pull",
+        f"{ENERGY_TESTS}/test_predictive_exact.py",
+    ),
+    Fault(
+        "backtracking compares with the whole batch", f"{ENERGY}/descent.py",
+        "return ~(energies(moved(size)) <= before)",
+        "return ~(energies(moved(size)) <= jnp.sum(before))",
+        f"{ENERGY_TESTS}/test_descent.py",
+    ),
+    Fault(
+        "equilibrium propagation is not divided by the nudge", f"{ENERGY}/equilibrium.py",
+        "jnp.stack([1 / beta, -1 / beta])", "jnp.array([1, -1], beta.dtype)",
+        f"{ENERGY_TESTS}/test_equilibrium.py",
+    ),
+    Fault(
+        "the free phase is added", f"{ENERGY}/equilibrium.py",
+        "jnp.stack([1 / beta, -1 / beta])", "jnp.stack([1 / beta, 1 / beta])",
+        f"{ENERGY_TESTS}/test_equilibrium.py",
+    ),
+    Fault(
+        "the centered difference is divided by one nudge", f"{ENERGY}/equilibrium.py",
+        "weight = 1 / (2 * beta)", "weight = 1 / beta",
+        f"{ENERGY_TESTS}/test_equilibrium.py",
+    ),
+    Fault(
+        "the nudge points away from the target", f"{ENERGY}/two_phases.py",
+        "activate_output(system, h - beta * error(s, y))",
+        "activate_output(system, h + beta * error(s, y))",
+        f"{ENERGY_TESTS}/test_equilibrium.py",
+    ),
+    Fault(
+        "the nudge is outside the nonlinearity", f"{ENERGY}/two_phases.py",
+        "activate_output(system, h - beta * error(s, y))",
+        "activate_output(system, h) - beta * error(s, y)",
+        f"{ENERGY_TESTS}/test_two_phases.py",
+    ),
+    Fault(
+        "the phases have different dropout", f"{ENERGY}/two_phases.py",
+        "drive, s, change = jax.vmap(free, (None, 0, 0))(params, x, keys)",
+        "drive, s, change = jax.vmap(free, (None, 0, None))(params, x, None)",
+        f"{ENERGY_TESTS}/test_two_phases.py",
+    ),
+    Fault(
+        "a circle of nudges lacks its last point", f"{ENERGY}/holomorphic.py",
+        "k = np.arange(points // 2 + 1)", "k = np.arange(points // 2)",
+        f"{ENERGY_TESTS}/test_holomorphic.py",
+    ),
+    Fault(
+        "a real point of the circle counts twice", f"{ENERGY}/holomorphic.py",
+        "np.where((k == 0) | (2 * k == points), 1, 2)", "np.where(k == 0, 1, 2)",
+        f"{ENERGY_TESTS}/test_holomorphic.py",
+    ),
+    Fault(
+        "the softmax error forgets the target", f"{ENERGY}/complex_errors.py",
+        "/ jnp.sum(z, axis=-1, keepdims=True) - _target(target, logits)) / rows",
+        "/ jnp.sum(z, axis=-1, keepdims=True)) / rows",
+        f"{ENERGY_TESTS}/test_complex_errors.py",
+    ),
+    Fault(
+        "feedback arrives at full gain", f"{ENERGY}/symmetric.py",
+        "h = h + as_number(system.feedback_gain, h) * pull(s[group + 1])[0]",
+        "h = h + pull(s[group + 1])[0]",
+        f"{ENERGY_TESTS}/test_contrastive.py",
+    ),
+    Fault(
+        "correlations of early layers are not raised by the feedback gain",
+        f"{ENERGY}/symmetric.py",
+        "as_number(system.feedback_gain, total) ** (group + 1 - len(s))",
+        "as_number(system.feedback_gain, total) ** 0",
+        f"{ENERGY_TESTS}/test_contrastive.py",
+    ),
+    Fault(
+        "the residual is a square", f"{ENERGY}/symmetric.py",
+        "return jnp.sqrt(moved / jnp.where(size > 0, size, 1))",
+        "return moved / jnp.where(size > 0, size, 1)",
+        f"{ENERGY_TESTS}/test_two_phases.py",
+    ),
+    Fault(
+        "Hebbian and anti-Hebbian phases are exchanged", f"{ENERGY}/contrastive.py",
+        "return jnp.array([1, 0], dtype), jnp.array([1, -1], dtype)",
+        "return jnp.array([1, 0], dtype), jnp.array([-1, 1], dtype)",
+        f"{ENERGY_TESTS}/test_contrastive.py",
+    ),
+    Fault(
+        "the free energy lacks the hidden units", f"{GENERATIVE}/boltzmann.py",
+        'return visible.energy(params["visible_bias"], v) - jnp.sum(softplus)',
+        'return visible.energy(params["visible_bias"], v) - jnp.mean(softplus)',
+        f"{GENERATIVE_TESTS}/test_boltzmann.py",
+    ),
+    Fault(
+        "Gibbs sampling uses hidden probabilities, not states", f"{GENERATIVE}/boltzmann.py",
+        "_hidden(params, v, up))", "_hidden(params, v, None))",
+        f"{GENERATIVE_TESTS}/test_boltzmann.py",
+    ),
+    Fault(
+        "the drive of Gaussian units lacks their variance", f"{GENERATIVE}/visible_units.py",
+        "return bias + std**2 * drive", "return bias + std * drive",
+        f"{GENERATIVE_TESTS}/test_visible_units.py",
+    ),
+    Fault(
+        "the negative phase is the data", f"{GENERATIVE}/divergence.py",
+        "lambda p: mean(p, data) - mean(p, samples)", "lambda p: mean(p, data) - mean(p, data)",
+        f"{GENERATIVE_TESTS}/test_divergence.py",
+    ),
+    Fault(
+        "the negative phase is added", f"{GENERATIVE}/divergence.py",
+        "lambda p: mean(p, data) - mean(p, samples)", "lambda p: mean(p, data) + mean(p, samples)",
+        f"{GENERATIVE_TESTS}/test_divergence.py",
+    ),
+    Fault(
+        "persistent chains start from the data again", f"{GENERATIVE}/divergence.py",
+        "state = _run_chains(key, params, state, steps, visible)",
+        "state = _run_chains(key, params, x[: len(state)], steps, visible)",
+        f"{GENERATIVE_TESTS}/test_divergence.py",
+    ),
+    Fault(
+        "the next machine learns the data of the machine below", f"{GENERATIVE}/belief.py",
+        "        x = batch(rule.network).apply(machines[-1], x)\n",
+        "        batch(rule.network).apply(machines[-1], x)\n",
+        f"{GENERATIVE_TESTS}/test_belief.py",
+    ),
+    Fault(
+        "a transposed machine keeps its biases", f"{GENERATIVE}/belief.py",
+        '"hidden_bias": machine["visible_bias"],\n'
+        '        "visible_bias": machine["hidden_bias"],',
+        '"hidden_bias": jnp.zeros_like(machine["visible_bias"]),\n'
+        '        "visible_bias": machine["hidden_bias"],',
+        f"{GENERATIVE_TESTS}/test_belief.py",
+    ),
+    Fault(
+        "recognition weights learn awake", f"{GENERATIVE}/helmholtz.py",
+        "sleep = mean_log(log_recognition, params, generated)",
+        "sleep = mean_log(log_recognition, params, recognized)",
+        f"{GENERATIVE_TESTS}/test_helmholtz.py",
+    ),
+    Fault(
+        "generative weights learn asleep", f"{GENERATIVE}/helmholtz.py",
+        "wake = mean_log(log_generative, params, recognized)",
+        "wake = mean_log(log_generative, params, generated)",
+        f"{GENERATIVE_TESTS}/test_helmholtz.py",
+    ),
+    Fault(
+        "the probability of the top lacks its prior", f"{GENERATIVE}/helmholtz.py",
+        'total = -binary_cross_entropy(params["prior"], states[-1])',
+        'total = jnp.zeros((), params["prior"].dtype)',
+        f"{GENERATIVE_TESTS}/test_helmholtz.py",
+    ),
+]  # fmt: skip

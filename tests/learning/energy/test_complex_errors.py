@@ -1,0 +1,38 @@
+"""Derivatives of the losses: those of `jax.grad` at real predictions, and holomorphic."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.learning import energy
+
+pytestmark = pytest.mark.x64
+
+ONE_HOT = jax.nn.one_hot(1, 4)
+ERRORS = {
+    "half_mse": (ONE_HOT, energy.half_mse_error),
+    "mse": (ONE_HOT, energy.mse_error),
+    "softmax_cross_entropy": (jnp.array(2), energy.softmax_error),
+    "binary_cross_entropy": (ONE_HOT, energy.sigmoid_error),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_is_the_derivative_of_its_loss_at_complex_predictions_too(name):
+    y, error = ERRORS[name]
+    loss, o = getattr(jb.losses, name), jnp.array([0.3, -1.2, 0.8, 2.0])
+    y = y if y.ndim == 0 else y.astype(o.dtype)
+    np.testing.assert_allclose(error(o, y), jax.grad(loss)(o, y), rtol=1e-12)
+    z, h = jax.lax.complex(o, 0.3 * o[::-1]), 1e-6
+    steps = h * jnp.eye(4, dtype=z.dtype)
+    slope = jax.jit(jax.vmap(lambda d: (error(z + d, y) - error(z - d, y)) / 2))
+    real, imaginary = slope(steps) / h, slope(1j * steps) / (1j * h)
+    np.testing.assert_allclose(real, imaginary, atol=1e-8)  # the same along both axes
+
+
+def test_a_sequence_of_logits_has_the_mean_error():
+    logits, y = jnp.linspace(-1.0, 2.0, 12).reshape(4, 3), jnp.array([0, 2, 1, 1])
+    want = jax.grad(jb.losses.softmax_cross_entropy)(logits, y)
+    np.testing.assert_allclose(energy.softmax_error(logits, y), want, rtol=1e-12)
