@@ -71,11 +71,11 @@ jaxbrain.learning.online:
     over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
-    delta everywhere hebb local modulated oja oja_subspace pair_stdp perceptron plastic
+    delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
     plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
 jaxbrain.learning.readout:
-    Activity Learner Squares Taught echo_state force full_force generator learned least_squares
-    least_squares_step linear_memory_capacity ridge
+    ForceState GeneratorState Squares echo_state force full_force generator learned_params
+    least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
     difference_target_propagation gait_propagation linear_readout local_losses
     target_propagation
