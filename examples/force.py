@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jaxbrain as jb
-from jaxbrain.learning.readout.force_learning import force, full_force, generator, learned
+from jaxbrain.learning.readout.force_learning import force, full_force, generator, learned_params
 
 UNITS, PERIOD, OUTPUTS, STEPS = 500, 600, 20, 300
 RULES = {"FORCE": force, "full FORCE": full_force}
@@ -54,7 +54,7 @@ def teach(learn, targets: jax.Array, gain: float, passes: int, restart: bool) ->
             carry = carry._replace(cell=start.cell, guide=start.guide)
         carry, _ = scan(learner, params, carry, (xs, targets))
     begin = start if restart else carry
-    return scan(cell, learned(params, carry), begin.cell, xs)[1]
+    return scan(cell, learned_params(params, carry), begin.cell, xs)[1]
 
 
 def main(out: Path) -> None:

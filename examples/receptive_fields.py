@@ -19,8 +19,7 @@ import optax
 
 import jaxbrain as jb
 from jaxbrain import viz
-from jaxbrain.learning.plasticity import hebbian
-from jaxbrain.learning.plasticity.rule import plastic
+from jaxbrain.learning.plasticity import hebbian, plastic
 
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "t10k-images-idx3-ubyte.gz"
 

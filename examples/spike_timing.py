@@ -17,7 +17,7 @@ import numpy as np
 
 import jaxbrain as jb
 from jaxbrain.learning.plasticity import spike_timing as st
-from jaxbrain.learning.plasticity.rule import total_change
+from jaxbrain.learning.plasticity import total_change
 
 HERTZ = np.array([0.1, 10, 20, 40, 50])
 LAGS = np.array([10, -10])  # ms, post after pre; the rows of the data

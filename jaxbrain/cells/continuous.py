@@ -11,7 +11,8 @@ import jax.core
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.parts import fit_input, weights, zero_carry
+from jaxbrain.cells.parts import summed_input, weights, zero_carry
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -68,13 +69,14 @@ def ctrnn(
     init = _init("ctrnn", units, dt, tau, noise, kernel_init, recurrent_init, bias_init)
     name = f"ctrnn({units})"
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        x = fit_input(name, params, x)
-        given = x @ params["kernel"] + activation(carry) @ params["recurrent"] + params["bias"]
-        v = leaky_step(carry, given, _leak(params, dt, tau), noise, key)
+    def drive(params: Params, carry: jax.Array, x: Any) -> jax.Array:
+        return summed_input(name, params, x, activation(carry))
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
+        v = leaky_step(carry, u, _leak(params, dt, tau), noise, key)
         return v, activation(v)
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 @configured
@@ -121,17 +123,18 @@ def leaky_rnn(
     init = _init("leaky_rnn", units, dt, tau, noise, kernel_init, recurrent_init, bias_init)
     name = f"leaky_rnn({units})"
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        x = fit_input(name, params, x)
+    def drive(params: Params, carry: jax.Array, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry)
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
         a = _leak(params, dt, tau)
-        given = x @ params["kernel"] + carry @ params["recurrent"] + params["bias"]
         if key is not None and _is_noisy(noise):
-            xi = jax.random.normal(key, given.shape, given.dtype)
-            given = given + jnp.sqrt(2 / a) * as_number(noise, given) * xi
-        r = leaky_step(carry, activation(given), a)
+            xi = jax.random.normal(key, u.shape, u.dtype)
+            u = u + jnp.sqrt(2 / a) * as_number(noise, u) * xi
+        r = leaky_step(carry, activation(u), a)
         return r, r
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 def leaky_step(

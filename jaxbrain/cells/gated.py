@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.parts import fit_input, fit_sequence, weights, zero_carry
+from jaxbrain.cells.parts import fit_input, fit_sequence, summed_input, weights, zero_carry
 from jaxbrain.cells.pointwise import pointwise
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.unrolling import first, require_time
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
@@ -52,14 +53,16 @@ def lstm(
     name = f"lstm({units})"
     init = _biased(weights(units, 4, kernel_init, recurrent_init, bias_init), 1, forget_bias)
 
-    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        h, c = carry
-        i, f, g, o = jnp.split(_gate_inputs(name, params, h, x), 4)
-        c = _memory(i, f, g, c)
+    def drive(params: Params, carry: Any, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry[0])
+
+    def respond(params: Params, carry: Any, u: Any, *, key: jax.Array | None = None) -> Any:
+        i, f, g, o = jnp.split(u, 4)
+        c = _memory(i, f, g, carry[1])
         h = _output(o, c)
         return (h, c), h
 
-    return Cell(init, _zero_pair(units), step)
+    return Cell(init, _zero_pair(units), TwoStageStep(drive, respond))
 
 
 @configured
@@ -105,15 +108,17 @@ def lstm_peephole(
         peephole = peephole_init(jax.random.fold_in(key, 1), (3, units), params["bias"].dtype)
         return {**params, "peephole": peephole}
 
-    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        h, c = carry
-        i, f, g, o = jnp.split(_gate_inputs(name, params, h, x), 4)
-        p = params["peephole"]
+    def drive(params: Params, carry: Any, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry[0])
+
+    def respond(params: Params, carry: Any, u: Any, *, key: jax.Array | None = None) -> Any:
+        (_, c), p = carry, params["peephole"]
+        i, f, g, o = jnp.split(u, 4)
         c = _memory(i + p[0] * c, f + p[1] * c, g, c)
         h = _output(o + p[2] * c, c)
         return (h, c), h
 
-    return Cell(init, _zero_pair(units), step)
+    return Cell(init, _zero_pair(units), TwoStageStep(drive, respond))
 
 
 @configured
@@ -188,11 +193,14 @@ def ugrnn(
     name = f"ugrnn({units})"
     init = _biased(weights(units, 2, kernel_init, recurrent_init, bias_init), 0, forget_bias)
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        h = _ugrnn_gates(*jnp.split(_gate_inputs(name, params, carry, x), 2), carry)
+    def drive(params: Params, carry: jax.Array, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry)
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
+        h = _ugrnn_gates(*jnp.split(u, 2), carry)
         return h, h
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 @configured
@@ -289,12 +297,6 @@ def _output(o: jax.Array, c: jax.Array) -> jax.Array:
 def _ugrnn_gates(g: jax.Array, n: jax.Array, h: jax.Array) -> jax.Array:
     g = sigmoid(g)
     return g * h + (1 - g) * jnp.tanh(n)
-
-
-def _gate_inputs(name: str, params: Params, h: jax.Array, x: Any) -> jax.Array:
-    """x W + h R + b of all gates, side by side."""
-    x = fit_input(name, params, x)
-    return x @ params["kernel"] + h @ params["recurrent"] + params["bias"]
 
 
 def _zero_pair(units: int) -> Callable[[Params, Any], tuple[jax.Array, jax.Array]]:

@@ -55,6 +55,12 @@ def zero_carry(units: int) -> Callable[[Params, Any], jax.Array]:
     return carry
 
 
+def summed_input(name: str, params: Params, x: Any, z: jax.Array) -> jax.Array:
+    """x W + z R + b: the input of a step and the recurrent input, of all gates side by side."""
+    x = fit_input(name, params, x)
+    return x @ params["kernel"] + z @ params["recurrent"] + params["bias"]
+
+
 def retention(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
     """The part of a state that is left after a step: exp(-dt / tau)."""
     return jnp.exp(-as_number(dt, like) / as_number(tau, like))

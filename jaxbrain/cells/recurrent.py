@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
-from jaxbrain.cells.parts import fit_input, weights, zero_carry
+from jaxbrain.cells.parts import fit_input, summed_input, weights, zero_carry
 from jaxbrain.cells.pointwise import pointwise
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Params
@@ -49,12 +50,14 @@ def elman(
     f = _tanh if activation is jnp.tanh else activation  # the same function; it stores less
     init = weights(units, 1, kernel_init, recurrent_init, bias_init)
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        x = fit_input(name, params, x)
-        h = f(x @ params["kernel"] + carry @ params["recurrent"] + params["bias"])
+    def drive(params: Params, carry: jax.Array, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry)
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
+        h = f(u)
         return h, h
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 @configured
@@ -92,15 +95,17 @@ def gru(
         bias = bias_init(jax.random.fold_in(key, 1), (units,), float_like(x))
         return {**shared(key, x), "candidate_bias": bias}
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
+    def drive(params: Params, carry: jax.Array, x: Any) -> tuple[jax.Array, ...]:
         x = fit_input(name, params, x)
         given = jnp.split(x @ params["kernel"] + params["bias"], 3)
         own = jnp.split(carry @ params["recurrent"], 3)
-        r, z, n = given[0] + own[0], given[1] + own[1], given[2]
-        h = _gru_gates(r, z, n, own[2] + params["candidate_bias"], carry)
+        return given[0] + own[0], given[1] + own[1], given[2], own[2] + params["candidate_bias"]
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
+        h = _gru_gates(*u, carry)
         return h, h
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 _tanh = pointwise(jnp.tanh)

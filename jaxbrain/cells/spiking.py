@@ -12,6 +12,7 @@ import jax
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.parts import fit_input, retention, weights, zero_carry
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
@@ -128,14 +129,16 @@ def lif(
     def carry(params: Params, x: Any) -> Membrane:
         return Membrane(zero(params, x), zero(params, x))
 
-    def step(params: Params, carry: Membrane, x: Any, *, key: jax.Array | None = None) -> Any:
-        current = input_current(name, params, x, carry.spikes)
-        top = as_number(threshold, current)
-        v = reset(retention(tau, dt, current) * carry.v, carry.spikes, top) + current
+    def drive(params: Params, carry: Membrane, x: Any) -> jax.Array:
+        return input_current(name, params, x, carry.spikes)
+
+    def respond(params: Params, carry: Membrane, u: Any, *, key: jax.Array | None = None) -> Any:
+        top = as_number(threshold, u)
+        v = reset(retention(tau, dt, u) * carry.v, carry.spikes, top) + u
         spikes = surrogate((v - top) / top)
         return Membrane(v, spikes), spikes
 
-    return Cell(init, carry, step)
+    return Cell(init, carry, TwoStageStep(drive, respond))
 
 
 @configured
@@ -196,15 +199,17 @@ def alif(
     def carry(params: Params, x: Any) -> Adaptive:
         return Adaptive(zero(params, x), zero(params, x), zero(params, x))
 
-    def step(params: Params, carry: Adaptive, x: Any, *, key: jax.Array | None = None) -> Any:
-        current = input_current(name, params, x, carry.spikes)
-        rest = as_number(threshold, current)
-        v = reset(retention(tau, dt, current) * carry.v, carry.spikes, rest) + current
-        adaptation = retention(tau_adaptation, dt, current) * carry.adaptation + carry.spikes
+    def drive(params: Params, carry: Adaptive, x: Any) -> jax.Array:
+        return input_current(name, params, x, carry.spikes)
+
+    def respond(params: Params, carry: Adaptive, u: Any, *, key: jax.Array | None = None) -> Any:
+        rest = as_number(threshold, u)
+        v = reset(retention(tau, dt, u) * carry.v, carry.spikes, rest) + u
+        adaptation = retention(tau_adaptation, dt, u) * carry.adaptation + carry.spikes
         spikes = surrogate((v - rest - as_number(beta, v) * adaptation) / rest)
         return Adaptive(v, adaptation, spikes), spikes
 
-    return Cell(init, carry, step)
+    return Cell(init, carry, TwoStageStep(drive, respond))
 
 
 def input_current(name: str, params: Params, x: Any, spikes: jax.Array) -> jax.Array:

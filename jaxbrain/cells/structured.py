@@ -14,6 +14,7 @@ from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
 from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
 from jaxbrain.cells.parts import fit_input, weights
+from jaxbrain.cells.stages import with_params
 from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
@@ -263,10 +264,7 @@ def connected(cell: Cell, mask: Any) -> Cell:
     def carry(params: Params, x: Any) -> Any:
         return cell.carry(params, x)
 
-    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        return cell.step(cut(params), carry, x, key=key)
-
-    return Cell(init, carry, step, cell.project)
+    return Cell(init, carry, with_params(cell.step, cut), cell.project)
 
 
 @configured

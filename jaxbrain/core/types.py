@@ -46,25 +46,6 @@ class Project(Protocol):
     def __call__(self, params: Params, xs: Any, /) -> Any: ...
 
 
-class Drive(Protocol):
-    """``(params, carry, x) -> u``: the input of the units in one step, before they respond."""
-
-    def __call__(self, params: Params, carry: Any, x: Any, /) -> Any: ...
-
-
-class Stages(NamedTuple):
-    """A step in two stages: ``step(params, carry, x) = respond(params, carry, drive(...))``.
-
-    Attributes:
-      drive: ``(params, carry, x) -> u``, the input of the units: the only place where a unit
-        depends on the others.
-      respond: ``(params, carry, u, *, key=None) -> (carry, y)``, each unit for itself.
-    """
-
-    drive: Drive
-    respond: Step
-
-
 class Loss(Protocol):
     """``(prediction, target) -> loss`` of one example, a scalar."""
 
@@ -154,11 +135,10 @@ class Cell(NamedTuple):
     Attributes:
       init: ``(key, x) -> params``; x is the input of one step or its ``jax.ShapeDtypeStruct``.
       carry: ``(params, x) -> carry`` before the first step.
-      step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``.
+      step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``; a
+        `jaxbrain.cells.TwoStageStep` where the units affect each other through their drive alone.
       project: optional ``(params, xs) -> xs``: the part of the step that needs no carry, done for
         the whole sequence in one product before the scan.
-      stages: optional, the two `Stages` of step, for rules that tell the influence between units
-        from that within a unit (`jaxbrain.cells.driven`).
       config: what it was made from; None for one made by hand.
     """
 
@@ -166,7 +146,6 @@ class Cell(NamedTuple):
     carry: Carry
     step: Step
     project: Project | None = None
-    stages: Stages | None = None
     config: Config | None = None
 
 

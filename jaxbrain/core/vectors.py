@@ -33,7 +33,8 @@ def to_vector(carry: Any) -> jax.Array:
       >>> to_vector((jnp.ones(2), jnp.array(3), jnp.array([1 + 2j]))).tolist()
       [1.0, 1.0, 1.0, 2.0]
     """
-    return ravel_pytree(real_arrays(carry))[0]
+    with jax.numpy_dtype_promotion("standard"):  # arrays of several precisions are all widened
+        return ravel_pytree(real_arrays(carry))[0]
 
 
 def to_carry(vector: jax.Array, like: Any) -> Any:

@@ -183,7 +183,7 @@ RULES = {
 }
 # rules of machines of their own: test_boltzmann, test_helmholtz
 GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
-# rules of recurrent networks, (cell, readout, loss): test_online, test_rtrl, test_eprop
+# rules of recurrent networks, (cell, readout, loss): tests/learning/online
 ONLINE = {
     "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
     "uoro",

@@ -80,6 +80,24 @@ FUNCTIONS = {
     "stimulate": lambda: perturb.stimulate(2, 0.3),
     "angles_to": lambda: jb.analysis.angles_to(rule(), rule(), (jnp.ones((2, 3)), jnp.ones(2))),
 }
+
+
+def no_traces(params, carry, x):
+    return ()
+
+
+def no_gradient(traces, step):
+    return jnp.zeros_like(step.params)
+
+
+def lose_traces(traces, step):
+    return ()
+
+
+def anti_hebb(w, carry, pre, post, modulator):
+    return carry, -pre[:, None] * post[None]
+
+
 ONLINE_RULES = {
     name: lambda make=getattr(jb.learning, name), cell=cell: make(cell, jb.dense(2), jb.losses.mse)
     for name, cell in {
@@ -93,6 +111,10 @@ ONLINE_RULES = {
         "one_step_backprop": jb.cells.elman(3),
     }.items()
 }
+ONLINE_RULES["online_rule"] = lambda: jb.learning.online.online_rule(
+    "mine", jb.cells.elman(3), jb.dense(2), jb.losses.mse,
+    jb.learning.online.Influence(no_traces, no_gradient, lose_traces),
+)  # fmt: skip
 PLASTICITIES = {
     **{
         name: getattr(jb.learning.plasticity, name)
@@ -100,6 +122,7 @@ PLASTICITIES = {
                      "perceptron", "pair_stdp", "triplet_stdp", "reward_modulated_stdp")
     },
     "modulated": lambda: jb.learning.plasticity.modulated(jb.learning.plasticity.hebb(), tau=9.0),
+    "local_rule": lambda: jb.learning.plasticity.local_rule("anti_hebb", anti_hebb),
 }  # fmt: skip
 NETWORKS_OF_RULES = {
     "goodness_network": lambda: jb.learning.forward.goodness_network(

@@ -19,7 +19,7 @@ jaxbrain.analysis:
     ridge_decoder sign_agreement similarity skew_fit svcca tuning
 jaxbrain.cells:
     Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich
-    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING alif bidirectional
+    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING TwoStageStep alif bidirectional
     conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich
     last latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank
     lstm lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent
@@ -67,15 +67,15 @@ jaxbrain.learning.generative.boltzmann:
 jaxbrain.learning.generative.helmholtz:
     free_energy generate helmholtz_machine log_generative log_recognition recognize wake_sleep
 jaxbrain.learning.online:
-    Feedback Influence Now adaptive_feedback eprop kf_rtrl one_step_backprop online_rule
+    Feedback Influence LinearizedStep adaptive_feedback eprop kf_rtrl one_step_backprop online_rule
     over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
-    delta everywhere hebb local modulated oja oja_subspace pair_stdp perceptron plastic
+    delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
     plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
 jaxbrain.learning.readout:
-    Activity Learner Squares Taught echo_state force full_force generator learned least_squares
-    least_squares_step linear_memory_capacity ridge
+    ForceState GeneratorState Squares echo_state force full_force generator learned_params
+    least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
     difference_target_propagation gait_propagation linear_readout local_losses
     target_propagation

@@ -1,20 +1,22 @@
 """Online rules for recurrent networks."""
 
 from jaxbrain.learning.online.eligibility import eprop, rflo
-from jaxbrain.learning.online.influence import rtrl, rtrl_diagonal, snap
+from jaxbrain.learning.online.influence import one_step_backprop, rtrl, rtrl_diagonal, snap
+from jaxbrain.learning.online.linearization import LinearizedStep
 from jaxbrain.learning.online.readout_feedback import (
     Feedback,
     adaptive_feedback,
     random_feedback,
     symmetric_feedback,
 )
-from jaxbrain.learning.online.rule import Influence, Now, one_step_backprop, online_rule, over_time
+from jaxbrain.learning.online.rule import Influence, online_rule
+from jaxbrain.learning.online.sequences import over_time
 from jaxbrain.learning.online.stochastic import kf_rtrl, uoro
 
 __all__ = [
     "Feedback",
     "Influence",
-    "Now",
+    "LinearizedStep",
     "adaptive_feedback",
     "eprop",
     "kf_rtrl",

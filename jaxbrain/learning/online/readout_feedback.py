@@ -1,4 +1,4 @@
-"""The way back of the error, from the readout of a recurrent network to its units."""
+"""Feedback weights from the readout of a recurrent network to its units."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from jaxbrain.core.types import Network, Params
 
 @static
 class Feedback(NamedTuple):
-    """The weights on which the error comes back from the readout to the cell.
+    """The weights that carry the error from the readout to the cell.
 
     Attributes:
-      init: ``(key, readout, y) -> tuple`` of what the params hold for it beside cell and readout.
-      weights: ``(readout params, held) -> `` params of the readout on the way back.
+      init: ``(key, readout, y) -> held``, a tuple of the params that the feedback adds.
+      weights: ``(readout params, held) -> params`` of the readout on the way back.
       change: ``(grads of the readout, readout params, held) -> (grads, grads of held)``.
       config: what it was made from; None for one made by hand.
     """
@@ -30,12 +30,9 @@ class Feedback(NamedTuple):
 
 @configured
 def symmetric_feedback() -> Feedback:
-    """The error comes back on the weights of the readout: the learning signal of e-prop.
+    """Symmetric feedback: the weights W of the readout, for the exact learning signal.
 
     dL/dz = e W^T
-
-    Returns:
-      A Feedback that holds nothing.
 
     Examples:
       >>> symmetric_feedback().weights("readout", ())
@@ -50,15 +47,12 @@ def symmetric_feedback() -> Feedback:
 
 @configured
 def random_feedback() -> Feedback:
-    """The error comes back on fixed random weights, drawn like those of the readout.
+    """Random feedback: fixed weights B, drawn like those of the readout.
 
     dL/dz = e B^T
 
-    B is the third entry of the params, with a gradient of zero: no optimiser moves it, but for
-    one that decays weights by itself.
-
-    Returns:
-      A Feedback.
+    B is the third entry of the params. Its gradient is zero, so that only an optimizer with weight
+    decay changes it.
 
     Source: Lillicrap et al. 2016, doi 10.1038/ncomms13276.
 
@@ -76,18 +70,15 @@ def random_feedback() -> Feedback:
 
 @configured
 def adaptive_feedback(*, decay: float | jax.Array = 1e-3) -> Feedback:
-    """The error comes back on weights that get the changes of the readout and decay with it.
+    """Adaptive feedback: weights B that get the changes of the readout W and decay with it.
 
     g_W = G + decay W, g_B = G + decay B, G = dL/dW
 
-    Under gradient descent W - B shrinks by the factor 1 - rate decay a step, however B began. B is
-    the third entry of the params.
+    Under gradient descent W - B shrinks by the factor 1 - learning_rate decay a step, for any first
+    B. B is the third entry of the params.
 
     Args:
-      decay: part of both gradients, biases too; not negative.
-
-    Returns:
-      A Feedback.
+      decay: of both, biases too; not negative.
 
     Raises:
       ValueError: if decay is negative.

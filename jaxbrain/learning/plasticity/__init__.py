@@ -10,13 +10,7 @@ from jaxbrain.learning.plasticity.hebbian import (
     perceptron,
     sanger,
 )
-from jaxbrain.learning.plasticity.rule import (
-    local,
-    modulated,
-    plastic,
-    plastic_in_time,
-    total_change,
-)
+from jaxbrain.learning.plasticity.rule import plastic, plastic_in_time
 from jaxbrain.learning.plasticity.spike_timing import (
     HIPPOCAMPUS,
     HIPPOCAMPUS_MINIMAL,
@@ -28,6 +22,7 @@ from jaxbrain.learning.plasticity.spike_timing import (
     reward_modulated_stdp,
     triplet_stdp,
 )
+from jaxbrain.learning.plasticity.synapses import local_rule, modulated, total_change
 
 __all__ = [
     "HIPPOCAMPUS",
@@ -40,7 +35,7 @@ __all__ = [
     "delta",
     "everywhere",
     "hebb",
-    "local",
+    "local_rule",
     "modulated",
     "oja",
     "oja_subspace",

@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.cells.parts import retention
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.learning.chain import target_vectors
-from jaxbrain.learning.plasticity.rule import decay, local
+from jaxbrain.learning.plasticity.synapses import local_rule
 
 
 def _outer(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -38,7 +39,7 @@ def hebb() -> Cell:
       >>> hebb().step(jnp.zeros((2, 1)), (), (x, y, None))[1].tolist()
       [[3.0], [6.0]]
     """
-    return local("hebb", lambda w, carry, x, y, _: (carry, _outer(x, y)))
+    return local_rule("hebb", lambda w, carry, x, y, _: (carry, _outer(x, y)))
 
 
 @configured
@@ -60,7 +61,9 @@ def oja() -> Cell:
       >>> oja().step(w, (), (jnp.array([2.0, 1.0]), jnp.array([2.0]), None))[1].tolist()
       [[0.0], [2.0]]
     """
-    return local("oja", lambda w, carry, x, y, _: (carry, _outer(x, y) - w * jnp.square(y)[None]))
+    return local_rule(
+        "oja", lambda w, carry, x, y, _: (carry, _outer(x, y) - w * jnp.square(y)[None])
+    )
 
 
 @configured
@@ -86,7 +89,7 @@ def sanger() -> Cell:
     def change(w: jax.Array, carry: tuple, x: jax.Array, y: jax.Array, _: Any) -> Any:
         return carry, _outer(x, y) - w @ jnp.triu(_outer(y, y))
 
-    return local("sanger", change)
+    return local_rule("sanger", change)
 
 
 @configured
@@ -106,7 +109,7 @@ def oja_subspace() -> Cell:
       >>> oja_subspace().step(jnp.eye(2), (), (x, y, None))[1].tolist()
       [[0.0, 0.0], [0.0, 0.0]]
     """
-    return local("oja_subspace", lambda w, carry, x, y, _: (carry, _outer(x - w @ y, y)))
+    return local_rule("oja_subspace", lambda w, carry, x, y, _: (carry, _outer(x - w @ y, y)))
 
 
 @configured
@@ -146,10 +149,10 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
         return jnp.full(w.shape[1:], threshold, w.dtype)
 
     def change(w: jax.Array, theta: jax.Array, x: jax.Array, y: jax.Array, _: Any) -> Any:
-        kept = decay(1.0, tau, w.dtype)
+        kept = retention(tau, 1.0, w)
         return kept * theta + (1 - kept) * jnp.square(y), _outer(x, y * (y - theta))
 
-    return local("bcm", change, carry)
+    return local_rule("bcm", change, carry)
 
 
 @configured
@@ -192,11 +195,11 @@ def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
 
     def change(w: jax.Array, past: tuple, x: jax.Array, y: jax.Array, _: Any) -> Any:
         weight, mean_x, mean_y = past
-        weight = decay(1.0, tau, w.dtype) * weight + 1
+        weight = retention(tau, 1.0, w) * weight + 1
         after_x, after_y = mean_x + (x - mean_x) / weight, mean_y + (y - mean_y) / weight
         return (weight, after_x, after_y), _outer(x - mean_x, y - after_y)
 
-    return local("covariance", change, carry)
+    return local_rule("covariance", change, carry)
 
 
 @configured
@@ -227,7 +230,7 @@ def delta() -> Cell:
     def change(w: jax.Array, carry: tuple, x: jax.Array, y: jax.Array, target: Any) -> Any:
         return carry, _outer(x, _vector("delta", target, y) - y)
 
-    return local("delta", change)
+    return local_rule("delta", change)
 
 
 @configured
@@ -260,7 +263,7 @@ def perceptron() -> Cell:
         t = 2 * t - 1 if jnp.shape(target) != y.shape else t
         return carry, _outer(x, jnp.where(t * y <= 0, t, 0))
 
-    return local("perceptron", change)
+    return local_rule("perceptron", change)
 
 
 def _vector(rule: str, target: Any, y: jax.Array) -> jax.Array:

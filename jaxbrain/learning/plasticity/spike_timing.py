@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.cells.parts import retention
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
-from jaxbrain.learning.plasticity.rule import decay, local, modulated
+from jaxbrain.learning.plasticity.synapses import local_rule, modulated
 
 
 def everywhere(w: jax.Array) -> jax.Array:
@@ -92,7 +93,7 @@ def pair_stdp(
         traces = _later((r, o), (pre, post), (tau_plus, tau_minus), dt)
         return traces, a_plus * potentiation(w) * up - a_minus * depression(w) * down
 
-    return local("pair_stdp", change, carry)
+    return local_rule("pair_stdp", change, carry)
 
 
 class Triplet(NamedTuple):
@@ -179,7 +180,7 @@ def triplet_stdp(
         taus = (c.tau_plus, c.tau_x, c.tau_minus, c.tau_y)
         return _later(traces, (pre, pre, post, post), taus, dt), up - down
 
-    return local("triplet_stdp", change, carry)
+    return local_rule("triplet_stdp", change, carry)
 
 
 @configured
@@ -233,4 +234,4 @@ def reward_modulated_stdp(
 def _later(traces: tuple, spikes: tuple, taus: tuple, dt: Any) -> tuple:
     """The traces at the next step: this step's spikes in, then exact decay."""
     rows = zip(traces, spikes, taus, strict=True)
-    return tuple(decay(dt, tau, trace.dtype) * (trace + spike) for trace, spike, tau in rows)
+    return tuple(retention(tau, dt, trace) * (trace + spike) for trace, spike, tau in rows)

@@ -1,13 +1,12 @@
-"""Readouts taught by least squares: reservoirs and FORCE."""
+"""Readouts trained by least squares: reservoirs and FORCE learning."""
 
 from jaxbrain.learning.readout.force_learning import (
-    Activity,
-    Learner,
-    Taught,
+    ForceState,
+    GeneratorState,
     force,
     full_force,
     generator,
-    learned,
+    learned_params,
 )
 from jaxbrain.learning.readout.recursive_least_squares import (
     Squares,
@@ -17,15 +16,14 @@ from jaxbrain.learning.readout.recursive_least_squares import (
 from jaxbrain.learning.readout.reservoir import echo_state, linear_memory_capacity, ridge
 
 __all__ = [
-    "Activity",
-    "Learner",
+    "ForceState",
+    "GeneratorState",
     "Squares",
-    "Taught",
     "echo_state",
     "force",
     "full_force",
     "generator",
-    "learned",
+    "learned_params",
     "least_squares",
     "least_squares_step",
     "linear_memory_capacity",

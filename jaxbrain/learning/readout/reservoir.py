@@ -20,7 +20,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.cells.parts import fit_input, zero_carry
+from jaxbrain.cells.parts import summed_input, zero_carry
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
@@ -99,14 +100,15 @@ def echo_state(
             "bias": as_number(bias_scale, bias) * bias,
         }
 
-    def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
-        x = fit_input(name, params, x)
-        new = activation(x @ params["kernel"] + carry @ params["recurrent"] + params["bias"])
+    def drive(params: Params, carry: jax.Array, x: Any) -> jax.Array:
+        return summed_input(name, params, x, carry)
+
+    def respond(params: Params, carry: jax.Array, u: Any, *, key: jax.Array | None = None) -> Any:
         a = as_number(leak, carry)
-        h = (1 - a) * carry + a * new
+        h = (1 - a) * carry + a * activation(u)
         return h, h
 
-    return Cell(init, zero_carry(units), step)
+    return Cell(init, zero_carry(units), TwoStageStep(drive, respond))
 
 
 def _radius(matrix: jax.Array) -> jax.Array:

@@ -9,7 +9,13 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.cells import scan
-from jaxbrain.learning.readout.force_learning import Activity, force, full_force, generator, learned
+from jaxbrain.learning.readout.force_learning import (
+    GeneratorState,
+    force,
+    full_force,
+    generator,
+    learned_params,
+)
 from jaxbrain.learning.readout.recursive_least_squares import least_squares, least_squares_step
 
 pytestmark = pytest.mark.x64
@@ -47,11 +53,13 @@ def test_recursive_least_squares_is_ridge_regression_after_each_step():
 
 @pytest.mark.slow
 def test_a_step_of_the_generator_is_its_equation():
-    cell, x = generator(6, 2, gain=1.3, rate=0.2, feedback_scale=0.7), jnp.array([0.4])
+    cell, x = generator(6, 2, gain=1.3, leak=0.2, feedback_scale=0.7), jnp.array([0.4])
     params = cell.init(new_key(), x) | {"readout": jax.random.normal(new_key(), (6, 2))}
     p = {name: np.asarray(value) for name, value in params.items()}
     state, z = np.linspace(-1, 1, 6), np.array([0.3, -0.5])
-    carry, output = cell.step(params, Activity(*map(jnp.asarray, (state, np.tanh(state), z))), x)
+    carry, output = cell.step(
+        params, GeneratorState(*map(jnp.asarray, (state, np.tanh(state), z))), x
+    )
     drive = np.tanh(state) @ p["recurrent"] + z @ p["feedback"] + 0.4 * p["kernel"][0]
     after = 0.8 * state + 0.2 * drive
     np.testing.assert_allclose(carry.state, after, rtol=1e-12)
@@ -70,7 +78,7 @@ def test_the_gain_is_the_radius_of_the_spectrum(connectivity):
 
 
 def problem(steps=7, outputs=2):
-    cell, xs = generator(5, outputs, rate=0.3), jnp.ones((steps, 1))
+    cell, xs = generator(5, outputs, leak=0.3), jnp.ones((steps, 1))
     ys = jax.random.normal(jax.random.key(4), (steps, outputs))
     return cell, cell.init(new_key(), xs[0]), xs, ys
 
@@ -93,7 +101,7 @@ def test_force_by_hand(every):
             met.append((np.tanh(state), np.asarray(ys)[t]))
             r, y = map(np.stack, zip(*met, strict=True))
             readout = closed_form(r, y, p["readout"], 0.5)
-    taught = learned(params, carry)
+    taught = learned_params(params, carry)
     np.testing.assert_allclose(taught["readout"], readout, atol=1e-9)
     assert all(taught[name] is params[name] for name in params if name != "readout")
 
@@ -117,7 +125,7 @@ def test_full_force_by_hand(every):
             r, inner, outer = map(np.stack, zip(*met, strict=True))
             own = closed_form(r, inner, np.zeros((5, 5)), 0.5)
             readout = closed_form(r, outer, np.zeros((5, 2)), 0.5)
-    taught = learned(params, carry)
+    taught = learned_params(params, carry)
     np.testing.assert_allclose(taught["recurrent"], own, atol=1e-9)
     np.testing.assert_allclose(taught["readout"], readout, atol=1e-9)
     assert not np.any(taught["feedback"]) and taught["kernel"] is params["kernel"]
@@ -143,7 +151,7 @@ def test_a_network_goes_on_alone(rule):
         def free(params):
             return scan(cell, params, carry.cell, xs[learning:])[1]
 
-        taught = learned(params, carry)
+        taught = learned_params(params, carry)
         silent = taught | {"recurrent": 0.9 * taught["recurrent"]}
         return met, free(taught), free(params), free(silent)
 
@@ -170,7 +178,7 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
     one_pass = jax.jit(lambda carry: scan(learner, params, carry, (xs, ys))[0])
     for _ in range(15):
         carry = one_pass(carry._replace(cell=start.cell, guide=start.guide))
-    free = scan(cell, learned(params, carry), start.cell, xs)[1]
+    free = scan(cell, learned_params(params, carry), start.cell, xs)[1]
     assert jnp.sqrt(jnp.mean((free - ys) ** 2) / ys.var()) < 0.05
 
 
@@ -179,7 +187,7 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
     [
         (lambda: generator(0, 1), ValueError, "units must be a positive integer"),
         (lambda: generator(5, 1, gain=-1.0), ValueError, "gain must not be negative"),
-        (lambda: generator(5, 1, rate=1.5), ValueError, "rate must be from 0 to 1"),
+        (lambda: generator(5, 1, leak=1.5), ValueError, "leak must be from 0 to 1"),
         (lambda: generator(5, 1, connectivity=0.0), ValueError, "connectivity must be positive"),
         (lambda: generator(5, 1).init(new_key(), jnp.ones((3, 1))), ValueError, "one step"),
         (lambda: force(jb.dense(1)), TypeError, "must be a Cell of generator"),

@@ -1,4 +1,4 @@
-"""What all plasticities share: the contract of a Cell, three factors, and the way into fit."""
+"""Plasticities as learning rules of dense layers: their gradients, and training with fit."""
 
 from functools import partial
 
@@ -11,14 +11,9 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.core.config import label
 from jaxbrain.learning.plasticity import hebbian, spike_timing
-from jaxbrain.learning.plasticity.rule import (
-    local,
-    modulated,
-    plastic,
-    plastic_in_time,
-    total_change,
-)
-from tests.contract import KEYWORD, close, equal, places, signature
+from jaxbrain.learning.plasticity.rule import plastic, plastic_in_time
+from jaxbrain.learning.plasticity.synapses import local_rule, modulated, total_change
+from tests.contract import close, equal
 
 new_key = partial(jax.random.key, 0)
 TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
@@ -47,62 +42,13 @@ def activities(name, dtype="float32", steps=5):
 
 
 @every
-def test_a_plasticity_is_a_cell(name):
-    make, modulator = PLASTICITIES[name]
-    rule = make()
-    assert signature(rule.init) == places("key", "x")
-    assert signature(rule.carry) == places("params", "x")
-    assert signature(rule.step) == places("params", "carry", "x") + KEYWORD
-    assert rule == make() and hash(rule) == hash(make()) and jax.tree.leaves(rule) == []
-    assert all(rule != other() for n, (other, _) in PLASTICITIES.items() if n != name)
-    assert label(rule) == name
-    pre, post = activities(name)
-    x = (pre[0], post[0], modulator)
-    params = rule.init(new_key(), x)
-    abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), x)
-    equal(params, rule.init(new_key(), abstract))
-    assert params.shape == (3, 2)
-    carry = rule.carry(params, x)
-    equal(carry, rule.carry(params, abstract))
-    after, change = rule.step(params, carry, x)
-    assert jax.tree.map(jnp.shape, carry) == jax.tree.map(jnp.shape, after)
-    close(jax.jit(rule.step)(params, carry, x), (after, change))
-    assert change.shape == params.shape and change.dtype == params.dtype
-
-
-@every
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-def test_it_runs_along_trains_in_any_precision(name, dtype):
-    make, modulator = PLASTICITIES[name]
-    with jax.enable_x64(dtype == "float64"):
-        rule = make()
-        pre, post = activities(name, dtype)
-        w = rule.init(new_key(), (pre[0], post[0], None))
-        modulator = None if modulator is None else jnp.full((5,), 0.7, dtype)
-        if name in ("delta", "perceptron"):
-            modulator = jnp.ones((5, 2), dtype)
-        carry, total = total_change(rule, w, pre, post, modulator)
-        kept, want = rule.carry(w, (pre[0], post[0], None)), 0.0
-        for t in range(5):
-            now = None if modulator is None else modulator[t]
-            kept, change = rule.step(w, kept, (pre[t], post[t], now))
-            want = want + np.float64(change)
-        assert total.dtype == w.dtype == jnp.dtype(dtype)
-        rough = 0.1 if dtype == "bfloat16" else 1e-5
-        np.testing.assert_allclose(np.float64(total), want, rtol=rough, atol=rough)
-        close(carry, kept, rough, rough)
-        many = jax.vmap(lambda w: total_change(rule, w, pre, post, modulator)[1])
-        close(many(jnp.stack([w, 2 * w]))[0], total, rough, rough)
-
-
-@every
 def test_it_becomes_a_learning_rule(name):
     make, _ = PLASTICITIES[name]
     net = jb.serial(jb.dense(2), jb.elementwise(jnp.tanh))
     x = jax.random.normal(new_key(), (6, 3))
     y = jnp.sign(jax.random.normal(jax.random.key(1), (6, 2)))
     rule, again = plastic(net, make()), plastic(net, make())
-    assert rule == again and hash(rule) == hash(again) and repr(rule) == "plastic"
+    assert rule == again and hash(rule) == hash(again) and label(rule) == "plastic"
     assert rule != plastic(net, make(), loss=jb.losses.half_mse)
     params = net.init(new_key(), x[0])
     state = rule.init(new_key(), params, x[0])
@@ -125,31 +71,6 @@ def test_it_becomes_a_learning_rule(name):
     close(after[0], carry)
     rest = x - jnp.tanh(x @ w[:3] + w[3][None]) @ w[:3].T
     np.testing.assert_allclose(value, jnp.mean(jnp.sum(rest**2, 1)) / 2, rtol=1e-5)
-
-
-def test_a_modulator_at_once_multiplies():
-    rule, w = modulated(hebbian.hebb()), jnp.zeros((3, 2))
-    x, y = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, -1.0])
-    carry = rule.carry(w, (x, y, REWARD))
-    for factor in (REWARD, TARGET, jnp.array(-3)):  # a scalar, one a unit, an integer
-        carry, change = rule.step(w, carry, (x, y, factor))
-        hebb = hebbian.hebb().step(w, (), (x, y, None))[1]
-        close(change, hebb * jnp.broadcast_to(factor, 2).astype(w.dtype)[None])
-    slow = modulated(hebbian.hebb(), tau=0.5)
-    carry, _ = slow.step(w, slow.carry(w, (x, y, REWARD)), (x, y, REWARD))
-    assert np.abs(slow.step(w, carry, (x, y, REWARD))[1] - REWARD * hebb).max() > 0.1
-
-
-def test_eligibility_is_a_filtered_change():
-    rule, w, kept = modulated(hebbian.oja(), tau=4.0, dt=0.5), jnp.ones((3, 2)), np.exp(-1 / 8)
-    pre, post = activities("oja")
-    factor = jnp.arange(5.0) - 2
-    _, total = total_change(rule, w, pre, post, factor)
-    changes = [hebbian.oja().step(w, (), (a, b, None))[1] for a, b in zip(pre, post, strict=True)]
-    want = sum(
-        float(factor[t]) * kept ** (t - s) * changes[s] for t in range(5) for s in range(t + 1)
-    )
-    close(total, want, 1e-4, 1e-4)
 
 
 def test_each_dense_layer_learns_from_its_own_pair():
@@ -271,7 +192,7 @@ HEBB = hebbian.hebb()
          "plastic needs a flat chain"),
         (lambda: modulated(HEBB).step(jnp.ones((1, 2)), ((), jnp.ones((1, 2))),
                                       (jnp.ones(1), jnp.ones(2), jnp.ones(1))), ValueError,
-         r"modulated\(hebb\) needs a modulator, .* units \(2,\), got shape \(1,\)"),
+         r"modulated\(.*hebb\(\)\) needs a modulator, .* units \(2,\), got shape \(1,\)"),
         (lambda: plastic(jb.dense(2), modulated(hebbian.delta())).grads(
             jb.dense(2).init(new_key(), jnp.ones(3)), (((), jnp.ones((4, 2))),), jnp.ones((4, 3)),
             jnp.ones(4)), ValueError,
@@ -287,7 +208,7 @@ def test_a_plasticity_of_ones_own_takes_three_lines():
     def change(w, carry, pre, post, modulator):
         return carry, pre[:, None] * post[None] - 0.1 * w
 
-    rule = plastic(jb.dense(2, bias_init=None), local("leaky", change))
+    rule = plastic(jb.dense(2, bias_init=None), local_rule("leaky", change))
     x = jnp.ones((4, 3))
     params = {"kernel": jnp.ones((3, 2))}
     np.testing.assert_allclose(rule.grads(params, ((),), x, x)[1]["kernel"], -2.9, rtol=1e-6)

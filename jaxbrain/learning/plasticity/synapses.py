@@ -1,0 +1,197 @@
+"""Plasticity of synapses: cells from the activities at both ends to a change of the weights.
+
+A plasticity is a `jb.Cell` from ``(pre, post, modulator)`` to a change that is to be ADDED:
+``carry, change = cell.step(w, carry, (pre, post, modulator))`` with the weights w ``[pre, post]``,
+the activities pre ``[pre]`` and post ``[post]`` of one presentation or one time step, and a third
+factor: None, a scalar (reward), or a target ``[post]`` for the rules that learn from one. Traces
+and thresholds are the carry. The learning rate is that of the optimizer; time constants are
+options of the rule.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+from jax.nn.initializers import lecun_normal
+
+from jaxbrain.cells.parts import retention
+from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.types import Cell
+from jaxbrain.networks.parts import as_float, float_like
+
+Change = Callable[[jax.Array, Any, jax.Array, jax.Array, Any], tuple[Any, jax.Array]]
+
+
+@configured
+def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | None = None) -> Cell:
+    """A plasticity from its equation, with the shapes checked.
+
+    Args:
+      name: of the rule, for messages.
+      change: ``(w, carry, pre, post, modulator) -> (carry, change [pre, post])``.
+      carry: ``(w) -> carry`` before the first presentation; None: nothing is carried.
+
+    Returns:
+      A Cell whose params are w ``[pre, post]``.
+
+    Examples:
+      >>> def anti_hebb(w, carry, pre, post, modulator):
+      ...     return carry, -pre[:, None] * post[None]
+      >>> rule = local_rule("anti_hebb", anti_hebb)
+      >>> rule.step(jnp.zeros((1, 2)), (), (jnp.ones(1), jnp.array([1.0, 2.0]), None))[1].tolist()
+      [[-1.0, -2.0]]
+    """
+
+    def init(key: jax.Array, x: Any) -> jax.Array:
+        pre, post, _ = x
+        return lecun_normal()(key, (pre.shape[-1], post.shape[-1]), float_like(pre))
+
+    def start(params: jax.Array, x: Any) -> Any:
+        return () if carry is None else carry(params)
+
+    def step(
+        params: jax.Array, carry: Any, x: Any, *, key: jax.Array | None = None
+    ) -> tuple[Any, jax.Array]:
+        pre, post, modulator = x
+        if jnp.shape(params) != (*jnp.shape(pre), *jnp.shape(post)) or jnp.ndim(params) != 2:
+            raise ValueError(
+                f"{name}: params must be the weights [pre, post] of activities pre [pre] and post "
+                f"[post] of one presentation, got {jnp.shape(params)} for {jnp.shape(pre)} and "
+                f"{jnp.shape(post)}; jax.vmap over presentations"
+            )
+        pre, post = (as_float(jnp.asarray(a), params.dtype) for a in (pre, post))
+        return change(params, carry, pre, post, modulator)
+
+    return Cell(init, start, step)
+
+
+@configured
+def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
+    """Three factors: a plasticity leaves an eligibility trace, and a modulator makes it a change.
+
+    e <- exp(-dt / tau) e + dw(pre, post), change = modulator e
+
+    dw is what the plasticity would have changed; a modulator that comes late meets what is left of
+    it. tau = 0 keeps nothing: the change is modulator dw. The modulator of one step is the reward
+    of that step; for the concentration d(t) of a substance (dw/dt = d e) give d dt.
+
+    Args:
+      plasticity: a Cell of two factors, such as `hebbian.hebb` or `spike_timing.pair_stdp`.
+      tau: time constant of the eligibility trace, in the unit of dt; 0 or positive.
+      dt: the time from one step to the next.
+
+    Returns:
+      A plasticity that needs a modulator: a scalar, or one for each post-synaptic unit ``[post]``.
+      Its carry is that of the plasticity and e ``[pre, post]``.
+
+    Raises:
+      TypeError: if plasticity is not a Cell.
+      ValueError: if a time is negative, or at trace time without a modulator of that shape.
+
+    Source: Izhikevich 2007, doi 10.1093/cercor/bhl152; Florian 2007, doi
+    10.1162/neco.2007.19.6.1468; Gerstner et al. 2018, doi 10.3389/fncir.2018.00053.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> rule = modulated(jb.learning.plasticity.hebb(), tau=10.0)
+      >>> w, one, none = jnp.zeros((1, 1)), jnp.ones(1), jnp.zeros(1)
+      >>> carry, change = rule.step(w, rule.carry(w, (one, one, 0.0)), (one, one, 0.0))
+      >>> carry, late = rule.step(w, carry, (none, none, 2.0))
+      >>> float(change[0, 0]), round(float(late[0, 0]), 4)  # 2 exp(-1/10)
+      (0.0, 1.8097)
+    """
+    require_plasticity("modulated", plasticity)
+    require_positive("modulated", "dt", dt)
+    if not isinstance(tau, jax.core.Tracer) and not (jnp.ndim(tau) == 0 and tau >= 0):
+        raise ValueError(f"modulated: tau must be zero or positive, got {tau!r}")
+    name = f"modulated({plasticity})"
+
+    def carry(params: jax.Array, x: Any) -> tuple[Any, jax.Array]:
+        return plasticity.carry(params, (*x[:2], None)), jnp.zeros_like(params)
+
+    def step(
+        params: jax.Array, carry: Any, x: Any, *, key: jax.Array | None = None
+    ) -> tuple[Any, jax.Array]:
+        pre, post, modulator = x
+        if modulator is None or jnp.shape(modulator) not in ((), jnp.shape(post)):
+            got = "none" if modulator is None else f"shape {jnp.shape(modulator)}"
+            raise ValueError(
+                f"{name} needs a modulator, a scalar or one for each of the post-synaptic units "
+                f"{jnp.shape(post)}, got {got}; pass (pre, post, modulator), under fit as y"
+            )
+        inner, trace = carry
+        inner, change = plasticity.step(params, inner, (pre, post, None), key=key)
+        trace = retention(tau, dt, params) * trace + change
+        factor = as_float(jnp.asarray(modulator), params.dtype)
+        return (inner, trace), trace * (factor[None] if factor.ndim else factor)
+
+    return Cell(plasticity.init, carry, step)
+
+
+def total_change(
+    plasticity: Cell,
+    params: jax.Array,
+    pre: jax.Array,
+    post: jax.Array,
+    modulator: Any = None,
+    *,
+    key: jax.Array | None = None,
+) -> tuple[Any, jax.Array]:
+    """The changes of a plasticity along two trains, summed; the weights stay as they are meanwhile.
+
+    Args:
+      plasticity: a Cell from ``(pre, post, modulator)`` to a weight change.
+      params: the weights ``[pre, post]``.
+      pre: spikes or rates ``[time, pre]``.
+      post: ``[time, post]``.
+      modulator: None, a scalar for all steps, or ``[time, ...]``.
+      key: noise of the plasticity, if it has any.
+
+    Returns:
+      The carry after the last step, and the sum of all changes ``[pre, post]``.
+
+    Raises:
+      ValueError: if the trains, or a modulator that is no scalar, differ in length.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, jaxbrain as jb
+      >>> rule = jb.learning.plasticity.pair_stdp(a_plus=1.0, tau_plus=20.0)
+      >>> pre, post = (jnp.zeros((50, 1)).at[time].set(1.0) for time in (10, 20))
+      >>> carry, change = total_change(rule, jnp.zeros((1, 1)), pre, post)
+      >>> round(float(change[0, 0]), 4)  # exp(-10/20)
+      0.6065
+    """
+    require_plasticity("total_change", plasticity)
+    steps = jnp.shape(pre)[:1]
+    scanned = modulator is not None and jnp.ndim(modulator) > 0
+    trains = (pre, post, modulator if scanned else None)
+    for name, train in zip(("post", "modulator"), trains[1:], strict=True):
+        if train is not None and jnp.shape(train)[:1] != steps:
+            raise ValueError(
+                f"total_change: {name} must lead with the {steps} time steps of pre, got shape "
+                f"{jnp.shape(train)}; repeat what is the same at every step"
+            )
+
+    def step(state: tuple[Any, jax.Array], now: Any) -> tuple[tuple[Any, jax.Array], None]:
+        (a, b, m), i = now
+        carry, total = state
+        noise = None if key is None else jax.random.fold_in(key, i)
+        m = m if scanned else modulator
+        carry, change = plasticity.step(params, carry, (a, b, m), key=noise)
+        return (carry, total + change), None
+
+    start = plasticity.carry(params, (pre[0], post[0], None)), jnp.zeros_like(params)
+    return jax.lax.scan(step, start, (trains, jnp.arange(steps[0])))[0]
+
+
+def require_plasticity(where: str, plasticity: Any) -> None:
+    """Refuse what is no plasticity."""
+    if not isinstance(plasticity, Cell):
+        called = "; call it" if callable(plasticity) else ""
+        raise TypeError(
+            f"{where}: plasticity must be a Cell such as jb.learning.plasticity.oja(), got "
+            f"{type(plasticity).__name__}{called}"
+        )
