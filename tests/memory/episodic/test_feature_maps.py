@@ -10,7 +10,6 @@ from jaxbrain.memory.episodic.feature_maps import dpfp, elu_plus_one, unit
 pytestmark = pytest.mark.x64
 
 
-@pytest.mark.slow
 def test_feature_maps():
     x = jnp.array([1.3, -0.7, 2.1])
     r = np.maximum(np.r_[x, -x], 0)
