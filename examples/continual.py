@@ -40,8 +40,9 @@ def end_task(name: str, state: jb.TrainState, remembered, data, key: jax.Array):
     if name == "synaptic intelligence":
         return state._replace(opt_state=memory.end_task(state.opt_state, state.params)), remembered
     if name == "replay":
-        some = jax.tree.map(lambda a: jax.random.choice(key, a, (KEPT,), replace=False), data)
-        return state, memory.replay.add(remembered, some, key=key)
+        of_rows, of_places = jax.random.split(key)
+        rows = jax.random.choice(of_rows, len(data[1]), (KEPT,), replace=False)
+        return state, memory.replay.add(of_places, remembered, (data[0][rows], data[1][rows]))
     return state, remembered
 
 

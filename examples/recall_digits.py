@@ -1,6 +1,6 @@
-"""Five memories that store handwritten digits and are asked for them with bad copies.
+"""Five memories that store handwritten digits and recall them from corrupted cues.
 
-Their cues have a fifth of the pixels turned over, or the lower half covered. Three rules make the
+The cues have a fifth of the pixels flipped, or the lower half masked. Three rules make the
 weights of a Hopfield network; the dense and the modern memory keep the patterns themselves.
 
     python examples/recall_digits.py                          # pictures/recall_digits.png
@@ -21,7 +21,7 @@ import jaxbrain as jb
 from jaxbrain import memory, viz
 
 LOADS, DRAWS, SHOWN, ROWS = (2, 4, 8, 16, 32), 8, 8, 3
-CUES, CONTROL = ("a fifth turned over", "lower half covered"), "Hebb, random patterns"
+CUES, CONTROL = ("a fifth flipped", "lower half masked"), "Hebb, random patterns"
 
 
 def pictures(mnist: Path | None) -> np.ndarray:
@@ -45,16 +45,16 @@ def memories(pixels: int) -> dict[str, jb.Memory]:
     }
 
 
-def spoiled(patterns: jax.Array) -> jax.Array:
-    """Cues [2, patterns, pixels]: noisy, and half covered, where 0 is a pixel not known."""
+def corrupted(patterns: jax.Array) -> jax.Array:
+    """Cues [2, patterns, pixels]: noisy, and half masked, where 0 is an unknown pixel."""
     keys = jax.random.split(jax.random.key(1), len(patterns))
     half = jax.vmap(lambda pattern: memory.mask(pattern, 0.5, value=0.0))(patterns)
     return jnp.stack([jax.vmap(memory.corrupt, (0, 0, None))(keys, patterns, 0.2), half])
 
 
 def ask(kind: jb.Memory, patterns: jax.Array) -> jax.Array:
-    """Store patterns [patterns, pixels]; what is recalled of their cues [2, patterns, pixels]."""
-    cues = spoiled(patterns).reshape(-1, patterns.shape[1])
+    """Recalled patterns [2, patterns, pixels] of the stored patterns [patterns, pixels]."""
+    cues = corrupted(patterns).reshape(-1, patterns.shape[1])
     states, _ = jax.vmap(kind.recall, (None, 0))(kind.store(patterns), cues)
     return states.reshape(2, *patterns.shape)
 
@@ -76,12 +76,12 @@ def main(out: Path, mnist: Path | None) -> None:
         for name, values in wrong.items():
             print(f"{name:<24}" + "".join(f"{100 * v:7.1f}" for v in values[:, cue].mean(axis=1)))
     alike = np.mean([np.corrcoef(x)[np.triu_indices(len(x), 1)] for x in digits[LOADS[-1]]])
-    print(f"\nTwo digits correlate by {alike:.2f}: what all share drowns what is a digit's own.")
-    print("So Hebb's rule fails early, Storkey's too; the pseudo-inverse takes off what is shared.")
+    print(f"\nTwo digits correlate by {alike:.2f}: what they share hides what distinguishes them.")
+    print("So Hebb's rule fails early, Storkey's too; the pseudo-inverse removes what is shared.")
     figure = plt.figure(figsize=(16, 7.6), layout="constrained")
     left, right = list(figure.subfigures(1, 2, width_ratios=(1.3, 1)))  # pyright: ignore
     x, ax = digits[SHOWN][0], left.subplots(subplot_kw={"title": f"{SHOWN} digits stored"})
-    viz.recall(np.tile(x[:ROWS], (2, 1)), spoiled(x)[:, :ROWS].reshape(-1, pixels), drawn, ax=ax)
+    viz.recall(np.tile(x[:ROWS], (2, 1)), corrupted(x)[:, :ROWS].reshape(-1, pixels), drawn, ax=ax)
     for cue, ax in enumerate(right.subplots(2, 1)):
         curves = {name: (LOADS, values[:, cue]) for name, values in wrong.items()}
         viz.capacity(curves, metric="share of wrong pixels", ax=ax).set_xscale("log", base=2)

@@ -62,7 +62,8 @@ def sparse_distributed(
         limit = sparse_distributed_capacity(n, locations, radius)
         holds = f"of {limit:.0f} it recalls half without an error; take more locations"
         warn_when_full(count > limit, "sparse_distributed", f"{count} patterns", holds)
-        addresses = jax.random.rademacher(key, (locations, n), patterns.dtype)
+        of_addresses = jax.random.clone(key)  # every store has the same addresses
+        addresses = jax.random.rademacher(of_addresses, (locations, n), patterns.dtype)
         return {"addresses": addresses, "counters": active(addresses, patterns).T @ patterns}
 
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:

@@ -33,7 +33,7 @@ def test_energy_is_the_formula():
 
 
 def test_energy_keeps_the_largest_similarity():
-    """The mistake of another library: subtracted for safety and never added back."""
+    """The maximum that makes logsumexp stable must be added back."""
     x, beta = 3 * normal((6, 8)), 1.0
     s = x[2] + 0.1 * normal(8, 1)
     h = beta * (x @ s)
@@ -75,7 +75,7 @@ def test_one_step_is_attention(beta):
 
 
 def test_one_step_error_falls_exponentially_with_beta():
-    """10,000 patterns of length 8 in 64 dimensions, asked for from a distance of 2.2."""
+    """10,000 patterns of length 8 in 64 dimensions, cues at a distance of 2.2."""
     x = normal((10_000, 64))
     x = jnp.asarray(8 * x / np.linalg.norm(x, axis=1, keepdims=True))
     away = normal((50, 64), 1)
@@ -90,14 +90,14 @@ def test_one_step_error_falls_exponentially_with_beta():
     quarter, half, one = (np.asarray(error(x, cues, beta)) for beta in (0.25, 0.5, 1.0))
     assert np.max(half) < 1e-4 and np.median(half) < 1e-5
     assert np.median(one) < 1e-12
-    assert 1e-3 < np.median(quarter) < 1  # at a beta too small nothing is that exact
+    assert 1e-3 < np.median(quarter) < 1  # not at a smaller beta
     slope = np.log(quarter / half) / 0.25
     assert np.all(slope > 10)
 
 
 @pytest.mark.slow
-def test_the_energy_never_rises_and_the_end_is_a_fixed_point():
-    """Over random memories, temperatures and cues; a step twice too long does raise it."""
+def test_the_energy_never_rises_until_a_fixed_point():
+    """Over random memories, temperatures and cues; a step 2.5 times as long does raise it."""
     x, cues = jnp.asarray(normal((60, 8, 5))), jnp.asarray(2 * normal((60, 5), 1))
     betas = jnp.asarray(np.random.default_rng(2).uniform(0.1, 6, 60))
 
@@ -121,12 +121,12 @@ def test_the_energy_never_rises_and_the_end_is_a_fixed_point():
 
     @jax.jit
     @jax.vmap
-    def settle(x, cue, beta):
+    def relax(x, cue, beta):
         memory = modern_hopfield(beta=beta, max_steps=5000, tolerance=1e-10)
         state, info = memory.recall({"patterns": x}, cue)
         return state, info, modern_hopfield(beta=beta).recall({"patterns": x}, state)[0]
 
-    state, info, again = settle(x, cues, betas)
+    state, info, again = relax(x, cues, betas)
     assert np.all(info.converged) and np.max(info.steps) < 5000
     np.testing.assert_allclose(again, state, atol=1e-9)
     assert np.all(info.energy <= energies[:, -1] + 1e-9)
@@ -192,7 +192,7 @@ def test_the_gradient_of_the_energy_is_the_state_less_its_update():
         (lambda: modern_hopfield(beta=np.ones(2)), "beta must be positive"),
         (lambda: modern_hopfield(beta=1.0, max_steps=2.0), "max_steps must be a positive integer"),
         (lambda: modern_hopfield(beta=1.0, tolerance=-1.0), "tolerance must not be negative"),
-        (lambda: modern_hopfield(beta=1.0).store(np.ones(3)), r"\[patterns, features\].*\(3,\)"),
+        (lambda: modern_hopfield(beta=1.0).store(np.ones(3)), r"\[patterns, units\].*\(3,\)"),
         (lambda: modern_hopfield(beta=1.0).store(np.ones((0, 3))), r"got \(0, 3\)"),
         (
             lambda: modern_hopfield(beta=1.0).add({"patterns": jnp.ones((2, 3))}, np.ones(2)),
@@ -200,6 +200,6 @@ def test_the_gradient_of_the_energy_is_the_state_less_its_update():
         ),
     ],
 )
-def test_what_is_refused(call, message):
+def test_wrong_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -1,4 +1,4 @@
-"""Storage rules against their formulas in NumPy and the laws of what they hold."""
+"""Storage rules against their formulas in NumPy and their capacities."""
 
 import warnings
 
@@ -21,7 +21,7 @@ def draw(count, n, seed=0):
 
 
 def storkey_by_hand(patterns, counts_own=False):
-    """The paper's three sums as loops; `counts_own` leaves in what it leaves out."""
+    """The three sums of the paper as loops; `counts_own` keeps the terms that it leaves out."""
     n = patterns.shape[1]
     w = np.zeros((n, n))
     for x in patterns:
@@ -53,7 +53,7 @@ def held(rule, load, *, diagonal=False, n=200, trials=8):
     return np.mean(shares)
 
 
-def test_hebb_is_its_sum():
+def test_outer_product_is_its_sum():
     x = draw(5, 9)
     want = sum(np.outer(p, p) for p in x) / 9
     np.testing.assert_allclose(outer_product(x), want - np.diag(np.diag(want)), atol=1e-15)
@@ -97,7 +97,7 @@ def test_adding_one_by_one_is_storing(rule):
     assert np.abs(weights - rule(x[:5])).max() > 1e-3
 
 
-def test_adding_what_the_projection_holds_changes_nothing():
+def test_adding_a_stored_pattern_to_the_projection_changes_nothing():
     x = draw(20, 60)
     weights = pseudo_inverse(x)
     again = jb.memory.add_pseudo_inverse(weights, -x[3])
@@ -108,14 +108,14 @@ def test_adding_what_the_projection_holds_changes_nothing():
         np.testing.assert_allclose(again, weights, atol=1e-5)
 
 
-def test_hebb_holds_what_mceliece_says():
-    """n / (2 ln n) = 19 of 200: at half of it nearly all, at twice it hardly any."""
+def test_outer_product_has_the_capacity_of_mceliece():
+    """n / (2 ln n) = 19 of 200: below it nearly all patterns are fixed points, above it few."""
     assert abs(held(outer_product, 0.1) - 0.895) < 0.05
     assert abs(held(outer_product, 0.2) - 0.16) < 0.07
 
 
 @pytest.mark.slow
-def test_storkey_holds_more_than_hebb():
+def test_storkey_holds_more_than_outer_product():
     assert held(storkey, 0.2) > 0.995 and held(outer_product, 0.2) < 0.25
     assert held(storkey, 0.25) >= 0.99
     assert held(storkey, 0.4, diagonal=True) > 0.98
@@ -130,7 +130,7 @@ def test_integers_and_halves_are_stored(rule):
 
 @rules
 def test_other_values_are_refused(rule):
-    with pytest.raises(ValueError, match=r"patterns must hold \+1 and -1 alone, got 0"):
+    with pytest.raises(ValueError, match=r"patterns must hold only \+1 and -1, got 0"):
         rule(np.eye(4))
     with pytest.raises(ValueError, match="patterns must have the shape"):
         rule(np.ones(4))
@@ -144,7 +144,7 @@ def test_other_values_are_refused(rule):
 def test_dependent_patterns_are_refused():
     x = draw(6, 40)
     for row in (x[1], -x[2]):
-        with pytest.raises(ValueError, match=r"patterns\[6\] is made up of those before it"):
+        with pytest.raises(ValueError, match=r"patterns\[6\] is a combination of those before it"):
             pseudo_inverse(np.vstack([x, row]))
         with jax.enable_x64(False), pytest.raises(ValueError, match=r"patterns\[6\]"):
             pseudo_inverse(np.vstack([x, row]).astype(np.float32))
@@ -156,9 +156,9 @@ def test_dependent_patterns_are_refused():
 @pytest.mark.parametrize(
     "rule, limit", [(outer_product, 28), (storkey, 61)], ids=["outer_product", "storkey"]
 )
-def test_storing_more_than_the_rule_holds_warns(rule, limit):
+def test_overload_warns_with_the_capacity(rule, limit):
     memory = jb.memory.hopfield(storage=rule)
-    with pytest.warns(UserWarning, match=f"more than .* in 200 units, which is about {limit}") as w:
+    with pytest.warns(UserWarning, match=f"about {limit} random patterns in 200 units") as w:
         memory.store(draw(limit + 1, 200))
     assert w[0].filename == __file__
     with pytest.warns(UserWarning, match="graded_hopfield"):
@@ -176,7 +176,7 @@ def test_a_rule_of_your_own():
     mine = Storage(outer_product, lambda weights, pattern: 2 * weights, lambda n: 3)
     memory = jb.memory.hopfield(storage=mine)
     assert float(memory.add(jnp.ones((1, 1)), jnp.ones(1))[0, 0]) == 2
-    with pytest.warns(UserWarning, match="4 patterns are more than outer_product"):
+    with pytest.warns(UserWarning, match="outer_product stores about 3 random patterns"):
         memory.store(x)
     with pytest.raises(TypeError, match="storage must be a function"):
         jb.memory.hopfield(storage="outer_product")

@@ -105,7 +105,7 @@ CELLS = {
     "izhikevich": (lambda: jb.cells.izhikevich(3, kind=jb.cells.CHATTERING), (4,)),
     "leaky_integrator": (lambda: jb.cells.leaky_integrator(3), (4,)),
     "learned_carry": (lambda: jb.cells.learned_carry(jb.cells.gru(3)), (4,)),
-    "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, decay=0.9), (4,)),
+    "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, retention=0.9), (4,)),
     "linear_attention": (lambda: jb.memory.linear_attention(3, 2), (4,)),
     "delta_fast_weights": (lambda: jb.memory.delta_fast_weights(3, 2), (4,)),
     "external_memory": (lambda: jb.memory.external_memory(5, 3), (4,)),

@@ -146,6 +146,9 @@ OTHER_RULES = {
         boltzmann.rbm(3)
     ),
     "with_penalty": lambda: jb.memory.with_penalty(rule(), jb.memory.elastic_penalty(anchor())),
+    "with_replay": lambda: jb.memory.with_replay(
+        rule(), jb.memory.replay_buffer(4, (jnp.ones(2), jnp.ones(1))), n=2
+    ),
     "force": lambda: jb.learning.readout.force(jb.learning.readout.generator(5, 2)),
     "full_force": lambda: jb.learning.readout.full_force(jb.learning.readout.generator(5, 2)),
     "closed_loop": lambda: motor.closed_loop(jb.lift(jb.dense(2)), motor.point_mass()),

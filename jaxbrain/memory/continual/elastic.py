@@ -1,12 +1,12 @@
-"""Elastic weights: what a network has learned pulls it back while it learns something else.
+"""Elastic weight consolidation: a quadratic penalty holds the weights that matter for old tasks.
 
-After each task its weights become an anchor, each weight held as firmly as it mattered
-(`jaxbrain.memory.fisher`), and the pull goes beside any learning rule as a penalty.
+After each task its weights become an anchor; each weight is held in proportion to its importance
+(`jaxbrain.memory.fisher`). The penalty works with any learning rule.
 
-The scale of strength: rules take the mean loss over the new examples and `fisher` the mean over
-the old, so that Bayes' (Laplace's) value is strength = old examples / new examples, 1 for tasks
-of one size. With sums in place of both means it is 1 for any sizes. A diagonal that leaves out how
-weights depend on each other holds too loosely: on real networks 10 to 1000 times this is used.
+Scale of strength: rules take the mean loss over the new examples, `fisher` the mean over the old
+ones. So the value of Bayes (Laplace) is strength = old examples / new examples, 1 for tasks of
+equal size. A diagonal importance neglects that weights depend on each other and holds too loosely:
+on real networks 10 to 1000 times this value is used.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 
-from jaxbrain.core.config import configured
+from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import LearningRule, Params
 
@@ -24,12 +24,12 @@ Penalty = Callable[[Params], jax.Array]
 
 
 class Anchor(NamedTuple):
-    """Where the weights are held and how firmly, for all tasks so far in one.
+    """Center and stiffness of the elastic penalty, all tasks so far in one.
 
     Attributes:
-      params: where the pull vanishes.
-      importance: in the structure of params: how firmly each weight is held.
-      offset: ``[]``, what the penalties of several tasks leave even there, where they disagree.
+      params: the minimum of the penalty.
+      importance: stiffness of each weight, in the structure of params.
+      offset: ``[]``, the sum of the penalties of all tasks at that minimum.
     """
 
     params: Params
@@ -38,13 +38,10 @@ class Anchor(NamedTuple):
 
 
 def empty_anchor(params: Params) -> Anchor:
-    """The anchor before the first task: nothing is held.
+    """The anchor before the first task, without importance.
 
     Args:
       params: of the network, for their structure.
-
-    Returns:
-      An Anchor without importance, whose shapes are those of all that follow.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -57,23 +54,17 @@ def empty_anchor(params: Params) -> Anchor:
 
 
 def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
-    """Hold one task more, each around its own weights, as elastic weight consolidation does.
+    """The anchor with one task more, each task around its own weights.
 
     sum_t 1/2 F_t (theta - theta_t)^2 = 1/2 F (theta - m)^2 + offset
 
-    with F = sum_t F_t and m their weighted mean: one anchor is exactly the sum of all tasks'
-    penalties, so that the memory does not grow and nothing compiles again.
+    with F = sum_t F_t and m the mean of the theta_t weighted by F_t: one anchor is exactly the sum
+    of the penalties of all tasks. The memory does not grow.
 
     Args:
       anchor: of the tasks before; `empty_anchor` at first.
-      params: where training on this task ended.
-      importance: of each weight for this task, such as `fisher` there.
-
-    Returns:
-      The Anchor of all tasks.
-
-    Raises:
-      ValueError: if importance has not the structure and the shapes of params.
+      params: weights at the end of this task.
+      importance: of each weight for this task, such as `fisher` at params.
 
     Source: Kirkpatrick et al. 2017, arXiv 1612.00796.
 
@@ -82,7 +73,7 @@ def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
       >>> anchor = empty_anchor(jnp.zeros(1))
       >>> anchor = consolidate(anchor, jnp.array([1.0]), jnp.array([3.0]))
       >>> anchor = consolidate(anchor, jnp.array([5.0]), jnp.array([1.0]))
-      >>> float(anchor.params[0]), float(anchor.importance[0])  # between the two, nearer the first
+      >>> float(anchor.params[0]), float(anchor.importance[0])  # (3 * 1 + 1 * 5) / 4
       (2.0, 4.0)
     """
     _require_alike("consolidate", anchor, params, importance)
@@ -105,59 +96,54 @@ def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
 
 
 def consolidate_online(
-    anchor: Anchor, params: Params, importance: Params, *, decay: float | jax.Array = 1.0
+    anchor: Anchor, params: Params, importance: Params, *, retention: float | jax.Array = 1.0
 ) -> Anchor:
-    """Hold around the newest weights alone, while old importance fades: online EWC.
+    """The anchor of online EWC: it moves to the newest weights, and old importance fades.
 
-    F <- decay F + F_new, theta* <- theta_new
+    F <- retention F + F_new, theta* <- theta_new
 
-    With decay 1 this is Laplace's approximation task after task: the newest weights have already
-    been pulled by what was held before.
+    With retention 1 this is Laplace's approximation, task after task: the old penalties have
+    already pulled the newest weights.
 
     Args:
       anchor: of the tasks before; `empty_anchor` at first.
-      params: where training on this task ended.
-      importance: of each weight for this task, such as `fisher` there.
-      decay: what is left of old importance, from 0 to 1.
-
-    Returns:
-      The Anchor of all tasks.
-
-    Raises:
-      ValueError: if decay is not from 0 to 1, or the shapes differ.
+      params: weights at the end of this task.
+      importance: of each weight for this task, such as `fisher` at params.
+      retention: fraction of the old importance that is kept, 0 to 1.
 
     Source: Schwarz et al. 2018, arXiv 1805.06370; Huszar 2018, arXiv 1712.03847.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> anchor = consolidate_online(empty_anchor(jnp.zeros(1)), jnp.array([1.0]), jnp.array([3.0]))
-      >>> anchor = consolidate_online(anchor, jnp.array([5.0]), jnp.array([1.0]), decay=0.5)
+      >>> anchor = empty_anchor(jnp.zeros(1))
+      >>> anchor = consolidate_online(anchor, jnp.array([1.0]), jnp.array([3.0]))
+      >>> anchor = consolidate_online(anchor, jnp.array([5.0]), jnp.array([1.0]), retention=0.5)
       >>> float(anchor.params[0]), float(anchor.importance[0])
       (5.0, 2.5)
     """
-    require_fraction("consolidate_online", "decay", decay)
+    require_fraction("consolidate_online", "retention", retention)
     _require_alike("consolidate_online", anchor, params, importance)
-    kept = jax.tree.map(
-        lambda old, new: as_number(decay, old) * old + new, anchor.importance, importance
+    faded = jax.tree.map(
+        lambda old, new: as_number(retention, old) * old + new, anchor.importance, importance
     )
-    return Anchor(params, kept, jnp.zeros_like(anchor.offset))
+    return Anchor(params, faded, jnp.zeros_like(anchor.offset))
 
 
+@traceable("anchor", "strength")
 @configured
 def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Penalty:
-    """What it costs to leave the anchor: every weight on a spring, as stiff as it is important.
+    """The elastic penalty: a spring on each weight, as stiff as the weight is important.
 
     strength (1/2 sum_i F_i (theta_i - theta*_i)^2 + offset)
 
+    Another anchor or strength compiles nothing in `jaxbrain.fit`.
+
     Args:
       anchor: of `consolidate` or `consolidate_online`.
-      strength: lambda; what its scale is, the module says: Bayes' value is 1 for tasks of one size.
+      strength: lambda, not negative; 1 is the value of Bayes for tasks of equal size.
 
     Returns:
       ``(params) -> scalar``, for `with_penalty`.
-
-    Raises:
-      ValueError: if strength is negative.
 
     Source: Kirkpatrick et al. 2017, arXiv 1612.00796.
 
@@ -169,7 +155,6 @@ def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Pen
       (0.5, 50.0)
     """
     require_positive("elastic_penalty", "strength", strength, zero=True)
-    strength = jnp.asarray(strength)  # an array is an argument of the compiled training, no part
 
     def penalty(params: Params) -> jax.Array:
         terms = jax.tree.map(
@@ -181,26 +166,24 @@ def elastic_penalty(anchor: Anchor, *, strength: float | jax.Array = 1.0) -> Pen
     return penalty
 
 
+@traceable("params", "importance", "strength")
 @configured
 def full_elastic_penalty(
     params: Params, importance: jax.Array, *, strength: float | jax.Array = 1.0
 ) -> Penalty:
-    """The elastic penalty with the whole matrix: exact for linear networks with a Gaussian output.
+    """The elastic penalty with the full matrix: exact for linear networks with Gaussian outputs.
 
     strength 1/2 (theta - theta*)^T F (theta - theta*)
 
-    Several tasks add up: ``lambda p: first(p) + second(p)``.
+    Penalties of several tasks add up: ``lambda p: first(p) + second(p)``.
 
     Args:
-      params: theta*, where training on the old task ended.
-      importance: ``[n, n]``, of `full_fisher`.
+      params: theta*, weights at the end of the old task.
+      importance: F ``[n, n]``, of `full_fisher`.
       strength: lambda, on the scale of `elastic_penalty`.
 
     Returns:
       ``(params) -> scalar``, for `with_penalty`.
-
-    Raises:
-      ValueError: if the matrix has not the size of params, or strength is negative.
 
     Source: MacKay 1992, doi 10.1162/neco.1992.4.3.448.
 
@@ -217,7 +200,6 @@ def full_elastic_penalty(
             f"importance must be {(center.size, center.size)}, for {center.size} parameters, got "
             f"{jnp.shape(importance)}; make it with full_fisher"
         )
-    strength = jnp.asarray(strength)
 
     def penalty(params: Params) -> jax.Array:
         away = jax.flatten_util.ravel_pytree(params)[0] - center
@@ -229,19 +211,15 @@ def full_elastic_penalty(
 
 @configured
 def with_penalty(rule: LearningRule, penalty: Penalty) -> LearningRule:
-    """A learning rule with a penalty on the weights beside it.
+    """Any learning rule with a penalty on the weights added to its loss.
 
-    loss + penalty(theta), rule's gradient + d penalty / d theta
+    loss + penalty(theta), gradient of the rule + d penalty / d theta
 
-    Any rule: feedback alignment forgets as backprop does. The penalties of this module compile
-    once for all tasks and strengths; a function of your own is compiled anew for each.
+    A penalty of your own is compiled for each new function.
 
     Args:
-      rule: what teaches.
+      rule: of the task; its state stays.
       penalty: ``(params) -> scalar``, such as an `elastic_penalty`.
-
-    Returns:
-      A LearningRule with the state of rule.
 
     Raises:
       TypeError: if rule is no LearningRule.
@@ -274,6 +252,6 @@ def _require_alike(where: str, anchor: Anchor, params: Params, importance: Param
     for name, shape in zip(("params", "importance"), shapes[1:], strict=True):
         if shape != shapes[0]:
             raise ValueError(
-                f"{where}: {name} must have the structure and the shapes of the anchor's params, "
+                f"{where}: {name} must have the structure and shapes of the params of the anchor, "
                 f"got {shape} for {shapes[0]}"
             )

@@ -1,7 +1,7 @@
-"""Fisher information of a network's weights: how much each of them matters to what it predicts.
+"""Fisher information of the weights of a network: their importance for its predictions.
 
-Every function takes the square example by example. The square of a batch's gradient is another,
-smaller thing, and a widespread mistake: the gradients of the examples cancel before the square.
+All functions average over examples the square of the gradient of each example. The square of the
+gradient of a batch, often taken for it, is smaller: the gradients cancel before they are squared.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,13 @@ Loss = Callable[[jax.Array, Any], jax.Array]
 
 
 class _Predictive(NamedTuple):
-    """What an output predicts: ``scores(output) -> [n, outputs]``, whose outer products sum to the
-    Fisher information of the output; ``draw(key, output) -> target``."""
+    """The predictive distribution of an output.
+
+    Attributes:
+      scores: ``(output) -> [n, outputs]``, whose outer products sum to the Fisher information of
+        the output.
+      draw: ``(key, output) -> target``.
+    """
 
     scores: Callable[[jax.Array], jax.Array]
     draw: Callable[[jax.Array, jax.Array], Any]
@@ -37,28 +42,25 @@ def fisher(
     outcomes: Any = None,
     batch_size: int = 32,
 ) -> Params:
-    """The diagonal of the Fisher information, exact: over all that the network might have answered.
+    """The diagonal of the Fisher information, exact: expectation over the predicted targets.
 
     F_i = mean over x of sum_y p(y | x) (d log p(y | x) / d theta_i)^2
 
-    The loss says what the outputs mean: -log p(y | x) for classes (`softmax_cross_entropy`), yes
-    or no (`binary_cross_entropy`), or a Gaussian of variance 1 around the output (`half_mse`),
-    whose sum over y is done in closed form, as J^T J.
+    The loss is -log p(y | x): of classes (`softmax_cross_entropy`), of independent bits
+    (`binary_cross_entropy`), or of a Gaussian with variance 1 around the output (`half_mse`), for
+    which F is the diagonal of J^T J. Times the number of examples it is their information.
 
     Args:
-      net: a network of one example.
-      loss: ``(output, target) -> scalar``; another than these three needs outcomes.
       params: of net.
-      x: ``[examples, ...]``; no targets are needed.
-      outcomes: ``[n, ...]``, all targets there are, where the loss is -log p of your own.
-      batch_size: examples at a time; memory for this many gradients of each outcome.
+      x: ``[examples, ...]``; targets are not needed.
+      outcomes: ``[n, ...]``, all possible targets; required for any other loss -log p.
+      batch_size: examples at a time; each needs memory for one gradient per outcome.
 
     Returns:
-      A tree like params, the mean over x; times the number of examples it is the information in
-      all of them.
+      A tree like params.
 
     Raises:
-      ValueError: if the loss is not known to be -log p and no outcomes are given.
+      ValueError: if the loss is not one of the three and outcomes are missing.
 
     Source: Kirkpatrick et al. 2017, arXiv 1612.00796; Martens 2014, arXiv 1412.1193.
 
@@ -74,45 +76,39 @@ def fisher(
 
 
 def sampled_fisher(
+    key: jax.Array,
     net: Network,
     loss: Loss,
     params: Params,
     x: Any,
     *,
-    key: jax.Array,
     outcomes: Any = None,
     batch_size: int = 32,
 ) -> Params:
-    """The diagonal of the Fisher information from one answer of the network to each example.
+    """The diagonal of the Fisher information, estimated from one drawn target per example.
 
     F_i = mean over x of (d log p(y | x) / d theta_i)^2, y drawn from p(y | x)
 
-    Its expectation is `fisher`; it is cheaper where there are many classes.
+    Its expectation is `fisher`. It is cheaper where there are many classes.
 
     Args:
-      net: a network of one example.
-      loss: ``(output, target) -> scalar``; another than those of `fisher` needs outcomes.
-      params: of net.
-      x: ``[examples, ...]``.
-      key: of the answers.
-      outcomes: ``[n, ...]``, all targets there are, where the loss is -log p of your own.
-      batch_size: examples at a time.
+      key: of the targets.
+      params: as for `fisher`.
+      x: as for `fisher`.
+      outcomes: as for `fisher`.
+      batch_size: as for `fisher`.
 
     Returns:
-      A tree like params, the mean over x.
-
-    Raises:
-      ValueError: if the loss is not known to be -log p and no outcomes are given.
+      A tree like params.
 
     Source: Martens 2014, arXiv 1412.1193.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
-      >>> x = jnp.ones((10, 1))
-      >>> loss = jb.losses.binary_cross_entropy
-      >>> found = sampled_fisher(jb.dense(1), loss, params, x, key=jax.random.key(0))
-      >>> float(found["bias"][0])  # at p = 1/2 both answers tell the same
+      >>> net, loss, x = jb.dense(1), jb.losses.binary_cross_entropy, jnp.ones((10, 1))
+      >>> found = sampled_fisher(jax.random.key(0), net, loss, params, x)
+      >>> float(found["bias"][0])  # p (1 - p) at p = 1/2, of either target
       0.25
     """
     _check("sampled_fisher", loss, outcomes, batch_size)
@@ -123,26 +119,21 @@ def sampled_fisher(
 def empirical_fisher(
     net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
 ) -> Params:
-    """The mean square of each example's own gradient: no Fisher information, but often used as one.
+    """The empirical Fisher: mean square of the gradients at the given targets.
 
     F_i = mean over (x, y) of (d loss(x, y) / d theta_i)^2
 
-    The labels are those given, so it vanishes where the network fits them: important weights of
-    what is well learned look unimportant.
+    It is not the Fisher information, and vanishes where the network fits its targets: weights that
+    are important for what is well learned look unimportant.
 
     Args:
-      net: a network of one example.
-      loss: ``(output, target) -> scalar``.
       params: of net.
       x: ``[examples, ...]``.
-      y: ``[examples, ...]``, the targets given.
+      y: targets ``[examples, ...]``.
       batch_size: examples at a time.
 
     Returns:
-      A tree like params, the mean over the examples.
-
-    Raises:
-      ValueError: if x and y differ in length.
+      A tree like params.
 
     Source: Kunstner, Balles and Hennig 2019, arXiv 1905.12558.
 
@@ -150,8 +141,7 @@ def empirical_fisher(
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> params = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
       >>> x, y = jnp.ones((2, 1)), jnp.array([[1.0], [-1.0]])  # their gradients cancel
-      >>> found = empirical_fisher(jb.dense(1), jb.losses.half_mse, params, x, y)
-      >>> float(found["bias"][0])
+      >>> float(empirical_fisher(jb.dense(1), jb.losses.half_mse, params, x, y)["bias"][0])
       1.0
     """
     require_count("empirical_fisher", "batch_size", batch_size)
@@ -170,23 +160,18 @@ def full_fisher(
     outcomes: Any = None,
     batch_size: int = 32,
 ) -> jax.Array:
-    """The whole matrix of the Fisher information, exact; for small networks.
+    """The full matrix of the Fisher information, exact; for small networks.
 
     F = mean over x of sum_y p(y | x) g g^T, g = d log p(y | x) / d theta
 
     Args:
-      net: a network of one example.
-      loss: as for `fisher`.
-      params: of net.
-      x: ``[examples, ...]``.
+      params: as for `fisher`.
+      x: as for `fisher`.
       outcomes: as for `fisher`.
-      batch_size: examples at a time.
+      batch_size: as for `fisher`.
 
     Returns:
       ``[n, n]`` in the order of ``jax.flatten_util.ravel_pytree(params)``.
-
-    Raises:
-      ValueError: if the loss is not known to be -log p and no outcomes are given.
 
     Source: Amari 1998, doi 10.1162/089976698300017746.
 
@@ -225,7 +210,7 @@ def _empirical(inner: Inner, params: Params, x: Any, y: Any) -> Params:
 
 
 def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
-    """The scores at the output of one example, each carried back to the weights: ``[n, ...]``."""
+    """The scores of one example with respect to the weights ``[n, ...]``."""
     net, loss, outcomes = inner
     output, pull = jax.vjp(lambda p: net.apply(p, x), params)
     return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
@@ -233,14 +218,19 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
 
 @partial(jax.jit, static_argnums=(0, 5))
 def _mean(
-    f: Callable[..., Any], what: Program, params: Params, data: Any, outcomes: Any, batch_size: int
+    f: Callable[..., Any],
+    program: Program,
+    params: Params,
+    data: Any,
+    outcomes: Any,
+    batch_size: int,
 ) -> Any:
-    """The mean of f over examples, which never holds more than batch_size results at once."""
+    """The mean of f over examples; never more than batch_size results are held at once."""
     data = jax.tree.map(jnp.asarray, data)
     n = len(jax.tree.leaves(data)[0])
     if n == 0:
-        raise ValueError("x of the Fisher information must hold at least one example, got none")
-    inner, size = (*what.value, outcomes), min(batch_size, n)
+        raise ValueError("the Fisher information needs at least one example, got none")
+    inner, size = (*program.value, outcomes), min(batch_size, n)
     whole = n - n % size
 
     def total(rows: Any) -> Any:
@@ -250,7 +240,7 @@ def _mean(
     def more(so_far: Any, rows: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, so_far, total(rows)), None
 
-    first = jax.tree.map(lambda a: a[:1], data)
+    first = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), data)
     found = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(total, first))
     blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), data)
     found, _ = jax.lax.scan(more, found, blocks)
@@ -259,43 +249,43 @@ def _mean(
     return jax.tree.map(lambda a: a / n, found)
 
 
-def _require_vector(what: str, output: jax.Array) -> None:
+def _require_vector(output: jax.Array) -> None:
     if output.ndim != 1:
         raise ValueError(
-            f"the Fisher information of {what} needs outputs of the shape [outputs], got "
+            f"the Fisher information of classes needs logits of the shape [classes], got "
             f"{output.shape}; of a sequence take the steps as examples"
         )
 
 
 def _classes(logits: jax.Array) -> jax.Array:
-    """sqrt(p_k) (p - e_k): the gradients of the classes' losses, each weighted by its chance."""
-    _require_vector("classes", logits)
+    """sqrt(p_k) (p - e_k): the gradient of the loss of class k, weighted by its probability."""
+    _require_vector(logits)
     p = jax.nn.softmax(logits)
     return jnp.sqrt(p)[:, None] * (p[None] - jnp.eye(p.size, dtype=p.dtype))
 
 
-def _yes_or_no(logits: jax.Array) -> jax.Array:
+def _bits(logits: jax.Array) -> jax.Array:
     flat = logits.ravel()
     slope = jnp.exp(0.5 * (jax.nn.log_sigmoid(flat) + jax.nn.log_sigmoid(-flat)))
     return jnp.diag(slope).reshape(flat.size, *logits.shape)
 
 
-def _units(output: jax.Array) -> jax.Array:
+def _gaussian(output: jax.Array) -> jax.Array:
     return jnp.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
 
 
-def _answer(key: jax.Array, logits: jax.Array) -> jax.Array:
+def _draw_bits(key: jax.Array, logits: jax.Array) -> jax.Array:
     return jax.random.bernoulli(key, jax.nn.sigmoid(logits)).astype(logits.dtype)
 
 
-def _noisy(key: jax.Array, output: jax.Array) -> jax.Array:
+def _draw_gaussian(key: jax.Array, output: jax.Array) -> jax.Array:
     return output + jax.random.normal(key, output.shape, output.dtype)
 
 
 _KNOWN = {
     losses.softmax_cross_entropy: _Predictive(_classes, jax.random.categorical),
-    losses.binary_cross_entropy: _Predictive(_yes_or_no, _answer),
-    losses.half_mse: _Predictive(_units, _noisy),
+    losses.binary_cross_entropy: _Predictive(_bits, _draw_bits),
+    losses.half_mse: _Predictive(_gaussian, _draw_gaussian),
 }
 
 
@@ -306,7 +296,7 @@ def _check(where: str, loss: Loss, outcomes: Any, batch_size: int) -> None:
         known = ", ".join(known.__name__ for known in _KNOWN)
         raise ValueError(
             f"{where}: loss must be the negative log-likelihood of a target, one of {known}; for "
-            f"{name} pass outcomes=, all the targets there are, such as jnp.arange(classes)"
+            f"{name} pass outcomes=, all possible targets, such as jnp.arange(classes)"
         )
 
 
@@ -315,7 +305,7 @@ def _predictive(loss: Loss, outcomes: Any) -> _Predictive:
 
 
 def _of_outcomes(loss: Loss, outcomes: Any) -> _Predictive:
-    """A distribution over targets listed: p(y) = exp(-loss(output, y)), normalised."""
+    """The distribution p(y) = exp(-loss(output, y)), normalized over the outcomes."""
 
     def log_p(output: jax.Array) -> jax.Array:
         return jax.nn.log_softmax(-jax.vmap(partial(loss, output))(outcomes))

@@ -1,4 +1,4 @@
-"""Replay: a store of fixed size for what was seen, from which old and new are learned together."""
+"""Replay: a buffer of fixed size holds old examples, which are mixed into new batches."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.config import configured
+from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -24,11 +24,11 @@ def __dir__() -> list[str]:
 
 
 class ReplayBuffer(NamedTuple):
-    """A fair sample of a stream of any length.
+    """A uniform random sample of a stream of any length.
 
     Attributes:
       items: a tree of ``[capacity, ...]``; the first ``min(seen, capacity)`` are filled.
-      seen: ``[]`` int32, how many came by.
+      seen: ``[]`` int32, number of items of the stream so far.
     """
 
     items: Any
@@ -36,27 +36,21 @@ class ReplayBuffer(NamedTuple):
 
     @property
     def capacity(self) -> int:
-        """How many items it can hold."""
+        """Maximum number of items."""
         return jax.tree.leaves(self.items)[0].shape[0]
 
     @property
     def filled(self) -> jax.Array:
-        """``[]``, how many items it holds."""
+        """Number of items ``[]``."""
         return jnp.minimum(self.seen, self.capacity)
 
 
 def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
-    """An empty store.
+    """An empty replay buffer, for `add` and `sample`.
 
     Args:
-      capacity: how many items it can hold.
+      capacity: maximum number of items.
       example: one item, a tree of arrays or of ``jax.ShapeDtypeStruct``, such as ``(x[0], y[0])``.
-
-    Returns:
-      A ReplayBuffer, which `add` fills and `sample` draws from.
-
-    Raises:
-      ValueError: if capacity is no positive integer, or example holds no array.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -72,38 +66,35 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     return ReplayBuffer(items, jnp.int32(0))
 
 
-def add(buffer: ReplayBuffer, items: Any, *, key: jax.Array) -> ReplayBuffer:
-    """Let items come by, one after another; each of all seen is kept with the same chance.
+def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
+    """Reservoir sampling: each item of the stream is kept with the same probability.
 
-    the n-th item takes place n if there is room, else a random place of 0..n-1 if that is one of
-    the store's: P(kept) = capacity / seen
+    item n, counted from 0, goes to place n if the buffer has room, else to a random place of
+    0..n if the buffer has it: P(kept) = capacity / seen
 
     Args:
-      buffer: of `replay_buffer`.
-      items: a tree of ``[n, ...]``, one row each; what is one item is ``item[None]``.
       key: of the places.
-
-    Returns:
-      The ReplayBuffer after them.
+      buffer: before these items.
+      items: a tree of ``[n, ...]``, in the order of the stream; a single item is ``item[None]``.
 
     Raises:
-      ValueError: if items have not the structure, shapes and dtypes of those stored.
+      ValueError: if structure, shapes or dtypes differ from those of the buffer.
 
     Source: Vitter 1985, algorithm R, doi 10.1145/3147.3165.
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> buffer = add(replay_buffer(3, jnp.int32(0)), jnp.arange(2), key=jax.random.key(0))
+      >>> buffer = add(jax.random.key(0), replay_buffer(3, jnp.int32(0)), jnp.arange(2))
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
     items = jax.tree.map(jnp.asarray, items)
     n = _require_rows(buffer, items)
     order = jnp.arange(n, dtype="int32")
-    count = buffer.seen + order  # that came before each
+    count = buffer.seen + order  # of the items before each
     drawn = jax.random.randint(key, (n,), 0, count + 1, "int32")
     places = jnp.where(count < buffer.capacity, count, drawn)
-    # where two take the same place the later stays
+    # of two items in the same place the later one stays
     last = jnp.full(buffer.capacity, -1, "int32").at[places].max(order, mode="drop")
 
     def put(old: jax.Array, new: jax.Array) -> jax.Array:
@@ -113,67 +104,63 @@ def add(buffer: ReplayBuffer, items: Any, *, key: jax.Array) -> ReplayBuffer:
     return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
-def sample(buffer: ReplayBuffer, n: int, *, key: jax.Array) -> Any:
-    """Draw items at random, with replacement.
+def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
+    """Random items of a buffer, with replacement.
 
     Args:
-      buffer: with at least one item; under a trace, where that is not known, an empty one gives
-        zeros.
-      n: how many.
-      key: of the draw.
+      key: of the choice.
+      buffer: with at least one item. Under a trace this is not checked; an empty one gives zeros.
+      n: number of items.
 
     Returns:
       A tree of ``[n, ...]``.
 
-    Raises:
-      ValueError: if the store is known to be empty, or n is no positive integer.
-
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> buffer = add(replay_buffer(5, jnp.int32(0)), jnp.array([7, 7]), key=jax.random.key(0))
-      >>> sample(buffer, 3, key=jax.random.key(1)).tolist()
+      >>> buffer = add(jax.random.key(0), replay_buffer(5, jnp.int32(0)), jnp.array([7, 7]))
+      >>> sample(jax.random.key(1), buffer, 3).tolist()
       [7, 7, 7]
     """
     require_count("sample", "n", n)
     if not isinstance(buffer.seen, jax.core.Tracer) and int(buffer.seen) == 0:
-        raise ValueError("sample: the replay_buffer is empty; add items first")
-    rows = _rows(buffer, n, key)
+        raise ValueError("sample: the buffer is empty; add items first")
+    rows = _rows(key, buffer, n)
     return jax.tree.map(lambda a: a[rows], buffer.items)
 
 
-_REPLAY = 0x2E91A4  # separates the keys of what is replayed from those of the rule
+_REPLAY = 0x2E91A4  # separates the keys of the old examples from those of the rule
 
 
+@traceable("buffer")
 @configured
 def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> LearningRule:
-    """A learning rule that mixes old examples into every batch.
+    """Any learning rule with old examples mixed into each batch.
 
-    the rule on (batch, n items of the store): their mean loss, so the old weigh n / (batch + n)
+    the rule on (batch, n items of the buffer): the old examples have the weight n / (batch + n)
 
-    With an empty store the batch rehearses rows of its own. Compiles once for all contents.
+    While the buffer is empty, rows of the batch take the place of the old examples. Its key is
+    required. Another buffer of the same shapes compiles nothing in `jaxbrain.fit`.
 
     Args:
-      rule: what teaches.
+      rule: of the task; its state stays.
       buffer: of pairs ``(x, y)``.
-      n: old examples in each batch.
-
-    Returns:
-      A LearningRule with the state of rule, which needs a key.
+      n: number of old examples in each batch.
 
     Raises:
       TypeError: if rule is no LearningRule, or the items are no pairs.
-      ValueError: if n is no positive integer, or at trace time if there is no key.
 
     Source: McClelland, McNaughton and O'Reilly 1995, doi 10.1037/0033-295X.102.3.419; Rolnick et
     al. 2019, arXiv 1811.11682.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
-      >>> rule = jb.backprop(jb.dense(1), jb.losses.half_mse)
-      >>> buffer = replay_buffer(10, (jnp.zeros(2), jnp.zeros(1)))
-      >>> buffer = add(buffer, (jnp.ones((4, 2)), jnp.ones((4, 1))), key=jax.random.key(0))
-      >>> with_replay(rule, buffer, n=8)
-      with_replay(backprop, n=8)
+      >>> rule = jb.backprop(jb.dense(1, bias_init=None), jb.losses.half_mse)
+      >>> buffer = replay_buffer(10, (jnp.zeros(1), jnp.zeros(1)))
+      >>> buffer = add(jax.random.key(0), buffer, (jnp.ones((4, 1)), 2 * jnp.ones((4, 1))))
+      >>> mixed, x = with_replay(rule, buffer, n=3), jnp.zeros((1, 1))
+      >>> loss, _, _ = mixed.grads({"kernel": jnp.zeros((1, 1))}, (), x, x, key=jax.random.key(1))
+      >>> float(loss)  # the mean of 0 and three times 2
+      1.5
     """
     if not isinstance(rule, LearningRule):
         raise TypeError(f"with_replay: rule must be a LearningRule, got {type(rule).__name__}")
@@ -186,9 +173,9 @@ def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> Learning
     ) -> tuple[jax.Array, Params, Any]:
         if key is None:
             raise ValueError(
-                "with_replay needs a key: the old examples are drawn; pass rule.grads(..., key=key)"
+                "with_replay needs a key: old examples are drawn; pass rule.grads(..., key=key)"
             )
-        rows = _rows(buffer, n, jax.random.fold_in(key, _REPLAY))
+        rows = _rows(jax.random.fold_in(key, _REPLAY), buffer, n)
         own = jnp.arange(n) % len(jax.tree.leaves(x)[0])
 
         def mix(new: jax.Array, old: jax.Array) -> jax.Array:
@@ -201,12 +188,12 @@ def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> Learning
     return LearningRule(rule.init, grads, rule.network)
 
 
-def _rows(buffer: ReplayBuffer, n: int, key: jax.Array) -> jax.Array:
+def _rows(key: jax.Array, buffer: ReplayBuffer, n: int) -> jax.Array:
     return jax.random.randint(key, (n,), 0, jnp.maximum(buffer.filled, 1), "int32")
 
 
 def _require_rows(buffer: ReplayBuffer, items: Any) -> int:
-    """How many items there are, if they are like those stored."""
+    """The number of items; refuse items unlike those of the buffer."""
 
     def like(a: jax.Array) -> tuple:
         return a.shape[1:], a.dtype.name
@@ -216,7 +203,7 @@ def _require_rows(buffer: ReplayBuffer, items: Any) -> int:
     if wanted != got or len(lengths) != 1 or () in lengths:
         shapes = jax.tree.map(jnp.shape, items)
         raise ValueError(
-            "items must be rows [n, ...] of the shapes and dtypes in the replay_buffer, "
+            "items must be rows [n, ...] of the shapes and dtypes of the buffer, "
             f"{wanted}, got {got} of the shapes {shapes}; of a single item take item[None]"
         )
     return lengths.pop()[0]

@@ -1,7 +1,7 @@
-"""Synaptic intelligence: every weight keeps count of how much it has lowered the loss.
+"""Synaptic intelligence: importance of weights from the loss that each has reduced.
 
-It goes around an optax optimiser, because only there are a gradient and the step made of it seen
-together. What the weights did for a task becomes their importance when the task ends.
+It wraps an optax optimizer, where a gradient meets the step that is made of it. At the end of a
+task the path integral of each weight becomes its importance.
 """
 
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ from jaxbrain.core.types import Params
 
 
 class SynapticState(NamedTuple):
-    """What the synapses remember.
+    """State of `synaptic_intelligence`.
 
     Attributes:
-      inner: the state of the optimiser inside.
-      path: what each weight has lowered the loss by during this task.
-      anchor: the weights where this task began.
+      inner: state of the wrapped optimizer.
+      path: reduction of the loss by each weight during this task.
+      anchor: weights at the start of this task.
       importance: of each weight for the tasks before.
     """
 
@@ -33,24 +33,21 @@ class SynapticState(NamedTuple):
 def synaptic_intelligence(
     optimizer: optax.GradientTransformation, *, strength: float | jax.Array = 0.1
 ) -> optax.GradientTransformationExtraArgs:
-    """An optimiser whose weights hold on to what they did for the tasks before.
+    """Synaptic intelligence around an optimizer: weights that reduced the loss are held.
 
     path_i <- path_i - g_i dtheta_i
     step on g_i + 2 strength importance_i (theta_i - anchor_i)
 
-    g is the gradient of the task alone and dtheta the step that is taken. For small steps on the
-    whole data the path integral, summed over the weights, is the loss that was lost.
+    g is the gradient of the task alone, dtheta the step that is taken. For small steps on all data
+    the sum of the paths over the weights is the reduction of the loss.
 
     Args:
       optimizer: any optax transformation that makes a step of a gradient.
-      strength: c; of the order of 1 or below, as the importance has the scale of the loss.
+      strength: c, not negative; of order 1 or below, as the importance has the scale of the loss.
 
     Returns:
-      An optax transformation with a SynapticState, to be called with params, as `jb.fit` does;
-      `end_task` turns paths into importance.
-
-    Raises:
-      ValueError: if strength is negative, or at trace time if update is called without params.
+      An optax transformation with a `SynapticState`. Its update needs params, as `jaxbrain.fit`
+      gives them; `end_task` ends a task.
 
     Source: Zenke, Poole and Ganguli 2017, arXiv 1703.04200.
 
@@ -59,7 +56,7 @@ def synaptic_intelligence(
       >>> optimizer, params = synaptic_intelligence(optax.sgd(0.1)), jnp.array([1.0, 1.0])
       >>> state = optimizer.init(params)
       >>> updates, state = optimizer.update(jnp.array([2.0, 0.0]), state, params)
-      >>> state.path.tolist()  # -(2 * -0.2): the second weight did nothing
+      >>> state.path.tolist()  # -(2 * -0.2), and nothing of the second weight
       [0.4000000059604645, 0.0]
     """
     require_positive("synaptic_intelligence", "strength", strength, zero=True)
@@ -67,7 +64,7 @@ def synaptic_intelligence(
 
     def init(params: Params) -> SynapticState:
         zeros = jax.tree.map(jnp.zeros_like, params)
-        # copies, since a program that donates its state must not be given one array twice
+        # copies, as a program that donates its state must not get one array twice
         return SynapticState(
             inner.init(params), zeros, jax.tree.map(jnp.array, params),
             jax.tree.map(jnp.zeros_like, params),
@@ -94,25 +91,17 @@ def synaptic_intelligence(
 def end_task(
     state: SynapticState, params: Params, *, damping: float | jax.Array = 1e-3
 ) -> SynapticState:
-    """Turn what each weight did for the task that ends into importance, and begin the next.
+    """The state after a task: paths become importance, and the next task begins.
 
     importance_i <- max(0, importance_i + path_i / ((theta_i - anchor_i)^2 + damping))
     anchor <- theta, path <- 0
 
-    The importance is never negative, as in the authors' code: a weight that made the loss worse
-    is not pushed away.
+    The importance is never negative, as in the code of the authors.
 
     Args:
       state: of `synaptic_intelligence`; of a training it is ``state.opt_state``.
-      params: the weights at the end of the task.
-      damping: xi, for weights that hardly moved.
-
-    Returns:
-      The state with which the next task begins.
-
-    Raises:
-      TypeError: if state is no SynapticState.
-      ValueError: if damping is not positive.
+      params: weights at the end of the task.
+      damping: xi, positive; bounds the importance of weights that hardly moved.
 
     Source: Zenke, Poole and Ganguli 2017, arXiv 1703.04200.
 

@@ -1,9 +1,9 @@
-"""An external memory: rows of numbers that a network addresses by content and by place.
+"""External memory of a neural Turing machine: rows that are addressed by content and by place.
 
-A neural Turing machine's memory without its controller, which is the user's: whatever computes the
-input of `external_memory`. Its parts are functions of their own: `content_weights`, `shift`,
-`sharpen` (together `address`), `write` and `read`. Weights ``[slots]`` are never negative and sum
-to 1. Nothing divides by zero, and neither strength nor power can grow without bound.
+The controller is any network that computes the input of `external_memory`. The steps are functions
+of their own: `content_weights`, `shift`, `sharpen` (together `address`), `write` and `read`.
+Weights ``[slots]`` are not negative and sum to 1. Nothing divides by zero; strength and power are
+bounded.
 """
 
 from typing import Any, NamedTuple
@@ -21,14 +21,14 @@ from jaxbrain.networks.parts import align, as_float, require_features
 
 
 class Head(NamedTuple):
-    """Where one head is told to look.
+    """Addressing parameters of one head.
 
     Attributes:
-      key: what to look for, ``[..., width]``.
-      strength: how sharply content decides, ``[...]``, positive.
-      gate: from the place of the step before (0) to where the content is (1), ``[...]``.
+      key: content to look for ``[..., width]``.
+      strength: inverse temperature of the content weights ``[...]``, positive.
+      gate: from the place of the step before (0) to the content (1), ``[...]``.
       shift: probabilities of the moves from ``-shifts`` to ``shifts``, ``[..., 2 shifts + 1]``.
-      power: how much the weights are sharpened, ``[...]``, 1 or more.
+      power: exponent that sharpens the weights ``[...]``, 1 or more.
     """
 
     key: jax.Array
@@ -39,14 +39,14 @@ class Head(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """What the memory is told to do in a step.
+    """Interface parameters of a step: all that the controller tells the memory.
 
     Attributes:
-      write: the Head that writes.
-      read: the Head that reads, after the write.
-      write_gate: how much is written, 0 to 1, ``[...]``.
-      erase: how much of each column is erased, 0 to 1, ``[..., width]``.
-      add: what is added, ``[..., width]``.
+      write: `Head` that writes.
+      read: `Head` that reads, after the write.
+      write_gate: strength of the write ``[...]``, 0 to 1.
+      erase: fraction of each column that is erased ``[..., width]``, 0 to 1.
+      add: values that are added ``[..., width]``.
     """
 
     write: Head
@@ -57,12 +57,12 @@ class Interface(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """The state of the memory.
+    """State of the memory.
 
     Attributes:
       memory: ``[slots, width]``.
-      write_weights: where the write head is, ``[slots]``, before its gate.
-      read_weights: where the read head is, ``[slots]``.
+      write_weights: address of the write head ``[slots]``, before its gate.
+      read_weights: address of the read head ``[slots]``.
     """
 
     memory: jax.Array
@@ -73,20 +73,17 @@ class Tape(NamedTuple):
 def content_weights(
     memory: jax.Array, key: jax.Array, strength: float | jax.Array, *, floor: float = 1e-3
 ) -> jax.Array:
-    """How much of the attention each row gets for its likeness to a key.
+    """Content-based addressing: attention by the cosine of key and row.
 
-    w = softmax_i(strength cos(M_i, k)), cos(a, b) = a . b / (max(|a|, floor) max(|b|, floor))
+    w = softmax_i(strength cos(M_i, k)),  cos(a, b) = a . b / (max(|a|, floor) max(|b|, floor))
 
-    With rows and a key of length 1 this is softmax attention. An empty row is unlike everything.
+    For rows and keys of length 1 this is softmax attention. The cosine of an empty row is 0.
 
     Args:
       memory: M ``[slots, width]``.
       key: k ``[width]``.
-      strength: a scalar; 0 attends to all rows alike.
-      floor: the least length that is divided by; positive.
-
-    Returns:
-      ``[slots]``, which sums to 1.
+      strength: a scalar; with 0 all rows have the same weight.
+      floor: smallest length that is divided by, positive.
 
     Source: Graves et al. 2014, arXiv 1410.5401, equations 5 and 6.
 
@@ -95,24 +92,18 @@ def content_weights(
       >>> content_weights(jnp.eye(2), jnp.array([0.0, 3.0]), 100.0).round(3).tolist()
       [0.0, 1.0]
     """
-    likeness = unit(memory, floor=floor) @ unit(key, floor=floor)
-    return jax.nn.softmax(jnp.asarray(strength).astype(memory.dtype) * likeness)
+    cosines = unit(memory, floor=floor) @ unit(key, floor=floor)
+    return jax.nn.softmax(jnp.asarray(strength).astype(memory.dtype) * cosines)
 
 
 def shift(weights: jax.Array, moves: jax.Array) -> jax.Array:
-    """Move the weights along the rows, round the end: a circular convolution.
+    """Location-based addressing: circular convolution of the weights with the moves.
 
-    w'_i = sum_m moves_m w_{i - m}, m = -s..s, indices mod slots
+    w'_i = sum_m moves_m w_{i - m},  m = -s..s, indices mod slots
 
     Args:
       weights: w ``[slots]``.
-      moves: ``[2 s + 1]``, the probability of each move, backwards first.
-
-    Returns:
-      ``[slots]``.
-
-    Raises:
-      ValueError: if moves has an even length, or more than one for each row.
+      moves: probability of each move ``[2 s + 1]``, backwards first; an odd number, at most slots.
 
     Source: Graves et al. 2014, arXiv 1410.5401, equation 8.
 
@@ -124,23 +115,20 @@ def shift(weights: jax.Array, moves: jax.Array) -> jax.Array:
     (slots,), (n,) = weights.shape, moves.shape
     if n % 2 == 0 or n > slots:
         raise ValueError(
-            f"shift: moves must be an odd number, -s to s, and at most the {slots} rows, got {n}"
+            f"shift: moves must be an odd number, -s to s, at most one per row ({slots}), got {n}"
         )
     source = (jnp.arange(slots)[None] - jnp.arange(-(n // 2), n // 2 + 1)[:, None]) % slots
     return moves @ weights[source]
 
 
 def sharpen(weights: jax.Array, power: float | jax.Array) -> jax.Array:
-    """Raise the weights to a power and let them sum to 1 again.
+    """Sharpening of weights by a power, normalized to the sum 1.
 
     w_i^power / sum_j w_j^power
 
     Args:
-      weights: w ``[slots]``, none negative.
+      weights: w ``[slots]``, not negative.
       power: a scalar, 1 or more.
-
-    Returns:
-      ``[slots]``, which sums to 1.
 
     Source: Graves et al. 2014, arXiv 1410.5401, equation 9.
 
@@ -149,24 +137,21 @@ def sharpen(weights: jax.Array, power: float | jax.Array) -> jax.Array:
       >>> sharpen(jnp.array([0.5, 0.25, 0.25]), 2.0).round(4).tolist()
       [0.666..., 0.166..., 0.166...]
     """
-    # through logarithms: neither numerator nor sum can vanish, however large the power
+    # logarithms, so that no power underflows
     logs = jnp.log(jnp.maximum(weights, jnp.finfo(weights.dtype).tiny))
     return jax.nn.softmax(jnp.asarray(power).astype(weights.dtype) * logs)
 
 
 def address(memory: jax.Array, before: jax.Array, head: Head, *, floor: float = 1e-3) -> jax.Array:
-    """Where a head goes: to the content or from where it was, then a move, then sharper.
+    """The address of a head: content or previous place, then a move, then sharpening.
 
     w <- sharpen(shift(gate content_weights(M, k, strength) + (1 - gate) w, moves), power)
 
     Args:
       memory: M ``[slots, width]``.
       before: w ``[slots]`` of the step before.
-      head: what to look for and how to move, of one step.
-      floor: the least length that is divided by; positive.
-
-    Returns:
-      ``[slots]``, which sums to 1.
+      head: parameters of one step.
+      floor: smallest length that is divided by, positive.
 
     Source: Graves et al. 2014, arXiv 1410.5401, figure 2.
 
@@ -182,20 +167,17 @@ def address(memory: jax.Array, before: jax.Array, head: Head, *, floor: float = 
 
 
 def write(memory: jax.Array, weights: jax.Array, erase: jax.Array, add: jax.Array) -> jax.Array:
-    """Erase, then add, each row by its weight.
+    """The memory after a write: each row is erased, then added to, by its weight.
 
     M_i <- M_i (1 - w_i erase) + w_i add
 
-    With all the weight on one row and erase = 1 that row becomes add, exactly.
+    With all weight on one row and erase = 1 that row becomes add, exactly.
 
     Args:
       memory: M ``[slots, width]``.
-      weights: w ``[slots]``, at most 1 in sum.
+      weights: w ``[slots]``, of a sum up to 1.
       erase: ``[width]``, 0 to 1.
       add: ``[width]``.
-
-    Returns:
-      ``[slots, width]``.
 
     Source: Graves et al. 2014, arXiv 1410.5401, equations 3 and 4.
 
@@ -210,16 +192,13 @@ def write(memory: jax.Array, weights: jax.Array, erase: jax.Array, add: jax.Arra
 
 
 def read(memory: jax.Array, weights: jax.Array) -> jax.Array:
-    """The mean of the rows by their weights.
+    """The mean of the rows, weighted by the address.
 
     y = sum_i w_i M_i
 
     Args:
       memory: M ``[slots, width]``.
       weights: w ``[slots]``.
-
-    Returns:
-      ``[width]``.
 
     Source: Graves et al. 2014, arXiv 1410.5401, equation 2.
 
@@ -241,30 +220,23 @@ def external_memory(
     floor: float = 1e-3,
     kernel_init: Initializer = lecun_normal(),
 ) -> Cell:
-    """A memory of rows with one head that writes and one that reads, told what to do by its input.
+    """External memory with a write head and a read head that its input controls.
 
-    M <- write(M, g w, erase, add), y = read(M, r): the weights w and r are where `address` puts
-    the two heads, first the one that writes
+    M <- write(M, g w, erase, add),  y = read(M, r)
 
-    All that the heads are told, the `Interface`, is one linear map of the input: strengths by a
-    softplus that levels off at the limit, 1 + that for powers, gates and erase by a sigmoid, moves
-    by a softmax. Before the first step the memory is zero and both heads stand at row 0: from rows
-    and weights that are all alike no step could ever tell one row from another.
+    w and r are the `address` of the heads; the read head is addressed after the write. The
+    `Interface` is one linear map of the input, with a bounded softplus for strengths and, plus 1,
+    for powers, a sigmoid for gates and erase, a softmax for moves. At the start the memory is zero
+    and both heads are at row 0: from uniform weights all rows would stay equal forever.
+
+    params are ``{"kernel", "bias"}``, the carry is a `Tape`. A step takes x or its `Interface`.
 
     Args:
-      slots: the number of rows.
+      slots: number of rows.
       width: of a row, a key and the output.
-      shifts: how far a head can move in a step.
-      limit: the largest strength, and the largest power less 1; positive.
-      floor: the least length that a cosine divides by; positive.
-      kernel_init: initialiser of the linear map.
-
-    Returns:
-      A Cell ``[inputs] -> [width]`` with params ``{"kernel", "bias"}`` and a Tape as its carry. A
-      step takes x or the Interface that `project` makes of it.
-
-    Raises:
-      ValueError: if a size is not positive, or the moves are more than the rows.
+      shifts: largest move of a head in a step.
+      limit: largest strength, and largest power less 1; positive.
+      floor: smallest length that is divided by, positive.
 
     Source: Graves et al. 2014, arXiv 1410.5401; the gate of the write: Graves et al. 2016, doi
     10.1038/nature20101.
@@ -309,17 +281,17 @@ def external_memory(
     def step(
         params: Params, carry: Tape, x: Any, *, key: jax.Array | None = None
     ) -> tuple[Tape, jax.Array]:
-        told = x if isinstance(x, Interface) else project(params, x)
-        where = address(carry.memory, carry.write_weights, told.write, floor=floor)
-        memory = write(carry.memory, told.write_gate * where, told.erase, told.add)
-        looked = address(memory, carry.read_weights, told.read, floor=floor)
-        return Tape(memory, where, looked), read(memory, looked)
+        now = x if isinstance(x, Interface) else project(params, x)
+        written = address(carry.memory, carry.write_weights, now.write, floor=floor)
+        memory = write(carry.memory, now.write_gate * written, now.erase, now.add)
+        looked = address(memory, carry.read_weights, now.read, floor=floor)
+        return Tape(memory, written, looked), read(memory, looked)
 
     return Cell(init, carry, step, project)
 
 
 def _head(parts: list[jax.Array], limit: float) -> Head:
-    """What one head is told, out of its part of the linear map."""
+    """The parameters of one head from its part of the linear map."""
     key, strength, gate, moves, power = parts
     return Head(
         key,
@@ -331,7 +303,7 @@ def _head(parts: list[jax.Array], limit: float) -> Head:
 
 
 def _bounded(x: jax.Array, limit: float) -> jax.Array:
-    """Softplus, which levels off at a limit, so that no input makes it infinite."""
+    """Softplus that saturates at a limit: finite for all inputs."""
     return limit * jnp.tanh(jax.nn.softplus(x) / limit)
 
 
@@ -339,7 +311,7 @@ def _shifts(shifts: int, slots: int) -> int:
     whole = isinstance(shifts, int) and not isinstance(shifts, bool)
     if not whole or not 0 <= 2 * shifts < slots:
         raise ValueError(
-            f"external_memory: shifts must be from 0 to {(slots - 1) // 2}, so that the moves -s to"
-            f" s are no more than the {slots} slots, got {shifts!r}"
+            f"external_memory: shifts must be from 0 to {(slots - 1) // 2}, as the moves -s to s "
+            f"are at most one per row, got {shifts!r} for {slots} slots"
         )
     return shifts

@@ -1,9 +1,9 @@
-"""Fast weights: synapses that are written within an episode, by slow weights that learn over many.
+"""Fast weights: synapses that are written within an episode, by slow weights that are trained.
 
-The fast weights W ``[key, value]`` lead from the units of a key to those of a value, as all weights
-of jaxbrain do (the transpose of Schlag et al.): a query q reads y = q W. `hebbian_write` and
-`delta_write` bind a value to a key; the Cells do so at each step, with keys, values and queries
-that trained kernels make of their input. A ``key`` of the writes is an address, not a random key.
+The fast weights W ``[key, value]`` lead from the units of a key to those of a value (the transpose
+of Schlag et al.): a query q reads y = q W. `hebbian_write` and `delta_write` bind a value to a key.
+The cells do so at each step, with keys, values and queries that slow weights project from the
+input. A ``key`` of a write is an address, not a random key.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from jaxbrain.networks.parts import as_float, require_features, weights
 
 
 class Projection(NamedTuple):
-    """What the slow weights make of the input of a step.
+    """Projections of the input of a step by the slow weights.
 
     Attributes:
       query: ``[..., key]``.
       key: ``[..., key]``.
       value: ``[..., value]``.
-      rate: ``[...]``, how much of the error a write corrects; None for the Hebbian write.
+      rate: ``[...]``, fraction of the error that a write corrects; None for Hebbian writes.
     """
 
     query: jax.Array
@@ -37,19 +37,13 @@ class Projection(NamedTuple):
 
 
 def read(fast: jax.Array, query: jax.Array) -> jax.Array:
-    """What the fast weights answer.
+    """The value that the fast weights hold for a query.
 
     y = q W
 
     Args:
       fast: W ``[key, value]``.
       query: q ``[key]``.
-
-    Returns:
-      ``[value]``.
-
-    Raises:
-      ValueError: if the shapes do not fit.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -61,25 +55,19 @@ def read(fast: jax.Array, query: jax.Array) -> jax.Array:
 
 
 def hebbian_write(
-    fast: jax.Array, key: jax.Array, value: jax.Array, *, decay: float | jax.Array = 1.0
+    fast: jax.Array, key: jax.Array, value: jax.Array, *, retention: float | jax.Array = 1.0
 ) -> jax.Array:
-    """Bind a value to a key by adding their outer product; what was there stays, or decays.
+    """Hebbian binding of a value to a key: their outer product is added.
 
-    W <- decay W + k^T v
+    W <- retention W + k^T v
 
-    A key that is orthogonal to all others is read exactly; of others the reading is the sum.
+    A key that is orthogonal to all others is read exactly; similar keys read a sum of values.
 
     Args:
       fast: W ``[key, value]``.
       key: the address k ``[key]``.
       value: v ``[value]``.
-      decay: what is left of the earlier writes, 0 to 1.
-
-    Returns:
-      ``[key, value]``.
-
-    Raises:
-      ValueError: if the shapes do not fit or decay is out of range.
+      retention: fraction of the earlier writes that is kept, 0 to 1.
 
     Source: Schmidhuber 1992, doi 10.1162/neco.1992.4.1.131; Ba et al. 2016, arXiv 1610.06258.
 
@@ -87,36 +75,30 @@ def hebbian_write(
       >>> import jax.numpy as jnp
       >>> k, v = jnp.array([0.0, 1.0]), jnp.array([2.0, 3.0])
       >>> fast = hebbian_write(jnp.zeros((2, 2)), k, v)
-      >>> read(hebbian_write(fast, k, v), k).tolist()  # written twice, read twice as large
+      >>> read(hebbian_write(fast, k, v), k).tolist()  # written twice
       [4.0, 6.0]
     """
-    require_fraction("hebbian_write", "decay", decay)
+    require_fraction("hebbian_write", "retention", retention)
     _require_fit("hebbian_write", fast, key=key, value=value)
-    return as_number(decay, fast) * fast + key[:, None] * value[None]
+    return as_number(retention, fast) * fast + key[:, None] * value[None]
 
 
 def delta_write(
     fast: jax.Array, key: jax.Array, value: jax.Array, *, rate: float | jax.Array = 1.0
 ) -> jax.Array:
-    """Bind a value to a key by correcting what the key reads now: the new replaces the old.
+    """Binding of a value to a key by the delta rule: the new value replaces the old one.
 
     W <- W + rate k^T (v - k W)
 
-    One step of gradient descent on 1/2 |v - k W|^2. With rate 1 and a key of length 1 the reading
-    after the write is the value, exactly; orthogonal keys are left alone, so that d units of a key
-    hold d pairs. One more disturbs: over orthonormal keys the squared errors sum to |v - k W|^2.
+    One step of gradient descent on 1/2 |v - k W|^2. With rate 1 and a key of length 1 the value is
+    then read exactly, and orthogonal keys keep theirs: keys of d units hold d pairs. A further key
+    disturbs them: over orthonormal keys the squared errors sum to |v - k W|^2.
 
     Args:
       fast: W ``[key, value]``.
       key: the address k ``[key]``, of length 1 for an exact write.
       value: v ``[value]``.
-      rate: the part of the error that is corrected, 0 to 1.
-
-    Returns:
-      ``[key, value]``.
-
-    Raises:
-      ValueError: if the shapes do not fit or rate is out of range.
+      rate: fraction of the error that is corrected, 0 to 1.
 
     Source: Widrow and Hoff 1960; Schlag et al. 2021, arXiv 2102.11174.
 
@@ -137,30 +119,23 @@ def hebbian_fast_weights(
     key_size: int,
     value_size: int,
     *,
-    decay: float | jax.Array = 1.0,
+    retention: float | jax.Array = 1.0,
     feature_map: FeatureMap | None = None,
     kernel_init: Initializer = lecun_normal(),
 ) -> Cell:
-    """Fast weights with Hebbian writes: causal linear attention without its softmax.
+    """Fast weights with Hebbian writes: causal linear attention without normalization.
 
-    W <- decay W + phi(k)^T v, y = phi(q) W, with q, k, v = x A_q, x A_k, x A_v
+    W <- retention W + phi(k)^T v,  y = phi(q) W,  (q, k, v) = (x A_q, x A_k, x A_v)
 
-    Without decay y_t = sum_{s <= t} (phi(q_t) . phi(k_s)) v_s: a step reads what it has written.
+    With retention 1, y_t = sum_{s <= t} (phi(q_t) . phi(k_s)) v_s: the read comes after the write.
+    params are ``{"query", "key", "value"}``, each a ``{"kernel": [inputs, size]}``. The carry is W
+    ``[features, value_size]``, zero at the start. A step takes x or its `Projection`.
 
     Args:
       key_size: of keys and queries, before the feature map.
       value_size: of values and outputs.
-      decay: what is left of the fast weights after a step, 0 to 1.
-      feature_map: phi, of keys and queries ``[..., key_size] -> [..., features]``; None: as is.
-      kernel_init: initialiser of the slow weights A.
-
-    Returns:
-      A Cell ``[inputs] -> [value_size]`` with params ``{"query", "key", "value"}``, each a
-      ``{"kernel": [inputs, ...]}``, and the fast weights ``[features, value_size]`` as its carry,
-      zero before the first step. A step takes x or the Projection that `project` makes of it.
-
-    Raises:
-      ValueError: if a size is not positive or decay is out of range.
+      retention: fraction of the fast weights that is kept in a step, 0 to 1.
+      feature_map: phi, ``[..., key_size] -> [..., features]``; None is the identity.
 
     Source: Schlag et al. 2021, arXiv 2102.11174; Ba et al. 2016, arXiv 1610.06258.
 
@@ -173,15 +148,15 @@ def hebbian_fast_weights(
       >>> fast.shape, ys.shape
       ((4, 2), (5, 2))
     """
-    require_fraction("hebbian_fast_weights", "decay", decay)
+    require_fraction("hebbian_fast_weights", "retention", retention)
     name = f"hebbian_fast_weights({key_size}, {value_size})"
 
     def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
-        fast = hebbian_write(fast, x.key, x.value, decay=decay)
+        fast = hebbian_write(fast, x.key, x.value, retention=retention)
         return fast, read(fast, x.query)
 
     sizes = _sizes("hebbian_fast_weights", key_size, value_size)
-    return _cell(name, sizes, feature_map or _same, kernel_init, jnp.zeros_like, update)
+    return _cell(name, sizes, feature_map or _identity, kernel_init, jnp.zeros_like, update)
 
 
 @configured
@@ -193,23 +168,18 @@ def linear_attention(
     floor: float = 1e-6,
     kernel_init: Initializer = lecun_normal(),
 ) -> Cell:
-    """Hebbian fast weights whose readings are weighted means of the values.
+    """Linear attention: Hebbian fast weights that read a weighted mean of the values.
 
-    W <- W + phi(k)^T v, z <- z + phi(k), y = phi(q) W / max(phi(q) . z, floor)
+    W <- W + phi(k)^T v,  z <- z + phi(k),  y = phi(q) W / max(phi(q) . z, floor)
+
+    params as in `hebbian_fast_weights`; the carry is W ``[features, value_size]`` and z
+    ``[features]``.
 
     Args:
       key_size: of keys and queries, before the feature map.
       value_size: of values and outputs.
-      feature_map: phi, which must not be negative, ``[..., key_size] -> [..., features]``.
-      floor: the least that is divided by; positive.
-      kernel_init: initialiser of the slow weights.
-
-    Returns:
-      A Cell with the params of `hebbian_fast_weights`; its carry is W ``[features, value_size]``
-      and z ``[features]``.
-
-    Raises:
-      ValueError: if a size is not positive.
+      feature_map: phi, never negative, ``[..., key_size] -> [..., features]``.
+      floor: smallest divisor, positive.
 
     Source: Katharopoulos et al. 2020, arXiv 2006.16236.
 
@@ -217,9 +187,9 @@ def linear_attention(
       >>> import jax, jax.numpy as jnp
       >>> cell, x = linear_attention(4, 2), jnp.ones(3)
       >>> params = cell.init(jax.random.key(0), x)
-      >>> carry, y = cell.step(params, cell.carry(params, x), x)
-      >>> bool(jnp.allclose(y, x @ params["value"]["kernel"], rtol=1e-5))  # the mean of one
-      True
+      >>> (fast, z), y = cell.step(params, cell.carry(params, x), x)
+      >>> fast.shape, z.shape, bool(jnp.allclose(y, x @ params["value"]["kernel"], rtol=1e-5))
+      ((4, 2), (4,), True)
     """
     name = f"linear_attention({key_size}, {value_size})"
 
@@ -242,25 +212,18 @@ def delta_fast_weights(
     feature_map: FeatureMap | None = None,
     kernel_init: Initializer = lecun_normal(),
 ) -> Cell:
-    """Fast weights with delta-rule writes: a key that comes again gets the new value.
+    """Fast weights with delta-rule writes: a key that is written again gets the new value.
 
-    W <- W + b k^T (v - k W), y = q W, with b = sigmoid(x A_b + c), v = x A_v and keys and queries
-    of length 1, k = unit(phi(x A_k)), q = unit(phi(x A_q))
+    W <- W + b k^T (v - k W),  y = q W,  b = sigmoid(x A_b + c),  v = x A_v
+    k = unit(phi(x A_k)),  q = unit(phi(x A_q))
 
-    A step reads what it has written. A network that asks without writing learns to make b small.
+    The read comes after the write. params and carry as in `hebbian_fast_weights`, and
+    ``"rate": {"kernel": [inputs, 1], "bias": [1]}``, A_b and c.
 
     Args:
       key_size: of keys and queries, before the feature map.
       value_size: of values and outputs.
-      feature_map: phi, of keys and queries ``[..., key_size] -> [..., features]``; None: as is.
-      kernel_init: initialiser of the slow weights.
-
-    Returns:
-      A Cell as `hebbian_fast_weights`, with ``"rate": {"kernel": [inputs, 1], "bias": [1]}``
-      among its params.
-
-    Raises:
-      ValueError: if a size is not positive.
+      feature_map: phi, ``[..., key_size] -> [..., features]``; None is the identity.
 
     Source: Schlag et al. 2021, arXiv 2102.11174 (keys there sum to 1); keys of length 1: Yang et
     al. 2024, arXiv 2406.06484.
@@ -273,7 +236,7 @@ def delta_fast_weights(
       (['key', 'query', 'rate', 'value'], (4, 2))
     """
     name = f"delta_fast_weights({key_size}, {value_size})"
-    features = feature_map or _same
+    features = feature_map or _identity
 
     def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
         fast = delta_write(fast, x.key, x.value, rate=1.0 if x.rate is None else x.rate)
@@ -294,7 +257,7 @@ def _cell(
     start: Callable[[jax.Array], Any],
     update: Callable[[Any, Projection], tuple[Any, jax.Array]],
 ) -> Cell:
-    """A Cell from what it carries and one step of it, both in terms of the fast weights."""
+    """A Cell from its carry and one step, both in terms of the fast weights."""
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
@@ -334,7 +297,7 @@ def _sizes(name: str, key_size: int, value_size: int) -> dict[str, int]:
     return {"query": keys, "key": keys, "value": require_count(name, "value_size", value_size)}
 
 
-def _same(x: jax.Array) -> jax.Array:
+def _identity(x: jax.Array) -> jax.Array:
     return x
 
 
@@ -346,7 +309,7 @@ def _require_fit(
     key: jax.Array | None = None,
     value: jax.Array | None = None,
 ) -> None:
-    """Refuse shapes that would broadcast, or vectors for the other side of the weights."""
+    """Refuse shapes that would broadcast, and vectors of the other side of the weights."""
     shape = jnp.shape(fast)
     if len(shape) != 2:
         raise ValueError(f"{name}: fast must be the weights [key, value], got shape {shape}")

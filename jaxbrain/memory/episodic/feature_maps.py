@@ -1,4 +1,4 @@
-"""Feature maps of keys and queries: what decides which keys are alike, and which interfere."""
+"""Feature maps of keys and queries: they determine which keys interfere."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ FeatureMap = Callable[[jax.Array], jax.Array]
 
 
 def unit(x: jax.Array, *, floor: float = 1e-3) -> jax.Array:
-    """A vector at length 1, or shorter if it is next to nothing.
+    """Normalization to length 1; shorter vectors than the floor stay shorter.
 
     x / max(|x|, floor)
 
@@ -17,10 +17,7 @@ def unit(x: jax.Array, *, floor: float = 1e-3) -> jax.Array:
 
     Args:
       x: ``[..., n]``.
-      floor: the length below which a vector is not stretched to 1; positive.
-
-    Returns:
-      ``[..., n]``.
+      floor: smallest divisor, positive.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -28,19 +25,16 @@ def unit(x: jax.Array, *, floor: float = 1e-3) -> jax.Array:
       [[0.5999..., 0.7999...], [0.0, 0.0]]
     """
     square = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
-    return x / jnp.sqrt(jnp.maximum(square, floor**2))  # the root of what is never 0
+    return x / jnp.sqrt(jnp.maximum(square, floor**2))  # the gradient of sqrt at 0 is infinite
 
 
 def elu_plus_one(x: jax.Array) -> jax.Array:
-    """The feature map of linear attention: positive, so that its sums may divide.
+    """The feature map of linear attention: positive, so that its sums are divisors.
 
     phi(x) = x + 1 for x > 0, else exp(x)
 
     Args:
       x: ``[...]``.
-
-    Returns:
-      ``[...]``.
 
     Source: Katharopoulos et al. 2020, arXiv 2006.16236.
 
@@ -49,24 +43,18 @@ def elu_plus_one(x: jax.Array) -> jax.Array:
       >>> elu_plus_one(jnp.array([1.0, 0.0, -1.0])).round(4).tolist()
       [2.0, 1.0, 0.367...]
     """
-    # elu(x) + 1 would round exp(x) away from x = -17 on
+    # elu(x) + 1 would round exp(x) to 0 below x = -17
     return jnp.where(x > 0, x + 1, jnp.exp(jnp.minimum(x, 0)))
 
 
 def dpfp(x: jax.Array, *, nu: int = 1) -> jax.Array:
-    """Deterministic parameter-free projection: more and sparser units, more keys apart.
+    """Deterministic parameter-free projection: more units, more orthogonal keys.
 
-    phi_{i + 2 n j}(x) = r_i r_{i - j - 1}, r = relu([x, -x]), i < 2 n, j < nu, indices mod 2 n
+    phi_{i + 2 n j}(x) = r_i r_{i - j - 1},  r = relu([x, -x]),  i < 2 n, j < nu, indices mod 2 n
 
     Args:
-      x: ``[..., n]``.
-      nu: how many products of each unit with others, 1 to 2 n - 1.
-
-    Returns:
-      ``[..., 2 n nu]``.
-
-    Raises:
-      ValueError: if nu is not from 1 to 2 n - 1.
+      x: ``[..., n]``; the result is ``[..., 2 n nu]``.
+      nu: products of each unit with others, 1 to 2 n - 1.
 
     Source: Schlag et al. 2021, arXiv 2102.11174.
 

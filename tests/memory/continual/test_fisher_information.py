@@ -1,4 +1,4 @@
-"""Fisher information against hand-made sums and closed forms, each beside what it is not."""
+"""Fisher information against sums by hand and closed forms."""
 
 import functools
 from functools import partial
@@ -31,9 +31,9 @@ def softmax(z):
 
 
 def by_hand(params, x, errors):
-    """sum over answers k of the squared gradients of a 6-5-3 tanh network, mean over x.
+    """Sum over outcomes k of the squared gradients of a 6-5-3 tanh network, mean over x.
 
-    errors(output) -> [(weight, error at the output)], for each answer; all in NumPy.
+    errors(output) -> [(weight, error at the output)], for each outcome; all in NumPy.
     """
     ws = weights(params)
     total = [np.zeros_like(leaf) for pair in ws for leaf in pair]
@@ -55,13 +55,13 @@ def classes(output):
     return [(p[k], p - np.eye(3)[k]) for k in range(3)]
 
 
-def yes_or_no(output):
-    """All eight answers of three independent units."""
-    s, answers = 1 / (1 + np.exp(-output)), []
-    for bits in np.ndindex(2, 2, 2):
-        y = np.array(bits)
-        answers.append((np.prod(np.where(y, s, 1 - s)), s - y))
-    return answers
+def bits(output):
+    """All eight outcomes of three independent bits."""
+    s, outcomes = 1 / (1 + np.exp(-output)), []
+    for index in np.ndindex(2, 2, 2):
+        y = np.array(index)
+        outcomes.append((np.prod(np.where(y, s, 1 - s)), s - y))
+    return outcomes
 
 
 def units(output):
@@ -76,9 +76,9 @@ def same(found, want, rtol=1e-10):
 
 
 @pytest.mark.parametrize(
-    ("loss", "errors"), [(CE, classes), (BCE, yes_or_no), (HALF, units)], ids=["ce", "bce", "half"]
+    ("loss", "errors"), [(CE, classes), (BCE, bits), (HALF, units)], ids=["ce", "bce", "half"]
 )
-def test_the_exact_one_is_the_sum_over_all_answers(loss, errors):
+def test_fisher_is_the_sum_over_all_outcomes(loss, errors):
     params, x, _ = generic()
     found = fisher(NET, loss, params, x)
     same(found, by_hand(params, x, errors))
@@ -111,10 +111,10 @@ def test_the_outcomes_of_your_own_likelihood():
     want = fisher(NET, CE, params, x)
     mine = fisher(NET, lambda o, y: CE(o, y), params, x, outcomes=jnp.arange(3))
     assert distance(mine, want) < 1e-12
-    unnormalised = fisher(
+    unnormalized = fisher(
         NET, lambda o, y: CE(o, y) + 3 * jnp.sum(o), params, x, outcomes=jnp.arange(3)
     )
-    assert distance(unnormalised, want) < 1e-12
+    assert distance(unnormalized, want) < 1e-12
     fewer = fisher(NET, lambda o, y: CE(o, y), params, x, outcomes=jnp.arange(2))
     assert distance(fewer, want) > 0.05
     bits = jnp.array(list(np.ndindex(2, 2, 2)))
@@ -123,10 +123,12 @@ def test_the_outcomes_of_your_own_likelihood():
 
 
 @pytest.mark.parametrize("loss", [CE, BCE, HALF], ids=["ce", "bce", "half"])
-def test_the_sampled_one_has_the_exact_one_as_its_mean(loss):
+def test_the_mean_of_sampled_fisher_is_fisher(loss):
     net = jb.serial(jb.dense(3))
     params, x, _ = generic(net, 3)
-    draw = jax.jit(jax.vmap(lambda k: sampled_fisher(net, loss, params, x, key=k)))
+    draw = jax.jit(
+        lambda keys: jax.lax.map(lambda k: sampled_fisher(k, net, loss, params, x), keys)
+    )
     draws = draw(jax.random.split(jax.random.key(4), 4000))[0]["kernel"]
     mean, error = draws.mean(0), draws.std(0) / np.sqrt(len(draws))
     want = fisher(net, loss, params, x)[0]["kernel"]
@@ -139,7 +141,7 @@ def _targets(loss):
     return jnp.zeros(3, int) if loss is CE else jnp.zeros((3, 3))
 
 
-def test_the_empirical_one_squares_the_gradient_of_each_example():
+def test_empirical_fisher_squares_the_gradient_of_each_example():
     params, x, y = generic()
     found = empirical_fisher(NET, CE, params, x, y)
     labels = iter(np.asarray(y))
@@ -159,7 +161,7 @@ def test_no_fisher_is_the_square_of_the_batch_gradient():
     assert float(jnp.max(jnp.abs(gradient[0]["kernel"]))) == 0
     for found in (
         fisher(net, CE, params, x),
-        sampled_fisher(net, CE, params, x, key=jax.random.key(0)),
+        sampled_fisher(jax.random.key(0), net, CE, params, x),
         empirical_fisher(net, CE, params, x, y),
     ):
         np.testing.assert_allclose(found[0]["kernel"], 0.25)
@@ -200,13 +202,13 @@ def _sum_over_classes(net, params, x):
     return jnp.einsum("k,kijco->ijco", p, jnp.square(gradients))
 
 
-def test_bad_input():
+def test_wrong_arguments_are_refused():
     params, x, y = generic()
     with pytest.raises(ValueError, match=r"fisher: loss must be .*for mse pass outcomes="):
         fisher(NET, jb.losses.mse, params, x)
     with pytest.raises(ValueError, match="batch_size must be a positive integer, got 0"):
         fisher(NET, CE, params, x, batch_size=0)
-    with pytest.raises(ValueError, match="at least one example, got none"):
+    with pytest.raises(ValueError, match="needs at least one example, got none"):
         fisher(NET, CE, params, x[:0])
     with pytest.raises(ValueError, match="one target for each example"):
         empirical_fisher(NET, CE, params, x, y[:3])

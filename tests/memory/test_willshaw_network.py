@@ -1,4 +1,4 @@
-"""The Willshaw memory against its equation in NumPy, and the laws of its load and its mistakes."""
+"""The Willshaw memory against its equation in NumPy, and the laws of its load and errors."""
 
 import math
 import warnings
@@ -51,7 +51,7 @@ def test_store_and_recall_are_the_equation(theta):
         assert bool(info.converged) and info.steps == 1 and info.energy is None
 
 
-def test_threshold_of_a_share_is_a_whole_number_of_units():
+def test_a_fraction_of_the_cue_is_a_whole_number_of_units():
     """0.6 of 25 is 15, though the product of the floats lies above."""
     for theta, active in [(0.7, 10), (0.6, 25), (0.3, 50), (0.15, 100)]:
         need = round(theta * active)
@@ -70,7 +70,7 @@ def test_load_is_the_law(full):
 
 
 def spurious(count, active):
-    """The chance that a unit is on that should not be, exactly for patterns of K units each.
+    """The probability of a wrong active unit, exactly for patterns of K units each.
 
     A unit in r of the M - 1 other pairs has r random sets of K inputs, which must cover the cue:
     by inclusion and exclusion, r binomial. Knoblauch (2008), doi:10.1137/070700012.
@@ -84,8 +84,8 @@ def spurious(count, active):
 
 
 @pytest.mark.parametrize("active", [4, 6, K])
-def test_mistakes_are_the_law(full, active):
-    """Of whole and partial cues: all that was stored, and load^k more (exactly: `spurious`)."""
+def test_errors_are_the_law(full, active):
+    """All stored units, and about load^k others, exactly: `spurious`; whole and partial cues."""
     a, b, params, recall = full
     seen = a * (np.cumsum(a, axis=1) <= active)
     state = np.asarray(recall(params, jnp.array(seen))[0])
@@ -107,7 +107,7 @@ def test_at_capacity_about_one_unit_is_wrong(full):
     assert (np.asarray(recall(crowded, jnp.array(a))[0]) - b).sum(1).mean() > 20
 
 
-def test_a_lower_threshold_stands_wrong_units_in_the_cue():
+def test_a_lower_threshold_tolerates_wrong_units_in_the_cue():
     a, b = sparse(5, 100), sparse(6, 100)
     params = MEMORY.store((a, b))
     cue = jnp.array(a[0]).at[jnp.flatnonzero(a[0] == 0)[:2]].set(1.0)
@@ -115,7 +115,7 @@ def test_a_lower_threshold_stands_wrong_units_in_the_cue():
     np.testing.assert_array_equal(willshaw(threshold=0.8).recall(params, cue)[0], b[0])
 
 
-def test_patterns_alone_recall_themselves():
+def test_one_array_of_patterns_recalls_itself():
     a = sparse(7, 40)
     params = MEMORY.store(a)
     equal(params, MEMORY.store((a, a)))
@@ -142,7 +142,7 @@ def test_theory_is_stable_where_patterns_are_sparse():
     assert float(loads[0]) == pytest.approx(0.5, rel=1e-5) and loads.shape == (2,)
 
 
-def test_too_many_patterns_warn_with_the_number_of_theory():
+def test_overload_warns_with_the_capacity():
     a = sparse(0, 40, 20, 4)
     with pytest.warns(UserWarning, match="40 patterns are .* 0.2 and 0.2 .* after 17") as seen:
         MEMORY.store(a)
@@ -152,14 +152,14 @@ def test_too_many_patterns_warn_with_the_number_of_theory():
         MEMORY.store(a[:16])
 
 
-def test_refusals():
+def test_wrong_arguments_are_refused():
     a = sparse(0, 3, 20, 4)
     params = MEMORY.store(a)
     wrong = {
-        "patterns must hold 0 and 1 alone, got -1; of signs make": (MEMORY.store, 2 * a - 1),
+        "patterns must hold only 0 and 1, got -1; of signs make": (MEMORY.store, 2 * a - 1),
         r"patterns must have the shape \[patterns, units\], got \(20,\)": (MEMORY.store, a[0]),
-        "patterns must be as many on both sides, got 2 and 3": (MEMORY.store, (a[:2], a)),
-        "cue must hold 0 and 1 alone, got 0.5": (lambda c: MEMORY.recall(params, c), a[0] / 2),
+        "patterns must have as many rows on both sides, got 2 and 3": (MEMORY.store, (a[:2], a)),
+        "cue must hold only 0 and 1, got 0.5": (lambda c: MEMORY.recall(params, c), a[0] / 2),
         r"cue must have the shape \(20,\)": (lambda c: MEMORY.recall(params, c), a[0, :5]),
         r"pattern must have the shape \(20,\)": (lambda p: MEMORY.add(params, p), a[0, :5]),
     }

@@ -20,7 +20,7 @@ def signs(seed, *shape):
     return np.random.default_rng(seed).choice(np.array([-1, 1], "float32"), shape)
 
 
-def spoiled(patterns, bits, seed=9):
+def corrupted(patterns, bits, seed=9):
     ranks = np.random.default_rng(seed).random(patterns.shape).argsort(1).argsort(1)
     return np.where(ranks < bits, -patterns, patterns)
 
@@ -100,16 +100,16 @@ def test_twenty_of_256_flips_are_corrected():
     for seed in range(4):
         patterns = signs(seed, 50, N)
         params, recall = large(patterns)
-        states, info = recall(params, spoiled(patterns, 20))
+        states, info = recall(params, corrupted(patterns, 20))
         right.append(np.asarray(states) == patterns)
         assert float(info.converged.mean()) >= 0.98
     assert np.mean(right) >= 0.998
     assert np.all(right, axis=-1).mean() == pytest.approx(0.97, abs=0.03)
-    far, _ = recall(params, spoiled(patterns, 100))
+    far, _ = recall(params, corrupted(patterns, 100))
     assert (np.asarray(far) == patterns).mean() < 0.9
     crowd = signs(3, 600, N)
     params, recall = large(crowd)
-    assert (np.asarray(recall(params, spoiled(crowd, 20)[:50])[0]) == crowd[:50]).mean() < 0.9
+    assert (np.asarray(recall(params, corrupted(crowd, 20)[:50])[0]) == crowd[:50]).mean() < 0.9
 
 
 def likeness(n, radius):
@@ -178,10 +178,10 @@ def test_memories_of_equal_keys_are_equal():
         equal(jax.tree.map(lambda leaf: leaf[i], mapped), make(seed).store(patterns))  # noqa: B023
 
 
-def test_too_many_patterns_warn_with_the_number_of_theory():
+def test_overload_warns_with_the_capacity():
     memory = sparse_distributed(new_key(), locations=100, radius=9)
     limit = sparse_distributed_capacity(24, 100, 9)
-    with pytest.warns(UserWarning, match=f"50 patterns are more .* of {limit:.0f} half") as seen:
+    with pytest.warns(UserWarning, match=f"50 patterns .* of {limit:.0f} it recalls half") as seen:
         memory.store(signs(0, 50, 24))
     assert seen[0].filename == __file__
     with warnings.catch_warnings():
@@ -189,19 +189,21 @@ def test_too_many_patterns_warn_with_the_number_of_theory():
         memory.store(signs(0, int(limit), 24))
 
 
-def test_refusals():
+def test_wrong_arguments_are_refused():
     memory = sparse_distributed(new_key(), locations=100, radius=9)
     patterns = signs(0, 2, 24)
     params = memory.store(patterns)
     wrong = {
-        r"patterns must hold \+1 and -1 alone, got 0": (memory.store, 0 * patterns),
+        r"patterns must hold only \+1 and -1, got 0": (memory.store, 0 * patterns),
         "radius must be below the units of a pattern, 9, got 9": (memory.store, patterns[:, :9]),
         r"cue must have the shape \(24,\)": (lambda c: memory.recall(params, c), patterns[0, :9]),
         "cue must hold": (lambda c: memory.recall(params, c), patterns[0] / 2),
         r"pattern must have the shape \(24,\)": (lambda p: memory.add(params, p), patterns[0, :9]),
         "pattern must hold": (lambda p: memory.add(params, p), patterns[0] / 2),
         "key must be one key": (
-            lambda keys: sparse_distributed(keys, locations=3, radius=2), jax.random.split(new_key())),
+            lambda keys: sparse_distributed(keys, locations=3, radius=2),
+            jax.random.split(new_key()),
+        ),
     }  # fmt: skip
     for message, (function, argument) in wrong.items():
         with pytest.raises(ValueError, match=message):

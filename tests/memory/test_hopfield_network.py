@@ -1,4 +1,4 @@
-"""Hopfield's network: its updates by hand, its energy, its equilibrium; the graded network."""
+"""The Hopfield network: updates by hand, energy, equilibrium distribution."""
 
 import itertools
 from functools import partial
@@ -12,6 +12,7 @@ import jaxbrain as jb
 from jaxbrain.memory import asynchronous, heat_bath, hopfield, outer_product, synchronous
 
 pytestmark = pytest.mark.x64
+
 
 new_key = partial(jax.random.key, 1)
 
@@ -44,10 +45,10 @@ def sweeps_by_hand(w, s, order, sweeps):
 
 
 @pytest.mark.parametrize("n", [1, 7, 50])
-@pytest.mark.parametrize("key", [None, new_key()], ids=["index", "random"])
-def test_asynchronous_is_unit_after_unit(n, key):
+@pytest.mark.parametrize("drawn", [False, True], ids=["index", "random"])
+def test_asynchronous_is_unit_after_unit(n, drawn):
     recall = jax.jit(asynchronous, static_argnums=3)
-    order = np.arange(n) if key is None else np.array(jax.random.permutation(key, n))
+    order = np.array(jax.random.permutation(new_key(), n)) if drawn else np.arange(n)
     for seed in range(4):
         w, s = symmetric(seed, n), draw(n, seed + 50)
         if seed == 3:
@@ -56,7 +57,7 @@ def test_asynchronous_is_unit_after_unit(n, key):
         ends = states[::n]
         want = 1 + next(k for k in range(20) if np.array_equal(ends[k], ends[k + 1]))
         for limit in (1, 20):
-            state, field, steps, converged = recall(w, s, key, limit)
+            state, field, steps, converged = recall(w, s, new_key() if drawn else None, limit)
             np.testing.assert_allclose(field, w @ state, atol=1e-12)
             np.testing.assert_array_equal(state, ends[limit])
             assert int(steps) == min(want, limit) and bool(converged) == (want <= limit)
@@ -70,15 +71,15 @@ def test_the_order_is_drawn_from_the_key():
 
 
 def test_the_energy_never_rises_along_asynchronous_recall():
-    """Over random symmetric memories and starts; all units at once it does rise."""
+    """Over random symmetric memories and starts; in synchronous steps it does rise."""
     n, rises = 40, 0
     one = jax.jit(jax.vmap(lambda w, s: asynchronous(w, s, None, 1)[0]))
-    at_once = jax.jit(jax.vmap(lambda w, s: synchronous(w, s, None, 1)[0]))
+    together = jax.jit(jax.vmap(lambda w, s: synchronous(w, s, None, 1)[0]))
     w = np.stack([symmetric(seed, n) for seed in range(60)])
     s = u = draw((60, n))
     levels = jax.vmap(energy)
     for _ in range(12):
-        after, jumped = one(w, s), at_once(w, u)
+        after, jumped = one(w, s), together(w, u)
         change = np.array(levels(w, after) - levels(w, s))
         moved = np.any(np.array(after != s), axis=1)
         assert np.all(change[moved] < 0) and np.all(change[~moved] == 0)
@@ -90,8 +91,8 @@ def test_the_energy_never_rises_along_asynchronous_recall():
         assert np.all(np.diff([energy(w[seed], p) for p in path]) <= 1e-12)
 
 
-def test_recall_comes_to_rest_in_single_precision():
-    """Fields of zero, which rounding makes a little more or less, are ties."""
+def test_recall_converges_in_single_precision():
+    """Fields that are zero but for rounding are ties."""
     with jax.enable_x64(False):
         x = jnp.asarray(draw((4, 21), 1), jnp.float32)
         cues = jnp.asarray(draw((200, 21), 3), jnp.float32)
@@ -103,13 +104,13 @@ def test_recall_comes_to_rest_in_single_precision():
         assert np.all(fields * np.array(states) >= 0) and np.any(fields == 0)
 
 
-def test_synchronous_is_all_units_at_once():
+def test_synchronous_is_its_equation():
     w, s = symmetric(2, 30), draw(30)
     want, before = s, None
     for step in range(1, 60):
         last, before, want = before, want, np.sign(w @ want)
         found = synchronous(w, s, None, step)
-        if np.array_equal(want, last):  # back where it was two steps ago: it stopped before
+        if np.array_equal(want, last):  # a cycle of two states: it stopped before
             assert int(found.steps) == step - 1 and not bool(found.converged)
             np.testing.assert_array_equal(found.state, before)
             break
@@ -169,7 +170,7 @@ def test_heat_bath_without_heat_is_asynchronous():
 
 @pytest.mark.slow
 def test_heat_melts_a_memory():
-    """One pattern: mean field theory m = tanh(m / T), without magnetisation above T = 1."""
+    """One pattern: mean field theory m = tanh(m / T), without magnetization above T = 1."""
     n, x = 400, draw(400)
     w = outer_product(x[None])
     for temperature, want in ((0.5, 0.957), (1.5, 0.0)):
@@ -178,8 +179,20 @@ def test_heat_melts_a_memory():
         assert abs(np.mean(run(jax.random.split(new_key(), 40)))) == pytest.approx(want, abs=0.03)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_energy_is_the_formula_with_a_share_of_the_diagonal(share):
+    """Of any state, and of the end of a recall."""
+    w, s = symmetric(0, 5) + np.diag([0.3, -0.2, 0.5, 0.1, 0.4]), draw(5, 3)
+    want = symmetric(0, 5) + share * np.diag([0.3, -0.2, 0.5, 0.1, 0.4])
+    memory = hopfield(self_coupling=share)
+    np.testing.assert_allclose(memory.energy(w, s), energy(want, s), rtol=1e-12)
+    state, info = jax.jit(memory.recall)(w, s)
+    np.testing.assert_allclose(info.energy, energy(want, np.asarray(state)), rtol=1e-12)
+    assert abs(energy(want, s) - energy(want * (1 - np.eye(5)), s)) >= 0.1 * share
+
+
 @pytest.mark.slow
-def test_self_coupling_is_a_share_of_the_diagonal():
+def test_recall_takes_a_share_of_the_diagonal():
     x = draw((20, 40))
     params, s = jb.memory.storkey(x), draw(40, 9)
     bare = params - np.diag(np.diag(params))
@@ -192,7 +205,7 @@ def test_self_coupling_is_a_share_of_the_diagonal():
 
 
 @pytest.mark.slow
-def test_unknown_bits_are_filled_in():
+def test_unknown_bits_are_completed():
     x = draw((5, 100))
     memory = hopfield()
     params = memory.store(x)
@@ -203,7 +216,7 @@ def test_unknown_bits_are_filled_in():
     np.testing.assert_array_equal(nothing, 0)
 
 
-def test_mistakes_are_refused():
+def test_wrong_arguments_are_refused():
     memory, params = hopfield(), jnp.zeros((4, 4))
     with pytest.raises(ValueError, match=r"cue must hold \+1, -1, and 0 .* got 0.5"):
         memory.recall(params, np.array([1.0, 0.5, 1, 1]))
@@ -241,54 +254,3 @@ def test_temperature_and_gain_may_be_swept():
         both = jax.vmap(f)(jnp.array([0.5, 4.0]))
         np.testing.assert_allclose(both[1], f(4.0), atol=1e-10)
         assert bool(jnp.any(both[0] != both[1]))
-
-
-@pytest.mark.parametrize("gain", [1.5, 3.0])
-@pytest.mark.slow
-def test_graded_comes_to_rest_at_a_fixed_point(gain):
-    w = symmetric(4, 30)
-    memory = jb.memory.graded_hopfield(gain=gain, tolerance=1e-9, max_steps=5000)
-    v, info = memory.recall(w, draw(30))
-    assert bool(info.converged) and int(info.steps) < 5000
-    np.testing.assert_allclose(v, np.tanh(gain * w @ np.array(v)), atol=1e-7)
-    assert np.abs(v).max() > 0.5
-    np.testing.assert_allclose(jax.grad(memory.energy, 1)(w, v), 0, atol=1e-6)
-    _, stopped = jb.memory.graded_hopfield(gain=gain, max_steps=3).recall(w, draw(30))
-    assert not bool(stopped.converged) and int(stopped.steps) == 3
-
-
-@pytest.mark.slow
-def test_graded_follows_the_equation_and_its_energy_falls():
-    w, gain, dt = symmetric(6, 25), 3.0, 0.05
-    u, v, levels = draw(25, 7), None, []
-    memory = jb.memory.graded_hopfield(gain=gain, dt=dt, tolerance=1e-12)
-    for _ in range(29):
-        u = u + dt * (-u + w @ np.tanh(gain * u))
-        v = np.tanh(gain * u)
-        integral = v * np.arctanh(v) + 0.5 * np.log(1 - v**2)
-        levels.append(float(memory.energy(w, v)))
-        np.testing.assert_allclose(levels[-1], energy(w, v) + integral.sum() / gain, rtol=1e-9)
-    limited = jb.memory.graded_hopfield(gain=gain, dt=dt, tolerance=1e-12, max_steps=29)
-    np.testing.assert_allclose(limited.recall(w, draw(25, 7))[0], v, atol=1e-12)
-    assert np.all(np.diff(levels) < 0)
-    # steps that are too large climb: two units that inhibit each other, on the diagonal
-    pair = jnp.array([[0.0, -1.0], [-1.0, 0.0]])
-    start, big = jnp.ones(2), {"gain": 5.0, "dt": 2.0, "tolerance": 1e-12}
-    ends = [jb.memory.graded_hopfield(max_steps=k, **big).recall(pair, start)[1] for k in (1, 2, 3)]
-    assert max(float(b.energy - a.energy) for a, b in itertools.pairwise(ends)) > -1e-9
-
-
-def test_graded_energy_is_finite_at_the_corners():
-    w, s = symmetric(8, 10), draw(10)
-    value = jb.memory.graded_hopfield(gain=4.0).energy(w, s)
-    np.testing.assert_allclose(value, energy(w, s) + 10 * np.log(2) / 4, rtol=1e-12)
-
-
-def test_graded_with_a_high_gain_is_hopfield():
-    x = draw((5, 100))
-    cue = np.where(np.arange(100) < 20, -x[0], x[0])
-    params = outer_product(x)
-    v, _ = jb.memory.graded_hopfield(gain=200.0).recall(params, cue)
-    np.testing.assert_allclose(v, hopfield().recall(params, cue)[0], atol=1e-6)
-    flat, _ = jb.memory.graded_hopfield(gain=0.3).recall(params, cue)
-    np.testing.assert_allclose(flat, 0, atol=1e-2)
