@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxbrain as jb
 from jaxbrain.cells import linear_recurrent, parallel_linear_recurrent, unroll
 from jaxbrain.cells.linear import eigenvalues
 
@@ -143,4 +142,3 @@ def test_refusals_of_shapes():
         CELL.init(new_key(), xs)
     with pytest.raises(ValueError, match=r"one step must have the shape \[inputs\]"):
         PARALLEL.init(new_key(), jnp.ones((2, 4, INPUTS)))
-    assert repr(jb.cells.linear_recurrent(3)) == "linear_recurrent(3)"

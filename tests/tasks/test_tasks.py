@@ -81,7 +81,7 @@ def test_a_task_is_a_pure_function_of_its_key(name):
     make, inputs, targets = TASKS[name]
     task, again = make(), make()
     assert task == again and hash(task) == hash(again) and jax.tree.leaves(task) == []
-    assert repr(task).startswith(f"{name}(")
+    assert repr(task).startswith(f"tasks.{name}(")
     assert task != getattr(jb.tasks, name)(), "other options, other task"
     keys = jax.random.split(new_key(), 9)
     trials, one = jax.jit(lambda keys: (jax.vmap(task.sample)(keys), task.sample(keys[1])))(keys)
