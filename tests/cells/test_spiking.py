@@ -151,7 +151,7 @@ REFUSED = [
     (lambda: lif(2, threshold=0.0), "threshold must be positive"),
     (lambda: alif(2, tau_adaptation=0.5), "dt must be at most tau_adaptation"),
     (lambda: alif(2, beta=-0.1), "beta must not be negative"),
-    (lambda: unroll(lif(2)).apply(spiking_params(lif(2)), jnp.ones((3, 4))), "for 3 input features"),
+    (lambda: unroll(lif(2)).apply(spiking_params(lif(2)), jnp.ones((3, 4))), "for 3 input"),
 ]  # fmt: skip
 
 

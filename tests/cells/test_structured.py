@@ -22,6 +22,7 @@ from jaxbrain.cells import (
     signed_weights,
     unroll,
 )  # fmt: skip
+from tests.cells import reference
 
 pytestmark = pytest.mark.x64
 
@@ -96,10 +97,14 @@ def test_low_rank_stays_in_the_span_of_m_and_the_inputs():
     assert spread(3)[0][5] > 1e-5
 
 
-def by_hand(params, xs, signs, mask, delays=None):
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def by_hand(params, xs, signs, mask, delays=None, f=relu):
     """[steps, excitatory] by loops over units."""
     p, units = arrays(params), len(signs)
-    past, x, found = [np.zeros(units)] * 9, np.zeros(units), []
+    past, x, found = [f(np.zeros(units))] * 9, np.zeros(units), []
     for u in np.asarray(xs):
         own = np.zeros(units)
         for i in range(units):
@@ -107,7 +112,7 @@ def by_hand(params, xs, signs, mask, delays=None):
                 rate = past[-1 if delays is None else -delays[i][j]][i]
                 own[j] += signs[i] * mask[i][j] * abs(p["recurrent"][i, j]) * rate
         x = x + A * (-x + own + u @ p["kernel"] + p["bias"])
-        past.append(np.maximum(x, 0))
+        past.append(f(x))
         found.append(past[-1][signs > 0])
     return np.array(found)
 
@@ -137,6 +142,15 @@ def test_delays_inside_a_network():
     one = excitatory_inhibitory(UNITS, delays=np.ones((UNITS, UNITS)), **LEAK)
     np.testing.assert_allclose(RUN(unroll(one), params, xs), plain, rtol=1e-12)
     assert np.abs(ys - plain).max() > 1e-3
+
+
+def test_a_delayed_network_starts_at_rest():
+    """Before the first step the delayed rates are f(0) too, not zero."""
+    delays, area = np.full((4, 4), 3), dale(4)
+    cell = excitatory_inhibitory(4, delays=delays, activation=jax.nn.softplus, **LEAK)
+    params, xs = generic(cell), sequence(5)
+    softplus = by_hand(params, xs, area.signs, area.mask, delays, lambda x: np.log1p(np.exp(x)))
+    np.testing.assert_allclose(RUN(unroll(cell), params, xs), softplus, rtol=1e-12)
 
 
 @pytest.mark.slow
@@ -224,20 +238,18 @@ def test_a_modular_network_with_conduction_delays():
         assert heard[0] == steps
 
 
-@pytest.mark.slow
 def test_connected_cuts_every_gate():
-    mask = np.asarray(jax.random.bernoulli(new_key(), 0.4, (4, 4)), float)
-    cell, plain = connected(gru(4), mask), gru(4)
-    params, xs = generic(cell), sequence()
-    assert np.array_equal(
-        jax.jit(cell.init)(new_key(), xs[0])["recurrent"] != 0, np.tile(mask, (1, 3))
-    )
-    cut = {**params, "recurrent": params["recurrent"] * np.tile(mask, (1, 3))}
-    expected = RUN(unroll(plain), cut, xs)
+    mask = np.array([[0.0, 1, 1], [1, 0, 0], [0, 1, 0]])
+    cell, plain, xs = connected(gru(3), mask), gru(3), sequence(4)
+    params = reference.generic(jax.eval_shape(cell.init, new_key(), xs[0]))
+    everywhere = np.tile(mask, (1, 3))
+    assert np.array_equal(jax.jit(cell.init)(new_key(), xs[0])["recurrent"] != 0, everywhere)
+    cut = {**params, "recurrent": params["recurrent"] * everywhere}
+    expected, other = RUN(unroll(plain), cut, xs), RUN(unroll(plain), params, xs)
     np.testing.assert_array_equal(RUN(unroll(cell), params, xs), expected)
-    assert np.abs(RUN(unroll(plain), params, xs) - expected).max() > 1e-3
+    assert np.abs(other - expected).max() > 1e-3
     grads = jax.jit(jax.grad(lambda p: jnp.sum(unroll(cell).apply(p, xs))))(params)["recurrent"]
-    np.testing.assert_array_equal(grads != 0, np.tile(mask, (1, 3)) == 1)
+    np.testing.assert_array_equal(grads != 0, everywhere == 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3, STEPS + 2])
