@@ -66,8 +66,8 @@ def test_context_says_which_stream_counts():
     x, y = np.asarray(trials.inputs), np.asarray(trials.targets)[:, -1, 0]
     context, coherence = (np.asarray(trials.condition[k]) for k in ("context", "coherence"))
     rows = np.arange(len(x))
-    heeded, other = coherence[rows, context], coherence[rows, 1 - context]
-    assert np.array_equal(y, np.sign(heeded))
+    relevant, other = coherence[rows, context], coherence[rows, 1 - context]
+    assert np.array_equal(y, np.sign(relevant))
     assert within(y * np.sign(other), 0.0), "the other stream tells the answer"
     assert np.all(x[:, :, 2:4].argmax(2) == context[:, None])
     assert np.all(x[:, :, 4] == (np.arange(21) >= 18)) and not x[:, steps:, :2].any()

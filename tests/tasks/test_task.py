@@ -90,6 +90,15 @@ def test_a_task_is_a_pure_function_of_its_key(name):
     assert {a.dtype for a in shapes[:3]} == {jnp.dtype("float64")}
 
 
+def test_a_batch_has_a_trial_for_each_key():
+    task = flip_flop(bits=1, steps=6, probability=0.5)
+    x, (targets, mask) = batches(task, 4)(new_key())
+    trials = jax.vmap(task.sample)(jax.random.split(new_key(), 4))
+    np.testing.assert_array_equal(x, trials.inputs)
+    np.testing.assert_array_equal(targets, trials.targets)
+    assert mask.shape == (4, 6) and len({tuple(row) for row in x[..., 0].tolist()}) > 1
+
+
 def test_a_graded_step_is_a_part_of_the_graded_trial():
     """Mean over all steps of graded_step = graded steps / steps x graded; nan elsewhere is left."""
     prediction, targets = jnp.arange(8.0).reshape(4, 2), jnp.ones((4, 2))
