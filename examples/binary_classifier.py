@@ -29,16 +29,13 @@ OPTIMIZERS = {
 }
 
 
-def moons(seed: int, n: int) -> tuple[jax.Array, jax.Array]:
-    x, y = jb.datasets.moons(jax.random.key(seed), n, noise=0.15)
-    return x, y[:, None]  # one target, 0 or 1, for the one output
-
-
 def main(out: Path) -> None:
     train, validation = jb.datasets.train_test_split(
-        *moons(0, 1000), key=jax.random.key(1), test_fraction=0.2
+        jax.random.key(1),
+        *jb.datasets.moons(jax.random.key(0), 1000, noise=0.15),
+        test_fraction=0.2,
     )
-    test = moons(2, 1000)
+    test = jb.datasets.moons(jax.random.key(2), 1000, noise=0.15)
     relu = jb.elementwise(jax.nn.relu)
     net = jb.serial(jb.dense(10), relu, jb.dense(10), relu, jb.dense(1))
     rule = jb.backprop(net, jb.losses.binary_cross_entropy)

@@ -60,7 +60,7 @@ def life(old, new, tests, key: jax.Array):
 def main(out: Path) -> None:
     x, y = jb.datasets.digits()
     x = x / np.linalg.norm(x, axis=1, keepdims=True)  # of one length: no episode is preferred
-    split = jb.datasets.train_test_split(x, y, key=jax.random.key(0))
+    split = jb.datasets.train_test_split(jax.random.key(0), x, y)
     halves = [[(x[rows], y[rows]) for rows in (y < 5, y > 4)] for x, y in split]
     (old, new), tests = jax.tree.map(jnp.asarray, halves)
     keys = jax.random.split(jax.random.key(1), SEEDS)

@@ -73,7 +73,7 @@ def life(name: str, train, test, key: jax.Array) -> jax.Array:
 
 
 def main(out: Path) -> None:
-    split = jb.datasets.train_test_split(*jb.datasets.digits(), key=jax.random.key(0))
+    split = jb.datasets.train_test_split(jax.random.key(0), *jb.datasets.digits())
     train, test = jax.tree.map(jnp.asarray, split)
     keys, overall = jax.random.split(jax.random.key(1), SEEDS), {}
     figure, axes = plt.subplots(2, 3, figsize=(14, 7.6), layout="constrained", sharey=True)

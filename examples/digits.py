@@ -41,7 +41,7 @@ def only_last(layers: int) -> optax.GradientTransformation:
 
 
 def main(out: Path) -> None:
-    train, test = jb.datasets.train_test_split(*jb.datasets.digits(), key=jax.random.key(0))
+    train, test = jb.datasets.train_test_split(jax.random.key(0), *jb.datasets.digits())
     tanh = jb.elementwise(jnp.tanh)
     net = jb.serial(jb.dense(64), tanh, jb.dense(32), tanh, jb.dense(10))
     backprop = jb.backprop(net, jb.losses.softmax_cross_entropy)

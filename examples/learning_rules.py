@@ -52,7 +52,7 @@ def main(out: Path) -> None:
     began = time.perf_counter()
     x, y = jb.datasets.digits()
     rest, train = jb.datasets.train_test_split(
-        x, y, key=jax.random.key(0), test_fraction=TRAIN / len(x)
+        jax.random.key(0), x, y, test_fraction=TRAIN / len(x)
     )
     tanh = jb.elementwise(jnp.tanh)
     net = jb.serial(jb.dense(64), tanh, jb.dense(32), tanh, jb.dense(10))

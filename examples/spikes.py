@@ -43,7 +43,7 @@ def network(cell: jb.Cell) -> jb.Network:
 
 
 def main(out: Path) -> None:
-    train, test = jb.datasets.train_test_split(*jb.datasets.digits(), key=jax.random.key(0))
+    train, test = jb.datasets.train_test_split(jax.random.key(0), *jb.datasets.digits())
 
     def trained(cell: jb.Cell, optimizer: optax.GradientTransformation):
         rule = jb.backprop(network(cell), jb.losses.softmax_cross_entropy)

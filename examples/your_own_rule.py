@@ -71,7 +71,7 @@ def prove(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:
 
 
 def main(out: Path) -> None:
-    train, test = jb.datasets.train_test_split(*jb.datasets.digits(), key=jax.random.key(0))
+    train, test = jb.datasets.train_test_split(jax.random.key(0), *jb.datasets.digits())
     tanh, loss, adam = jb.elementwise(jnp.tanh), jb.losses.softmax_cross_entropy, optax.adam(2e-3)
     net = jb.serial(jb.dense(64), tanh, jb.dense(32), tanh, jb.dense(10))
     prove(net, loss, train[0][:8], train[1][:8])

@@ -233,6 +233,7 @@ def compare_rules(
       >>> import jax, jaxbrain as jb, optax
       >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.tanh), jb.dense(2))
       >>> x, y = jb.datasets.moons(jax.random.key(0), 64)
+      >>> y = y[:, 0].astype(int)  # labels
       >>> backprop = jb.backprop(net, jb.losses.softmax_cross_entropy)
       >>> floor = (backprop, frozen_hidden(optax.adam(0.1)))
       >>> found = compare_rules(

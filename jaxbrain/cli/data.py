@@ -194,7 +194,7 @@ def _split(source: Source, options: argparse.Namespace) -> tuple[Pair, Pair | No
         return pair, None
     try:
         return datasets.train_test_split(
-            *pair, key=jax.random.key(options.seed), test_fraction=fraction
+            jax.random.key(options.seed), *pair, test_fraction=fraction
         )
     except ValueError as error:
         raise CommandError(f"--test-fraction {fraction:g}: {error}") from error

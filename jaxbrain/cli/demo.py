@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _split_digits() -> tuple[Pair, Pair]:
-    return jb.datasets.train_test_split(*digits(), key=jax.random.key(0), test_fraction=0.25)
+    return jb.datasets.train_test_split(jax.random.key(0), *digits(), test_fraction=0.25)
 
 
 def _layers() -> list[jb.Network]:

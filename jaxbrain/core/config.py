@@ -30,6 +30,8 @@ class Config:
       make: the function that made it, such as `jaxbrain.dense`.
       arguments: what it got by place.
       options: ``(name, value)`` of the others, only those that differ from their defaults.
+      inner: configuration of the value that make returned, where another constructor made it, such
+        as `jaxbrain.parallel` for `jaxbrain.cells.bidirectional`; it follows from the others.
 
     Examples:
       >>> import jaxbrain as jb
@@ -42,6 +44,7 @@ class Config:
     make: Callable[..., Any]
     arguments: tuple[Any, ...]
     options: tuple[tuple[str, Any], ...]
+    inner: "Config | None" = None
 
     @functools.cached_property
     def key(self) -> Hashable:
@@ -195,7 +198,9 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
-        return _with_config(value, Config(made, *_canonical(signature, arguments, options)))
+        inner = value.config if structure.is_configured(value) else None
+        given = _canonical(signature, arguments, options)
+        return _with_config(value, Config(made, *given, inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
     numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]

@@ -61,6 +61,12 @@ def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:
     return key
 
 
+def require_random_key(function: str, key: Any) -> None:
+    """Refuse anything but a random key, such as a seed."""
+    if not isinstance(key, jax.Array):
+        raise TypeError(f"{function}: key must be a JAX key such as jax.random.key(0), got {key!r}")
+
+
 def require_wide(rule: str, output: jax.Array) -> None:
     """Refuse half precision, in which small differences are lost to rounding."""
     if output.dtype.itemsize < 4:

@@ -1,7 +1,9 @@
-"""Data sets: generated in JAX, from scikit-learn, and from files."""
+"""Data sets: generated in JAX, from scikit-learn, and from files; random splits."""
 
 from jaxbrain.datasets.files import Table, idx, table, text
-from jaxbrain.datasets.generated import circles, digits, moons, spirals, train_test_split, xor
+from jaxbrain.datasets.generated import circles, moons, spirals, xor
+from jaxbrain.datasets.handwritten import digits
+from jaxbrain.datasets.splits import train_test_split
 
 __all__ = [
     "Table",

@@ -1,4 +1,4 @@
-"""Readers of the user's files: IDX images, text, and tables. They return NumPy arrays.
+"""Readers of files: IDX images, text, and tables. They return NumPy arrays.
 
 Sizes that a file claims are compared with what it holds before any memory is taken for them.
 """
@@ -25,30 +25,36 @@ _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 
 
 class Table(NamedTuple):
-    """A table to learn from."""
+    """A data set read from a table.
 
-    x: np.ndarray  # [examples, features] float32
-    y: np.ndarray  # [examples] int32 labels, or [examples, 1] float32 values
-    features: tuple[str, ...]  # names of the columns of x
-    classes: tuple[str, ...]  # classes[y[i]] is the label of example i; (): values
+    Attributes:
+      x: ``[examples, features]`` float32.
+      y: labels ``[examples]`` int32, or values ``[examples, 1]`` float32.
+      features: names of the columns of x.
+      classes: ``classes[y[i]]`` is the label of example i; empty for values.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
 
 
 def idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """Reads an array in the IDX format of MNIST, plain or gzipped (told by the content).
+    """An array from a file in the IDX format of MNIST, plain or gzipped.
 
     Args:
       path: the file: two zero bytes, the type, the rank, the sizes (4 bytes each, big-endian),
-        then the numbers, big-endian.
+        then the numbers, big-endian. Its content tells if it is gzipped.
 
     Returns:
       An array of rank 1 to 4 of uint8, int8, int16, int32, float32 or float64.
 
     Raises:
-      ValueError: anything else than such a file, whole; names the file and the fault.
-      OSError: the file cannot be opened.
+      ValueError: if the file has another format or is incomplete.
+      OSError: if the file cannot be opened.
 
-    References:
-      http://yann.lecun.com/exdb/mnist/ (the file format at its end).
+    Source: http://yann.lecun.com/exdb/mnist/ (the file format at its end).
 
     Examples:
       >>> import pathlib, tempfile
@@ -73,7 +79,7 @@ def idx(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _read_idx(path: str, file, held: int | None) -> np.ndarray:
-    """Reads header and numbers of a file of so many bytes, or of an unknown number of them."""
+    """Header and numbers of a file that holds so many bytes; None: an unknown number."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ValueError(f"{path}: not an IDX file: begins with {start!r}, expected two zero bytes")
@@ -101,7 +107,7 @@ def _read_idx(path: str, file, held: int | None) -> np.ndarray:
 
 
 def _read_at_most(file: BinaryIO, count: int) -> bytearray:
-    """Memory grows with what really comes out of the file, not with what its header claims."""
+    """So many bytes or fewer; memory grows with those that are read, whatever a header claims."""
     content = bytearray()
     while piece := file.read(min(_PIECE, count - len(content))):
         content += piece
@@ -109,18 +115,18 @@ def _read_at_most(file: BinaryIO, count: int) -> bytearray:
 
 
 def text(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
-    """Reads a UTF-8 text as a sequence of characters.
+    """A UTF-8 text as a sequence of characters.
 
     Args:
       path: the file; a byte order mark at its beginning is left out.
 
     Returns:
-      tokens [time] int32, and the vocabulary: the distinct characters in order, so that
-      `vocabulary[tokens[t]]` is the character at t.
+      tokens ``[time]`` int32, and the vocabulary: the distinct characters in order, so that
+      ``vocabulary[tokens[t]]`` is the character at t.
 
     Raises:
-      ValueError: an empty file, or bytes that are not UTF-8.
-      OSError: the file cannot be opened.
+      ValueError: if the file is empty or not UTF-8.
+      OSError: if the file cannot be opened.
 
     Examples:
       >>> import pathlib, tempfile
@@ -144,21 +150,21 @@ def table(
     delimiter: str = ",",
     regression: bool = False,
 ) -> Table:
-    """Reads a table of numbers with one column to predict (CSV).
+    """A table of numbers with one column to predict, from a CSV file.
 
-    The first row is a header where its features are words. A target of words or of whole numbers
-    is a label, numbered in sorted order from 0; other numbers are values.
+    The first row is a header if its features are words. A target of words or of whole numbers is a
+    label, numbered in sorted order from 0; other numbers are values.
 
     Args:
       path: a UTF-8 file, one example a row.
       target: the column to predict, by its name in the header or its index.
-      delimiter: what stands between the columns.
-      regression: take whole numbers in the target as values, too.
+      delimiter: the character between two columns.
+      regression: take whole numbers in the target as values too.
 
     Raises:
-      ValueError: no examples or features, rows of different lengths, and cells that are missing,
-        not a number or not finite, named by line and column.
-      OSError: the file cannot be opened.
+      ValueError: if there are no examples or features, rows differ in length, or a cell is missing,
+        not a number or not finite; the message names line and column.
+      OSError: if the file cannot be opened.
 
     Examples:
       >>> import pathlib, tempfile
@@ -192,7 +198,7 @@ class _Row(NamedTuple):
 
 
 def _rows(path: str, content: str, delimiter: str) -> list[_Row]:
-    """The rows that are not blank, all of the same length of at least two."""
+    """The rows that are not blank, all of one length, two at least."""
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = [
@@ -233,7 +239,7 @@ def _target_column(first: _Row, target: int | str) -> int:
 
 
 def _header(first: _Row, features: list[int], *, named: bool) -> list[str]:
-    """The names in the first row, or [] where it is an example."""
+    """The names in the first row; [] if it is an example."""
     if named:
         return first.cells
     cells = [first.cells[i] for i in features]
@@ -281,7 +287,7 @@ def _check_cell(row: _Row, column: int, names: Sequence[str], cell: str) -> None
 def _targets(
     rows: list[_Row], column: int, names: Sequence[str], regression: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels [examples] with their names, or values [examples, 1] without."""
+    """Labels ``[examples]`` with their names, or values ``[examples, 1]`` without."""
     cells = [row.cells[column] for row in rows]
     for row, cell in zip(rows, cells, strict=True):
         if cell.lower() in _MISSING:
@@ -322,7 +328,7 @@ def _decoded(path: str | os.PathLike[str]) -> str:
 
 
 def _check_regular(path: str) -> None:
-    """A pipe or a device would never end."""
+    """Refuse a pipe or a device, which would never end."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ValueError(f"{path}: not a regular file")

@@ -1,7 +1,7 @@
 """A network as a table: layers, shapes, numbers of parameters."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from jaxbrain.core.composition import (
     serial,
     with_precision,
 )
-from jaxbrain.core.config import Config, label, made_by
+from jaxbrain.core.config import label
 from jaxbrain.core.types import Network
 
 _WIDEST_NAME = 44
@@ -23,22 +23,38 @@ _HEADINGS = ("layer", "output", "parameters", "count", "memory", "dtype")
 
 
 class Row(NamedTuple):
-    """One layer of a `Summary`."""
+    """One layer of a `Summary`.
+
+    Attributes:
+      name: the call that makes the layer; of a composition, its constructor.
+      depth: 0 for a layer of the network itself, 1 for a layer of one of these, and so on.
+      output: shape of the output for one example; empty where it is not known.
+      parameters: name and shape of every leaf.
+      size: number of parameters.
+      nbytes: their memory in bytes.
+      dtypes: their dtypes.
+    """
 
     name: str
-    depth: int  # 0 for a layer of the network itself, 1 for one of a chain within it...
-    output: str  # shape of the output for one example; "" if no example was given
-    parameters: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every leaf
+    depth: int
+    output: str
+    parameters: tuple[tuple[str, tuple[int, ...]], ...]
     size: int
     nbytes: int
     dtypes: tuple[str, ...]
 
 
 class Summary(NamedTuple):
-    """The table of a network; printing it, or its repr, shows the table."""
+    """The table of a network, which its ``str`` and ``repr`` show.
+
+    Attributes:
+      rows: one for each layer.
+      total: number of parameters; a leaf that two layers share is counted once.
+      nbytes: their memory in bytes.
+    """
 
     rows: tuple[Row, ...]
-    total: int  # numbers in all parameters, each leaf counted once
+    total: int
     nbytes: int
 
     def __repr__(self) -> str:
@@ -131,7 +147,7 @@ def _row(name: str, depth: int, params: Any, output: str, seen: set[int]) -> Row
 
 
 def _output(network: Network, params: Any, x: Any) -> Any:
-    """Shape of what the layer makes of one example, without computing it."""
+    """Shape and dtype of the output for one example, without computing it."""
     if x is None:
         return None
     try:
@@ -143,9 +159,7 @@ def _output(network: Network, params: Any, x: Any) -> Any:
 
 
 def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> Iterator[Row]:
-    network, x = _unwrapped(network, x)
-    is_chain, forks = made_by(network, serial), made_by(network, parallel)
-    x = x if is_chain or forks else None  # any other composition hides the inputs of its parts
+    composition, x = _composition(network, x)
     for i, (layer, part) in enumerate(zip(network.layers, params, strict=True)):
         y = _output(layer, part, x)
         shapes = ", ".join(_shape(leaf.shape) for leaf in jax.tree.leaves(y))
@@ -155,16 +169,21 @@ def _walk(network: Network, params: Any, x: Any, depth: int, seen: set[int]) -> 
             yield from _walk(layer, part, x, depth + 1, seen)
         else:
             yield _row(repr(layer), depth, part, shapes, seen)
-        x = x if forks else y
+        x = y if composition is serial else x
 
 
-def _unwrapped(network: Network, x: Any) -> tuple[Network, Any]:
-    """The chain or branches within wrappers, and one example of their input."""
-    while any(made_by(network, wrapper) for wrapper in (batch, residual, with_precision)):
-        if made_by(network, batch) and x is not None:
+def _composition(network: Network, x: Any) -> tuple[Callable[..., Any] | None, Any]:
+    """`serial` or `parallel`, if a network is one within wrappers, and one example of its input.
+
+    Any other composition hides the inputs of its parts: None and None.
+    """
+    config = network.config
+    while config is not None and config.make not in (serial, parallel):
+        if config.make is batch and x is not None:
             x = example(x)
-        network = cast(Config, network.config).parameters["net"]
-    return network, x
+        wraps = config.make in (batch, residual, with_precision)
+        config = config.parameters["net"].config if wraps else config.inner
+    return (None, None) if config is None else (config.make, x)
 
 
 def _check(network: Network, params: Any, name: str) -> None:
@@ -177,28 +196,25 @@ def _check(network: Network, params: Any, name: str) -> None:
 
 
 def summary(net: Network, params: Any, x: Any = None) -> Summary:
-    """Lists the layers of a network with their parameters; print it to see the table.
+    """A table of the layers of a network: shapes and numbers of parameters.
 
     Args:
-      net: a `Network`; chains within it are indented.
-      params: its parameters, or their shapes from `jax.eval_shape(net.init, key, x)`.
-      x: one example or a `jax.ShapeDtypeStruct`; adds the shape of every layer's output.
+      net: a `Network`; the layers of compositions within it are indented.
+      params: its parameters, or their shapes from ``jax.eval_shape(net.init, key, x)``.
+      x: one example or its ``jax.ShapeDtypeStruct``; adds the shape of every output.
 
     Returns:
-      A `Summary` with `rows`, `total` and `nbytes`, whose `str` and `repr` are the table. A leaf
-      that two layers share is counted once.
+      A `Summary`; print it to see the table.
 
     Raises:
-      ValueError: `params` does not have one entry for each layer.
+      ValueError: if params does not have one entry for each layer.
 
     Examples:
-      >>> import jax
-      >>> import jaxbrain as jb
+      >>> import jax, jaxbrain as jb
       >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.relu), jb.dense(3))
-      >>> x = jax.ShapeDtypeStruct((4,), "float32")
-      >>> params = jax.eval_shape(net.init, jax.random.key(0), x)
-      >>> summary(net, params, x).total
-      67
+      >>> params = net.init(jax.random.key(0), jax.numpy.ones(4))
+      >>> [row.size for row in summary(net, params).rows]
+      [40, 0, 27]
     """
     seen: set[int] = set()
     if net.layers:

@@ -1,7 +1,7 @@
 """Tasks: experiments as pure functions of a key, so that data are made inside the compiled loop.
 
-A `Task` holds ``sample(key) -> Trial``; `batches` makes batches of it for `jaxbrain.step`, and
-`graded` scores a network on the steps that count, `graded_step` one step for the online rules.
+A `Task` holds ``sample(key) -> Trial``. `batches` makes batches of it for `jaxbrain.step`. `graded`
+scores a network on the graded steps of a trial, `graded_step` one step for the online rules.
 """
 
 from jaxbrain.tasks.decisions import context_integration, delayed_match, evidence_accumulation

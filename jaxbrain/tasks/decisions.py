@@ -1,6 +1,6 @@
-"""Tasks that end in a choice: the same or not, left or right, and which evidence to heed.
+"""Decision tasks: delayed match to sample, evidence accumulation, context-dependent integration.
 
-The answer is one output of -1 or 1, given when the go cue comes: the last input channel.
+The answer is one output of -1 or 1, given in response to the go cue, the last input channel.
 """
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_fraction
-from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise
+from jaxbrain.tasks.task import Task, Trial, periods, real, require_noise, with_noise
 
 
 @configured
@@ -21,17 +21,17 @@ def delayed_match(
     response_steps: int = 10,
     noise: float | jax.Array = 0.0,
 ) -> Task:
-    """Say whether the second stimulus is the first one again.
+    """Delayed match to sample: is the second stimulus the same as the first?
 
-    The sample, a delay, the test, the response. Inputs ``[2 stimulus_steps + delay_steps +
-    response_steps, stimuli + 1]``: one-hot while a stimulus is shown, and the go cue, 1 in the
-    response. Target ``[time, 1]``: in the response 1 for a match and -1 for none, before it 0;
-    every step is graded. Half of the trials match. In steps of 20 ms the defaults are 200 ms for a
-    stimulus and 500 ms for the delay.
+    The periods are sample, delay, test and response. Inputs ``[2 stimulus_steps + delay_steps +
+    response_steps, stimuli + 1]``: the stimulus, one-hot, and the go cue, 1 in the response. Target
+    ``[time, 1]``: in the response 1 for a match and -1 for a mismatch, before it 0; every step is
+    graded. Half of the trials match. With steps of 20 ms a stimulus lasts 200 ms and the delay 500
+    ms by default.
 
     Args:
-      stimuli: how many there are, two at least.
-      stimulus_steps: of the sample, and of the test.
+      stimuli: number of stimuli, two at least.
+      stimulus_steps: of the sample and of the test.
       delay_steps: between them; 0 is allowed.
       response_steps: after the test.
       noise: standard deviation, at each step, in the channels of the stimuli.
@@ -40,7 +40,7 @@ def delayed_match(
       A Task whose condition is ``{"sample", "test", "match"}``, each ``[]``.
 
     Raises:
-      ValueError: if a number is not positive, or there is one stimulus alone.
+      ValueError: if a number is not positive or there is only one stimulus.
 
     Source: Miller, Erickson and Desimone 1996, doi 10.1523/JNEUROSCI.16-16-05154.1996.
 
@@ -65,16 +65,12 @@ def delayed_match(
         match = jax.random.bernoulli(k_match)
         other = (first + jax.random.randint(k_other, (), 1, stimuli)) % stimuli
         second = jnp.where(match, first, other)
-        seen = jnp.zeros((time, stimuli), real())
-        seen = (
-            seen.at[slice(*at["stimulus_steps"]), first]
-            .set(1)
-            .at[slice(*at["test"]), second]
-            .set(1)
-        )
+        shown = jnp.zeros((time, stimuli), real())
+        shown = shown.at[slice(*at["stimulus_steps"]), first].set(1)
+        shown = shown.at[slice(*at["test"]), second].set(1)
         condition = {"sample": first, "test": second, "match": match}
         answer = jnp.where(match, 1.0, -1.0)
-        signals = disturbed(k_noise, seen, noise)
+        signals = with_noise(k_noise, shown, noise)
         return _trial(signals, answer, at["response_steps"], condition, early=True)
 
     return Task(sample)
@@ -91,18 +87,17 @@ def evidence_accumulation(
     probability: float | jax.Array = 0.7,
     noise: float | jax.Array = 0.0,
 ) -> Task:
-    """Say on which side there were more cues, some time after the last.
+    """Evidence accumulation: the side, left or right, of most of a series of cues.
 
-    Cues one after the other, each on the left or on the right, a delay, the response. Inputs
-    ``[cues (cue_steps + gap_steps) + delay_steps + response_steps, 3]``: left, right, and the go
-    cue, 1 in the response. Target ``[time, 1]``: -1 for the left, 1 for the right, graded in the
-    response alone. Each cue is on the side of the trial with some probability; the answer is what
-    most cues say. In steps of 20 ms the defaults are cues of 100 ms every 140 ms, and a delay of
-    500 ms.
+    The periods are the cues, a delay and the response. Inputs ``[cues (cue_steps + gap_steps) +
+    delay_steps + response_steps, 3]``: left, right, and the go cue, 1 in the response. Target
+    ``[time, 1]``: -1 for left, 1 for right, graded only in the response. Each cue is on the side of
+    the trial with a given probability; the answer is the side of most cues. With steps of 20 ms a
+    cue of 100 ms comes every 140 ms and the delay lasts 500 ms by default.
 
     Args:
-      cues: an odd number, so that there is no draw.
-      cue_steps: for which each lasts.
+      cues: an odd number, so that there is no tie.
+      cue_steps: of each cue.
       gap_steps: after each cue.
       delay_steps: after the last gap; 0 is allowed.
       response_steps: at the end.
@@ -127,7 +122,7 @@ def evidence_accumulation(
     require_count("evidence_accumulation", "cues", cues)
     if cues % 2 == 0:
         raise ValueError(
-            f"evidence_accumulation: cues must be odd, else there are draws, got {cues}"
+            f"evidence_accumulation: cues must be odd, so that there is no tie, got {cues}"
         )
     require_count("evidence_accumulation", "cue_steps", cue_steps)
     require_count("evidence_accumulation", "gap_steps", gap_steps)
@@ -145,7 +140,7 @@ def evidence_accumulation(
         sides = jnp.repeat(jnp.stack([~right, right], axis=1), every, axis=0) & lit
         signals = jnp.zeros((time, 2), real()).at[slice(*at["cues"])].set(sides.astype(real()))
         answer = jnp.where(2 * jnp.sum(right) > cues, 1.0, -1.0)
-        signals = disturbed(k_noise, signals, noise)
+        signals = with_noise(k_noise, signals, noise)
         condition = {"right": right, "answer": answer}
         return _trial(signals, answer, at["response_steps"], condition, early=False)
 
@@ -161,22 +156,22 @@ def context_integration(
     coherences: tuple[float, ...] = (0.05, 0.15, 0.5),
     noise: float | jax.Array = 0.5,
 ) -> Task:
-    """Say whether one of two noisy streams is positive on average; the context says which.
+    """Context-dependent integration: the sign of one of two noisy streams, chosen by a context.
 
-    Two streams at once, a delay, the response. Inputs ``[stimulus_steps + delay_steps +
-    response_steps, 5]``: the two streams (motion and colour), constant coherences with Gaussian
-    noise in the stimulus, zero later; the context, one-hot, throughout; the go cue, 1 in the
-    response. Target ``[time, 1]``: in the response the sign of the coherence of the stream that
-    the context names, before it 0; every step is graded. Coherences, signs and the context are
-    drawn independently. The best observer, the sign of the mean of the stream, is right with
-    probability Phi(coherence sqrt(stimulus_steps) / noise). In steps of 20 ms the defaults are
-    800 ms of stimulus and 200 ms of delay.
+    The periods are stimulus, delay and response. Inputs ``[stimulus_steps + delay_steps +
+    response_steps, 5]``: the two streams (motion and color), constant coherences with Gaussian
+    noise in the stimulus and zero later; the context, one-hot, at all steps; the go cue, 1 in the
+    response. Target ``[time, 1]``: in the response the sign of the coherence of the stream of the
+    context, before it 0; every step is graded. Coherences, signs and context are independent. The
+    ideal observer, the sign of the mean of the stream, is right with probability
+    Phi(coherence sqrt(stimulus_steps) / noise). With steps of 20 ms the stimulus lasts 800 ms and
+    the delay 200 ms by default.
 
     Args:
       stimulus_steps: of the two streams.
       delay_steps: from the stimulus to the go cue; 0 is allowed.
       response_steps: at the end.
-      coherences: positive; each has both signs.
+      coherences: positive; each occurs with both signs.
       noise: standard deviation, at each step, of each stream.
 
     Returns:
@@ -185,14 +180,13 @@ def context_integration(
     Raises:
       ValueError: if a number is not positive.
 
-    Source: Mante et al. 2013, doi 10.1038/nature12742; the go cue is added, for without it no input
-    says when to answer.
+    Source: Mante et al. 2013, doi 10.1038/nature12742, with a go cue added.
 
     Examples:
       >>> import jax
       >>> trial = context_integration(noise=0.0).sample(jax.random.key(0))
-      >>> heeded = trial.condition["coherence"][trial.condition["context"]]
-      >>> trial.inputs.shape, bool(trial.targets[-1, 0] * heeded > 0)
+      >>> relevant = trial.condition["coherence"][trial.condition["context"]]
+      >>> trial.inputs.shape, bool(trial.targets[-1, 0] == jax.numpy.sign(relevant))
       ((60, 5), True)
     """
     coherences = tuple(coherences)
@@ -212,7 +206,7 @@ def context_integration(
         streams = jnp.broadcast_to(coherence, (stimulus_steps, 2))
         signals = jnp.zeros((time, 4), real())
         signals = signals.at[slice(*at["stimulus_steps"]), :2].set(
-            disturbed(k_noise, streams, noise)
+            with_noise(k_noise, streams, noise)
         )
         signals = signals.at[:, 2:].set(jax.nn.one_hot(context, 2, dtype=real()))
         condition = {"context": context, "coherence": coherence}
@@ -230,7 +224,10 @@ def _trial(
     *,
     early: bool,
 ) -> Trial:
-    """The go cue as the last channel, and the answer as the target while it is on."""
+    """The go cue as the last channel, and the answer as the target during the response.
+
+    If early, the steps before the response are graded too.
+    """
     go = jnp.zeros(len(signals), signals.dtype).at[slice(*response)].set(1)
     inputs = jnp.concatenate([signals, go[:, None]], axis=1)
     targets = (go * answer.astype(go.dtype))[:, None]

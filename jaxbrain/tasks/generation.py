@@ -1,4 +1,4 @@
-"""Tasks without questions: produce a movement in time."""
+"""Generation tasks: an output that changes in time under a constant input."""
 
 import jax
 import jax.numpy as jnp
@@ -16,22 +16,22 @@ def sine_generation(
     longest: float = 100.0,
     shortest: float = 20.0,
 ) -> Task:
-    """Oscillate at the frequency that a constant input names.
+    """Sine generation: an oscillation whose frequency is given by a constant input.
 
     target_t = sin(2 pi t / period), t from 1 to steps
 
     Inputs ``[steps, 1]``: a constant 1/4 + j / frequencies for frequency j. Targets ``[steps, 1]``;
-    every step is graded. The frequencies 1/period are even, from one for each ``longest`` to one
-    for each ``shortest`` steps.
+    every step is graded. The frequencies 1 / period are evenly spaced from 1 / longest to
+    1 / shortest.
 
     Args:
-      frequencies: how many there are; the longest period alone, if one.
+      frequencies: number of frequencies; with one, the period is longest.
       steps: of a trial.
       longest: period, in steps.
-      shortest: period, in steps; more than two, for no shorter one shows.
+      shortest: period, in steps; above two, the shortest period that can be sampled.
 
     Returns:
-      A Task whose condition is ``{"frequency": []}``, in cycles a step.
+      A Task whose condition is ``{"frequency": []}``, in cycles per step.
 
     Raises:
       ValueError: if a number is not positive, or the periods are in the wrong order.

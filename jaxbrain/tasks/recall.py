@@ -1,20 +1,20 @@
-"""Tasks that ask for what was shown before: adding, copying, flip-flops, sequences."""
+"""Recall tasks: adding, copying, flip-flops, sequences."""
 
 import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_fraction
-from jaxbrain.tasks.task import Task, Trial, disturbed, periods, real, require_noise
+from jaxbrain.tasks.task import Task, Trial, periods, real, require_noise, with_noise
 
 
 @configured
 def adding(*, steps: int = 50) -> Task:
-    """Add the two numbers that were marked, far apart in a stream of them.
+    """The adding problem: the sum of the two marked numbers of a sequence.
 
-    Inputs ``[steps, 2]``: numbers evenly from 0 to 1, and a marker that is 1 at one step of the
+    Inputs ``[steps, 2]``: uniform numbers from 0 to 1, and a marker that is 1 at one step of the
     first half and at one of the second, else 0. Target ``[steps, 1]``: the sum of the two, graded
-    at the last step alone. Who always answers 1 has a mean squared error of 2/12 = 1/6.
+    only at the last step. The constant answer 1 has a mean squared error of 2/12 = 1/6.
 
     Args:
       steps: of a trial, two at least.
@@ -56,24 +56,24 @@ def adding(*, steps: int = 50) -> Task:
 
 @configured
 def copy(*, symbols: int = 8, items: int = 10, delay_steps: int = 100) -> Task:
-    """Repeat a string of symbols after a delay.
+    """The copy problem: a string of symbols, repeated after a delay.
 
-    Inputs ``[delay_steps + 2 items, symbols + 2]``, one-hot: the items, one a step, then blanks,
-    at the last step of the delay the sign to begin, then blanks. Targets ``[time, symbols + 1]``,
-    one-hot for `jaxbrain.losses.softmax_cross_entropy`: blank until the sign, then the items. Class
-    0 is the blank, the last input the sign; every step is graded. Who remembers nothing has a
-    cross-entropy of items log(symbols) / (delay_steps + 2 items).
+    Inputs ``[delay_steps + 2 items, symbols + 2]``, one-hot: the items, one per step, then blanks,
+    the go cue at the last step of the delay, then blanks. Targets ``[time, symbols + 1]``, one-hot
+    for `jaxbrain.losses.softmax_cross_entropy`: blank until the go cue, then the items. Class 0 is
+    the blank, the last input the go cue; every step is graded. Without memory the cross-entropy is
+    items log(symbols) / (delay_steps + 2 items).
 
     Args:
-      symbols: how many there are, two at least.
-      items: how many of them a string has.
-      delay_steps: from the last item to the first answer, the step of the sign included.
+      symbols: number of symbols, two at least.
+      items: length of a string.
+      delay_steps: from the last item to the first answer, the step of the go cue included.
 
     Returns:
       A Task whose condition is ``{"items": [items]}``, from 0 to symbols - 1.
 
     Raises:
-      ValueError: if a number is not positive, or there is one symbol alone.
+      ValueError: if a number is not positive or there is only one symbol.
 
     Source: Hochreiter and Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735; in this form Arjovsky,
     Shah and Bengio 2016, arXiv 1511.06464.
@@ -107,14 +107,14 @@ def copy(*, symbols: int = 8, items: int = 10, delay_steps: int = 100) -> Task:
 
 @configured
 def flip_flop(*, bits: int = 3, steps: int = 100, probability: float | jax.Array = 0.1) -> Task:
-    """Hold bits, each the sign of its last pulse.
+    """The flip-flop task: bits, each the sign of its last pulse.
 
-    Inputs ``[steps, bits]``: -1 or 1 with some probability at each step, else 0; at the first step
-    every bit has a pulse, so that it is always defined. Targets ``[steps, bits]``: of each bit the
-    last pulse, that of the same step included; every step is graded.
+    Inputs ``[steps, bits]``: a pulse of -1 or 1 with a given probability at each step, else 0; at
+    the first step every bit has a pulse. Targets ``[steps, bits]``: the last pulse of each bit, one
+    of the same step included; every step is graded.
 
     Args:
-      bits: held at once.
+      bits: number of bits.
       steps: of a trial.
       probability: of a pulse, for each bit and step.
 
@@ -159,18 +159,17 @@ def sequence_memory(
     delay_steps: int = 20,
     noise: float | jax.Array = 0.0,
 ) -> Task:
-    """Show again, in their order, the locations on a ring that were shown before.
+    """Sequence memory: locations on a ring, reproduced in their order after a delay.
 
     Inputs ``[2 items item_steps + delay_steps, 3]``: cosine and sine of the location while it is
-    shown, nothing in the delay, and a go cue that is 1 from the end of the delay on. Targets
-    ``[time, 2]``: zero until the go cue, then cosine and sine of each location for as long as it
-    was shown; every step is graded. No location comes twice. In steps of 20 ms the defaults are
-    200 ms for an item and 400 ms for the delay.
+    shown, zero in the delay, and a go cue that is 1 after the delay. Targets ``[time, 2]``: zero
+    until the go cue, then cosine and sine of each location; every step is graded. No location
+    occurs twice. With steps of 20 ms an item lasts 200 ms and the delay 400 ms by default.
 
     Args:
-      locations: evenly on the ring.
-      items: of a sequence, at most as many.
-      item_steps: for which each is shown, and to be shown again.
+      locations: number of locations, evenly spaced on the ring.
+      items: length of a sequence, at most locations.
+      item_steps: of each item, shown and reproduced.
       delay_steps: from the last item to the go cue; 0 is allowed.
       noise: standard deviation, at each step, in the two channels of the location.
 
@@ -205,7 +204,7 @@ def sequence_memory(
         angles = sequence.astype(real()) * (2 * jnp.pi / locations)
         places = jnp.repeat(jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1), item_steps, 0)
         zeros = jnp.zeros((time, 2), real())
-        location = disturbed(k_noise, zeros.at[slice(*at["show"])].set(places), noise)
+        location = with_noise(k_noise, zeros.at[slice(*at["show"])].set(places), noise)
         go = jnp.zeros((time, 1), real()).at[slice(*at["again"])].set(1)
         targets = zeros.at[slice(*at["again"])].set(places)
         inputs = jnp.concatenate([location, go], axis=1)

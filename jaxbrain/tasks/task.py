@@ -1,7 +1,6 @@
-"""What a task is: a pure function from a key to a trial, and how rules are trained on it."""
+"""Tasks, their trials, batches of them, and scores of the steps that are graded."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +8,15 @@ import jax.numpy as jnp
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count, require_positive
 
-Score = Callable[[Any, Any], jax.Array]
-
 
 class Trial(NamedTuple):
     """One trial of a task, in steps of time.
 
     Attributes:
-      inputs: ``[time, inputs]``, or a pytree of such, as a movement has.
-      targets: ``[time, outputs]``; zero where nothing is graded.
-      mask: ``[time]``, 1 where the output is graded, else 0.
-      condition: dict of arrays: what sets this trial apart from others.
+      inputs: ``[time, inputs]``, or a pytree of such arrays.
+      targets: ``[time, outputs]``; zero at steps that are not graded.
+      mask: ``[time]``, 1 at the steps that are graded, else 0.
+      condition: dict of arrays that tell this trial from others.
     """
 
     inputs: Any
@@ -28,29 +25,47 @@ class Trial(NamedTuple):
     condition: dict[str, jax.Array]
 
 
+class Sample(Protocol):
+    """``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch."""
+
+    def __call__(self, key: jax.Array, /) -> Trial: ...
+
+
+class Score(Protocol):
+    """``(prediction, target) -> score``, a scalar: a loss or a metric of one step or one trial."""
+
+    def __call__(self, prediction: Any, target: Any, /) -> jax.Array: ...
+
+
+class Draw(Protocol):
+    """``(key) -> (x, (targets, mask))``: a batch, each array ``[size, time, ...]``."""
+
+    def __call__(self, key: jax.Array, /) -> tuple[Any, tuple[jax.Array, jax.Array]]: ...
+
+
 @static
 class Task(NamedTuple):
     """An experiment.
 
     Attributes:
-      sample: ``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch.
+      sample: ``(key) -> Trial``, pure and of fixed shapes.
       config: what it was made from; None for one made by hand.
     """
 
-    sample: Callable[[jax.Array], Trial]
+    sample: Sample
     config: Config | None = None
 
 
-def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
-    """Fresh batches of a task, to be drawn inside the loop that `jaxbrain.step` runs in.
+def batches(task: Task, size: int) -> Draw:
+    """Random batches of a task, drawn inside the loop of `jaxbrain.step`.
 
     Args:
-      task: what to draw from.
-      size: trials a batch.
+      task: the task.
+      size: trials per batch.
 
     Returns:
-      ``(key) -> (x, (targets, mask))``, x ``[size, time, inputs]``: what a rule takes whose loss
-      is `graded`.
+      ``(key) -> (x, (targets, mask))``, each ``[size, time, ...]``, for a rule whose loss is
+      `graded`.
 
     Raises:
       TypeError: if task is not a Task.
@@ -61,11 +76,12 @@ def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
       >>> task = jb.tasks.flip_flop(bits=2, steps=20)
       >>> net = jb.serial(jb.cells.unroll(jb.cells.gru(8)), jb.dense(2))
       >>> rule, adam = jb.backprop(net, jb.tasks.graded(jb.losses.mse)), optax.adam(1e-2)
-      >>> key, draw, update = jax.random.key(0), batches(task, 16), jb.step(rule, adam)
-      >>> state = jb.init_state(rule, adam, task.sample(key).inputs, key=key)
+      >>> draw, update = batches(task, 16), jb.step(rule, adam)
+      >>> first, start, *keys = jax.random.split(jax.random.key(0), 52)
+      >>> state = jb.init_state(rule, adam, task.sample(first).inputs, key=start)
       >>> train = jax.jit(lambda state, keys: jax.lax.scan(
       ...     lambda state, key: update(state, draw(key)), state, keys))
-      >>> state, losses = train(state, jax.random.split(key, 50))
+      >>> state, losses = train(state, jax.numpy.stack(keys))
       >>> losses.shape, bool(losses[-1] < losses[0])
       ((50,), True)
     """
@@ -76,7 +92,7 @@ def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
     require_count("batches", "size", size)
 
     @jax.jit  # one program, also for a batch drawn by itself
-    def draw(key: jax.Array) -> tuple[Any, Any]:
+    def draw(key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
         trials = jax.vmap(task.sample)(jax.random.split(key, size))
         return trials.inputs, (trials.targets, trials.mask)
 
@@ -85,7 +101,7 @@ def batches(task: Task, size: int) -> Callable[[jax.Array], tuple[Any, Any]]:
 
 @configured
 def graded(score: Score) -> Score:
-    """A loss or a metric of one step as one of a trial: its mean over the steps that are graded.
+    """A loss or metric of a trial from one of a step: the mean over the graded steps.
 
     sum_t mask_t score(prediction_t, target_t) / sum_t mask_t
 
@@ -97,7 +113,7 @@ def graded(score: Score) -> Score:
       0 where no step is graded.
 
     Raises:
-      TypeError: if score is not callable; at trace time, if the target is no such pair.
+      TypeError: if score is not callable; at trace time, if the target is not such a pair.
       ValueError: at trace time, if prediction, targets and mask differ in their number of steps.
 
     Examples:
@@ -119,7 +135,7 @@ def graded(score: Score) -> Score:
         scores = jax.vmap(score)(prediction, targets)
         mask = jnp.asarray(mask).astype(scores.dtype)
         total = jnp.sum(mask)
-        # what is not graded is left out and not multiplied by zero, which nan survives
+        # a product with zero would let nan pass
         kept = jnp.sum(jnp.where(mask == 0, jnp.zeros_like(scores), scores) * mask)
         return kept / jnp.where(total > 0, total, jnp.ones_like(total))
 
@@ -128,12 +144,12 @@ def graded(score: Score) -> Score:
 
 @configured
 def graded_step(score: Score) -> Score:
-    """A loss of one step as one of a step that may not be graded: what online rules take.
+    """A loss of one step that counts only if the step is graded, for online rules.
 
     mask_t score(prediction_t, target_t)
 
-    `jaxbrain.learning.online.over_time` takes its mean over all steps, graded or not: where g of T
-    are, this is g / T of `graded`, whose gradient has the same direction.
+    `jaxbrain.learning.online.over_time` takes its mean over all steps. If g of T steps are graded,
+    this mean is g / T of `graded`; the gradients have the same direction.
 
     Args:
       score: ``(prediction, target) -> scalar`` of one step, such as those of `jaxbrain.losses`.
@@ -143,7 +159,7 @@ def graded_step(score: Score) -> Score:
       graded.
 
     Raises:
-      TypeError: if score is not callable; at trace time, if the target is no such pair.
+      TypeError: if score is not callable; at trace time, if the target is not such a pair.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -178,9 +194,9 @@ def _pair(where: str, target: Any) -> tuple[Any, Any]:
 
 
 def periods(task: str, steps: dict[str, int]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """The length of periods that follow each other, and where each begins and ends: for a slice.
+    """The length of successive periods, and the start and stop of each.
 
-    A delay may be of no step. Not slices, which have no hash before Python 3.12.
+    Only a delay may have no step. Slices are not returned: they have no hash before Python 3.12.
     """
     start, places = 0, {}
     for name, length in steps.items():
@@ -191,7 +207,7 @@ def periods(task: str, steps: dict[str, int]) -> tuple[int, dict[str, tuple[int,
     return start, places
 
 
-def disturbed(key: jax.Array, signal: jax.Array, noise: Any) -> jax.Array:
+def with_noise(key: jax.Array, signal: jax.Array, noise: Any) -> jax.Array:
     """The signal with Gaussian noise at each step and in each channel."""
     scale = jnp.asarray(noise).astype(signal.dtype)
     return signal + scale * jax.random.normal(key, signal.shape, signal.dtype)
@@ -203,5 +219,5 @@ def require_noise(task: str, noise: Any) -> None:
 
 
 def real() -> Any:
-    """The float type that jax has by default now: 32 bits, or 64 where they are enabled."""
+    """The default float type of jax: 32 bits, or 64 if they are enabled."""
     return jnp.result_type(float)

@@ -15,7 +15,8 @@ from jaxbrain.training.loop import History
 NET = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dense(2), jb.elementwise(jnp.asarray))
 LOSS, ADAM = jb.losses.softmax_cross_entropy, optax.adam(0.05)
 new_key = partial(jax.random.key, 3)
-MOONS = jb.datasets.moons(jax.random.key(0), 40)
+POINTS, TARGETS = jb.datasets.moons(jax.random.key(0), 40)
+MOONS = POINTS, TARGETS[:, 0].astype(int)
 PROBE = MOONS[0][:8], MOONS[1][:8]
 BACKPROP, ALIGNED = jb.backprop(NET, LOSS), jb.feedback_alignment(NET, LOSS)
 

@@ -1,4 +1,4 @@
-"""Recurrent cells against their equations in NumPy, and against PyTorch where it is installed."""
+"""Gated cells against NumPy, and limits in which two cells are one."""
 
 from functools import partial
 
@@ -7,52 +7,33 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxbrain as jb
 from jaxbrain.cells import (
-    elman,
     gru,
     lstm,
     lstm_peephole,
     min_gru,
     minimal_gated,
     parallel_min_gru,
+    scan,
     ugrnn,
     unroll,
-)  # fmt: skip
-from jaxbrain.cells.pointwise import pointwise
+)
+from tests.cells.reference import (
+    INPUTS,
+    TIME,
+    UNITS,
+    affine,
+    arrays,
+    check_equation,
+    generic,
+    numpy_loop,
+    sequence,
+    sigmoid,
+)
 
 pytestmark = pytest.mark.x64
 
 new_key = partial(jax.random.key, 0)
-TIME, INPUTS, UNITS = 7, 3, 4
-
-
-def generic(tree, seed=0, scale=0.7):
-    """The same tree with a value of its own everywhere: biases of zero would hide mistakes."""
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda a: jnp.asarray(scale * rng.normal(size=a.shape), a.dtype), tree)
-
-
-def sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
-def affine(p, x, h):
-    return x @ p["kernel"] + h @ p["recurrent"] + p["bias"]
-
-
-def numpy_elman(p, h, x):
-    h = np.tanh(affine(p, x, h))
-    return h, h
-
-
-def numpy_gru(p, h, x):
-    w, r, b = (np.split(p[part], 3, -1) for part in ("kernel", "recurrent", "bias"))
-    reset = sigmoid(x @ w[0] + h @ r[0] + b[0])
-    update = sigmoid(x @ w[1] + h @ r[1] + b[1])
-    new = np.tanh(x @ w[2] + b[2] + reset * (h @ r[2] + p["candidate_bias"]))
-    h = (1 - update) * new + update * h
-    return h, h
 
 
 def numpy_lstm(p, carry, x):
@@ -93,8 +74,6 @@ def numpy_min_gru(p, h, x):
 
 
 CELLS = {
-    "elman": (elman, numpy_elman),
-    "gru": (gru, numpy_gru),
     "lstm": (lstm, numpy_lstm),
     "lstm_peephole": (lstm_peephole, numpy_peephole),
     "minimal_gated": (minimal_gated, numpy_minimal),
@@ -103,50 +82,24 @@ CELLS = {
 }
 
 
-def numpy_loop(step, params, carry, xs):
-    ys = []
-    for x in xs:
-        carry, y = step(params, carry, x)
-        ys.append(y)
-    return carry, np.stack(ys)
-
-
-def arrays(tree):
-    return jax.tree.map(np.asarray, tree)
-
-
-@pytest.fixture(scope="module")
-def xs():
-    return jnp.asarray(np.random.default_rng(1).normal(size=(TIME, INPUTS)))
-
-
 @pytest.mark.parametrize("name", CELLS)
-def test_the_equations(name, xs):
-    """From a generic carry; with another order of the gates the result is another."""
+def test_the_equations(name):
     make, step = CELLS[name]
-    cell = make(UNITS)
-    params = generic(cell.init(new_key(), xs[0]))
-    carry = generic(cell.carry(params, xs[0]), 2)
-    ours = jb.cells.scan(cell, params, carry, xs)
-    theirs = numpy_loop(step, arrays(params), arrays(carry), np.asarray(xs))
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
-    turned = {**params, "bias": params["bias"][::-1], "kernel": params["kernel"][:, ::-1]}
-    other = numpy_loop(step, arrays(turned), arrays(carry), np.asarray(xs))[1]
-    assert np.abs(other - np.asarray(ours[1])).max() > 0.05
+    check_equation(make(UNITS), step, sequence())
 
 
-@pytest.mark.parametrize("name", ["gru", "lstm_peephole", "ugrnn"])
-def test_gradients_are_slopes(name, xs):
+@pytest.mark.parametrize("name", ["lstm_peephole", "ugrnn"])
+def test_gradients_are_slopes(name):
     """Central differences of the NumPy form in a random direction, reverse and forward."""
     make, step = CELLS[name]
     cell = make(UNITS)
+    xs = sequence()
     params = generic(cell.init(new_key(), xs[0]))
     along, carry = generic(params, 3), generic(cell.carry(params, xs[0]), 2)
     weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
 
     def loss(params):
-        return jnp.sum(weight * jb.cells.scan(cell, params, carry, xs)[1])
+        return jnp.sum(weight * scan(cell, params, carry, xs)[1])
 
     def moved(by):
         there = jax.tree.map(lambda p, d: np.asarray(p + by * d), params, along)
@@ -165,22 +118,6 @@ def test_gradients_are_slopes(name, xs):
     np.testing.assert_allclose(twice, curved, rtol=1e-4)
 
 
-def test_pointwise_changes_no_derivative_and_keeps_less():
-    def f(a, b, c):
-        return jnp.tanh(a + jnp.sin(b) * c) * jax.nn.sigmoid(a * c)
-
-    args = tuple(jax.random.normal(key, (5,)) for key in jax.random.split(new_key(), 3))
-    for g in (f, pointwise(f)):
-        np.testing.assert_array_equal(g(*args), f(*args))
-    ours, plain = (jax.jacobian(g, (0, 1, 2))(*args) for g in (pointwise(f), f))
-    np.testing.assert_allclose(jnp.stack(ours), jnp.stack(plain), rtol=1e-13, atol=1e-15)
-
-    def kept(g):
-        return sum(a.size for a in jax.tree.leaves(jax.vjp(g, *args)[1]))
-
-    assert kept(pointwise(f)) <= 3 * 5 < kept(f)
-
-
 def test_the_forget_gate_begins_open():
     for make, gate in ((lstm, 1), (lstm_peephole, 1), (ugrnn, 0)):
         bias = make(UNITS, forget_bias=2.5).init(new_key(), jnp.ones(INPUTS))["bias"]
@@ -189,8 +126,9 @@ def test_the_forget_gate_begins_open():
         np.testing.assert_array_equal(bias, expected.ravel())
 
 
-def test_limits_in_which_two_cells_are_one(xs):
+def test_limits_in_which_two_cells_are_one():
     """Without peepholes an LSTM; a GRU whose reset gate is open a UGRNN."""
+    xs = sequence()
     params = generic(lstm(UNITS).init(new_key(), xs[0]))
     seeing = {**params, "peephole": jnp.zeros((3, UNITS))}
     plain = unroll(lstm(UNITS)).apply(params, xs)
@@ -211,9 +149,8 @@ def test_limits_in_which_two_cells_are_one(xs):
     assert np.abs(with_reset(0.0) - update).max() > 1e-2
 
 
-@pytest.mark.slow
 def test_min_gru_in_parallel():
-    xs = jax.random.normal(jax.random.key(5), (37, INPUTS))
+    xs = sequence(13)
     net, parallel = unroll(min_gru(UNITS)), parallel_min_gru(UNITS)
     params = generic(net.init(new_key(), xs))
     assert jax.tree.all(
@@ -227,44 +164,6 @@ def test_min_gru_in_parallel():
         np.testing.assert_allclose(a, b, rtol=1e-11)
     reverse = parallel.apply(params, xs[::-1])
     assert np.abs(reverse - net.apply(params, xs)).max() > 0.1
-
-
-def torch_layer(name, params):
-    """PyTorch's layer with the weights of a cell: its rows are outputs, its biases are two."""
-    torch = pytest.importorskip("torch")
-    layer = getattr(torch.nn, name)(INPUTS, UNITS, dtype=torch.float64)
-    first, second = params["bias"], jnp.zeros_like(params["bias"])
-    if name == "GRU":
-        second = second.at[2 * UNITS :].set(params["candidate_bias"])
-    values = params["kernel"].T, params["recurrent"].T, first, second
-    with torch.no_grad():
-        for parameter, value in zip(layer.parameters(), values, strict=True):
-            parameter.copy_(torch.from_numpy(np.array(value)))
-    return layer, torch
-
-
-@pytest.mark.parametrize("name", ["GRU", "LSTM"])
-def test_pytorch_computes_the_same(name, xs):
-    make = {"GRU": gru, "LSTM": lstm}[name]
-    net = unroll(make(UNITS))
-    params = generic(net.init(new_key(), xs))
-    layer, torch = torch_layer(name, params)
-    weight = np.random.default_rng(4).normal(size=(TIME, UNITS))
-
-    ys = net.apply(params, xs)
-    theirs, _ = layer(torch.from_numpy(np.array(xs)))
-    np.testing.assert_allclose(ys, theirs.detach().numpy(), rtol=1e-5, atol=1e-12)
-    (theirs * torch.from_numpy(weight)).sum().backward()
-    grads = jax.grad(lambda p: jnp.sum(weight * net.apply(p, xs)))(params)
-    expected = [parameter.grad.numpy() for parameter in layer.parameters()]
-    np.testing.assert_allclose(grads["kernel"].T, expected[0], rtol=1e-5, atol=1e-12)
-    np.testing.assert_allclose(grads["recurrent"].T, expected[1], rtol=1e-5, atol=1e-12)
-    np.testing.assert_allclose(grads["bias"], expected[2], rtol=1e-5, atol=1e-12)
-    if name == "GRU":
-        own = expected[3][2 * UNITS :]
-        np.testing.assert_allclose(grads["candidate_bias"], own, rtol=1e-5, atol=1e-12)
-    swapped = {**params, "kernel": jnp.roll(params["kernel"], UNITS, axis=1)}
-    assert np.abs(net.apply(swapped, xs) - theirs.detach().numpy()).max() > 1e-2
 
 
 @pytest.mark.parametrize("name", CELLS)

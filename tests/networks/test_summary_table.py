@@ -21,13 +21,13 @@ def made(net, x):
 
 
 GOLDEN = """\
-layer      output  parameters                  count   memory  dtype
-----------------------------------------------------------------------
-dense(32)  [32]    kernel [20, 32], bias [32]    672  2.6 KiB  float32
-relu       [32]
-dense(1)   [1]     kernel [32, 1], bias [1]       33    132 B  float32
-----------------------------------------------------------------------
-total                                            705  2.8 KiB  float32"""
+layer                     output  parameters                  count   memory  dtype
+-------------------------------------------------------------------------------------
+dense(32)                 [32]    kernel [20, 32], bias [32]    672  2.6 KiB  float32
+elementwise(jax.nn.relu)  [32]
+dense(1)                  [1]     kernel [32, 1], bias [1]       33    132 B  float32
+-------------------------------------------------------------------------------------
+total                                                           705  2.8 KiB  float32"""
 
 
 def test_golden_table():
@@ -37,7 +37,7 @@ def test_golden_table():
     assert str(table) == repr(table) == GOLDEN
     assert table.total == 20 * 32 + 32 + 32 + 1
     assert table.nbytes == 4 * 705
-    assert [row.name for row in table.rows] == ["dense(32)", "relu", "dense(1)"]
+    assert [row.name for row in table.rows] == ["dense(32)", "elementwise(jax.nn.relu)", "dense(1)"]
 
 
 def test_total_is_what_the_tree_holds():
@@ -69,7 +69,7 @@ def test_chains_within_chains_are_indented():
     assert [(row.depth, row.name, row.output) for row in rows] == [
         (0, "residual", "[4]"),
         (1, "dense(4)", "[4]"),
-        (1, "tanh", "[4]"),
+        (1, "elementwise(jax.numpy.tanh)", "[4]"),
         (0, "parallel", "[5]"),
         (1, "dense(2)", "[2]"),
         (1, "dense(3)", "[3]"),
@@ -83,6 +83,12 @@ def test_of_a_batched_network_one_example_is_shown():
     assert [row.output for row in jb.summary(net, made(net, x), x).rows] == ["[3]", "[2]"]
 
 
+@jb.configured
+def two_layers(features):
+    """A constructor of a user that returns a chain."""
+    return jb.serial(jb.dense(features), jb.dense(2))
+
+
 @pytest.mark.parametrize(
     "net, outputs",
     [
@@ -90,15 +96,22 @@ def test_of_a_batched_network_one_example_is_shown():
         (jb.batch(jb.serial(jb.dense(3), jb.dense(2))), ["[3]", "[2]"]),
         (jb.parallel(jb.dense(3), jb.dense(2)), ["[3]", "[2]"]),
         (jb.parallel(jb.dense(3), jb.dense(3), combine=sum), ["[3]", "[3]"]),
+        (jb.cells.bidirectional(jb.cells.gru(3), jb.cells.elman(2)), ["[3]", "[2]"]),
+        (jb.batch(two_layers(5)), ["[5]", "[2]"]),
     ],
     ids=repr,
 )
-def test_a_name_tells_nothing_of_the_shapes(net, outputs):
+def test_compositions_show_the_outputs_of_their_parts(net, outputs):
     x = shape(10, 4)
-    for name in (net.name, "two eyes", "serial(", "parallel("):
-        table = jb.summary(net._replace(name=name), made(net, x), x)
-        found = [row.output.replace("10, ", "") for row in table.rows]
-        assert found == outputs and table.total == sum(row.size for row in table.rows)
+    table = jb.summary(net, made(net, x), x)
+    assert [row.output.replace("10, ", "") for row in table.rows] == outputs
+    assert table.total == sum(row.size for row in table.rows)
+
+
+def test_a_composition_made_by_hand_hides_the_inputs_of_its_parts():
+    net, x = jb.serial(jb.dense(3), jb.dense(2)), shape(4)
+    copied = net._replace(apply=lambda params, x, *, key=None: net.apply(params, x))
+    assert [row.output for row in jb.summary(copied, made(net, x), x).rows] == ["", ""]
 
 
 def test_parts_whose_inputs_are_hidden_show_no_shape():

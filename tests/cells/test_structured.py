@@ -1,4 +1,4 @@
-"""Recurrent cells of low rank, under Dale's law, with masks, areas and delays."""
+"""Cells of low rank, under Dale's law, with masks and delays."""
 
 from functools import partial
 
@@ -22,13 +22,23 @@ from jaxbrain.cells import (
     signed_weights,
     unroll,
 )  # fmt: skip
+from tests.cells import reference
 
 pytestmark = pytest.mark.x64
 
+
 new_key = partial(jax.random.key, 0)
+
+
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
+
+
 INPUTS, UNITS, STEPS = 3, 10, 8
+
+
 LEAK = {"dt": 0.03, "tau": 0.11}
+
+
 A = 0.03 / 0.11
 
 
@@ -55,9 +65,6 @@ def states(cell, params, xs, key=None):
 
 def arrays(params):
     return {name: np.asarray(value) for name, value in params.items()}
-
-
-# ---- low rank
 
 
 def test_low_rank_is_its_equation():
@@ -90,13 +97,14 @@ def test_low_rank_stays_in_the_span_of_m_and_the_inputs():
     assert spread(3)[0][5] > 1e-5
 
 
-# ---- Dale's law
+def relu(x):
+    return np.maximum(x, 0)
 
 
-def by_hand(params, xs, signs, mask, delays=None):
+def by_hand(params, xs, signs, mask, delays=None, f=relu):
     """[steps, excitatory] by loops over units."""
     p, units = arrays(params), len(signs)
-    past, x, found = [np.zeros(units)] * 9, np.zeros(units), []
+    past, x, found = [f(np.zeros(units))] * 9, np.zeros(units), []
     for u in np.asarray(xs):
         own = np.zeros(units)
         for i in range(units):
@@ -104,7 +112,7 @@ def by_hand(params, xs, signs, mask, delays=None):
                 rate = past[-1 if delays is None else -delays[i][j]][i]
                 own[j] += signs[i] * mask[i][j] * abs(p["recurrent"][i, j]) * rate
         x = x + A * (-x + own + u @ p["kernel"] + p["bias"])
-        past.append(np.maximum(x, 0))
+        past.append(f(x))
         found.append(past[-1][signs > 0])
     return np.array(found)
 
@@ -134,6 +142,15 @@ def test_delays_inside_a_network():
     one = excitatory_inhibitory(UNITS, delays=np.ones((UNITS, UNITS)), **LEAK)
     np.testing.assert_allclose(RUN(unroll(one), params, xs), plain, rtol=1e-12)
     assert np.abs(ys - plain).max() > 1e-3
+
+
+def test_a_delayed_network_starts_at_rest():
+    """Before the first step the delayed rates are f(0) too, not zero."""
+    delays, area = np.full((4, 4), 3), dale(4)
+    cell = excitatory_inhibitory(4, delays=delays, activation=jax.nn.softplus, **LEAK)
+    params, xs = generic(cell), sequence(5)
+    softplus = by_hand(params, xs, area.signs, area.mask, delays, lambda x: np.log1p(np.exp(x)))
+    np.testing.assert_allclose(RUN(unroll(cell), params, xs), softplus, rtol=1e-12)
 
 
 @pytest.mark.slow
@@ -203,31 +220,6 @@ def test_noise_is_an_ornstein_uhlenbeck_process(make):
     assert not np.any(states(make(noise=0.7), params, jnp.ones((3, 1))))
 
 
-# ---- masks, areas, delays
-
-
-def test_areas_are_dense_inside_and_excitatory_between():
-    sizes = {"PMd": 40, "M1": 50, "S1": 30}
-    between = np.array([[0, 0.3, 0], [0.1, 0, 0.2], [0, 0, 0]])
-    mask, signs, slices = modular(new_key(), sizes, within=0.8, between=between, excitatory=0.7)
-    assert mask.shape == (120, 120) and not np.diag(mask).any()
-    assert [s.stop - s.start for s in slices.values()] == [40, 50, 30]
-    names = list(sizes)
-    for i, pre in enumerate(names):
-        positive = signs[slices[pre]] > 0
-        assert positive.sum() == round(0.7 * sizes[pre]) and positive[0] and not positive[-1]
-        for j, post in enumerate(names):
-            block = mask[slices[pre], slices[post]]
-            if i == j:
-                assert block.sum() / (block.size - len(block)) == pytest.approx(0.8, abs=0.05)
-            else:
-                assert not block[~positive].any()
-                assert block[positive].mean() == pytest.approx(between[i, j], abs=0.05)
-    again = modular(new_key(), sizes, within=0.8, between=between, excitatory=0.7)
-    np.testing.assert_array_equal(mask, again.mask)
-    assert np.any(mask != modular(jax.random.key(1), sizes, within=0.8, between=between).mask)
-
-
 def test_a_modular_network_with_conduction_delays():
     """What enters one area reaches the other after its delay, not before."""
     area = modular(new_key(), {"in": 6, "out": 4}, between=[[0, 1.0], [0, 0]], excitatory=0.5)
@@ -246,20 +238,18 @@ def test_a_modular_network_with_conduction_delays():
         assert heard[0] == steps
 
 
-@pytest.mark.slow
 def test_connected_cuts_every_gate():
-    mask = np.asarray(jax.random.bernoulli(new_key(), 0.4, (4, 4)), float)
-    cell, plain = connected(gru(4), mask), gru(4)
-    params, xs = generic(cell), sequence()
-    assert np.array_equal(
-        jax.jit(cell.init)(new_key(), xs[0])["recurrent"] != 0, np.tile(mask, (1, 3))
-    )
-    cut = {**params, "recurrent": params["recurrent"] * np.tile(mask, (1, 3))}
-    expected = RUN(unroll(plain), cut, xs)
+    mask = np.array([[0.0, 1, 1], [1, 0, 0], [0, 1, 0]])
+    cell, plain, xs = connected(gru(3), mask), gru(3), sequence(4)
+    params = reference.generic(jax.eval_shape(cell.init, new_key(), xs[0]))
+    everywhere = np.tile(mask, (1, 3))
+    assert np.array_equal(jax.jit(cell.init)(new_key(), xs[0])["recurrent"] != 0, everywhere)
+    cut = {**params, "recurrent": params["recurrent"] * everywhere}
+    expected, other = RUN(unroll(plain), cut, xs), RUN(unroll(plain), params, xs)
     np.testing.assert_array_equal(RUN(unroll(cell), params, xs), expected)
-    assert np.abs(RUN(unroll(plain), params, xs) - expected).max() > 1e-3
+    assert np.abs(other - expected).max() > 1e-3
     grads = jax.jit(jax.grad(lambda p: jnp.sum(unroll(cell).apply(p, xs))))(params)["recurrent"]
-    np.testing.assert_array_equal(grads != 0, np.tile(mask, (1, 3)) == 1)
+    np.testing.assert_array_equal(grads != 0, everywhere == 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3, STEPS + 2])
@@ -301,15 +291,8 @@ REFUSED = [
     (lambda: excitatory_inhibitory(3, delays=np.ones((3, 2))), r"delays must be \(3, 3\)"),
     (lambda: excitatory_inhibitory(3, delays=np.zeros((3, 3))), "whole numbers of steps from 1"),
     (lambda: connected(gru(3), np.ones((3, 4))), "mask must be square, from units to units"),
-    (lambda: connected(low_rank(3, 1), np.eye(4)).init(new_key(), jnp.ones(2)), "4 units.*got none"),
+    (lambda: connected(low_rank(3, 1), np.eye(4)).init(new_key(), jnp.ones(2)), "4 units.*none"),
     (lambda: delayed(gru(3), 0), "steps must be a positive integer, got 0"),
-    (lambda: dale(5, excitatory=1.5), "excitatory must be from 0 to 1, got 1.5"),
-    (lambda: modular(new_key(), {"a": 0}), r"sizes\['a'\] must be a positive integer"),
-    (lambda: modular(new_key(), {"a": 2}, within=2.0), "within must be from 0 to 1"),
-    (lambda: modular(new_key(), {"a": 2}, between=-0.1), "between must be from 0 to 1"),
-    (lambda: modular(new_key(), {"a": 2, "b": 2}, between=np.ones(2)), r"of shape \(2, 2\), got \(2,\)"),
-    (lambda: conduction_delays({"a": slice(0, 2)}, between=1.5, within=0), "from 1 on"),
-    (lambda: conduction_delays({"a": slice(1, 2)}, between=1), "slices must cover all units"),
     (lambda: signed_weights(jnp.ones((2, 3)), np.ones((2, 3)), [1, 1]), "must be square"),
     (lambda: signed_weights(jnp.ones((2, 2)), np.ones((2, 2)), [1]), r"signs must be \(2,\)"),
 ]  # fmt: skip
@@ -322,8 +305,6 @@ def test_refusals(call, message):
 
 
 def test_refusals_of_types():
-    with pytest.raises(TypeError, match="sizes must be a mapping"):
-        modular(new_key(), [3, 4])
     with pytest.raises(TypeError, match="must be a Cell, got Network"):
         delayed(jb.dense(3), 1)
     with pytest.raises(TypeError, match="mask is traced"):
