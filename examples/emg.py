@@ -27,7 +27,7 @@ from jaxbrain import analysis, motor, viz
 
 SEEDS, UNITS, UPDATES, DT, KEY = 3, 100, 900, 0.01, jax.random.key(0)
 ANGLES = np.arange(16) * np.pi / 8
-reaches = partial(motor.tasks.emg_generation, hold=5, rest=10, dt=DT)
+reaches = partial(motor.tasks.emg_generation, hold_steps=5, rest_steps=10, dt=DT)
 
 
 def generator(units: int, gain: jax.Array | float, simple: jax.Array | float) -> jb.Network:
@@ -50,7 +50,8 @@ def train(key: jax.Array, simple: jax.Array, units: int, updates: int) -> dict:
     """Params of one network: simple (1), or free (0) from strong weights on."""
     net, score = generator(units, 1.5 - 0.3 * simple, simple), jb.tasks.graded(jb.losses.mse)
     rule = jb.backprop(net, lambda out, y: score(out[0], y) + out[2])
-    adam, task = optax.adam(optax.cosine_decay_schedule(4e-3, updates)), reaches(delay=(15, 35))
+    adam = optax.adam(optax.cosine_decay_schedule(4e-3, updates))
+    task = reaches(delay_steps=(15, 35))
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), adam)
     update, draw = jb.step(rule, optimizer), jb.tasks.batches(task, 16)
     state = jb.init_state(rule, optimizer, task.sample(key).inputs, key=key)
@@ -62,7 +63,7 @@ def population(seeds: int, units: int, updates: int) -> tuple:
     """Activity wanted and made, and rates, of 2 seeds networks: the simple ones come first."""
     keys, simple = jnp.tile(jax.random.split(KEY, seeds), 2), jnp.repeat(jnp.array([1.0, 0]), seeds)
     params = jax.jit(jax.vmap(lambda k, s: train(k, s, units, updates)))(keys, simple)
-    fan = jax.vmap(lambda angle: reaches(angles=angle[None], delay=(25, 25)).sample(KEY))
+    fan = jax.vmap(lambda angle: reaches(angles=angle[None], delay_steps=(25, 25)).sample(KEY))
     trials, net = jax.jit(fan)(jnp.asarray(ANGLES)), jb.batch(generator(units, 1.0, 0.0))
     made, rates, _ = jax.jit(jax.vmap(lambda p: net.apply(p, trials.inputs)))(params)
     moving = slice(40, 90)  # from the onset of activity to the end of the movement

@@ -23,7 +23,7 @@ from jaxbrain import analysis, motor, viz
 from jaxbrain.training.progress import scan
 
 FIELD, LATER = 5.0, optax.constant_schedule(3e-4)  # N s/m; rate of learning when it can reach
-GO, PERIODS = 40, dict[str, Any](hold=10, movement=60, rest=40)  # steps of 10 ms
+GO, PERIODS = 40, dict[str, Any](hold_steps=10, movement_steps=60, rest_steps=40)  # of 10 ms
 Trained = namedtuple("Trained", "layers controller state learn")  # state is a jb.TrainState
 
 
@@ -37,7 +37,7 @@ def moving(controller: jb.Cell, perturbation: Any = None) -> jb.Network:
 
 def reaches(count: int = 16) -> jb.tasks.Trial:
     """One reach in each direction, all after the same delay."""
-    task = partial(motor.tasks.delayed_reach, delay=(GO - 10, GO - 10), **PERIODS)
+    task = partial(motor.tasks.delayed_reach, delay_steps=(GO - 10, GO - 10), **PERIODS)
     angles = 2 * jnp.pi * jnp.arange(count)[:, None] / count
     return jax.vmap(lambda angle: task(angles=angle).sample(jax.random.key(0)))(angles)
 
@@ -54,7 +54,7 @@ def train(updates: int = 1200, units: int = 150, *, seed: int = 0) -> Trained:
     """Learns delayed reaches by backpropagation through the arm and time."""
     layers, key = motor.cortical_layers(jax.random.key(seed), units), jax.random.key(seed + 1)
     controller = motor.motor_system(layers, 6)
-    task = motor.tasks.delayed_reach(delay=(10, 50), **PERIODS)
+    task = motor.tasks.delayed_reach(delay_steps=(10, 50), **PERIODS)
     batch = jb.tasks.batches(task, 32)
     rate = optax.join_schedules([optax.cosine_decay_schedule(4e-3, updates), LATER], [updates])
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))

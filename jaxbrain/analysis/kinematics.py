@@ -132,7 +132,7 @@ def reach_kinematics(
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> start, target = jnp.zeros(2), jnp.array([0.0, 0.1])
-      >>> smooth = jb.motor.minimum_jerk(start, target, duration=0.5)
+      >>> smooth = jb.motor.minimum_jerk(start, target, movement_time=0.5)
       >>> found = reach_kinematics(smooth.position, smooth.velocity, start, target)
       >>> round(float(found.peak_speed), 3), round(float(found.smoothness), 3)
       (0.375, 1.0)

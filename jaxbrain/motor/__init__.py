@@ -1,6 +1,7 @@
-"""Motor cortex and the body it moves: brain areas, bodies, closed loops, tasks.
+"""The motor system: brain areas, bodies, closed loops and tasks.
 
-Dynamics of bodies are in seconds, meters, newtons; delays and periods count steps (``*_steps``).
+Times are in s, lengths in m, forces in N; delays and periods count steps (``*_steps``). Published
+tables, geometry and activation dynamics are in `jaxbrain.motor.brain` and `jaxbrain.motor.body`.
 """
 
 from jaxbrain.motor import body, brain, control, tasks
@@ -20,24 +21,16 @@ from jaxbrain.motor.body import (
     Plant,
     PointState,
     arm26,
-    arm26_length,
-    arm26_moment_arms,
-    first_order_activation,
     hill,
     muscled_arm,
     path_length,
     point_mass,
     runge_kutta,
-    thelen_activation,
     two_link_arm,
 )
 from jaxbrain.motor.brain import (
-    IN_THE_LOOP,
     MOTOR,
-    POTJANS_DIESMANN,
-    POTJANS_DIESMANN_SIZES,
     SENSORY,
-    WEILER,
     BasalGanglia,
     Cerebellum,
     Cortex,
@@ -70,7 +63,6 @@ from jaxbrain.motor.control import (
     Regulator,
     Signals,
     TaskInput,
-    WithGain,
     closed_loop,
     linear_reach,
     lqr,
@@ -84,15 +76,11 @@ from jaxbrain.motor.control import (
 __all__ = [
     "ARM26_MUSCLES",
     "ARM26_SKELETON",
-    "IN_THE_LOOP",
     "LI_TODOROV",
     "MOTOR",
     "MOTORNET",
     "NIJHOF_KOUWENHOVEN",
-    "POTJANS_DIESMANN",
-    "POTJANS_DIESMANN_SIZES",
     "SENSORY",
-    "WEILER",
     "Action",
     "Arm",
     "ArmState",
@@ -121,10 +109,7 @@ __all__ = [
     "Thalamocortical",
     "Thresholds",
     "Wiring",
-    "WithGain",
     "arm26",
-    "arm26_length",
-    "arm26_moment_arms",
     "basal_ganglia",
     "body",
     "brain",
@@ -133,7 +118,6 @@ __all__ = [
     "control",
     "cortex_rates",
     "cortical_layers",
-    "first_order_activation",
     "forward_model",
     "gate",
     "hill",
@@ -153,7 +137,6 @@ __all__ = [
     "runge_kutta",
     "selection",
     "tasks",
-    "thelen_activation",
     "two_link_arm",
     "with_gain",
 ]

@@ -30,7 +30,7 @@ PARTS = {
     "point_mass": lambda: motor.point_mass(mass=2.0),
     "two_link_arm": lambda: motor.two_link_arm(dt=0.005),
     "muscled_arm": lambda: motor.muscled_arm(
-        motor.ARM26_SKELETON, motor.ARM26_MUSCLES, motor.arm26_length
+        motor.ARM26_SKELETON, motor.ARM26_MUSCLES, motor.body.arm26_length
     ),
     "arm26": lambda: motor.arm26(hill=motor.hill.mujoco_hill()),
     "thelen_hill": lambda: motor.hill.thelen_hill(vmax=8.0),
@@ -66,7 +66,7 @@ FUNCTIONS = {
     "full_elastic_penalty": lambda: jb.memory.full_elastic_penalty(jnp.ones(2), jnp.eye(2)),
     "graded": lambda: jb.tasks.graded(jb.losses.mse),
     "graded_step": lambda: jb.tasks.graded_step(jb.losses.mse),
-    "reach_loss": lambda: motor.reach_loss(effort=0.1),
+    "reach_loss": lambda: motor.reach_loss(effort_weight=0.1),
     "constant_force": lambda: perturb.constant_force([1.0, 0.0]),
     "viscous_field": lambda: perturb.viscous_field(jnp.eye(2)),
     "curl_field": lambda: perturb.curl_field(4.0),

@@ -107,14 +107,13 @@ jaxbrain.memory.lagrangians:
     identity normalized relu repu sigmoid softmax spherical tanh
 jaxbrain.motor:
     ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState BasalGanglia Cerebellum Cortex ForwardModel
-    Hand IN_THE_LOOP LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement
-    MuscledArm Muscles NIJHOF_KOUWENHOVEN POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways
-    Physics Plant PointState Regulator Report SENSORY Selection Signals TaskInput Teaching
-    Thalamocortical Thresholds WEILER Wiring WithGain arm26 arm26_length arm26_moment_arms
-    basal_ganglia body brain cerebellum closed_loop control cortex_rates cortical_layers
-    first_order_activation forward_model gate hill laminar_cortex layer_activity linear_reach
-    lqr minimum_jerk motor_system muscled_arm nuclei_rates path_length perturbations point_mass
-    reach_cost reach_loss runge_kutta selection tasks thelen_activation two_link_arm with_gain
+    Hand LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement MuscledArm Muscles
+    NIJHOF_KOUWENHOVEN Pathways Physics Plant PointState Regulator Report SENSORY Selection Signals
+    TaskInput Teaching Thalamocortical Thresholds Wiring arm26 basal_ganglia body brain cerebellum
+    closed_loop control cortex_rates cortical_layers forward_model gate hill laminar_cortex
+    layer_activity linear_reach lqr minimum_jerk motor_system muscled_arm nuclei_rates path_length
+    perturbations point_mass reach_cost reach_loss runge_kutta selection tasks two_link_arm
+    with_gain
 jaxbrain.motor.body:
     ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState Hand LI_TODOROV MOTORNET MuscledArm Muscles
     NIJHOF_KOUWENHOVEN Physics Plant PointState arm26 arm26_length arm26_moment_arms

@@ -8,7 +8,7 @@ import jaxbrain as jb
 from jaxbrain.motor import LI_TODOROV, Action, ArmState
 from jaxbrain.motor.body.plant import Hand, Physics
 from jaxbrain.testing import check_plant
-from tests.motor.body.test_bodies import euler
+from tests.motor.body.bodies import euler
 
 ARMS = np.array([[-0.03, 0.0], [0.0, -0.016], [0.03, 0.025]])
 BENDS = np.array([[0.0], [0.004], [-0.004]])

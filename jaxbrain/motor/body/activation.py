@@ -1,7 +1,7 @@
-"""From excitation to activation: calcium rises in a muscle faster than it falls.
+"""Activation dynamics of muscles: activation follows excitation, faster up than down.
 
-An excitation is clipped to 0..1, for a nerve excites no muscle less than not at all nor more than
-fully; its gradient is one within and at the bounds, and zero beyond.
+Times are in s. An excitation is clipped to 0..1; its gradient is one within and at the bounds, and
+zero beyond.
 """
 
 import jax
@@ -11,12 +11,9 @@ from jaxbrain.core.requirements import as_number
 
 
 def excitation(command: jax.Array) -> jax.Array:
-    """What a muscle takes of a command: what lies within 0..1.
+    """The excitation of a command: clipped to 0..1.
 
-    `jnp.clip` has no gradient at its bounds, and a controller that begins at zero would stay there.
-
-    Args:
-      command: ``[...]``.
+    `jnp.clip` has a gradient of one half at its bounds, where a controller often begins.
 
     Examples:
       >>> import jax, jax.numpy as jnp
@@ -30,15 +27,14 @@ def excitation(command: jax.Array) -> jax.Array:
 def first_order_activation(
     u: jax.Array, a: jax.Array, *, rise: float | jax.Array = 0.015, fall: float | jax.Array = 0.05
 ) -> jax.Array:
-    """Activation of first order, with one time of rising and one of falling.
+    """Activation of first order, with a time constant for rise and one for fall.
 
     da/dt = (u - a) / tau, tau = rise if u > a else fall
 
     Args:
-      u: excitation, of which what lies within 0..1 counts ``[...]``.
+      u: excitation, clipped to 0..1 ``[...]``.
       a: activation ``[...]``.
-      rise: in s.
-      fall: in s.
+      rise, fall: time constants, in s.
 
     Returns:
       da/dt, per second ``[...]``.
@@ -58,17 +54,16 @@ def first_order_activation(
 def thelen_activation(
     u: jax.Array, a: jax.Array, *, rise: float | jax.Array = 0.015, fall: float | jax.Array = 0.05
 ) -> jax.Array:
-    """Activation that rises the more slowly and falls the faster the higher it is.
+    """Activation that rises more slowly and falls faster at higher levels.
 
     da/dt = (u - a) / tau, tau = rise (0.5 + 1.5 a) if u > a else fall / (0.5 + 1.5 a)
 
-    MuJoCo's muscles take 0.01 and 0.04 s.
+    MuJoCo uses 0.01 and 0.04 s.
 
     Args:
-      u: excitation, of which what lies within 0..1 counts ``[...]``.
+      u: excitation, clipped to 0..1 ``[...]``.
       a: activation ``[...]``.
-      rise: in s.
-      fall: in s.
+      rise, fall: time constants, in s.
 
     Returns:
       da/dt, per second ``[...]``.
@@ -81,7 +76,7 @@ def thelen_activation(
       -40.0
     """
     u = excitation(u)
-    # Below zero the factor would turn the sign of the rate: an integrator may look there.
+    # An integrator may probe below zero, where the factor would change the sign of the rate.
     factor = 0.5 + 1.5 * excitation(a)
     tau = jnp.where(u > a, as_number(rise, a) * factor, as_number(fall, a) / factor)
     return (u - a) / tau

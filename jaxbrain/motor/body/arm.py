@@ -1,4 +1,4 @@
-"""An arm of two links in the horizontal plane, where there is no gravity: its mechanics."""
+"""Mechanics of an arm of two links in the horizontal plane, without gravity."""
 
 from typing import Any
 
@@ -11,15 +11,11 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.links import (
-    LI_TODOROV,
-    MOTORNET,
     NIJHOF_KOUWENHOVEN,
     Arm,
     ArmState,
-    forward_kinematics,
     hand,
     inverse_kinematics,
-    jacobian,
     load_torque,
     matvec,
     place,
@@ -30,48 +26,23 @@ from jaxbrain.motor.body.plant import (
     Hand,
     Physics,
     Plant,
-    require_drive,
+    require_action,
     runge_kutta,
 )
+from jaxbrain.networks.parts import no_params
 
-__all__ = [
-    "LI_TODOROV",
-    "MOTORNET",
-    "NIJHOF_KOUWENHOVEN",
-    "Arm",
-    "ArmState",
-    "acceleration",
-    "coriolis",
-    "dissipation",
-    "forward_kinematics",
-    "hand",
-    "inverse_dynamics",
-    "inverse_kinematics",
-    "jacobian",
-    "kinetic_energy",
-    "load_torque",
-    "mass_matrix",
-    "place",
-    "stop_energy",
-    "stop_torque",
-    "two_link_arm",
-]
-
-GIVE = 0.1  # rad: how deep into a stop its spring is at 3/4 of its stiffness
+GIVE = 0.1  # rad: at this depth a stop has 3/4 of its stiffness
 
 
 def mass_matrix(arm: Arm, angles: jax.Array) -> jax.Array:
-    """The inertia of the joints, ``[2, 2]``.
+    """Inertia of the joints, in kg m^2 ``[2, 2]``.
 
     M_11 = m_1 g_1^2 + I_1 + m_2 (g_2^2 + l_1^2) + I_2 + 2 m_2 l_1 g_2 cos q_2
     M_12 = M_21 = m_2 g_2^2 + I_2 + m_2 l_1 g_2 cos q_2, M_22 = m_2 g_2^2 + I_2
 
-    Args:
-      arm: its constants.
-      angles: q ``[2]``.
-
     Examples:
-      >>> mass_matrix(MOTORNET, jax.numpy.array([0.0, 0.0])).round(2).tolist()
+      >>> from jaxbrain.motor import MOTORNET
+      >>> mass_matrix(MOTORNET, jnp.array([0.0, 0.0])).round(2).tolist()
       [[0.4..., 0.15...], [0.15..., 0.07...]]
     """
     m11, m12, m22 = _masses(arm, angles)
@@ -79,16 +50,13 @@ def mass_matrix(arm: Arm, angles: jax.Array) -> jax.Array:
 
 
 def coriolis(arm: Arm, state: ArmState) -> jax.Array:
-    """Centrifugal and Coriolis torques ``[2]``: what motion itself costs.
+    """Centrifugal and Coriolis torques, in N m ``[2]``.
 
     C = (-h (2 w_1 + w_2) w_2, h w_1^2), h = m_2 l_1 g_2 sin q_2
 
-    Args:
-      arm: its constants.
-      state: angles q and velocities w.
-
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([1.0, 0.0]))
+      >>> from jaxbrain.motor import MOTORNET
+      >>> state = ArmState(jnp.array([0.0, 1.0]), jnp.array([1.0, 0.0]))
       >>> coriolis(MOTORNET, state).round(3).tolist()
       [-0.0, 0.07...]
     """
@@ -99,19 +67,16 @@ def coriolis(arm: Arm, state: ArmState) -> jax.Array:
 
 
 def stop_torque(arm: Arm, state: ArmState) -> jax.Array:
-    """What holds a joint that is beyond its limits ``[2]``, nothing within them.
+    """Torque of the stops on joints beyond their limits, in N m ``[2]``; zero within them.
 
     tau = -s(x) (k x + d w), s(x) = 1 - 1 / (1 + (x / 0.1 rad)^2)^2
 
-    x is how far the angle is beyond; a soft spring with a potential and a damper, so that energy
-    is accounted for and a gradient passes, which a clipped angle would cut.
-
-    Args:
-      arm: its constants.
-      state: angles and velocities.
+    x is the angle beyond the limit. The stop is a soft spring with a potential and a damper: energy
+    is accounted for, and gradients pass, which a clipped angle would block.
 
     Examples:
-      >>> state = ArmState(jax.numpy.array([-0.1, 1.0]), jax.numpy.zeros(2))
+      >>> from jaxbrain.motor import MOTORNET
+      >>> state = ArmState(jnp.array([-0.1, 1.0]), jnp.zeros(2))
       >>> stop_torque(MOTORNET, state).round(3).tolist()  # 3/4 of 100 N m/rad * 0.1 rad
       [7.5..., -0.0]
     """
@@ -125,14 +90,10 @@ def acceleration(arm: Arm, state: ArmState, torque: jax.Array) -> jax.Array:
 
     dw/dt = M(q)^-1 (torque - C(q, w) - B w + stops(q, w))
 
-    Args:
-      arm: its constants.
-      state: angles q and velocities w.
-      torque: of motors, muscles and loads together, in N m ``[2]``.
-
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.zeros(2))
-      >>> acceleration(MOTORNET, state, jax.numpy.array([1.0, 0.0])).round(2).tolist()
+      >>> from jaxbrain.motor import MOTORNET
+      >>> state = ArmState(jnp.array([0.0, 1.0]), jnp.zeros(2))
+      >>> acceleration(MOTORNET, state, jnp.array([1.0, 0.0])).round(2).tolist()
       [5.2..., -8.7...]
     """
     m11, m12, m22 = _masses(arm, state.angles)
@@ -142,18 +103,14 @@ def acceleration(arm: Arm, state: ArmState, torque: jax.Array) -> jax.Array:
 
 
 def inverse_dynamics(arm: Arm, state: ArmState, acceleration: jax.Array) -> jax.Array:
-    """The torques that make an acceleration, in N m ``[2]``.
+    """Torques of motors, muscles and loads that make an acceleration, in N m ``[2]``.
 
     torque = M(q) dw/dt + C(q, w) + B w - stops(q, w)
 
-    Args:
-      arm: its constants.
-      state: angles q and velocities w.
-      acceleration: dw/dt, in rad/s^2 ``[2]``.
-
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.zeros(2))
-      >>> inverse_dynamics(MOTORNET, state, jax.numpy.array([0.0, 1.0])).round(2).tolist()
+      >>> from jaxbrain.motor import MOTORNET
+      >>> state = ArmState(jnp.array([0.0, 1.0]), jnp.zeros(2))
+      >>> inverse_dynamics(MOTORNET, state, jnp.array([0.0, 1.0])).round(2).tolist()
       [0.11..., 0.07...]
     """
     m11, m12, m22 = _masses(arm, state.angles)
@@ -162,16 +119,11 @@ def inverse_dynamics(arm: Arm, state: ArmState, acceleration: jax.Array) -> jax.
 
 
 def kinetic_energy(arm: Arm, state: ArmState) -> jax.Array:
-    """Energy of motion ``[]``, in J.
-
-    T = 1/2 w' M(q) w
-
-    Args:
-      arm: its constants.
-      state: angles q and velocities w.
+    """Kinetic energy, in J ``[]``: T = 1/2 w' M(q) w.
 
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([0.0, 2.0]))
+      >>> from jaxbrain.motor import MOTORNET
+      >>> state = ArmState(jnp.array([0.0, 1.0]), jnp.array([0.0, 2.0]))
       >>> float(kinetic_energy(MOTORNET, state))
       0.141...
     """
@@ -181,16 +133,13 @@ def kinetic_energy(arm: Arm, state: ArmState) -> jax.Array:
 
 
 def stop_energy(arm: Arm, angles: jax.Array) -> jax.Array:
-    """Energy in the springs of the stops ``[]``, in J; 0 within the limits.
+    """Energy in the springs of the stops, in J ``[]``; 0 within the limits.
 
     U = sum_j k/2 x_j^4 / (x_j^2 + (0.1 rad)^2)
 
-    Args:
-      arm: its constants.
-      angles: of the joints ``[2]``.
-
     Examples:
-      >>> float(stop_energy(MOTORNET, jax.numpy.array([-0.1, 1.0])))
+      >>> from jaxbrain.motor import MOTORNET
+      >>> float(stop_energy(MOTORNET, jnp.array([-0.1, 1.0])))
       0.25...
     """
     beyond, _ = _beyond(arm, angles)
@@ -199,16 +148,13 @@ def stop_energy(arm: Arm, angles: jax.Array) -> jax.Array:
 
 
 def dissipation(arm: Arm, state: ArmState) -> jax.Array:
-    """What friction and stops turn into heat ``[]``, in W.
+    """Power lost to friction and to the dampers of the stops, in W ``[]``.
 
     P = w' B w + sum_j s(x_j) d w_j^2
 
-    Args:
-      arm: its constants.
-      state: angles and velocities w.
-
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, 1.0]), jax.numpy.array([0.0, 2.0]))
+      >>> from jaxbrain.motor import LI_TODOROV
+      >>> state = ArmState(jnp.array([0.0, 1.0]), jnp.array([0.0, 2.0]))
       >>> float(dissipation(LI_TODOROV, state))
       0.2...
     """
@@ -223,9 +169,9 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
 
     M(q) dw/dt + C(q, w) + B w = command + J(q)' force + stops(q, w), dq/dt = w
 
-    Steps are of the Runge-Kutta method of order four, command and force constant during each. It
-    senses its angles (rad) and their velocities (rad/s). To sweep a constant, build it inside of
-    what is vmapped: ``two_link_arm(arm=arm._replace(masses=masses))``.
+    Integrated by the Runge-Kutta method of order four, with command and force held during a step.
+    Sensory feedback: its angles (rad) and their velocities (rad/s). To sweep a constant, build it
+    inside of what is vmapped: ``two_link_arm(arm=arm._replace(masses=masses))``.
 
     Args:
       arm: its constants: `NIJHOF_KOUWENHOVEN`, `MOTORNET`, `LI_TODOROV` or your own.
@@ -233,10 +179,6 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
 
     Returns:
       The Plant; commands are the torques of shoulder and elbow, in N m, its state an `ArmState`.
-
-    Raises:
-      ValueError: if a length, mass, inertia or dt is not positive; at a step, if the drive has
-        another shape.
 
     Source: Li and Todorov 2004, doi 10.5220/0001143902220229.
 
@@ -252,37 +194,34 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
     _require_arm("two_link_arm", arm)
     require_positive("two_link_arm", "dt", dt)
 
-    def flow(state: ArmState, drive: Action) -> ArmState:
-        torque = drive.command + load_torque(arm, state.angles, drive.force)
+    def flow(state: ArmState, action: Action) -> ArmState:
+        torque = action.command + load_torque(arm, state.angles, action.force)
         return ArmState(state.velocities, acceleration(arm, state, torque))
 
-    def advance(state: ArmState, drive: Action, dt: Any) -> ArmState:
-        return runge_kutta(lambda s: flow(s, drive), state, dt)
+    def advance(state: ArmState, action: Action, dt: Any) -> ArmState:
+        return runge_kutta(lambda s: flow(s, action), state, dt)
 
     def energy(state: ArmState) -> jax.Array:
         return kinetic_energy(arm, state) + stop_energy(arm, state.angles)
 
-    def power(state: ArmState, drive: Action) -> jax.Array:
-        pushed = jnp.sum(drive.force * hand(arm, state).velocity)
-        return jnp.sum(drive.command * state.velocities) + pushed - dissipation(arm, state)
+    def power(state: ArmState, action: Action) -> jax.Array:
+        loaded = jnp.sum(action.force * hand(arm, state).velocity)
+        return jnp.sum(action.command * state.velocities) + loaded - dissipation(arm, state)
 
-    def init(key: jax.Array, drive: Any) -> Params:
-        return ()
-
-    def carry(params: Params, drive: Any) -> ArmState:
-        center = jnp.asarray(CENTER).astype(drive.command.dtype)
+    def carry(params: Params, action: Any) -> ArmState:
+        center = jnp.asarray(CENTER).astype(action.command.dtype)
         low, high = as_number(arm.limits, center).T
         angles = jnp.clip(inverse_kinematics(arm, center), low, high)
         return ArmState(angles, jnp.zeros_like(angles))
 
     def step(
-        params: Params, state: ArmState, drive: Action, *, key: jax.Array | None = None
+        params: Params, state: ArmState, action: Action, *, key: jax.Array | None = None
     ) -> tuple[ArmState, Hand]:
-        state = advance(state, require_drive("two_link_arm", drive, 2), dt)
+        state = advance(state, require_action("two_link_arm", action, 2), dt)
         return state, hand(arm, state)
 
     return Plant(
-        init,
+        no_params,
         carry,
         step,
         sensory_feedback=lambda params, state: jnp.concatenate(state),
@@ -320,7 +259,7 @@ def _resistance(arm: Arm, state: ArmState) -> jax.Array:
 
 
 def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How far each joint is beyond its limits, with sign, and how much of its stop has gripped."""
+    """Angles beyond the limits, with sign, and s(x), the part of each stop that is engaged."""
     low, high = as_number(arm.limits, angles).T
     beyond = angles - jnp.clip(angles, low, high)
     return beyond, 1 - 1 / (1 + (beyond / GIVE) ** 2) ** 2

@@ -1,8 +1,7 @@
-"""What a muscle pulls with: its curves of force over length and over velocity.
+"""Hill muscles: force over length, over velocity and over activation.
 
-Every curve is of normalised quantities: the length over the optimal one, L0, and the velocity over
-L0 vmax, negative where the muscle shortens. At vmax, in L0/s, it shortens with no force left.
-Forces are in units of the greatest isometric one.
+Quantities are normalized: length by the optimal length L0, velocity by L0 vmax (negative in
+shortening; at -1 no active force is left), force by the greatest isometric one; vmax is in L0/s.
 """
 
 from collections.abc import Callable
@@ -40,7 +39,7 @@ def __dir__() -> list[str]:
 
 @static
 class Hill(NamedTuple):
-    """A muscle of Hill's kind, on a rigid tendon: f = a f_l(l) f_v(v, l, a) + f_p(l).
+    """A Hill muscle on a rigid tendon: f = a f_l(l) f_v(v, l, a) + f_p(l).
 
     Attributes:
       active: f_l, ``(length) -> [...]``, 1 at the optimal length.
@@ -62,13 +61,13 @@ class Hill(NamedTuple):
 def hill_force(
     hill: Hill, activation: jax.Array, length: jax.Array, velocity: jax.Array
 ) -> jax.Array:
-    """The force of a muscle, in units of the greatest isometric one: a f_l f_v + f_p.
+    """The normalized force of a muscle: a f_l f_v + f_p.
 
     Args:
       hill: the curves.
       activation: a, 0..1 ``[...]``.
       length: l, over L0 ``[...]``.
-      velocity: v, over L0 vmax, negative when it shortens ``[...]``.
+      velocity: v, over L0 vmax, negative in shortening ``[...]``.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -88,7 +87,7 @@ def positive_part(x: jax.Array) -> jax.Array:
 
 
 def thelen_active(length: jax.Array, *, width: float = 0.45) -> jax.Array:
-    """f_l = exp(-(l - 1)^2 / width).
+    """Thelen's active force over length: f_l = exp(-(l - 1)^2 / width).
 
     Args:
       length: l, over L0 ``[...]``.
@@ -112,18 +111,18 @@ def thelen_velocity(
     shape: float = 0.25,
     most: float = 1.4,
 ) -> jax.Array:
-    """Thelen's hyperbolas: a muscle that is less active shortens more slowly.
+    """Thelen's force over velocity: hyperbolas; a less active muscle shortens more slowly.
 
     With A the shape, m the most and s = (1 + 3a)/4:
-    f_v = (v + s) / (s - v/A), not below 0, where it shortens,
-    f_v = (s (m - 1) + v m (2 + 2/A)) / (s (m - 1) + v (2 + 2/A)) where it lengthens.
+    shortening: f_v = (v + s) / (s - v/A), not below 0
+    lengthening: f_v = (s (m - 1) + v m (2 + 2/A)) / (s (m - 1) + v (2 + 2/A))
 
     Args:
       velocity: v, over L0 vmax ``[...]``.
-      length: does not count ``[...]``.
+      length: not used.
       activation: a ``[...]``.
       shape: A.
-      most: m, what the force approaches in fast lengthening.
+      most: m, the limit of the force in fast lengthening.
 
     Source: Thelen 2003, doi 10.1115/1.1531112, equations 6 and 7 solved for the force.
 
@@ -145,12 +144,12 @@ def thelen_velocity(
 def thelen_passive(
     length: jax.Array, *, slack: float = 1.0, strain: float = 0.6, shape: float = 5.0
 ) -> jax.Array:
-    """f_p = (exp(k (l - slack) / strain) - 1) / (exp(k) - 1), not below 0.
+    """Thelen's passive force: f_p = (exp(k (l - slack) / strain) - 1) / (exp(k) - 1), not below 0.
 
     Args:
       length: l, over L0 ``[...]``.
-      slack: the length, over L0, below which it does not pull.
-      strain: at this strain it pulls with the greatest isometric force.
+      slack: the length, over L0, below which there is no force.
+      strain: at this strain the force is 1.
       shape: k.
 
     Source: Thelen 2003, doi 10.1115/1.1531112, equation 3.
@@ -166,20 +165,17 @@ def thelen_passive(
 
 @configured
 def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
-    """The muscle of Thelen 2003, in young adults.
+    """The Hill muscle of Thelen 2003, in young adults.
 
     Args:
       vmax: in L0/s.
-      slack: the length, over L0, from which it pulls without being active.
-
-    Raises:
-      ValueError: a number is not positive.
+      slack: the length, over L0, above which there is passive force.
 
     Source: Thelen 2003, doi 10.1115/1.1531112.
 
     Examples:
-      >>> thelen_hill()
-      motor.hill.thelen_hill()
+      >>> thelen_hill().vmax
+      10.0
     """
     require_positive("thelen_hill", "vmax", vmax)
     require_positive("thelen_hill", "slack", slack)
@@ -191,12 +187,12 @@ def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
 
 
 def kistemaker_active(length: jax.Array, *, width: float = 0.66, least: float = 0.01) -> jax.Array:
-    """f_l = 1 - ((l - 1) / width)^2, not below the least.
+    """Kistemaker's active force over length: f_l = 1 - ((l - 1) / width)^2, not below the least.
 
     Args:
       length: l, over L0 ``[...]``.
-      width: how far from its optimal length, over L0, a muscle loses its force.
-      least: what is left there.
+      width: the deviation from the optimal length, over L0, at which the force ends.
+      least: the least force.
 
     Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
@@ -217,23 +213,23 @@ def kistemaker_velocity(
     most: float = 1.5,
     critical: float = 0.3,
 ) -> jax.Array:
-    """Hill's hyperbola, and a second one with twice its slope where the muscle lengthens.
+    """Kistemaker's force over velocity: hyperbolas, of twice the slope in lengthening.
 
-    With A = shape (times f_l where l > 1) over f_l, B = shape times a factor that falls where the
-    activation is below the critical one, and p = (m - 1) B / (2 (1 + A)):
-    f_v = (B + A v) / (B - v), not below 0, where it shortens,
-    f_v = m - (m - 1) p / (p + v) where it lengthens.
+    With A = shape (times f_l where l > 1) over f_l, B = shape times a factor that falls below the
+    critical activation, and p = (m - 1) B / (2 (1 + A)):
+    shortening: f_v = (B + A v) / (B - v), not below 0
+    lengthening: f_v = m - (m - 1) p / (p + v)
 
     Args:
       velocity: v, over L0 vmax ``[...]``.
       length: l, over L0 ``[...]``.
       activation: a ``[...]``.
       shape: a_rel, which is b_rel / vmax.
-      most: m, what the force approaches in fast lengthening.
-      critical: from here down the muscle slows with its activation.
+      most: m, the limit of the force in fast lengthening.
+      critical: below this activation the muscle slows with it.
 
-    The slope of 0.001 that the source adds where a muscle lengthens, to invert the curve for an
-    elastic tendon, is left out.
+    Left out is the slope of 0.001 that the source adds in lengthening, to invert the curve for an
+    elastic tendon.
 
     Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010, after van Soest & Bobbert
     1993, doi 10.1007/BF00198959.
@@ -258,12 +254,12 @@ def kistemaker_velocity(
 def kistemaker_passive(
     length: jax.Array, *, slack: float = 1.4, longest: float = 1.66
 ) -> jax.Array:
-    """f_p = ((l - slack) / (longest - slack))^2 above the slack length.
+    """Kistemaker's passive force: f_p = ((l - slack) / (longest - slack))^2 above the slack length.
 
     Args:
       length: l, over L0 ``[...]``.
-      slack: the length, over L0, below which it does not pull.
-      longest: at this length it pulls with the greatest isometric force.
+      slack: the length, over L0, below which there is no force.
+      longest: at this length the force is 1.
 
     Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
@@ -277,20 +273,17 @@ def kistemaker_passive(
 
 @configured
 def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4) -> Hill:
-    """The muscle of Kistemaker, Wong and Gribble 2010, with a rigid tendon.
+    """The Hill muscle of Kistemaker, Wong and Gribble 2010, with a rigid tendon.
 
     Args:
       vmax: in L0/s; the source's is b_rel / a_rel = 5.2 / 0.41, about 12.7.
-      slack: the length, over L0, from which it pulls without being active, below 1.66.
-
-    Raises:
-      ValueError: a number is not positive, or slack not below 1.66.
+      slack: the length, over L0, above which there is passive force, below 1.66.
 
     Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
 
     Examples:
-      >>> kistemaker_hill()
-      motor.hill.kistemaker_hill()
+      >>> round(kistemaker_hill().vmax, 2)
+      12.68
     """
     require_positive("kistemaker_hill", "vmax", vmax)
     require_positive("kistemaker_hill", "slack", slack, below=1.66)
@@ -303,9 +296,9 @@ def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4)
 
 
 def mujoco_active(length: jax.Array, *, shortest: float = 0.5, longest: float = 1.6) -> jax.Array:
-    """Four parabolas that meet smoothly: 0 at the ends, 1 at the optimal length.
+    """MuJoCo's active force over length: parabolas that meet smoothly.
 
-    With x the distance from the optimal length over that of the end on its side:
+    With x the distance from the optimal length, 1 at the end on its side:
     f_l = 1 - 2 x^2 up to x = 1/2, 2 (1 - x)^2 from there to x = 1.
 
     Args:
@@ -327,15 +320,15 @@ def mujoco_active(length: jax.Array, *, shortest: float = 0.5, longest: float = 
 def mujoco_velocity(
     velocity: jax.Array, length: jax.Array, activation: jax.Array, *, most: float = 1.2
 ) -> jax.Array:
-    """Two parabolas that meet at rest, and constants beyond.
+    """MuJoCo's force over velocity: two parabolas that meet at rest, and constants beyond.
 
-    f_v = (1 + v)^2 where it shortens, 0 below v = -1, and with y = most - 1
-    f_v = most - (y - v)^2 / y where it lengthens, most above v = y.
+    shortening: f_v = (1 + v)^2, 0 below v = -1
+    lengthening: f_v = most - (y - v)^2 / y with y = most - 1, most above v = y
 
     Args:
       velocity: v, over L0 vmax ``[...]``.
-      length: does not count ``[...]``.
-      activation: does not count ``[...]``.
+      length: not used.
+      activation: not used.
       most: the force in fast lengthening, above 1.
 
     Source: MuJoCo, https://mujoco.readthedocs.io/en/stable/modeling.html#muscle-actuators
@@ -353,14 +346,14 @@ def mujoco_velocity(
 
 
 def mujoco_passive(length: jax.Array, *, longest: float = 1.6, most: float = 1.3) -> jax.Array:
-    """A parabola from the optimal length to halfway to the longest, and its tangent beyond.
+    """MuJoCo's passive force: a parabola up to half of the greatest stretch, its tangent beyond.
 
     With x = 2 (l - 1) / (longest - 1): f_p = most x^2 / 2 up to x = 1, most (x - 1/2) beyond.
 
     Args:
       length: l, over L0 ``[...]``.
       longest: MuJoCo's lmax.
-      most: MuJoCo's fpmax; at the longest it pulls with 3/2 of it.
+      most: MuJoCo's fpmax; at the longest length the force is 3/2 of it.
 
     Source: MuJoCo, https://mujoco.readthedocs.io/en/stable/modeling.html#muscle-actuators
 
@@ -375,19 +368,16 @@ def mujoco_passive(length: jax.Array, *, longest: float = 1.6, most: float = 1.3
 
 @configured
 def mujoco_hill(*, vmax: float | jax.Array = 1.5) -> Hill:
-    """The muscle of MuJoCo, which rises in 0.01 and falls in 0.04 s, with a rigid tendon.
+    """The Hill muscle of MuJoCo, with a rigid tendon; activation rises in 0.01 and falls in 0.04 s.
 
     Args:
       vmax: in L0/s; MuJoCo's own, 1.5, is slow for a human arm.
 
-    Raises:
-      ValueError: vmax is not positive.
-
     Source: MuJoCo, https://mujoco.readthedocs.io/en/stable/modeling.html#muscle-actuators
 
     Examples:
-      >>> mujoco_hill()
-      motor.hill.mujoco_hill()
+      >>> mujoco_hill().vmax
+      1.5
     """
     require_positive("mujoco_hill", "vmax", vmax)
     rate = partial(thelen_activation, rise=0.01, fall=0.04)

@@ -1,4 +1,4 @@
-"""An arm of two links in the plane: its constants, and where its hand is."""
+"""Kinematics of an arm of two links in the plane, and published constants."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from jaxbrain.motor.body.plant import Hand
 
 
 class Arm(NamedTuple):
-    """Constants of an arm: upper arm first, forearm with the hand second. Any may be swept.
+    """Constants of an arm: upper arm, then forearm with hand. Any may be swept.
 
     Attributes:
       lengths: of the links, in m ``[2]``.
@@ -22,7 +22,7 @@ class Arm(NamedTuple):
       friction: of the joints, in N m s/rad ``[2, 2]``.
       limits: least and largest angle of shoulder and elbow, in rad ``[2, 2]``.
       stops: stiffness in N m/rad and damping in N m s/rad of a joint beyond its limits ``[2]``.
-        Steps of a body are stable while dt is below 2 sqrt(inertia / stiffness) and
+        Steps are stable while dt is below 2 sqrt(inertia / stiffness) and
         2 inertia / damping.
     """
 
@@ -36,7 +36,7 @@ class Arm(NamedTuple):
 
 
 class ArmState(NamedTuple):
-    """Where an arm is and how it moves.
+    """Angles and angular velocities of an arm.
 
     Attributes:
       angles: of the shoulder, from the x axis, and of the elbow, 0 when stretched, in rad ``[2]``.
@@ -64,21 +64,17 @@ LI_TODOROV = Arm(
 
 
 def matvec(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-    """matrix @ vector, as a sum: for a few numbers of every trial a product is the slower one."""
+    """matrix @ vector as a sum, faster for a few numbers of each trial."""
     return (matrix * vector[None, :]).sum(1)
 
 
 def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
-    """Where the hand is ``[2]``, in m from the shoulder.
+    """Position of the hand, in m from the shoulder ``[2]``.
 
     p = l_1 (cos q_1, sin q_1) + l_2 (cos(q_1 + q_2), sin(q_1 + q_2))
 
-    Args:
-      arm: its constants.
-      angles: q ``[2]``.
-
     Examples:
-      >>> forward_kinematics(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
+      >>> forward_kinematics(MOTORNET, jnp.array([0.0, jnp.pi / 2])).round(3).tolist()
       [0.309..., 0.26...]
     """
     l1, l2 = as_number(arm.lengths, angles)
@@ -88,14 +84,10 @@ def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
 
 
 def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
-    """How the hand moves with the joints: J = dp / dq ``[2, 2]``.
-
-    Args:
-      arm: its constants.
-      angles: q ``[2]``.
+    """Jacobian of the hand position, J = dp / dq ``[2, 2]``.
 
     Examples:
-      >>> jacobian(MOTORNET, jax.numpy.array([0.0, jax.numpy.pi / 2])).round(3).tolist()
+      >>> jacobian(MOTORNET, jnp.array([0.0, jnp.pi / 2])).round(3).tolist()
       [[-0.26..., -0.26...], [0.309..., -0.0]]
     """
     l2 = as_number(arm.lengths, angles)[1]
@@ -108,12 +100,8 @@ def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
 def hand(arm: Arm, state: ArmState) -> Hand:
     """Position and velocity of the hand: p(q) and J(q) w.
 
-    Args:
-      arm: its constants.
-      state: angles q and velocities w.
-
     Examples:
-      >>> state = ArmState(jax.numpy.array([0.0, jax.numpy.pi / 2]), jax.numpy.array([1.0, 0.0]))
+      >>> state = ArmState(jnp.array([0.0, jnp.pi / 2]), jnp.array([1.0, 0.0]))
       >>> hand(MOTORNET, state).velocity.round(3).tolist()
       [-0.26..., 0.309...]
     """
@@ -122,36 +110,27 @@ def hand(arm: Arm, state: ArmState) -> Hand:
 
 
 def load_torque(arm: Arm, angles: jax.Array, force: jax.Array) -> jax.Array:
-    """What a force on the hand does at the joints, J(q)' F in N m ``[2]``.
-
-    Args:
-      arm: its constants.
-      angles: q ``[2]``.
+    """Joint torques of a force F on the hand, J(q)' F in N m ``[2]``.
       force: F, in N ``[2]``.
 
     Examples:
-      >>> angles = jax.numpy.array([0.0, jax.numpy.pi / 2])
-      >>> load_torque(MOTORNET, angles, jax.numpy.array([0.0, 10.0])).round(2).tolist()
+      >>> angles = jnp.array([0.0, jnp.pi / 2])
+      >>> load_torque(MOTORNET, angles, jnp.array([0.0, 10.0])).round(2).tolist()
       [3.0..., -0.0]
     """
     return matvec(jacobian(arm, angles).T, force)
 
 
 def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
-    """The angles with the hand at a position and the elbow bent forward, q_2 >= 0 ``[2]``.
+    """Angles that put the hand at a position, with the elbow flexed, q_2 >= 0 ``[2]``.
 
     cos q_2 = (|p|^2 - l_1^2 - l_2^2) / (2 l_1 l_2)
     q_1 = atan2(p_y, p_x) - atan2(l_2 sin q_2, l_1 + l_2 cos q_2)
 
-    Out of reach the arm points at the position, with finite gradients: under a trace nothing is
-    known to be out of reach, and the caller has to see to it.
-
-    Args:
-      arm: its constants.
-      position: p, in m from the shoulder ``[2]``.
+    Out of reach the arm points at the position, with finite gradients.
 
     Examples:
-      >>> angles = inverse_kinematics(MOTORNET, jax.numpy.array([0.309, 0.26]))
+      >>> angles = inverse_kinematics(MOTORNET, jnp.array([0.309, 0.26]))
       >>> angles.round(3).tolist()
       [0.0, 1.57...]
     """
@@ -171,15 +150,11 @@ def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
 def place(arm: Arm, position: jax.Array) -> ArmState:
     """The arm at rest with the hand at a position.
 
-    Args:
-      arm: its constants.
-      position: in m from the shoulder ``[2]``.
-
     Raises:
       ValueError: if the position is known and out of reach of the links or the joints.
 
     Examples:
-      >>> place(MOTORNET, jax.numpy.array([0.0, 0.4])).velocities.tolist()
+      >>> place(MOTORNET, jnp.array([0.0, 0.4])).velocities.tolist()
       [0.0, 0.0]
     """
     angles = inverse_kinematics(arm, position)

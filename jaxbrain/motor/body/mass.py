@@ -1,4 +1,4 @@
-"""The simplest body: a mass in the plane, pushed by a force."""
+"""A point mass in the plane, moved by a force: the simplest body."""
 
 from typing import Any, NamedTuple
 
@@ -10,17 +10,19 @@ from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import (
     CENTER,
+    DECIMETERS,
     Action,
     Hand,
     Physics,
     Plant,
-    require_drive,
+    require_action,
     runge_kutta,
 )
+from jaxbrain.networks.parts import no_params
 
 
 class PointState(NamedTuple):
-    """Where a mass is and how it moves.
+    """Position and velocity of a mass.
 
     Attributes:
       position: in m ``[2]``.
@@ -42,8 +44,8 @@ def point_mass(
 
     mass dv/dt = command + force - friction v, dx/dt = v
 
-    Steps are of the Runge-Kutta method of order four, exact without friction. It senses its
-    position (dm) and its velocity (m/s). To sweep a constant, build it inside of what is vmapped.
+    Integrated by the Runge-Kutta method of order four, exact without friction. Sensory feedback is
+    its position (dm) and velocity (m/s). To sweep a constant, build it inside of what is vmapped.
 
     Args:
       mass: in kg.
@@ -53,16 +55,12 @@ def point_mass(
     Returns:
       The Plant; the command is a force in N ``[2]``, its state a `PointState`.
 
-    Raises:
-      ValueError: if mass or dt is not positive, or friction negative; at a step, if the drive has
-        another shape.
-
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
       >>> plant = jb.motor.point_mass(mass=2.0)
       >>> state = plant.place((), jnp.array([0.0, 0.4]))
-      >>> drive = jb.motor.Action(jnp.array([4.0, 0.0]), force=jnp.zeros(2))
-      >>> _, hand = plant.step((), state, drive)
+      >>> action = jb.motor.Action(jnp.array([4.0, 0.0]), force=jnp.zeros(2))
+      >>> _, hand = plant.step((), state, action)
       >>> hand.velocity.round(3).tolist()  # 4 N / 2 kg * 0.01 s
       [0.02..., 0.0]
     """
@@ -70,40 +68,40 @@ def point_mass(
     require_positive("point_mass", "friction", friction, zero=True)
     require_positive("point_mass", "dt", dt)
 
-    def flow(state: PointState, drive: Action) -> PointState:
-        push = drive.command + drive.force - as_number(friction, state.velocity) * state.velocity
-        return PointState(state.velocity, push / as_number(mass, push))
+    def total_force(state: PointState, action: Action) -> jax.Array:
+        drag = as_number(friction, state.velocity) * state.velocity
+        return action.command + action.force - drag
 
-    def advance(state: PointState, drive: Action, dt: Any) -> PointState:
-        return runge_kutta(lambda s: flow(s, drive), state, dt)
+    def flow(state: PointState, action: Action) -> PointState:
+        force = total_force(state, action)
+        return PointState(state.velocity, force / as_number(mass, force))
+
+    def advance(state: PointState, action: Action, dt: Any) -> PointState:
+        return runge_kutta(lambda s: flow(s, action), state, dt)
 
     def energy(state: PointState) -> jax.Array:
         return as_number(mass, state.velocity) / 2 * jnp.sum(state.velocity**2)
 
-    def power(state: PointState, drive: Action) -> jax.Array:
-        push = drive.command + drive.force - as_number(friction, state.velocity) * state.velocity
-        return jnp.sum(push * state.velocity)
+    def power(state: PointState, action: Action) -> jax.Array:
+        return jnp.sum(total_force(state, action) * state.velocity)
 
-    def init(key: jax.Array, drive: Any) -> Params:
-        return ()
-
-    def carry(params: Params, drive: Any) -> PointState:
-        return place(params, jnp.asarray(CENTER).astype(drive.command.dtype))
+    def carry(params: Params, action: Any) -> PointState:
+        return place(params, jnp.asarray(CENTER).astype(action.command.dtype))
 
     def step(
-        params: Params, state: PointState, drive: Action, *, key: jax.Array | None = None
+        params: Params, state: PointState, action: Action, *, key: jax.Array | None = None
     ) -> tuple[PointState, Hand]:
-        state = advance(state, require_drive("point_mass", drive, 2), dt)
+        state = advance(state, require_action("point_mass", action, 2), dt)
         return state, Hand(*state)
 
     def sensory_feedback(params: Params, state: PointState) -> jax.Array:
-        return jnp.concatenate([10 * state.position, state.velocity])
+        return jnp.concatenate([DECIMETERS * state.position, state.velocity])
 
     def place(params: Params, position: jax.Array) -> PointState:
         return PointState(position, jnp.zeros_like(position))
 
     return Plant(
-        init,
+        no_params,
         carry,
         step,
         sensory_feedback,

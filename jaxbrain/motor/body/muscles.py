@@ -1,7 +1,7 @@
-"""An arm that muscles move: lengths from the joints, forces from Hill's curves, torques back.
+"""An arm moved by Hill muscles: lengths from joint angles, forces, and torques.
 
-One matrix, the moment arms R = dL/dq, takes velocities to the muscles and forces to the joints, so
-what muscles give is what joints get (virtual work), whatever the geometry.
+The moment arms R = dL/dq map joint velocities to muscle velocities and, transposed, muscle forces
+to torques: by virtual work the power of muscles is that at the joints, for any geometry.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,18 @@ import numpy as np
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Params
-from jaxbrain.motor.body.arm import (
-    Arm,
-    ArmState,
-    acceleration,
-    dissipation,
-    hand,
-    kinetic_energy,
-    load_torque,
-    place,
-    stop_energy,
-)
+from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, stop_energy
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
-from jaxbrain.motor.body.links import matvec
-from jaxbrain.motor.body.plant import CENTER, Action, Hand, Physics, Plant, require_drive
+from jaxbrain.motor.body.links import Arm, ArmState, hand, load_torque, matvec, place
+from jaxbrain.motor.body.plant import (
+    CENTER,
+    Action,
+    Hand,
+    Physics,
+    Plant,
+    require_action,
+)
+from jaxbrain.networks.parts import no_params
 
 THELEN = thelen_hill()
 
@@ -37,9 +35,9 @@ class Muscles(NamedTuple):
     """Constants of muscles on rigid tendons. Any may be swept.
 
     Attributes:
-      force: the greatest isometric, in N ``[muscles]``.
-      tendon: its length, in m ``[muscles]``.
-      optimal: L0, the length of a muscle at which it is strongest, in m ``[muscles]``.
+      force: greatest isometric force, in N ``[muscles]``.
+      tendon: length of the tendon, in m ``[muscles]``.
+      optimal: L0, the length of a muscle at its greatest force, in m ``[muscles]``.
       names: one for each muscle.
     """
 
@@ -50,7 +48,7 @@ class Muscles(NamedTuple):
 
 
 class MuscledArm(NamedTuple):
-    """Where an arm is and how active its muscles are.
+    """State of an arm and activation of its muscles.
 
     Attributes:
       arm: angles and velocities of the joints.
@@ -62,7 +60,7 @@ class MuscledArm(NamedTuple):
 
 
 class Pull(NamedTuple):
-    """What the geometry of muscles says of a posture and a motion.
+    """Geometry of muscles in a posture and a motion.
 
     Attributes:
       lengths: of the muscles with their tendons, in m ``[muscles]``.
@@ -86,33 +84,29 @@ def muscled_arm(
     dt: float | jax.Array = 0.01,
     substeps: int = 2,
 ) -> Plant:
-    """An arm of two links with muscles of your own.
+    """An arm of two links with Hill muscles of your own.
 
     M(q) dw/dt + C(q, w) + B w = -R(q)' F + J(q)' force + stops(q, w), dq/dt = w
     F = F_max (a f_l(l) f_v(v, l, a) + f_p(l)), da/dt of the excitation, the command
     l = (L(q) - tendon) / L0, v = R(q) w / (L0 vmax), R = dL/dq
 
-    Joints and activations advance together by the Runge-Kutta method of order four. Muscles damp
-    joints by up to some hundred per second, so that one step of 10 ms would not be stable. An
-    excitation is clipped to 0..1. It senses how far each muscle is from its optimal length, in
-    L0/10, and its velocity, in L0/s.
+    Joints and activations are integrated together by the Runge-Kutta method of order four, in
+    substeps: muscles damp joints by some hundred per second, too fast for one step of 10 ms. An
+    excitation is clipped to 0..1. Sensory feedback: the deviation of each muscle from its optimal
+    length, in L0/10, and its velocity, in L0/s.
 
     Args:
       arm: constants of the skeleton.
       muscles: constants of the muscles.
       length: L, ``(angles [2]) -> [muscles]``, with tendons, in m: a polynomial, or `path_length`.
-      moment_arms: R, ``(angles [2]) -> [muscles, 2]``, where it is known in closed form; otherwise
-        it is the derivative of length.
+      moment_arms: R, ``(angles [2]) -> [muscles, 2]`` in closed form; None: the derivative of
+        length.
       hill: the curves of the muscles.
       dt: the time of a step, in s.
-      substeps: into how many the integrator divides a step.
+      substeps: of the integrator in a step.
 
     Returns:
       The Plant; commands are excitations, its state a `MuscledArm`.
-
-    Raises:
-      ValueError: a constant of the muscles is not positive or of another number of muscles, dt not
-        positive, substeps no positive integer; at a step, if the drive has another shape.
 
     Source: Zajac 1989, Critical Reviews in Biomedical Engineering 17, 359 to 411; Thelen 2003,
     doi 10.1115/1.1531112.
@@ -140,27 +134,30 @@ def muscled_arm(
     def tensions(state: MuscledArm, pulled: Pull) -> jax.Array:
         return muscle_forces(muscles, hill, state.activation, pulled)
 
-    def flow(state: MuscledArm, drive: Action) -> MuscledArm:
+    def flow(state: MuscledArm, action: Action) -> MuscledArm:
         pulled = pull(state)
-        torque = load_torque(arm, state.arm.angles, drive.force)
+        torque = load_torque(arm, state.arm.angles, action.force)
         torque = torque - matvec(pulled.moment_arms.T, tensions(state, pulled))
         moved = ArmState(state.arm.velocities, acceleration(arm, state.arm, torque))
-        return MuscledArm(moved, hill.activation(drive.command, state.activation))
+        return MuscledArm(moved, hill.activation(action.command, state.activation))
 
-    def advance(state: MuscledArm, drive: Action, dt: Any) -> MuscledArm:
-        return _runge_kutta(lambda s: flow(s, drive), state, dt, substeps)
+    def advance(state: MuscledArm, action: Action, dt: Any) -> MuscledArm:
+        return _scanned_runge_kutta(lambda s: flow(s, action), state, dt, substeps)
 
-    def power(state: MuscledArm, drive: Action) -> jax.Array:
+    def power(state: MuscledArm, action: Action) -> jax.Array:
         pulled = pull(state)
-        pushed = jnp.sum(drive.force * hand(arm, state.arm).velocity)
+        pushed = jnp.sum(action.force * hand(arm, state.arm).velocity)
         worked = -jnp.sum(tensions(state, pulled) * pulled.velocities)
         return worked + pushed - dissipation(arm, state.arm)
+
+    def energy(state: MuscledArm) -> jax.Array:
+        return kinetic_energy(arm, state.arm) + stop_energy(arm, state.arm.angles)
 
     physics = Physics(
         flow,
         advance,
-        energy=lambda state: kinetic_energy(arm, state.arm) + stop_energy(arm, state.arm.angles),
-        power=power,
+        energy,
+        power,
         lengths=lambda state: pull(state).lengths,
         velocities=lambda state: pull(state).velocities,
         tensions=lambda state: tensions(state, pull(state)),
@@ -175,11 +172,6 @@ def muscle_pull(
 ) -> Pull:
     """Lengths, velocities R w and moment arms R of muscles.
 
-    Args:
-      length: L, ``(angles [2]) -> [muscles]``.
-      moment_arms: R = dL/dq, ``(angles [2]) -> [muscles, 2]``.
-      state: angles q and velocities w.
-
     Examples:
       >>> import jax, jax.numpy as jnp
       >>> length = lambda q: jnp.stack([0.3 - 0.03 * q[0]])
@@ -192,15 +184,9 @@ def muscle_pull(
 
 
 def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: Pull) -> jax.Array:
-    """What each muscle pulls with, in N ``[muscles]``.
+    """Force of each muscle, in N ``[muscles]``.
 
     F = F_max (a f_l(l) f_v(v, l, a) + f_p(l)), l = max(L - tendon, 0) / L0, v = dL/dt / (L0 vmax)
-
-    Args:
-      muscles: their constants.
-      hill: their curves.
-      activation: a ``[muscles]``.
-      pulled: lengths L and velocities dL/dt with tendons.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -217,14 +203,14 @@ def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: P
     return greatest * hill_force(hill, activation, length, velocity)
 
 
-def _runge_kutta(
+def _scanned_runge_kutta(
     flow: Callable[[MuscledArm], MuscledArm], state: MuscledArm, dt: Any, steps: int
 ) -> MuscledArm:
-    """`jaxbrain.motor.runge_kutta` of several steps, with all their stages in one compiled loop.
+    """Steps of `jaxbrain.motor.runge_kutta` with all their stages in one compiled loop.
 
-    The flow of muscles is long: compiled once instead of four times a step, the gradient of a reach
-    takes a third of the time to compile, and no more to run. The backward pass computes it again
-    from the state of each stage, ten numbers: to keep what it computed takes a quarter longer.
+    A second form, because the flow of muscles is long: compiled once instead of four times a step,
+    the gradient of a reach compiles in a third of the time and runs as fast. The backward pass
+    recomputes the flow from the state of each stage; to keep its values takes a quarter longer.
     """
     flow = jax.checkpoint(flow)
     stage = jnp.arange(4 * steps) % 4
@@ -244,8 +230,8 @@ def _runge_kutta(
         leaves = jax.tree.map(leaf, start, moved, flow(here))
         return jax.tree.transpose(jax.tree.structure(state), None, leaves), None
 
-    nothing = jax.tree.map(jnp.zeros_like, state)
-    return jax.lax.scan(one, (state, nothing, state), (last, ahead, weight))[0][0]
+    zero = jax.tree.map(jnp.zeros_like, state)
+    return jax.lax.scan(one, (state, zero, state), (last, ahead, weight))[0][0]
 
 
 def _plant(
@@ -257,20 +243,17 @@ def _plant(
 ) -> Plant:
     count = np.shape(muscles.force)[0]
 
-    def settle(position: jax.Array) -> MuscledArm:
+    def at_rest(params: Params, position: jax.Array) -> MuscledArm:
         still = place(arm, position)
         return MuscledArm(still, jnp.zeros_like(still.angles, shape=(count,)))
 
-    def init(key: jax.Array, drive: Any) -> Params:
-        return ()
-
-    def carry(params: Params, drive: Any) -> MuscledArm:
-        return settle(jnp.asarray(CENTER).astype(drive.command.dtype))
+    def carry(params: Params, action: Any) -> MuscledArm:
+        return at_rest(params, jnp.asarray(CENTER).astype(action.command.dtype))
 
     def step(
-        params: Params, state: MuscledArm, drive: Action, *, key: jax.Array | None = None
+        params: Params, state: MuscledArm, action: Action, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:
-        state = physics.advance(state, require_drive("muscled_arm", drive, count), dt)
+        state = physics.advance(state, require_action("muscled_arm", action, count), dt)
         return state, hand(arm, state.arm)
 
     def sensory_feedback(params: Params, state: MuscledArm) -> jax.Array:
@@ -280,12 +263,12 @@ def _plant(
         return jnp.concatenate([10 * stretch, pulled.velocities / optimal])
 
     return Plant(
-        init,
+        no_params,
         carry,
         step,
         sensory_feedback,
         hand=lambda params, state: hand(arm, state.arm),
-        place=lambda params, position: settle(position),
+        place=at_rest,
         commands=count,
         dt=dt,
         physics=physics,

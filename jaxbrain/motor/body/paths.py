@@ -1,37 +1,35 @@
-"""Muscles along straight paths between points on the bones."""
+"""Lengths of muscles along straight paths between points on the bones."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.motor.body.arm import Arm
+from jaxbrain.core.config import configured
+from jaxbrain.motor.body.links import Arm
 
-# A path: the points that a muscle passes, each (link, along, across).
+OfAngles = Callable[[jax.Array], jax.Array]
+# The points that a muscle passes, each (link, along, across).
 Path = Sequence[tuple[int, float, float]]
 
 
-def path_length(arm: Arm, paths: Sequence[Path]) -> Any:
-    """Lengths of muscles that pass points on the bones in straight lines.
+@configured
+def path_length(arm: Arm, paths: Sequence[Path]) -> OfAngles:
+    """Length of muscles that pass points on the bones in straight lines.
 
     L = sum_i |x_{i+1}(q) - x_i(q)|, with the points x in the plane
 
-    The velocity of such a muscle and its moment arms are derivatives of this length, whatever the
-    links it is fixed to: give it to `muscled_arm`.
+    Velocities and moment arms are derivatives of this length: give it to `muscled_arm`.
 
     Args:
-      arm: constants of the skeleton, of which the length of the upper arm counts.
+      arm: constants of the skeleton; only the length of the upper arm is used.
       paths: for each muscle its points ``(link, along, across)``, from origin to insertion: link 0
         is the trunk, with coordinates in m from the shoulder; 1 the upper arm and 2 the forearm,
         along the bone from its upper joint and across it, to the left.
 
     Returns:
       ``(angles [2]) -> [muscles]``, in m.
-
-    Raises:
-      ValueError: a path has fewer than two points, or a link is not 0, 1 or 2.
 
     Examples:
       >>> import jax.numpy as jnp

@@ -1,20 +1,20 @@
-"""What a body is: a cell from commands and forces to a state, with senses and a hand."""
+"""Types of bodies: a plant is a cell from actions to hands, with sensory feedback."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import Config, static
-from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.types import Carry, Cell, Init, Params
 
 CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
-DECIMETRES = 10  # in a metre: a reach is about one of them, and so near 1 for a controller
+DECIMETERS = 10  # in a meter: a reach is about one of them, of order 1 for a controller
 
 
 class Action(NamedTuple):
-    """What moves a body during one step.
+    """The input of a body in one step.
 
     Attributes:
       command: to its motors: torques (N m), a force (N) or excitations of muscles ``[commands]``.
@@ -26,7 +26,7 @@ class Action(NamedTuple):
 
 
 class Hand(NamedTuple):
-    """Where the hand is and how it moves, in the plane.
+    """Position and velocity of the hand in the plane.
 
     Attributes:
       position: in m ``[2]``.
@@ -37,16 +37,66 @@ class Hand(NamedTuple):
     velocity: jax.Array
 
 
+class Move(Protocol):
+    """``(params, state, action, *, key=None) -> (state, hand)`` of one time step."""
+
+    def __call__(
+        self, params: Params, state: Any, action: Action, /, *, key: jax.Array | None = None
+    ) -> tuple[Any, Hand]: ...
+
+
+class SensoryFeedback(Protocol):
+    """``(params, state) -> [signals]``: sensory feedback, scaled to order 1."""
+
+    def __call__(self, params: Params, state: Any, /) -> jax.Array: ...
+
+
+class HandOf(Protocol):
+    """``(params, state) -> Hand``."""
+
+    def __call__(self, params: Params, state: Any, /) -> Hand: ...
+
+
+class Place(Protocol):
+    """``(params, position [2]) -> state`` at rest with the hand at a position, in m."""
+
+    def __call__(self, params: Params, position: jax.Array, /) -> Any: ...
+
+
+class Flow(Protocol):
+    """``(state, action) -> d state / dt``, of the structure of the state, per second."""
+
+    def __call__(self, state: Any, action: Action, /) -> Any: ...
+
+
+class Advance(Protocol):
+    """``(state, action, dt) -> state``: the integrator of a step."""
+
+    def __call__(self, state: Any, action: Action, dt: Any, /) -> Any: ...
+
+
+class Power(Protocol):
+    """``(state, action) -> []``: work of motors and forces less friction, in W."""
+
+    def __call__(self, state: Any, action: Action, /) -> jax.Array: ...
+
+
+class OfState(Protocol):
+    """``(state) -> array``: a quantity of mechanics."""
+
+    def __call__(self, state: Any, /) -> jax.Array: ...
+
+
 @static
 class Physics(NamedTuple):
-    """The mechanics behind a body, in continuous time: what `jaxbrain.testing.check_plant` checks.
+    """Mechanics of a body in continuous time; `jaxbrain.testing.check_plant` proves them.
 
     Attributes:
-      flow: ``(state, drive) -> d state / dt``, of the structure of the state, per second.
-      advance: ``(state, drive, dt) -> state``: the integrator that a step of the body is.
+      flow: ``(state, action) -> d state / dt``, of the structure of the state, per second.
+      advance: ``(state, action, dt) -> state``: the integrator of a step.
       energy: ``(state) -> []``: mechanical energy, in J.
-      power: ``(state, drive) -> []``: what motors and forces put in, less what friction takes, in
-        W: d energy / dt.
+      power: ``(state, action) -> []``: d energy / dt, the work of motors and forces less friction,
+        in W.
       lengths: ``(state) -> [muscles]``: of the muscles with their tendons, in m; None without
         muscles.
       velocities: ``(state) -> [muscles]``: d lengths / dt, in m/s.
@@ -54,39 +104,39 @@ class Physics(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    flow: Callable[[Any, Action], Any]
-    advance: Callable[[Any, Action, Any], Any]
-    energy: Callable[[Any], jax.Array]
-    power: Callable[[Any, Action], jax.Array]
-    lengths: Callable[[Any], jax.Array] | None = None
-    velocities: Callable[[Any], jax.Array] | None = None
-    tensions: Callable[[Any], jax.Array] | None = None
+    flow: Flow
+    advance: Advance
+    energy: OfState
+    power: Power
+    lengths: OfState | None = None
+    velocities: OfState | None = None
+    tensions: OfState | None = None
     config: Config | None = None
 
 
 @static
 class Plant(NamedTuple):
-    """A body: a cell whose input is an `Action`, and that can be sensed and has a hand.
+    """A body: a cell from actions to hands, with sensory feedback.
 
     Attributes:
-      init: ``(key, drive) -> params``; a body that does not learn has none, ``()``.
-      carry: ``(params, drive) -> state`` before the first step, at rest.
-      step: ``(params, state, drive, *, key=None) -> (state, hand)`` of one time step.
-      sensory_feedback: ``(params, state) -> [signals]``: what its receptors tell, each near 1.
+      init: ``(key, action) -> params``; a body that does not learn has none, ``()``.
+      carry: ``(params, action) -> state`` before the first step, at rest.
+      step: ``(params, state, action, *, key=None) -> (state, hand)`` of one time step.
+      sensory_feedback: ``(params, state) -> [signals]``, scaled to order 1.
       hand: ``(params, state) -> Hand``.
       place: ``(params, position) -> state``: at rest with the hand at a position ``[2]``.
-      commands: how many motors it has.
+      commands: the number of motors.
       dt: the time of a step, in s.
       physics: the mechanics; None where a body is learned or has no equations.
       config: what it was made from; None for one made by hand.
     """
 
-    init: Callable[[jax.Array, Any], Params]
-    carry: Callable[[Params, Any], Any]
-    step: Callable[..., tuple[Any, Hand]]
-    sensory_feedback: Callable[[Params, Any], jax.Array]
-    hand: Callable[[Params, Any], Hand]
-    place: Callable[[Params, jax.Array], Any]
+    init: Init
+    carry: Carry
+    step: Move
+    sensory_feedback: SensoryFeedback
+    hand: HandOf
+    place: Place
     commands: int
     dt: Any
     physics: Physics | None = None
@@ -94,41 +144,33 @@ class Plant(NamedTuple):
 
     @property
     def cell(self) -> Cell:
-        """The body as a `jaxbrain.Cell` from drives to hands, for `jaxbrain.cells.unroll`."""
+        """The body as a `jaxbrain.Cell` from actions to hands, for `jaxbrain.cells.unroll`."""
         return Cell(self.init, self.carry, self.step)
 
 
-def require_drive(name: str, drive: Any, commands: int) -> Action:
-    """The drive of one step, if it is one of a body with so many motors.
+def require_action(name: str, action: Any, commands: int) -> Action:
+    """The action of one step; refuse one for another number of motors.
 
-    Args:
-      name: of the body, for the message.
-      drive: what it was given.
-      commands: how many motors it has.
-
-    Raises:
-      TypeError: if it is not an Action.
-      ValueError: if its command is not ``[commands]`` or its force not ``[2]``: one number would
-        otherwise drive every motor.
+    A command of one number would otherwise be broadcast to every motor.
 
     Examples:
-      >>> require_drive("arm", Action(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
+      >>> require_action("arm", Action(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
       (2,)
     """
-    return require_fields(name, drive, Action, {"command": (commands,), "force": (2,)})
+    return require_fields(name, action, Action, {"command": (commands,), "force": (2,)})
 
 
 def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ...]]) -> Any:
-    """The input of one step, if it is of a kind of named tuple whose fields have these shapes."""
+    """The input of one step; refuse another type than kind and fields of other shapes."""
     if not isinstance(x, kind):
         raise TypeError(
-            f"{name}: the input of a step must be a {kind.__name__}({', '.join(kind._fields)}), "
+            f"{name}: the input of a step must be {kind.__name__}({', '.join(kind._fields)}), "
             f"got {type(x).__name__}"
         )
     for field, shape in shapes.items():
         if jnp.shape(getattr(x, field)) != shape:
             raise ValueError(
-                f"{name}: {field} of a {kind.__name__} must be of shape {shape} a step, got "
+                f"{name}: {kind.__name__}.{field} must be of shape {shape} a step, got "
                 f"{jnp.shape(getattr(x, field))}; a batch of them takes jax.vmap"
             )
     return x
@@ -144,9 +186,6 @@ def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
       flow: f, from a state to its derivative, a pytree of the same structure.
       state: s, a pytree of arrays.
       dt: the time of the step.
-
-    Returns:
-      The state after the step.
 
     Source: Kutta 1901, Zeitschrift fuer Mathematik und Physik 46, 435 to 453.
 

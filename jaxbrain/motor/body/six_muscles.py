@@ -1,4 +1,4 @@
-"""The arm with two joints and six muscles: tables and polynomials."""
+"""An arm with two joints and six muscles: published constants and polynomials."""
 
 from functools import partial
 
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
-from jaxbrain.motor.body.arm import NIJHOF_KOUWENHOVEN, Arm
 from jaxbrain.motor.body.hill import Hill
+from jaxbrain.motor.body.links import NIJHOF_KOUWENHOVEN, Arm
 from jaxbrain.motor.body.muscles import THELEN, Muscles, muscled_arm
 from jaxbrain.motor.body.plant import Plant
 
@@ -19,9 +19,9 @@ ARM26_MUSCLES = Muscles(
     optimal=(0.134, 0.140, 0.092, 0.093, 0.137, 0.127),
     names=("pectoralis", "deltoid", "brachioradialis", "lateral triceps", "biceps", "long triceps"),
 )  # fmt: skip
-# At full strength muscles would push a joint 0.6 rad into stops of the ordinary stiffness.
+# At full activation muscles push a joint 0.6 rad into stops of the usual stiffness.
 ARM26_SKELETON = NIJHOF_KOUWENHOVEN._replace(stops=(1000.0, 10.0))
-REST = (1.5707963267948966, 0.0)  # rad: where the polynomials are a0
+REFERENCE = (1.5707963267948966, 0.0)  # rad: here the polynomials are a0
 A0 = (0.151, 0.2322, 0.2859, 0.2355, 0.3329, 0.2989)
 A1 = ((-0.03, 0.03, 0.0, 0.0, -0.03, 0.03), (0.0, 0.0, -0.014, 0.025, -0.016, 0.03))
 A2 = ((0.0,) * 6, (0.0, 0.0, -4e-3, -2.2e-3, -5.7e-3, -3.2e-3))
@@ -42,12 +42,12 @@ def arm26_length(angles: jax.Array) -> jax.Array:
       >>> round(float(arm26_length(jnp.array([jnp.pi / 2, 0.0]))[0]), 4)
       0.151
     """
-    p = (angles - _table(REST, angles))[:, None]
+    p = (angles - _table(REFERENCE, angles))[:, None]
     return _table(A0, angles) + ((_table(A1, angles) + _table(A2, angles) * p) * p).sum(0)
 
 
 def arm26_moment_arms(angles: jax.Array) -> jax.Array:
-    """Moment arms of the six muscles, in m/rad ``[6, 2]``; a muscle that flexes has a negative one.
+    """Moment arms of the six muscles, in m/rad ``[6, 2]``; negative for flexors.
 
     dL/dq_j = a_1j + 2 a_2j p_j, p = q - (pi/2, 0)
 
@@ -62,7 +62,7 @@ def arm26_moment_arms(angles: jax.Array) -> jax.Array:
       >>> bool(arms[0, 0] < 0), bool(arms[3, 1] > 0)  # pectoralis and lateral triceps
       (True, True)
     """
-    p = (angles - _table(REST, angles))[:, None]
+    p = (angles - _table(REFERENCE, angles))[:, None]
     return (_table(A1, angles) + 2 * _table(A2, angles) * p).T
 
 
@@ -75,23 +75,21 @@ def arm26(
     dt: float | jax.Array = 0.01,
     substeps: int = 2,
 ) -> Plant:
-    """A planar arm with two joints and six muscles: two of each joint and two of both.
+    """A planar arm with two joints and six Hill muscles.
 
-    Pectoralis, deltoid; brachioradialis, lateral triceps; biceps, long triceps: in each pair the
-    first flexes. A `muscled_arm` whose lengths are polynomials of the angles.
+    Pectoralis and deltoid at the shoulder, brachioradialis and lateral triceps at the elbow, biceps
+    and long triceps across both; the first of each pair flexes. A `muscled_arm` whose lengths are
+    polynomials of the angles.
 
     Args:
       arm: constants of the skeleton.
       muscles: forces, tendons and optimal lengths of the six.
       hill: curves of the muscles: `thelen_hill`, `kistemaker_hill` or `mujoco_hill`.
       dt: the time of a step, in s.
-      substeps: into how many the integrator divides a step.
+      substeps: of the integrator in a step.
 
     Returns:
       The Plant; commands are the excitations of the six muscles, 0..1, its state a `MuscledArm`.
-
-    Raises:
-      ValueError: a constant is not positive, or there are not six muscles.
 
     Source: Nijhof & Kouwenhoven 2000, doi 10.1007/978-1-4612-2104-3_29; Kistemaker, Wong & Gribble
     2010, doi 10.1152/jn.00483.2010; Codol et al. 2024, doi 10.7554/eLife.88591.

@@ -1,4 +1,4 @@
-"""The motor cortex as a recurrent cell: excitatory and inhibitory units in six layers."""
+"""The motor cortex as a recurrent cell: excitatory and inhibitory units in layers; times in s."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class Cortex(NamedTuple):
 
     Attributes:
       state: x, the currents ``[units]``.
-      gain: g, by which rates are multiplied ``[units]``: 1 is intact, 0 a lesion.
+      gain: g, factor of the rates: 1 is intact, 0 a lesion ``[units]``.
     """
 
     state: jax.Array
@@ -44,35 +44,28 @@ def laminar_cortex(
     recurrent_init: Initializer = uniform(1.0),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """A rate network of cortical layers: what enters, what connects and what leaves is anatomy.
+    """A rate network of cortical layers with anatomical inputs, connections and output.
 
     x_t = x_{t-1} + a (-x_{t-1} + r_{t-1} R + u_t W + b) + sqrt(2 a) noise xi_t,  r_t = g f(x_t)
     R_ij = signs_i mask_ij |A_ij|,  W_ij = inputs_j K_ij,  a = dt / tau,  y_t = r_t of the output
 
-    No value of the params breaks Dale's law or the wiring. At first the excitatory weights onto a
-    unit sum to `excitation`, on average over units, and the inhibitory ones onto each unit cancel
-    them. The gain g is part of the carry, not a parameter: ``carry._replace(gain=...)`` with zeros
-    removes units at once and exactly.
+    Dale's law and the wiring hold for any params. Initially the excitatory weights onto a unit sum
+    to `excitation`, on average over units, and the inhibitory ones onto each unit cancel them. The
+    gain g is part of the carry, not a parameter: ``carry._replace(gain=...)`` with zeros is an
+    exact lesion.
 
     Args:
       layers: the units and their wiring, from `cortical_layers`.
       dt: the time step, not longer than tau.
       tau: the time constant: one, or one per unit ``[units]``.
-      noise: standard deviation of x from noise alone, without weights; drawn where there is a key.
-      excitation: the sum of the excitatory weights onto a unit at first.
+      noise: standard deviation of x under noise alone; drawn where there is a key.
+      excitation: the initial sum of the excitatory weights onto a unit.
       activation: f, not negative.
-      kernel_init: initialiser of K ``[inputs, units]``.
-      recurrent_init: initialiser of A ``[units, units]`` before it is balanced.
-      bias_init: initialiser of b ``[units]``.
+      recurrent_init: of A ``[units, units]``, before it is balanced.
 
     Returns:
       A Cell ``[inputs] -> [units of layers.output]`` with params ``{"kernel", "recurrent",
       "bias"}`` whose carry is a `Cortex`; `cortex_rates` of it are the rates of all units.
-
-    Raises:
-      TypeError: if layers are not Layers.
-      ValueError: if the arrays of layers do not fit together, a number is not positive, or dt is
-        above tau; at trace time, if the inputs do not fit the kernel.
 
     Source: Weiler et al. 2008, doi 10.1038/nn2049, for the wiring; Song, Yang and Wang 2016, doi
       10.1371/journal.pcbi.1004792, for the units.
@@ -116,16 +109,11 @@ def laminar_cortex(
 
 
 def cortex_rates(carry: Cortex, *, activation: Activation = jax.nn.relu) -> jax.Array:
-    """The rates of all units of a `laminar_cortex`, for what reads other layers than the output.
-
-    r = g f(x)
+    """Rates of all units of a `laminar_cortex`: r = g f(x).
 
     Args:
       carry: of the cell; also one of a sequence ``[time, units]``.
       activation: f of the cell.
-
-    Returns:
-      The rates, of the shape of the state.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -136,7 +124,7 @@ def cortex_rates(carry: Cortex, *, activation: Activation = jax.nn.relu) -> jax.
 
 
 def _packed(layers: Layers) -> tuple[int, Packed, Packed, Packed, tuple[int, int]]:
-    """The arrays of layers as values; refuse what does not fit together."""
+    """The arrays of layers as hashable values; refuse those that do not fit together."""
     if not isinstance(layers, Layers):
         raise TypeError(
             f"laminar_cortex: layers must be Layers, got {type(layers).__name__}; make them with "
@@ -161,12 +149,12 @@ def _packed(layers: Layers) -> tuple[int, Packed, Packed, Packed, tuple[int, int
 
 
 def _entering(kernel: jax.Array, inputs: Packed) -> jax.Array:
-    """The weights of the inputs, zero where none enter."""
+    """The weights of the inputs, zero onto units without input."""
     return kernel * jnp.asarray(unpack(inputs)).astype(kernel.dtype)[None]
 
 
 def _balanced(drawn: jax.Array, mask: Packed, signs: Packed, excitation: Any) -> jax.Array:
-    """Magnitudes of a given mean excitation, with as much inhibition to each unit that has both."""
+    """Magnitudes with a given mean excitation and equal inhibition of each unit that has both."""
     magnitudes = jnp.abs(drawn) * jnp.asarray(unpack(mask)).astype(drawn.dtype)
     excites = jnp.asarray(unpack(signs) > 0)[:, None]
     given = jnp.where(excites, magnitudes, 0).sum(axis=0)

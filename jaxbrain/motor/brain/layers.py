@@ -1,7 +1,7 @@
-"""The layers of cortex: which populations there are, how large, and who connects to whom.
+"""Layers of cortex: populations, their sizes and their connections.
 
-Chances, masks and weights lead from rows to columns, as everywhere: row = presynaptic. Populations
-are named after their layer, with an "e" behind it if they excite and an "i" if they inhibit.
+Probabilities, masks and weights lead from rows to columns: row = presynaptic. Populations are named
+after their layer, with an "e" if they excite and an "i" if they inhibit.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from jaxbrain.core.requirements import require_count
 
 
 class Wiring(NamedTuple):
-    """What anatomy tells of a column of cortex, whatever its size.
+    """Anatomy of a column of cortex of any size.
 
     Attributes:
-      sizes: from the names of the populations to how many neurons they have, in proportion.
-      chances: of a synapse ``[populations, populations]``, from rows to columns.
-      inputs: the populations that input from outside reaches.
+      sizes: from the names of the populations to their relative numbers of neurons.
+      chances: probabilities of a synapse ``[populations, populations]``, from rows to columns.
+      inputs: the populations that receive external input.
       output: the population that projects to the spinal cord, or to other areas.
     """
 
@@ -30,13 +30,13 @@ class Wiring(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """A column of cortex, drawn: its units and who may connect to whom.
+    """A sampled column of cortex: its units and their possible connections.
 
     Attributes:
       mask: 1 where there is a synapse ``[units, units]``, else 0.
       signs: +1 of excitatory, -1 of inhibitory units ``[units]``.
       slices: from the names of the populations to their units.
-      inputs: 1 where input from outside may enter ``[units]``, else 0.
+      inputs: 1 of units that may receive external input ``[units]``, else 0.
       output: the name of the population that projects out.
     """
 
@@ -106,7 +106,7 @@ _NEURONS = {
 
 
 def _motor() -> Wiring:
-    """The motor cortex; what no table tells, of layer 1 and of inhibition, is chosen here."""
+    """The motor cortex; layer 1 and inhibition, which no table gives, are chosen here."""
     sizes = {"L1i": 1600.0}  # few, and none of them excitatory
     for layer, (density, inhibitory, thickness) in _NEURONS.items():
         sizes[f"{layer}e"] = density * thickness * (1 - inhibitory)
@@ -116,7 +116,7 @@ def _motor() -> Wiring:
     for source, rows in _DEPTHS.items():
         for target, columns in _DEPTHS.items():
             strength = max(WEILER[np.ix_(rows, columns)].mean(), 0.0)
-            for kind in "ei":  # the inhibitory units of a layer hear what its excitatory ones do
+            for kind in "ei":  # inhibitory units of a layer receive what its excitatory ones do
                 chances[at[f"{source}e"], at[f"{target}{kind}"]] = strength
         for kind in "ei":  # inhibition is dense, and stays in its layer
             chances[at[f"{source}i"], at[f"{source}{kind}"]] = 0.4
@@ -141,32 +141,25 @@ SENSORY = Wiring(
 def cortical_layers(
     key: jax.Array, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR
 ) -> Layers:
-    """A column of cortex, drawn from its anatomy: populations in proportion, synapses by chance.
+    """A random column of cortex: populations in proportion, synapses with given probabilities.
 
-    ``MOTOR`` has excitatory paths after Weiler et al. 2008: the strengths that they measured, of
-    which the strongest is 1, averaged over the depths of each layer and taken as chances. So layer
-    2/3 drives layer 5A and 5B, which drive little in return. Layer 1 has inhibitory units only.
-    Input from the thalamus reaches layers 1, 2/3 and 5A; what projects to the spinal cord is
-    ``"L5Be"``. Layer 5A's ``"L5Ae"`` are the neurons that project to the striatum, ``"L6e"`` those
-    that project to the thalamus. Weiler et al. did not measure inhibition: here it is local and
-    dense, with chance 0.4.
+    ``MOTOR`` has excitatory pathways after Weiler et al. 2008: measured strengths, relative to the
+    strongest, averaged over the depths of each layer and taken as probabilities. So layer 2/3
+    drives layers 5A and 5B, which drive little in return. Layer 1 has inhibitory units only.
+    Thalamic input reaches layers 1, 2/3 and 5A; ``"L5Be"`` projects to the spinal cord, ``"L5Ae"``
+    to the striatum, ``"L6e"`` to the thalamus. Inhibition was not measured: here it is local and
+    dense, with probability 0.4.
 
     ``SENSORY`` is the column of Potjans and Diesmann 2014, with input to layers 4 and 6.
 
     Args:
-      key: for which synapses there are.
-      units: how many in all, divided in the published proportions, but at least one of each
-        population; or the number of each.
+      key: for the choice of synapses.
+      units: their total number, divided in the published proportions, at least one a population;
+        or the number of each.
       wiring: the anatomy.
 
     Returns:
-      The mask, the signs, a slice for each population, where input enters, and what projects out.
-      No unit has a synapse onto itself.
-
-    Raises:
-      TypeError: if wiring is not a Wiring.
-      ValueError: if there are fewer units than populations, the numbers are of other populations,
-        or the wiring does not fit together.
+      The Layers; no unit has a synapse onto itself.
 
     Source: Weiler et al. 2008, doi 10.1038/nn2049; Potjans and Diesmann 2014, doi
       10.1093/cercor/bhs358.
@@ -199,14 +192,11 @@ def layer_activity(layers: Layers, rates: Any) -> jax.Array:
     """The mean rate of each population.
 
     Args:
-      layers: whose units they are.
+      layers: the layers of the units.
       rates: of all units ``[..., units]``, such as ``[time, units]``.
 
     Returns:
       Means ``[..., populations]``, in the order of ``layers.slices``.
-
-    Raises:
-      ValueError: if rates are not of that many units.
 
     Examples:
       >>> import jax
@@ -251,7 +241,7 @@ def _check(wiring: Wiring) -> None:
 
 
 def _counts(units: int | Mapping[str, int], sizes: Mapping[str, float]) -> dict[str, int]:
-    """How many units each population has."""
+    """The number of units of each population."""
     if isinstance(units, Mapping):
         if set(units) != set(sizes):
             raise ValueError(
@@ -268,7 +258,7 @@ def _counts(units: int | Mapping[str, int], sizes: Mapping[str, float]) -> dict[
     share = np.array(list(sizes.values()), float)
     share *= total / share.sum()
     counts = np.maximum(np.floor(share), 1)
-    while counts.sum() != total:  # what rounding left over goes where it is missed most
+    while counts.sum() != total:  # the rest from rounding goes to the largest remainders
         missed = share - counts
         if counts.sum() < total:
             counts[np.argmax(missed)] += 1

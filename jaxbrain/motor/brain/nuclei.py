@@ -1,7 +1,7 @@
-"""The basal ganglia: which of several channels is let go. All outputs inhibit but those chosen.
+"""The basal ganglia: the selected channel is disinhibited, all others stay inhibited.
 
-Every nucleus has one leaky integrator a channel, with a rate that is piecewise linear; dopamine is
-one number in the carry, so that it can be set, swept and differentiated like any other state.
+Each nucleus has one leaky integrator a channel, with a piecewise linear rate. Dopamine is a number
+in the carry, so that it can be set, swept and differentiated like any other state. Times are in s.
 """
 
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ Number = float | jax.Array
 
 
 class Pathways(NamedTuple):
-    """Weights from nucleus to nucleus, those of Gurney, Prescott and Redgrave.
+    """Weights between nuclei, those of Gurney, Prescott and Redgrave.
 
     Attributes:
       cortex_d1: from the input to the striatum with D1 receptors, before dopamine.
@@ -47,7 +47,7 @@ class Pathways(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """Where a nucleus begins to fire; below zero it fires without input.
+    """Thresholds of the nuclei; one with a negative threshold fires without input.
 
     Attributes:
       d1: of the striatum with D1 receptors.
@@ -65,15 +65,15 @@ class Thresholds(NamedTuple):
 
 
 class BasalGanglia(NamedTuple):
-    """The state: activations, which are not clipped; `nuclei_rates` are what they send.
+    """The carry of `basal_ganglia`: activations, not clipped; `nuclei_rates` gives their rates.
 
     Attributes:
-      d1: striatum with D1 receptors, of the direct path ``[channels]``.
-      d2: striatum with D2 receptors, of the indirect path ``[channels]``.
+      d1: striatum with D1 receptors, direct pathway ``[channels]``.
+      d2: striatum with D2 receptors, indirect pathway ``[channels]``.
       stn: subthalamic nucleus ``[channels]``.
       gpe: external globus pallidus ``[channels]``.
       gpi: internal globus pallidus and substantia nigra, pars reticulata ``[channels]``.
-      dopamine: its tonic level; a step leaves it as it is ``[]``.
+      dopamine: the tonic level, constant under steps ``[]``.
     """
 
     d1: jax.Array
@@ -93,15 +93,15 @@ def basal_ganglia(
     pathways: Pathways = Pathways(),
     thresholds: Thresholds = Thresholds(),
 ) -> Cell:
-    """The basal ganglia as a device that selects: the most salient channel is disinhibited.
+    """The basal ganglia as action selection: the most salient channel is disinhibited.
 
     tau da/dt = -a + u,  y = clip(a - theta, 0, 1)
     u_d1 = (1 + l) x,  u_d2 = (1 - l) x,  u_stn = x - y_gpe
     u_gpe = 0.9 sum(y_stn) - y_d2,  u_gpi = 0.9 sum(y_stn) - y_d1 - 0.3 y_gpe
 
-    with l the dopamine. Steps are those of Runge and Kutta, with x held: the loop of STN and GPe
-    turns faster the more channels there are, and by Euler's method at a step of tau / 4 it would
-    swing for ever from eight on.
+    l is the dopamine. Integrated by the Runge-Kutta method with x held, because the loop of STN and
+    GPe is faster the more channels there are: Euler's method at dt = tau / 4 oscillates from eight
+    on.
 
     Args:
       dt: the time step, in s, not longer than tau.
@@ -111,13 +111,12 @@ def basal_ganglia(
       thresholds: theta.
 
     Returns:
-      A Cell ``[channels] -> [channels]`` from saliences, 0 to 1, to the inhibition that the output
-      nucleus sends, y_gpi: the lower, the more a channel is selected. No params; its carry is a
+      A Cell ``[channels] -> [channels]`` from saliences, 0 to 1, to the inhibition y_gpi of
+      the output nucleus, low where a channel is selected. No params; its carry is a
       `BasalGanglia`, which begins at rest.
 
     Raises:
-      ValueError: if dt or tau is not positive, dt is longer than tau, dopamine is not one number
-        from 0 to 1; at trace time, if x is not ``[channels]``, or dt is too long for so many.
+      ValueError: at trace time, if dt is too long for so many channels.
 
     Source: Gurney, Prescott and Redgrave 2001, doi 10.1007/PL00007984 and 10.1007/PL00007985.
 
@@ -159,16 +158,11 @@ def basal_ganglia(
 
 
 def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) -> BasalGanglia:
-    """What each nucleus sends.
-
-    y = clip(a - theta, 0, 1)
+    """Rates of the nuclei: y = clip(a - theta, 0, 1).
 
     Args:
       state: activations, as in the carry of `basal_ganglia`.
       thresholds: theta.
-
-    Returns:
-      The rates, in the places of the activations.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -182,20 +176,12 @@ def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) 
 
 
 def gate(inhibition: jax.Array, *, threshold: Number) -> jax.Array:
-    """How far each channel is let go by the output of the basal ganglia.
-
-    g = clip(1 - y / theta, 0, 1)
+    """Disinhibition of each channel, 0 to 1 ``[channels]``: g = clip(1 - y / theta, 0, 1).
 
     Args:
       inhibition: y, the output of `basal_ganglia` ``[channels]``.
-      threshold: theta, from which on a channel is shut. 0.05 opens only what is selected; 0.17,
-        the output at rest of six channels, opens by degrees.
-
-    Returns:
-      From 0, not selected, to 1, fully selected ``[channels]``.
-
-    Raises:
-      ValueError: if threshold is not positive.
+      threshold: theta; a channel with more inhibition is shut. 0.05 opens only what is selected;
+        0.17, the output of six channels at rest, opens by degrees.
 
     Source: the option "gate" of Humphries' code of the model, ModelDB 83560.
 
@@ -220,19 +206,19 @@ def ganglia_flow(
     w = Pathways(*(as_number(value, x) for value in w))
     y, dopamine = nuclei_rates(state, thresholds=thresholds), state.dopamine
     everywhere = jnp.sum(y.stn)
-    drive = BasalGanglia(
+    target = BasalGanglia(
         d1=w.cortex_d1 * (1 + dopamine) * x,
         d2=w.cortex_d2 * (1 - dopamine) * x,
         stn=w.cortex_stn * x + w.gpe_stn * y.gpe,
         gpe=w.stn_gpe * everywhere + w.d2_gpe * y.d2,
         gpi=w.stn_gpi * everywhere + w.d1_gpi * y.d1 + w.gpe_gpi * y.gpe,
-        dopamine=dopamine,  # tonic: it stays
+        dopamine=dopamine,  # tonic: constant
     )
-    return jax.tree.map(lambda u, a: (u - a) / as_number(tau, x), drive, state)
+    return jax.tree.map(lambda u, a: (u - a) / as_number(tau, x), target, state)
 
 
 def at_rest(x: Any, dopamine: Number, w: Pathways, theta: Thresholds) -> BasalGanglia:
-    """Where all channels are without input, if no rate of STN and GPe is clipped there."""
+    """The fixed point without input, if no rate of STN and GPe is clipped there."""
     zero = jnp.zeros(x.shape, float_like(x))
     w = Pathways(*(as_number(value, zero) for value in w))
     theta = Thresholds(*(as_number(value, zero) for value in theta))
@@ -267,7 +253,7 @@ def require_channels(name: str, x: Any) -> None:
 
 
 def require_same_channels(name: str, state: jax.Array, x: Any) -> None:
-    """Refuse an input of other channels than the carry has."""
+    """Refuse an input with another number of channels than the carry."""
     if x.shape != state.shape:
         raise ValueError(
             f"{name}: x must have the {state.shape[0]} channels of the carry, got the shape "
@@ -276,7 +262,7 @@ def require_same_channels(name: str, state: jax.Array, x: Any) -> None:
 
 
 def require_stable(name: str, channels: int, dt: Number, tau: Number, w: Pathways) -> None:
-    """Refuse a step at which the loop of STN and GPe would grow in the integration alone."""
+    """Refuse a step at which the integration of the loop of STN and GPe would be unstable."""
     needed = (dt, tau, w.gpe_stn, w.stn_gpe)
     if any(isinstance(value, jax.core.Tracer) for value in needed):
         return

@@ -1,4 +1,4 @@
-"""The closed loop through basal ganglia, thalamus and motor cortex, which selects among actions."""
+"""Action selection by the loop through basal ganglia, thalamus and motor cortex; times in s."""
 
 from typing import Any, NamedTuple
 
@@ -57,7 +57,7 @@ class Thalamocortical(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The state of the loop: activations, which are not clipped.
+    """The carry of `selection`: activations, not clipped.
 
     Attributes:
       cortex: motor cortex ``[channels]``.
@@ -82,36 +82,35 @@ def selection(
     thresholds: Thresholds = Thresholds(),
     loop: Thalamocortical = Thalamocortical(),
 ) -> Cell:
-    """The loop that selects an action and holds on to it.
+    """Action selection with hysteresis: the loop through basal ganglia, thalamus and cortex.
 
     tau da/dt = -a + u,  y = clip(a, 0, 1) of cortex, thalamus (vl) and reticular nucleus (trn)
     u_cortex = x + y_vl,  u_trn = y_cortex + y_vl
     u_vl = y_cortex - y_gpi - 0.1 y_trn - 0.7 sum(y_trn of other channels)
 
-    and `basal_ganglia` on (x + y_cortex) / 2. What the basal ganglia let go cortex and thalamus
-    amplify, and the reticular nucleus keeps the others down: weak actions are selected too, and
-    the one under way outlasts a rival that is little more salient.
+    and `basal_ganglia` on (x + y_cortex) / 2. Cortex and thalamus amplify the disinhibited channel,
+    the reticular nucleus inhibits the others: weak actions are selected too, and the current one
+    outlasts a slightly more salient rival.
 
     Args:
       dt: the time step, in s, not longer than tau.
       tau: the time constant, in s.
       dopamine: in the first carry; from 0 (none) to 1.
       pathways: weights in the basal ganglia; the published loop has them slightly changed.
-      thresholds: where nuclei of the basal ganglia begin to fire.
-      loop: weights around them; ``reticular_other=0.0`` takes the competition away.
+      thresholds: of the nuclei of the basal ganglia.
+      loop: weights around them; without competition with ``reticular_other=0.0``.
 
     Returns:
       A Cell ``[channels] -> [channels]`` from saliences, 0 to 1, to the rates of the thalamus, 0
-      where a channel is shut. No params; its carry is a `Selection`, which begins at rest. The
+      where a channel is inhibited. No params; its carry is a `Selection`, which begins at rest. The
       inhibition that `gate` takes is ``nuclei_rates(carry.ganglia).gpi``.
 
     Raises:
-      ValueError: if dt or tau is not positive, dt is longer than tau, dopamine is not one number
-        from 0 to 1; at trace time, if x is not ``[channels]``, or dt is too long for so many.
+      ValueError: at trace time, if dt is too long for so many channels.
 
     Source: Humphries and Gurney 2002, Network: Computation in Neural Systems 13, 131 to 156, with
-    the weights of the authors' code, ModelDB 83562; a path from the basal ganglia to the reticular
-    nucleus is left out there, for lack of evidence, and here.
+    the weights of the authors' code, ModelDB 83562. As there, a pathway from the basal ganglia to
+    the reticular nucleus is left out.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb

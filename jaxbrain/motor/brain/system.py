@@ -1,4 +1,4 @@
-"""The motor system: a laminar cortex, basal ganglia and thalamus in a loop, and a spinal cord."""
+"""The motor system: cortex, basal ganglia and thalamus in a loop, and a spinal cord; times in s."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from jaxbrain.motor.brain.layers import Layers
 from jaxbrain.motor.brain.nuclei import BasalGanglia, basal_ganglia
 from jaxbrain.networks.parts import float_like
 
-_REST = -3.0  # of the motor neurons: an excitation of 0.05
+_REST = -3.0  # bias of the motor neurons: an excitation of 0.05
 
 
 class MotorSystem(NamedTuple):
@@ -54,32 +54,29 @@ def motor_system(
     cortex    r_5B = `laminar_cortex`(u, z), which enter layers 1, 2/3 and 5A
     spine     command = sigmoid(r_5B O + b_o)
 
-    Layer 5A alone projects to the striatum, layer 6 alone to the thalamus, layer 5B alone to the
-    motor neurons, each with its excitatory units. The basal ganglia hold the thalamus down where
-    no channel is selected: with less dopamine more of it, so that movements are slower and fewer.
-    A channel of the ganglia goes to one channel of the thalamus. All rates that are sent are those
-    of the step before, but those of the ganglia to the thalamus and of 5B to the spine.
+    The excitatory units of layer 5A alone project to the striatum, those of layer 6 to the
+    thalamus, those of layer 5B to the motor neurons. The basal ganglia inhibit the thalamus where
+    no channel is selected; with less dopamine they inhibit more, and movements are slower and
+    fewer. Channels of the ganglia and of the thalamus correspond. Rates are those of the step
+    before, except from ganglia to thalamus and from 5B to spine.
 
     Args:
       layers: from `cortical_layers`, with populations "L5Ae" and "L6e"; their output, "L5Be" in
         the motor cortex, projects to the spine.
-      commands: motor neurons, one a muscle.
+      commands: the number of motor neurons, one a muscle.
       channels: of the basal ganglia and the thalamus.
       dt: the time step, in s.
       tau: of cortex and thalamus, in s; not shorter than dt.
-      noise: standard deviation of the cortical currents from noise alone.
+      noise: standard deviation of the cortical currents under noise alone.
       dopamine: in the first carry, 0 to 1.
       inhibition: k, of the thalamus by the output of the ganglia; not negative.
-      kernel_init: initialiser of all kernels between the parts.
 
     Returns:
       A Cell ``[inputs] -> [commands]`` with commands 0 to 1, whose carry is a `MotorSystem`;
-      params ``{"cortex", "striatum", "thalamus", "spine"}``, each dense.
+      params ``{"cortex", "striatum", "thalamus", "spine"}``.
 
     Raises:
-      TypeError: if layers are not Layers.
-      ValueError: if layers lack one of the populations, or a number is not as said; at trace time,
-        if x is not ``[inputs]``, those that the params were made for.
+      ValueError: if layers lack one of the populations.
 
     Source: the loop, Alexander, DeLong and Strick 1986, doi 10.1146/annurev.ne.09.030186.002041;
       its places in the layers of mouse motor cortex, Hooks et al. 2013, doi
@@ -113,37 +110,29 @@ def motor_system(
     def step(params: Params, carry: MotorSystem, x: Any, *, key: jax.Array | None = None) -> Any:
         x = fit_input(name, params["striatum"], x)
         rates, relayed = cortex_rates(carry.cortex), jax.nn.relu(carry.thalamus)
-        salience = jax.nn.sigmoid(_heard(params["striatum"], rates[slice(*striatal)], x))
-        nuclei, held = ganglia.step((), carry.ganglia, salience)
-        drive = _heard(params["thalamus"], rates[slice(*thalamic)], x)
-        drive = drive - as_number(inhibition, drive) * held
-        a = as_number(dt, drive) / as_number(tau, drive)
-        thalamus = carry.thalamus + a * (drive - carry.thalamus)
+        salience = jax.nn.sigmoid(_current(params["striatum"], rates[striatal], x))
+        nuclei, inhibited = ganglia.step((), carry.ganglia, salience)
+        current = _current(params["thalamus"], rates[thalamic], x)
+        current = current - as_number(inhibition, current) * inhibited
+        a = as_number(dt, current) / as_number(tau, current)
+        thalamus = carry.thalamus + a * (current - carry.thalamus)
         inner, output = cortex.step(
             params["cortex"], carry.cortex, jnp.concatenate([x, relayed]), key=key
         )
         spine = output @ params["spine"]["kernel"] + params["spine"]["bias"]
         return MotorSystem(inner, nuclei, thalamus), jax.nn.sigmoid(spine)
 
-    init = _init(cortex, _sizes(layers), commands, channels, kernel_init)
+    init = _init(cortex, layers, commands, channels, kernel_init)
     return Cell(init, carry, step)
 
 
-def _sizes(layers: Layers) -> tuple[int, int, int]:
-    """How many project to striatum, thalamus and spine; not Layers, which have no hash."""
-    five, six, output = (layers.slices[name] for name in ("L5Ae", "L6e", layers.output))
-    return five.stop - five.start, six.stop - six.start, output.stop - output.start
-
-
 def _init(
-    cortex: Cell,
-    sizes: tuple[int, int, int],
-    commands: int,
-    channels: int,
-    kernel_init: Initializer,
+    cortex: Cell, layers: Layers, commands: int, channels: int, kernel_init: Initializer
 ) -> Callable[[jax.Array, Any], Params]:
-    """Kernels between the parts; the thalamus is awake at first and the spine nearly silent."""
-    corticostriatal, corticothalamic, corticospinal = sizes
+    """Kernels between the parts; initially the thalamus is active and the spine nearly silent."""
+    names = ("L5Ae", "L6e", layers.output)
+    slices = [layers.slices[name] for name in names]
+    corticostriatal, corticothalamic, corticospinal = (s.stop - s.start for s in slices)
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
@@ -178,12 +167,13 @@ def _init(
     return init
 
 
-def _heard(params: Params, cortical: jax.Array, x: jax.Array) -> jax.Array:
+def _current(params: Params, cortical: jax.Array, x: jax.Array) -> jax.Array:
+    """The current of cortical rates and external input."""
     return cortical @ params["cortical"] + x @ params["kernel"] + params["bias"]
 
 
-def _projections(layers: Layers) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Where the corticostriatal and the corticothalamic neurons are."""
+def _projections(layers: Layers) -> tuple[slice, slice]:
+    """The corticostriatal and the corticothalamic units."""
     if not isinstance(layers, Layers):
         raise TypeError(
             f"motor_system: layers must be Layers, got {type(layers).__name__}; make them with "
@@ -195,5 +185,4 @@ def _projections(layers: Layers) -> tuple[tuple[int, int], tuple[int, int]]:
             f"motor_system: layers must have the populations L5Ae and L6e, {sorted(missing)} "
             f"missing of {list(layers.slices)}; take wiring=jb.motor.MOTOR"
         )
-    five, six = layers.slices["L5Ae"], layers.slices["L6e"]
-    return (five.start, five.stop), (six.start, six.stop)
+    return layers.slices["L5Ae"], layers.slices["L6e"]

@@ -1,6 +1,6 @@
-"""Edits of a controller: lesions and stimulation of its units, and any other change of its carry.
+"""Perturbations of a controller: lesions and stimulation of its units, changes of its carry.
 
-What is done to the carry stays there: a unit whose gain was set to zero is silent until it is set
+A change of the carry stays: a unit whose gain was set to zero is silent until the gain is set
 again (`jaxbrain.motor.perturbations.during` with ``after``).
 """
 
@@ -17,13 +17,15 @@ from jaxbrain.core.requirements import as_number
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.control.loop import Perturbation, Signals
 
+Part = tuple[str | int, ...]
+
 
 class WithGain(NamedTuple):
     """The carry of a cell in `with_gain`.
 
     Attributes:
       state: the carry of the cell ``[units]``.
-      gain: how much of it each unit passes on ``[units]``.
+      gain: factor of the output of each unit: 1 is intact, 0 a lesion ``[units]``.
     """
 
     state: jax.Array
@@ -32,21 +34,18 @@ class WithGain(NamedTuple):
 
 @configured
 def with_gain(cell: Cell) -> Cell:
-    """A cell whose units can be silenced: what they say is multiplied with a gain in the carry.
+    """A cell whose units can be silenced: a gain in the carry multiplies their outputs.
 
     h_t, y_t = step(gain h_{t-1}, x_t),  output gain y_t
 
-    With gains of 1 it is the cell. A unit with gain 0 is heard by no other and not at the output,
-    if a state of zero is a rate of zero, as with tanh and relu.
+    A unit with gain 0 reaches no other unit and not the output, if a state of zero is a rate of
+    zero, as with tanh and relu.
 
     Args:
-      cell: one whose carry is one array ``[units]``, as its output is, such as `gru`.
+      cell: its carry and its output are one array ``[units]``, as those of `gru`.
 
     Returns:
-      A Cell with the params of cell, whose carry is a `WithGain`.
-
-    Raises:
-      TypeError: if cell is not a Cell; at trace time, if carry or output are not such arrays.
+      A Cell with the params of cell, whose carry is a ``WithGain(state, gain)``.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
@@ -79,24 +78,13 @@ def with_gain(cell: Cell) -> Cell:
 
 
 @configured
-def on_controller(
-    change: Callable[[Any], Any], *, part: tuple[str | int, ...] = ()
-) -> Perturbation:
-    """Anything that is done to the carry of the controller.
-
-    c <- change(c)
+def on_controller(change: Callable[[Any], Any], *, part: Part = ()) -> Perturbation:
+    """Any change of the carry of the controller: c <- change(c).
 
     Args:
       change: from a carry, or the part of it, to another of the same shapes.
-      part: the way to the part: names of fields or keys, numbers in a tuple; the carry of the
+      part: the path to the part: names of fields or keys, numbers in a tuple; the carry of the
         second cell of a ``stack`` is ``(1,)``.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      TypeError: if change is not a function.
-      ValueError: at trace time, if there is no such part.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -112,22 +100,16 @@ def on_controller(
 
 
 @configured
-def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Perturbation:
-    """Set how much of its rate every unit passes on: 1 intact, 0 silent, at once and exactly.
-
-    gain <- gain
+def set_gain(gain: Any, *, part: Part = ()) -> Perturbation:
+    """Gains of all units: 1 is intact, 0 silent.
 
     Args:
       gain: one number for all units, or ``[units]``.
-      part: the way to the carry with a leaf ``gain``, that of `laminar_cortex` or of a cell in
+      part: the path to the carry with a leaf ``gain``, that of `laminar_cortex` or of a cell in
         `with_gain`; see `on_controller`.
 
     Returns:
       A perturbation; `jaxbrain.analysis.lesion_sweep` takes outcomes of its gain.
-
-    Raises:
-      TypeError: at trace time, if the carry has no gain.
-      ValueError: at trace time, if the shape is not that of the units.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -146,32 +128,19 @@ def set_gain(gain: Any, *, part: tuple[str | int, ...] = ()) -> Perturbation:
 
 
 @configured
-def silence(
-    units: Any, *, gain: float | jax.Array = 0.0, part: tuple[str | int, ...] = ()
-) -> Perturbation:
-    """Set the gain of some units, and leave the others as they are.
-
-    gain_i <- gain for i in units
+def silence(units: Any, *, gain: float | jax.Array = 0.0, part: Part = ()) -> Perturbation:
+    """A lesion: the gain of some units; the others keep theirs.
 
     Args:
-      units: which: a slice, numbers, or a mask of bools ``[units]``.
-      gain: what they still pass on; 0 is an exact lesion.
-      part: the way to the carry with a leaf ``gain``; see `set_gain`.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      TypeError: at trace time, if the carry has no gain.
+      units: a slice, numbers, or a mask of bools ``[units]``.
+      gain: 0 is a complete lesion.
+      part: the path to the carry with a leaf ``gain``; see `set_gain`.
 
     Examples:
       >>> import jaxbrain as jb
-      >>> network = with_gain(jb.cells.gru(8))
-      >>> loop = jb.motor.closed_loop(
-      ...     jb.cells.stack(network, jb.lift(jb.dense(2))),
-      ...     jb.motor.point_mass(),
-      ...     perturbation=silence(slice(0, 3), part=(0,)),
-      ... )
+      >>> controller = jb.cells.stack(with_gain(jb.cells.gru(8)), jb.lift(jb.dense(2)))
+      >>> lesion = silence(slice(0, 3), part=(0,))  # of the first cell of the stack
+      >>> loop = jb.motor.closed_loop(controller, jb.motor.point_mass(), perturbation=lesion)
     """
 
     def change(carry: Any) -> Any:
@@ -182,21 +151,13 @@ def silence(
 
 
 @configured
-def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> Perturbation:
-    """Add to the state of some units, at every step.
-
-    x_i <- x_i + current for i in units
+def stimulate(units: Any, current: Any, *, part: Part = ()) -> Perturbation:
+    """Stimulation: a current is added to the state of some units at every step.
 
     Args:
-      units: which: a slice, numbers, or a mask of bools ``[units]``.
+      units: a slice, numbers, or a mask of bools ``[units]``.
       current: one number, or one for each of them.
-      part: the way to the carry with the units: an array, or with such a field ``state``.
-
-    Returns:
-      A perturbation; a pulse of it is ``during(stimulate(...), start, stop)``.
-
-    Raises:
-      TypeError: at trace time, if the carry has no state and is not an array.
+      part: the path to the carry with the units: an array, or with such a field ``state``.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -213,8 +174,8 @@ def stimulate(units: Any, current: Any, *, part: tuple[str | int, ...] = ()) -> 
     return on_controller(change, part=part)
 
 
-def _changed(carry: Any, part: tuple[str | int, ...], change: Callable[[Any], Any]) -> Any:
-    """The carry, with the part at the end of the way changed."""
+def _changed(carry: Any, part: Part, change: Callable[[Any], Any]) -> Any:
+    """The carry with one part changed."""
     if not part:
         return change(carry)
     here, rest = part[0], part[1:]
@@ -223,8 +184,8 @@ def _changed(carry: Any, part: tuple[str | int, ...], change: Callable[[Any], An
         here = names.index(here)
     parts = dict(carry if isinstance(carry, dict) else enumerate(carry) if _many(carry) else ())
     if here not in parts:
-        what = list(names or parts) or type(carry).__name__
-        raise ValueError(f"part of a perturbation: {here!r} is not in the carry, which has {what}")
+        known = list(names or parts) or type(carry).__name__
+        raise ValueError(f"part of a perturbation: {here!r} is not in the carry, which has {known}")
     parts[here] = _changed(parts[here], rest, change)
     if isinstance(carry, dict):
         return parts
@@ -245,5 +206,6 @@ def _gain(perturbation: str, carry: Any) -> jax.Array:
 def _no_leaf(perturbation: str, leaf: str, carry: Any) -> str:
     parts = carry if isinstance(carry, dict) else range(len(carry)) if _many(carry) else ()
     parts = list(getattr(carry, "_fields", parts))
-    of = f"; if one of its parts {parts} has: {perturbation}(..., part=(...,))" if parts else ""
-    return f"{perturbation}: the carry of the controller must have {leaf}, got {type(carry).__name__}{of}"
+    inside = f"; if one of its parts {parts} has: {perturbation}(..., part=(...,))" if parts else ""
+    kind = type(carry).__name__
+    return f"{perturbation}: the carry of the controller must have {leaf}, got {kind}{inside}"

@@ -1,13 +1,12 @@
-"""The loop between a controller and a body, as a cell: whatever unrolls or trains a cell does it.
+"""The closed loop of a controller and a body, as a cell with delayed sensory feedback.
 
-All wires are synchronous. What is on them at the beginning of a step is a `Signals`; a perturbation may
-change any of it, once a step; then the controller makes the next command from what it senses, and
-the body moves under the command that was made a step before.
+All signals are synchronous: the `Signals` of a step are read at its beginning, and a perturbation
+may change any of them. Then the controller makes the next command from its sensory feedback, while
+the body moves under the command that was made one step before.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +16,15 @@ from jaxbrain.core.composition import split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.motor.body.plant import DECIMETRES, Action, Hand, Plant, require_fields
+from jaxbrain.motor.body.plant import DECIMETERS, Action, Hand, Plant, require_fields
 
 
 class TaskInput(NamedTuple):
-    """What the world does in one step of a movement; over a trial, ``[time, ...]`` each.
+    """The task at one step of a movement; over a trial, ``[time, ...]`` each.
 
     Attributes:
-      cue: what the controller is told ``[n]``.
-      start: where the hand is at the first step, in m ``[2]``; not looked at afterwards.
+      cue: input of the controller ``[n]``.
+      start: position of the hand at the first step, in m ``[2]``; ignored afterwards.
       force: on the hand, in N ``[2]``.
       field: force per velocity of the hand, in N s/m ``[2, 2]``: force + field @ velocity.
     """
@@ -37,15 +36,15 @@ class TaskInput(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """What is on every wire at the beginning of a step, after the perturbation.
+    """All signals of the loop at the beginning of a step, after the perturbation.
 
     Attributes:
-      cue: what the controller is told ``[n]``.
-      sensory: feedback of the body from ``delay`` steps ago, and where its hand was, in dm ``[m]``.
+      cue: input of the controller ``[n]``.
+      sensory: feedback of the body and position of its hand in dm, ``delay_steps`` ago ``[m]``.
       controller: the carry of the controller before this step.
       command: to the body, made in the last step ``[commands]``.
       body: the state of the body.
-      hand: where it is and how it moves.
+      hand: its position and velocity.
       force: on the hand, in N ``[2]``.
     """
 
@@ -62,11 +61,11 @@ class Loop(NamedTuple):
     """The carry of a closed loop.
 
     Attributes:
-      time: how many steps were made ``[]``.
+      time: the number of this step ``[]``.
       controller: its carry.
       command: made in the last step ``[commands]``.
       body: the state of the body.
-      line: what was sensed in the last steps, the oldest first ``[delay, m]``.
+      line: the delay line, sensory feedback of the last steps, oldest first ``[delay, m]``.
     """
 
     time: jax.Array
@@ -76,7 +75,10 @@ class Loop(NamedTuple):
     line: jax.Array
 
 
-Perturbation = Callable[[jax.Array, Signals], Signals]
+class Perturbation(Protocol):
+    """``(t, signals) -> signals`` of the same shapes and dtypes; t is the number of the step."""
+
+    def __call__(self, t: jax.Array, signals: Signals, /) -> Signals: ...
 
 
 @configured
@@ -84,127 +86,131 @@ def closed_loop(
     controller: Cell,
     plant: Plant,
     *,
-    delay: int = 5,
+    delay_steps: int = 5,
     sensory_noise: float | jax.Array = 0.0,
     motor_noise: float | jax.Array = 0.0,
     perturbation: Perturbation | None = None,
 ) -> Cell:
-    """A controller, a body, and the delayed senses between them.
+    """A controller and a body in a loop with delayed sensory feedback.
 
-    s_t = (sense(b_{t-d}), 10 position_{t-d}) + sensory_noise xi_t
-    (cue_t, s_t, c_t, u_t, b_t, hand_t, f_t) = perturbation(t, (...)),  f_t = force_t + field_t velocity_t
+    s_t = (feedback(b_{t-d}), 10 position_{t-d}) + sensory_noise xi_t
+    (cue_t, s_t, c_t, u_t, b_t, hand_t, f_t) = perturbation(t, (...)),  f_t = force_t + field_t v_t
     (c_{t+1}, w_t) = controller(c_t, (cue_t, s_t)),  u_{t+1} = w_t (1 + motor_noise zeta_t)
     b_{t+1} = plant(b_t, (u_t, f_t))
 
-    It begins with the body at rest at ``start`` since long ago: the delay line is full of what is
-    sensed there. The first command is zero, as nothing was said yet, and so is not a function of
-    the weights. The noise of a command grows with it, as that of muscles does; both noises are
-    drawn only where there is a key.
+    The body is at rest at ``start`` and the delay line is full of its feedback there. The first
+    command is zero, because no command has been issued, and does not depend on the weights. Both
+    noises are drawn only where there is a key, from keys of their own.
 
-    A perturbation gets the number of the step and returns the Signals that hold instead. What it does to
-    a carry or to the body stays there; what it does to the other wires is for this step. The hand
-    is an observation: a perturbation that moves the body gets a new hand in the step after.
+    A perturbation changes the controller and the body for good, and the other signals for one
+    step. The hand is an observation: it follows a changed body one step later.
 
     Args:
-      controller: a cell from ``[n + m]``, cue and senses, to commands ``[plant.commands]``, in the
-        range that the body takes.
+      controller: a cell from ``[n + m]``, cue and feedback, to commands ``[plant.commands]``, in
+        the range that the body takes.
       plant: the body; one without parameters.
-      delay: d, in steps, from the body to the controller; 0 is none.
-      sensory_noise: standard deviation of the noise of each sense.
-      motor_noise: standard deviation of the noise of a command, as a part of the command.
-      perturbation: ``(t [], signals) -> signals`` of the same shapes and dtypes, such as those of
-        `jaxbrain.motor.perturbations`.
+      delay_steps: d, from the body to the controller; 0 is no delay.
+      sensory_noise: standard deviation of the noise of each sensory signal.
+      motor_noise: standard deviation of the noise of a command, relative to the command.
+      perturbation: ``(t, signals) -> signals``, such as those of `jaxbrain.motor.perturbations`.
 
     Returns:
-      A Cell from a `TaskInput` to `Signals` with the params of the controller, whose carry is a `Loop`.
+      A Cell from a `TaskInput` to `Signals` with the params of the controller, whose carry is a
+      `Loop`.
 
     Raises:
-      TypeError: if controller is not a Cell, plant not a Plant or perturbation not a function; at trace
-        time, if the input is not a TaskInput.
-      ValueError: if delay is no integer or negative, or a noise is negative; at trace time, if the
-        delay is not shorter than the trial, the TaskInput has a wrong shape, the controller's output is
-        not a command of the body, or the perturbation changes a shape or dtype.
+      ValueError: at trace time, if the trial is not longer than the delay, or the perturbation
+        changes a shape or dtype.
 
-    Source: noise in proportion to the command, Harris and Wolpert 1998, doi 10.1038/29528.
+    Source: signal-dependent noise, Harris and Wolpert 1998, doi 10.1038/29528.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> controller = jb.cells.stack(jb.cells.gru(8), jb.lift(jb.dense(2)))
       >>> net = jb.cells.unroll(closed_loop(controller, jb.motor.point_mass()))
       >>> still = TaskInput(jnp.ones(1), jnp.array([0.0, 0.4]), jnp.zeros(2), jnp.zeros((2, 2)))
-      >>> scenes = jax.tree.map(lambda a: jnp.stack([a] * 20), still)
-      >>> signals = net.apply(net.init(jax.random.key(0), scenes), scenes)
+      >>> inputs = jax.tree.map(lambda a: jnp.stack([a] * 20), still)
+      >>> signals = net.apply(net.init(jax.random.key(0), inputs), inputs)
       >>> signals.hand.position.shape
       (20, 2)
     """
     require_cells("closed_loop", controller)
-    _require_arguments(plant, delay, sensory_noise, motor_noise, perturbation)
+    _require_arguments(plant, delay_steps, sensory_noise, motor_noise, perturbation)
     name = f"closed_loop({controller}, {plant})"
 
     def init(key: jax.Array, x: Any) -> Params:
-        scene = _require_scene(name, x)
-        heard = jax.eval_shape(lambda s: _heard(_floating(s), _rest(plant, s)[1]), scene)
-        return controller.init(key, heard)
+        _require_input(name, x)
+        entering = jax.eval_shape(lambda x: _entering(_floating(x), _rest(plant, x)[1]), x)
+        return controller.init(key, entering)
 
     def carry(params: Params, x: Any) -> Loop:
-        scene = _floating(_require_scene(name, x))
-        body, sensory = _rest(plant, scene)
-        heard = _heard(scene, sensory)
-        inner = controller.carry(params, heard)
-        made = jax.eval_shape(controller.step, params, inner, heard)[1]
+        x = _floating(_require_input(name, x))
+        body, sensory = _rest(plant, x)
+        entering = _entering(x, sensory)
+        inner = controller.carry(params, entering)
+        made = jax.eval_shape(controller.step, params, inner, entering)[1]
         _require_command(name, plant, made)
-        line = jnp.broadcast_to(sensory[None], (delay, *sensory.shape))
+        line = jnp.broadcast_to(sensory[None], (delay_steps, *sensory.shape))
         command = jnp.zeros(made.shape, made.dtype)
         return Loop(jnp.zeros((), jnp.int32), inner, command, body, line)
 
     def step(params: Params, carry: Loop, x: Any, *, key: jax.Array | None = None) -> Any:
-        scene = _floating(_require_scene(name, x))
+        x = _floating(_require_input(name, x))
         of_senses, of_command, of_controller, of_plant = split_key(key, 4)
         hand = plant.hand((), carry.body)
-        past = jnp.concatenate([carry.line, _senses(plant, carry.body, hand)[None]])
-        sensory = past[0] + _noise(of_senses, sensory_noise, past[0])
-        force = (scene.force + scene.field @ hand.velocity.astype(scene.force.dtype)).astype(
-            hand.velocity.dtype
-        )
+        line = jnp.concatenate([carry.line, _feedback(plant, carry.body, hand)[None]])
         signals = Signals(
-            scene.cue, sensory, carry.controller, carry.command, carry.body, hand, force
+            x.cue,
+            line[0] + _noise(of_senses, sensory_noise, line[0]),
+            carry.controller,
+            carry.command,
+            carry.body,
+            hand,
+            _force(x, hand),
         )
         if perturbation is not None:
             signals = _require_same(name, perturbation(carry.time, signals), signals)
-        heard = _heard(scene._replace(cue=signals.cue), signals.sensory)
-        inner, made = controller.step(params, signals.controller, heard, key=of_controller)
+        entering = _entering(x._replace(cue=signals.cue), signals.sensory)
+        inner, made = controller.step(params, signals.controller, entering, key=of_controller)
         command = made + made * _noise(of_command, motor_noise, made)
-        drive = Action(signals.command, signals.force)
-        body, _ = plant.step((), signals.body, drive, key=of_plant)
-        return Loop(carry.time + 1, inner, command, body, past[1:]), signals
+        action = Action(signals.command, signals.force)
+        body, _ = plant.step((), signals.body, action, key=of_plant)
+        return Loop(carry.time + 1, inner, command, body, line[1:]), signals
 
-    return Cell(init, carry, step, partial(_require_shorter, name, delay))
+    return Cell(init, carry, step, partial(_require_longer, name, delay_steps))
 
 
-def _require_shorter(name: str, delay: int, params: Params, xs: Any) -> Any:
-    """The scenes of a trial as they are, if something can be sensed in it."""
+def _require_longer(name: str, delay_steps: int, params: Params, xs: Any) -> Any:
+    """The inputs of a trial as they are; refuse a trial that ends within the delay."""
     steps = len(xs.start)
-    if delay >= steps:
+    if delay_steps >= steps:
         raise ValueError(
-            f"{name}: delay must be shorter than the trial, got {delay} steps of {steps}: nothing "
-            "that happens would ever be sensed"
+            f"{name}: delay_steps must be less than the steps of the trial, got {delay_steps} of "
+            f"{steps}: no movement would ever be sensed"
         )
     return xs
 
 
-def _senses(plant: Plant, body: Any, hand: Hand) -> jax.Array:
+def _feedback(plant: Plant, body: Any, hand: Hand) -> jax.Array:
     own = plant.sensory_feedback((), body)
-    return jnp.concatenate([own, DECIMETRES * hand.position.astype(own.dtype)])
+    return jnp.concatenate([own, DECIMETERS * hand.position.astype(own.dtype)])
 
 
-def _rest(plant: Plant, scene: TaskInput) -> tuple[Any, jax.Array]:
-    """The body at rest at the start, and what it senses there."""
-    body = plant.place((), _floating(scene).start)
-    return body, _senses(plant, body, plant.hand((), body))
+def _rest(plant: Plant, x: TaskInput) -> tuple[Any, jax.Array]:
+    """The body at rest at the start, and its sensory feedback."""
+    body = plant.place((), _floating(x).start)
+    return body, _feedback(plant, body, plant.hand((), body))
 
 
-def _heard(scene: TaskInput, sensory: jax.Array) -> jax.Array:
-    return jnp.concatenate([scene.cue.astype(sensory.dtype), sensory])
+def _entering(x: TaskInput, sensory: jax.Array) -> jax.Array:
+    """The input of the controller: cue and sensory feedback."""
+    return jnp.concatenate([x.cue.astype(sensory.dtype), sensory])
+
+
+def _force(x: TaskInput, hand: Hand) -> jax.Array:
+    """The force of the task on the hand."""
+    force = x.force + x.field @ hand.velocity.astype(x.force.dtype)
+    return force.astype(hand.velocity.dtype)
 
 
 def _noise(key: jax.Array | None, std: Any, like: jax.Array) -> jax.Array:
@@ -213,25 +219,25 @@ def _noise(key: jax.Array | None, std: Any, like: jax.Array) -> jax.Array:
     return as_number(std, like) * jax.random.normal(key, like.shape, like.dtype)
 
 
-def _floating(scene: TaskInput) -> TaskInput:
-    """The scene in one floating type, that of where it starts."""
-    start = jnp.asarray(scene.start)
+def _floating(x: TaskInput) -> TaskInput:
+    """The input in one floating dtype, that of its start."""
+    start = jnp.asarray(x.start)
     inexact = jnp.issubdtype(start.dtype, jnp.floating)
     dtype = start.dtype if inexact else jnp.result_type(float)
-    return jax.tree.map(lambda a: jnp.asarray(a).astype(dtype), scene)
+    return jax.tree.map(lambda a: jnp.asarray(a).astype(dtype), x)
 
 
 def _require_arguments(
-    plant: Any, delay: Any, sensory_noise: Any, motor_noise: Any, perturbation: Any
+    plant: Any, delay_steps: Any, sensory_noise: Any, motor_noise: Any, perturbation: Any
 ) -> None:
     if not isinstance(plant, Plant):
         raise TypeError(
             "closed_loop: plant must be a Plant such as jb.motor.point_mass(), got "
             f"{type(plant).__name__}"
         )
-    if not isinstance(delay, int) or isinstance(delay, bool) or delay < 0:
+    if not isinstance(delay_steps, int) or isinstance(delay_steps, bool) or delay_steps < 0:
         raise ValueError(
-            f"closed_loop: delay must be a number of steps, 0 or more, got {delay!r}; from "
+            f"closed_loop: delay_steps must be an integer, 0 or more, got {delay_steps!r}; from "
             "seconds: round(seconds / plant.dt)"
         )
     require_positive("closed_loop", "sensory_noise", sensory_noise, zero=True)
@@ -243,13 +249,13 @@ def _require_arguments(
         )
 
 
-def _require_scene(name: str, x: Any) -> TaskInput:
-    scene = require_fields(name, x, TaskInput, {"start": (2,), "force": (2,), "field": (2, 2)})
-    if jnp.ndim(scene.cue) != 1:
+def _require_input(name: str, x: Any) -> TaskInput:
+    require_fields(name, x, TaskInput, {"start": (2,), "force": (2,), "field": (2, 2)})
+    if jnp.ndim(x.cue) != 1:
         raise ValueError(
-            f"{name}: cue of a TaskInput must be a vector [n] a step, got shape {jnp.shape(scene.cue)}"
+            f"{name}: TaskInput.cue must be a vector [n] a step, got shape {jnp.shape(x.cue)}"
         )
-    return scene
+    return x
 
 
 def _require_command(name: str, plant: Plant, made: Any) -> None:
@@ -263,7 +269,7 @@ def _require_command(name: str, plant: Plant, made: Any) -> None:
 
 
 def _require_same(name: str, after: Any, before: Signals) -> Signals:
-    """What the perturbation made, if it fits the wires."""
+    """The signals after a perturbation; refuse other shapes and dtypes than before."""
     if not isinstance(after, Signals):
         raise TypeError(f"{name}: perturbation must return Signals, got {type(after).__name__}")
     for field, old, new in zip(Signals._fields, before, after, strict=True):
@@ -274,6 +280,6 @@ def _require_same(name: str, after: Any, before: Signals) -> Signals:
         if kinds[0] != kinds[1]:
             was, got = (", ".join(f"{d}{list(s)}" for s, d in kind[1]) for kind in kinds)
             raise ValueError(
-                f"{name}: perturbation must not change what {field} is: {was} became {got}"
+                f"{name}: perturbation must not change the shape of {field}: {was} became {got}"
             )
     return after

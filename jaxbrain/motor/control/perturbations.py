@@ -1,9 +1,8 @@
-"""What an experimenter does to a closed loop: forces, channels, lesions, stimulation.
+"""Perturbations of a closed loop: loads, force fields, force channels, lesions, stimulation.
 
-A perturbation is a function ``(t, signals) -> signals`` for ``closed_loop(..., perturbation=perturbation)``. Doses may be
-tracers: build the loop inside the function that ``jax.vmap`` or ``jax.grad`` takes.
-
-Those of the controller itself are made in `jaxbrain.motor.lesions`.
+A perturbation is a function ``(t, signals) -> signals`` for ``closed_loop(..., perturbation=...)``;
+t counts steps, forces are in N. Its doses may be traced: build the loop inside of the function that
+``jax.vmap`` or ``jax.grad`` takes.
 """
 
 from typing import Any
@@ -40,23 +39,16 @@ def __dir__() -> list[str]:
 
 @configured
 def constant_force(force: Any) -> Perturbation:
-    """A load on the hand.
-
-    f <- f + force
+    """A load on the hand: f <- f + force.
 
     Args:
       force: in N ``[2]``.
 
-    Returns:
-      A perturbation; a pulse of it is ``during(constant_force(force), start, stop)``.
-
-    Raises:
-      ValueError: if force is not ``[2]``.
-
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
-      >>> perturbation = during(constant_force(jnp.array([1.0, 0.0])), 20, 30)
-      >>> loop = jb.motor.closed_loop(jb.lift(jb.dense(2)), jb.motor.point_mass(), perturbation=perturbation)
+      >>> pulse = during(constant_force(jnp.array([1.0, 0.0])), 20, 30)
+      >>> controller, body = jb.lift(jb.dense(2)), jb.motor.point_mass()
+      >>> loop = jb.motor.closed_loop(controller, body, perturbation=pulse)
     """
     _require_shape("constant_force", "force", force, (2,))
 
@@ -68,18 +60,10 @@ def constant_force(force: Any) -> Perturbation:
 
 @configured
 def viscous_field(matrix: Any) -> Perturbation:
-    """A force in proportion to the velocity of the hand.
-
-    f <- f + matrix @ velocity
+    """A force in proportion to the velocity of the hand: f <- f + matrix @ velocity.
 
     Args:
       matrix: in N s/m ``[2, 2]``.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      ValueError: if matrix is not ``[2, 2]``.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -88,51 +72,37 @@ def viscous_field(matrix: Any) -> Perturbation:
     _require_shape("viscous_field", "matrix", matrix, (2, 2))
 
     def perturbation(t: jax.Array, signals: Signals) -> Signals:
-        given = as_number(matrix, signals.force) @ signals.hand.velocity
-        return signals._replace(force=signals.force + given)
+        added = as_number(matrix, signals.force) @ signals.hand.velocity
+        return signals._replace(force=signals.force + added)
 
     return perturbation
 
 
 @configured
 def curl_field(strength: float | jax.Array) -> Perturbation:
-    """A force at right angles to the velocity: a reach away from the body is pushed to the right.
+    """A force at right angles to the velocity, to the right of the movement; it does no work.
 
-    f <- f + strength (v_y, -v_x), which does no work
+    f <- f + strength (v_y, -v_x)
 
     Args:
       strength: in N s/m; a negative one pushes to the left.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      ValueError: if strength is no single number.
 
     Source: Shadmehr and Mussa-Ivaldi 1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> def loop(strength):  # in a function that jax.vmap sweeps
-      ...     body = jb.motor.point_mass()
-      ...     return jb.motor.closed_loop(jb.lift(jb.dense(2)), body, perturbation=curl_field(strength))
+      ...     controller, body = jb.lift(jb.dense(2)), jb.motor.point_mass()
+      ...     return jb.motor.closed_loop(controller, body, perturbation=curl_field(strength))
     """
     return viscous_field(curl(strength))
 
 
 def curl(strength: float | jax.Array) -> jax.Array:
-    """The matrix of a curl field, as the ``field`` of a `TaskInput` takes it.
-
-    strength [[0, 1], [-1, 0]]
+    """The matrix of a curl field ``[2, 2]``, for the ``field`` of a `TaskInput`.
 
     Args:
       strength: in N s/m.
-
-    Returns:
-      ``[2, 2]``
-
-    Raises:
-      ValueError: if strength is no single number.
 
     Examples:
       >>> curl(3.0).tolist()
@@ -151,26 +121,18 @@ def force_channel(
     stiffness: float | jax.Array = 4000.0,
     damping: float | jax.Array = 80.0,
 ) -> Perturbation:
-    """Walls on both sides of the line from start to target: error is clamped, its force is felt.
+    """A force channel: stiff walls that keep the hand on a line, free along it.
 
-    f <- f - n (stiffness n.(position - start) + damping n.velocity),  n at right angles to the line
+    f <- f - (stiffness x + damping v) n,  x and v the distance from the line and its derivative
 
-    Along the line nothing is felt. Signals.force holds what the walls push; in adaptation its
-    lateral part against the velocity is the force that the brain expects. The force stands still
-    for a step: damping dt far above the mass at the hand makes the walls shake.
+    The lateral force on the walls measures the force that the brain expects. It is constant during
+    a step: with damping dt far above the mass at the hand the walls oscillate.
 
     Args:
       start: a point of the line, in m ``[2]``.
       target: another one, in m ``[2]``.
       stiffness: in N/m.
       damping: in N s/m.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      ValueError: if a point is not ``[2]``, the points are known to be one, or a number is not
-        positive.
 
     Source: Scheidt et al. 2000, doi 10.1152/jn.2000.84.2.853.
 
@@ -190,29 +152,21 @@ def force_channel(
         hand, like = signals.hand, signals.force
         along = as_number(target, like) - as_number(start, like)
         normal = jnp.stack([-along[1], along[0]]) / jnp.sqrt(jnp.sum(along**2))
-        off = normal @ (hand.position - as_number(start, like))
-        push = as_number(stiffness, like) * off + as_number(damping, like) * (
-            normal @ hand.velocity
-        )
-        return signals._replace(force=signals.force - push * normal)
+        distance = normal @ (hand.position - as_number(start, like))
+        speed = normal @ hand.velocity
+        wall = as_number(stiffness, like) * distance + as_number(damping, like) * speed
+        return signals._replace(force=signals.force - wall * normal)
 
     return perturbation
 
 
 @configured
 def perturb_sensory_feedback(offset: Any) -> Perturbation:
-    """Senses that tell something else; the last two are the position of the hand in dm.
-
-    s <- s + offset
+    """An offset of the sensory feedback: s <- s + offset.
 
     Args:
-      offset: ``[m]``, in the units of the senses.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      ValueError: at trace time, if offset is not of the shape of what is sensed.
+      offset: ``[m]``, in the units of the feedback; the last two are the position of the hand in
+        dm.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -228,17 +182,14 @@ def perturb_sensory_feedback(offset: Any) -> Perturbation:
 
 @configured
 def together(*perturbations: Perturbation) -> Perturbation:
-    """Several perturbations, one after the other; none is the identity.
+    """Several perturbations in order; of none, the identity.
 
     Args:
       *perturbations: the first one first.
 
-    Returns:
-      A perturbation.
-
     Examples:
       >>> import jax.numpy as jnp
-      >>> perturbation = together(curl_field(3.0), constant_force(jnp.array([0.0, -1.0])))
+      >>> both = together(curl_field(3.0), constant_force(jnp.array([0.0, -1.0])))
     """
 
     def perturbation(t: jax.Array, signals: Signals) -> Signals:
@@ -253,21 +204,13 @@ def together(*perturbations: Perturbation) -> Perturbation:
 def during(
     perturbation: Perturbation, start: Any, stop: Any, *, after: Perturbation | None = None
 ) -> Perturbation:
-    """A perturbation in a window of time.
-
-    perturbation where start <= t < stop, after where t >= stop
+    """A perturbation in a window of time: where start <= t < stop.
 
     Args:
-      perturbation: what is done meanwhile.
-      start: the first step of it.
-      stop: the first step without it.
-      after: what is done from then on, as a lesion is undone by ``set_gain(1.0)``; None: nothing.
-
-    Returns:
-      A perturbation.
-
-    Raises:
-      ValueError: if it is known that start is not before stop.
+      perturbation: active in the window.
+      start: the first step of the window.
+      stop: the first step after the window.
+      after: active from then on, as ``set_gain(1.0)`` ends a lesion; None: the identity.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -277,12 +220,12 @@ def during(
     if known and not start < stop:
         raise ValueError(f"during: start must be before stop, got {start!r} and {stop!r}")
 
-    def chosen(yes: jax.Array, new: Signals, old: Signals) -> Signals:
-        return jax.tree.map(lambda a, b: jnp.where(yes, a, b), new, old)
+    def where(condition: jax.Array, new: Signals, old: Signals) -> Signals:
+        return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
     def windowed(t: jax.Array, signals: Signals) -> Signals:
-        during_it = chosen((t >= start) & (t < stop), perturbation(t, signals), signals)
-        return during_it if after is None else chosen(t >= stop, after(t, signals), during_it)
+        inside = where((t >= start) & (t < stop), perturbation(t, signals), signals)
+        return inside if after is None else where(t >= stop, after(t, signals), inside)
 
     return windowed
 

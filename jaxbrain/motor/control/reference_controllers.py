@@ -1,4 +1,4 @@
-"""The best that can be done: the smoothest reach, and the cheapest way to move a linear body."""
+"""Reference controllers: minimum-jerk reaches and linear-quadratic regulators, as lower bounds."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from jaxbrain.motor.body.plant import Action, Plant
 
 
 class Movement(NamedTuple):
-    """A path of the hand in time.
+    """Position, velocity and acceleration of the hand over time.
 
     Attributes:
       position: in m ``[time, 2]``.
@@ -27,11 +27,11 @@ class Movement(NamedTuple):
 
 
 class Regulator(NamedTuple):
-    """The best linear feedback, from the first step to the last.
+    """Optimal linear feedback over a finite horizon.
 
     Attributes:
       gains: K_t in u_t = -K_t x_t ``[steps, commands, states]``.
-      costs: P_t in x_t' P_t x_t, the least cost from step t to the end
+      costs: P_t in x_t' P_t x_t, the least cost from step t on
         ``[steps + 1, states, states]``.
     """
 
@@ -40,12 +40,12 @@ class Regulator(NamedTuple):
 
 
 class LinearReach(NamedTuple):
-    """A linear reach from rest to rest, in the closed loop with its step of conduction.
+    """The optimal reach of a linear body in the closed loop.
 
     Attributes:
-      regulator: of the state z = (body - body at rest at the target, command on the wire).
+      regulator: of the state z = (body - body at rest at the target, last command).
       first: z at the first step ``[states]``.
-      cost: the least there is, first' P_0 first.
+      cost: the least cost, first' P_0 first.
     """
 
     regulator: Regulator
@@ -53,57 +53,56 @@ class LinearReach(NamedTuple):
     cost: jax.Array
 
 
-def minimum_jerk(start: Any, target: Any, *, duration: float, dt: float = 0.01) -> Movement:
-    """The straight reach that minimises the mean square of the jerk, the third derivative.
+def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0.01) -> Movement:
+    """The reach of least mean square jerk, the third derivative of position: straight and smooth.
 
-    p(t) = start + (target - start) (10 s^3 - 15 s^4 + 6 s^5),  s = t / duration
+    p(t) = start + (target - start) (10 s^3 - 15 s^4 + 6 s^5),  s = t / movement_time
 
-    The speed peaks in the middle, at 15/8 distance / duration; the acceleration at 10/sqrt(3)
-    distance / duration^2.
+    The speed peaks in the middle, at 15/8 distance / movement_time; the acceleration at 10/sqrt(3)
+    distance / movement_time^2.
 
     Args:
       start: in m ``[2]``.
       target: in m ``[2]``.
-      duration: in s.
+      movement_time: in s.
       dt: time between samples, in s.
 
     Returns:
-      A Movement at 0, dt, ... up to duration ``[time, 2]``, both ends included.
-
-    Raises:
-      ValueError: if a point is not ``[2]``, a time is not positive, or dt is above duration.
+      A Movement at 0, dt, ... up to movement_time ``[time, 2]``, both ends included.
 
     Source: Flash and Hogan 1985, doi 10.1523/JNEUROSCI.05-07-01688.1985.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> reach = minimum_jerk(jnp.zeros(2), jnp.array([0.1, 0.0]), duration=0.5)
+      >>> reach = minimum_jerk(jnp.zeros(2), jnp.array([0.1, 0.0]), movement_time=0.5)
       >>> reach.position.shape, round(float(reach.velocity[25, 0]), 4)
       ((51, 2), 0.375)
     """
     for name, point in (("start", start), ("target", target)):
         if np.shape(point) != (2,):
             raise ValueError(f"minimum_jerk: {name} must be of shape (2,), got {np.shape(point)}")
-    require_positive("minimum_jerk", "duration", duration)
+    require_positive("minimum_jerk", "movement_time", movement_time)
     require_positive("minimum_jerk", "dt", dt)
-    if dt > duration:
-        raise ValueError(f"minimum_jerk: dt must be at most duration, got {dt!r} and {duration!r}")
+    if dt > movement_time:
+        raise ValueError(
+            f"minimum_jerk: dt must be at most movement_time, got {dt!r} and {movement_time!r}"
+        )
     first = jnp.asarray(start)
     first = first if jnp.issubdtype(first.dtype, jnp.floating) else first.astype(float)
     way = as_number(target, first) - first
-    samples = math.floor(duration / dt + 1e-6) + 1
-    s = jnp.arange(samples, dtype=first.dtype) * (dt / duration)
+    samples = math.floor(movement_time / dt + 1e-6) + 1
+    s = jnp.arange(samples, dtype=first.dtype) * (dt / movement_time)
     shapes = (
         s**3 * (10 - 15 * s + 6 * s**2),
-        30 * s**2 * (1 - s) ** 2 / duration,
-        60 * s * (1 - s) * (1 - 2 * s) / duration**2,
+        30 * s**2 * (1 - s) ** 2 / movement_time,
+        60 * s * (1 - s) * (1 - 2 * s) / movement_time**2,
     )
     position, velocity, acceleration = (shape[:, None] * way[None] for shape in shapes)
     return Movement(first[None] + position, velocity, acceleration)
 
 
 def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
-    """The linear-quadratic regulator with an end, by one pass from the end to the beginning.
+    """The linear-quadratic regulator over a finite horizon, by the Riccati recursion.
 
     x_{t+1} = A x_t + B u_t,  cost = sum_{t<steps} x_t' Q x_t + u_t' R u_t, + x_steps' final x_steps
     K_t = (R + B' P_{t+1} B)^-1 B' P_{t+1} A,  P_t = Q + A' P_{t+1} (A - B K_t),  u_t = -K_t x_t
@@ -113,14 +112,8 @@ def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
       B: ``[states, commands]``.
       Q: cost of a state ``[states, states]``, symmetric.
       R: cost of a command ``[commands, commands]``, symmetric and positive definite.
-      steps: how many commands there are.
+      steps: the number of commands.
       final: cost of the last state ``[states, states]``, symmetric.
-
-    Returns:
-      A Regulator.
-
-    Raises:
-      ValueError: if the shapes do not fit together or steps is not positive.
 
     Source: Kalman 1960, Boletin de la Sociedad Matematica Mexicana 5, 102 to 119.
 
@@ -138,7 +131,7 @@ def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
     def back(after: jax.Array, _: None) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         gain = jnp.linalg.solve(R + B.T @ after @ B, B.T @ after @ A)
         cost = Q + A.T @ after @ (A - B @ gain)
-        cost = (cost + cost.T) / 2  # the errors of rounding would grow without
+        cost = (cost + cost.T) / 2  # symmetric, so that rounding errors do not grow
         return cost, (gain, cost)
 
     _, (gains, costs) = jax.lax.scan(back, final, None, length=steps, reverse=True)
@@ -151,30 +144,27 @@ def linear_reach(
     target: Any,
     *,
     steps: int,
-    effort: float | jax.Array = 1e-4,
+    effort_weight: float | jax.Array = 1e-4,
     final: Any = None,
 ) -> LinearReach:
-    """The least cost of a reach of a linear body in `closed_loop`, and the feedback that pays it.
+    """The optimal reach of a linear body in `closed_loop`: its least cost and its feedback.
 
     cost = effort sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*),  b* at rest at the target,
     T = steps - 1
 
-    The sum is over the commands that are on the wire in the steps of the trial. The first is zero,
-    and each later one was made a step before: u_{t+1} = -K_t z_t, z_t = (b_t - b*, u_t).
+    The sum is over the commands that reach the body. The first is zero, and each later one was made
+    a step before: u_{t+1} = -K_t z_t, z_t = (b_t - b*, u_t).
 
     Args:
       plant: a body whose step is linear, such as `point_mass`, and that stays at rest anywhere.
-      start: where the hand is at rest at first, in m ``[2]``.
-      target: where it is to be at rest at the last step, in m ``[2]``.
-      steps: of the trial.
-      effort: cost of a squared command.
+      start: the hand at rest at first, in m ``[2]``.
+      target: the hand at rest at the last step, in m ``[2]``.
+      steps: of the trial, 2 or more.
+      effort_weight: cost of a squared command.
       final: cost of the last state of the body, raveled ``[states, states]``; None: the identity.
 
     Returns:
-      A LinearReach; for an actual trial the cost is `reach_cost`.
-
-    Raises:
-      ValueError: if steps is below 2, effort is not positive, or final has the wrong shape.
+      A LinearReach; `reach_cost` is the same cost of an actual trial.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -187,19 +177,16 @@ def linear_reach(
     """
     if not isinstance(steps, int) or steps < 2:
         raise ValueError(f"linear_reach: steps must be an integer, 2 or more, got {steps!r}")
-    require_positive("linear_reach", "effort", effort)
+    require_positive("linear_reach", "effort_weight", effort_weight)
     goal, unravel = ravel_pytree(plant.place((), jnp.asarray(target)))
     A, B = _linear(plant, goal, unravel)
     n, m = B.shape
-    end = jnp.eye(n, dtype=goal.dtype) if final is None else as_number(final, goal)
-    if end.shape != (n, n):
-        raise ValueError(f"linear_reach: final must be of shape {(n, n)}, got {end.shape}")
-    nothing, one = jnp.zeros((m, n), goal.dtype), jnp.eye(m, dtype=goal.dtype)
-    conducted = jnp.block([[A, B], [nothing, 0 * one]]), jnp.concatenate([nothing.T, one])
-    last = jnp.block([[end, nothing.T], [nothing, 0 * one]])
-    regulator = lqr(
-        *conducted, 0 * last, as_number(effort, goal) * one, steps=steps - 1, final=last
-    )
+    end = _final("linear_reach", final, goal)
+    none, one = jnp.zeros((m, n), goal.dtype), jnp.eye(m, dtype=goal.dtype)
+    delayed = jnp.block([[A, B], [none, 0 * one]]), jnp.concatenate([none.T, one])
+    last = jnp.block([[end, none.T], [none, 0 * one]])
+    effort = as_number(effort_weight, goal) * one
+    regulator = lqr(*delayed, 0 * last, effort, steps=steps - 1, final=last)
     begun = ravel_pytree(plant.place((), jnp.asarray(start)))[0] - goal
     first = jnp.concatenate([begun, jnp.zeros((m,), goal.dtype)])
     return LinearReach(regulator, first, first @ regulator.costs[0] @ first)
@@ -210,10 +197,10 @@ def reach_cost(
     body: Any,
     goal: Any,
     *,
-    effort: float | jax.Array = 1e-4,
+    effort_weight: float | jax.Array = 1e-4,
     final: Any = None,
 ) -> jax.Array:
-    """What a trial cost, in the terms of `linear_reach`: the ratio of the two is 1 at best.
+    """The cost of a trial in the terms of `linear_reach`; the ratio of the two is at least 1.
 
     effort sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*)
 
@@ -221,14 +208,8 @@ def reach_cost(
       command: of the Signals of a trial ``[time, commands]``.
       body: of the Signals of a trial, ``[time, ...]`` each.
       goal: b*, the body at rest at the target: ``plant.place((), target)``.
-      effort: cost of a squared command.
+      effort_weight: cost of a squared command.
       final: cost of the last state of the body, raveled ``[states, states]``; None: the identity.
-
-    Returns:
-      A scalar.
-
-    Raises:
-      ValueError: if final has the wrong shape.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -237,20 +218,25 @@ def reach_cost(
       0.25
     """
     off = ravel_pytree(jax.tree.map(lambda b, g: b[-1] - g, body, goal))[0]
-    end = jnp.eye(len(off), dtype=off.dtype) if final is None else as_number(final, off)
-    if end.shape != (len(off), len(off)):
-        raise ValueError(
-            f"reach_cost: final must be of shape {(len(off), len(off))}, got {end.shape}"
-        )
-    return as_number(effort, command) * jnp.sum(command**2) + off @ end @ off
+    end = _final("reach_cost", final, off)
+    return as_number(effort_weight, command) * jnp.sum(command**2) + off @ end @ off
+
+
+def _final(name: str, final: Any, state: jax.Array) -> jax.Array:
+    """The cost of the last state ``[states, states]``."""
+    n = len(state)
+    end = jnp.eye(n, dtype=state.dtype) if final is None else as_number(final, state)
+    if end.shape != (n, n):
+        raise ValueError(f"{name}: final must be of shape {(n, n)}, got {end.shape}")
+    return end
 
 
 def _linear(plant: Plant, rest: jax.Array, unravel: Any) -> tuple[jax.Array, jax.Array]:
-    """A step of the body as matrices: of its state and of its command."""
+    """The matrices of a step of the body: of its state and of its command."""
 
     def step(state: jax.Array, command: jax.Array) -> jax.Array:
-        drive = Action(command, jnp.zeros((2,), state.dtype))
-        return ravel_pytree(plant.step((), unravel(state), drive)[0])[0]
+        action = Action(command, jnp.zeros((2,), state.dtype))
+        return ravel_pytree(plant.step((), unravel(state), action)[0])[0]
 
     silent = jnp.zeros((plant.commands,), rest.dtype)
     A, B = jax.jacfwd(step, argnums=(0, 1))(rest, silent)

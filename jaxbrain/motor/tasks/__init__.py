@@ -1,4 +1,6 @@
-"""Movements to make: reaches in the plane for `jaxbrain.motor.closed_loop`, and muscle activity.
+"""Motor tasks: planar reaches for `jaxbrain.motor.closed_loop`, and muscle activity.
+
+Periods count steps (``*_steps``); lengths are in m, times in s.
 
 Each is a `jaxbrain.tasks.Task`; a reach has a `jaxbrain.motor.TaskInput` at every step and asks for
 positions of the hand.

@@ -1,4 +1,4 @@
-"""Reaches that are disturbed: a field of forces to adapt to, and a push on the way."""
+"""Reaches under perturbation: a force field to adapt to, and a push during the movement."""
 
 from typing import Any
 
@@ -22,35 +22,30 @@ def curl_field_task(
     angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
-    hold: int = 10,
-    movement: int = 60,
-    rest: int = 30,
+    hold_steps: int = 10,
+    movement_steps: int = 60,
+    rest_steps: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Centre-out reaches in a field that pushes the hand aside the faster it moves.
+    """Center-out reaches in a curl field: a force across the velocity and in proportion to it.
 
-    F = b [[0, 1], [-1, 0]] v, to the right of where the hand goes
+    F = b [[0, 1], [-1, 0]] v, to the right of the movement
 
-    In catch trials the field is off, unannounced: what the hand does then shows what was learned.
+    In catch trials the field is off without notice; the after-effect shows what was learned.
 
     Args:
-      strength: b, in N s/m; negative pushes to the left, 0 is the null field. A body of 1 kg takes
-        3 to 4 well.
-      catch: the chance of a catch trial.
+      strength: b, in N s/m; negative pushes to the left, 0 is the null field. 3 to 4 suit a body
+        of 1 kg.
+      catch: probability of a catch trial.
       angles: of the targets, in rad ``[targets]``; one of them is drawn.
       distance: of the targets, in m.
-      center: where the hand begins, in m.
-      hold: steps before the target is shown.
-      movement: steps from then on that are not graded.
-      rest: steps at the target.
-      plant: the body, if targets that it cannot reach are to be refused.
+      center: position of the hand at the start, in m.
+      hold_steps, movement_steps, rest_steps: as in `center_out`.
+      plant: the body; targets out of its reach are refused.
 
     Returns:
-      A Task of Trials as those of `center_out`; the condition has ``"strength" []``, 0 in a catch
-      trial.
-
-    Raises:
-      ValueError: if strength is not one number, catch is no chance, or as `center_out` does.
+      A Task of Trials like those of `center_out`; the condition has ``"strength" []``, 0 in a
+      catch trial.
 
     Source: the experiment, in a viscous field that is no pure curl, Shadmehr and Mussa-Ivaldi
       1994, doi 10.1523/JNEUROSCI.14-05-03208.1994.
@@ -66,9 +61,9 @@ def curl_field_task(
         angles=angles,
         distance=distance,
         center=center,
-        hold=hold,
-        movement=movement,
-        rest=rest,
+        hold_steps=hold_steps,
+        movement_steps=movement_steps,
+        rest_steps=rest_steps,
         plant=plant,
     )
 
@@ -89,37 +84,34 @@ def curl_field_task(
 def perturbed_reach(
     *,
     force: float | jax.Array = 5.0,
-    onset: tuple[int, int] = (5, 20),
-    duration: int = 10,
+    onset_steps: tuple[int, int] = (5, 20),
+    duration_steps: int = 10,
     angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
-    hold: int = 10,
-    movement: int = 60,
-    rest: int = 30,
+    hold_steps: int = 10,
+    movement_steps: int = 60,
+    rest_steps: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Centre-out reaches on whose way the hand is pushed aside, to the left or to the right.
+    """Center-out reaches with a push across the movement, to the left or to the right.
 
     Args:
       force: of the push, in N.
-      onset: the least and the most steps from the go cue to the push.
-      duration: steps of the push.
+      onset_steps: from the go cue to the push, the least and the most.
+      duration_steps: of the push.
       angles: of the targets, in rad ``[targets]``; one of them is drawn.
       distance: of the targets, in m.
-      center: where the hand begins, in m.
-      hold: steps before the target is shown.
-      movement: steps from then on that are not graded.
-      rest: steps at the target.
-      plant: the body, if targets that it cannot reach are to be refused.
+      center: position of the hand at the start, in m.
+      hold_steps, movement_steps, rest_steps: as in `center_out`.
+      plant: the body; targets out of its reach are refused.
 
     Returns:
-      A Task of Trials as those of `center_out`; the condition has ``"onset" []``, the step of the
+      A Task of Trials like those of `center_out`; the condition has ``"onset" []``, the step of the
       push, and ``"force" [2]``, in N.
 
     Raises:
-      ValueError: if force is negative, duration not positive, onset no pair of steps in order
-        after which the push ends within the trial, or as `center_out` does.
+      ValueError: if the push may end after the trial.
 
     Examples:
       >>> import jax
@@ -132,19 +124,13 @@ def perturbed_reach(
         angles=angles,
         distance=distance,
         center=center,
-        hold=hold,
-        movement=movement,
-        rest=rest,
+        hold_steps=hold_steps,
+        movement_steps=movement_steps,
+        rest_steps=rest_steps,
         plant=plant,
     )
     require_positive("perturbed_reach", "force", force, zero=True)
-    require_count("perturbed_reach", "duration", duration)
-    require_range("perturbed_reach", "onset", onset)
-    if onset[1] + duration > movement + rest:
-        raise ValueError(
-            f"perturbed_reach: the push must end within the {movement + rest} steps after the go "
-            f"cue, got onset={onset!r} and duration={duration!r}; shorten them or lengthen rest"
-        )
+    _require_within(onset_steps, duration_steps, movement_steps + rest_steps)
 
     def sample(key: jax.Array) -> Trial:
         of_reach, of_side, of_onset = jax.random.split(key, 3)
@@ -154,9 +140,10 @@ def perturbed_reach(
         side = jax.random.rademacher(of_side, (), still.dtype)
         across = jnp.stack([-jnp.sin(angle), jnp.cos(angle)])
         push = side * as_number(force, still) * across
-        at = trial.condition["go"] + jax.random.randint(of_onset, (), onset[0], onset[1] + 1)
+        least, most = onset_steps
+        at = trial.condition["go"] + jax.random.randint(of_onset, (), least, most + 1)
         time = jnp.arange(len(still))
-        during = ((time >= at) & (time < at + duration)).astype(still.dtype)
+        during = ((time >= at) & (time < at + duration_steps)).astype(still.dtype)
         inputs = trial.inputs._replace(force=still + during[:, None] * push[None])
         return trial._replace(
             inputs=inputs, condition={**trial.condition, "onset": at, "force": push}
@@ -174,22 +161,16 @@ def schedule(
     strength: float | jax.Array = 3.0,
     catch: float | jax.Array = 0.0,
 ) -> jax.Array:
-    """The field of every trial of an experiment on adaptation: without, with, and without again.
+    """The field of each trial of an adaptation experiment: null field, exposure, washout.
 
     Args:
-      key: for which trials of the exposure are catch trials.
-      null: trials without a field.
-      exposure: trials with it.
-      washout: trials without it.
+      key: for the choice of catch trials.
+      null, exposure, washout: trials without the field, with it, and without it again.
       strength: of the field, for `curl_field_task`.
-      catch: the chance of a catch trial within the exposure.
+      catch: probability of a catch trial during exposure.
 
     Returns:
       The strength of each trial ``[null + exposure + washout]``.
-
-    Raises:
-      ValueError: if a number of trials is not positive, strength is not one number, or catch no
-        chance.
 
     Examples:
       >>> import jax
@@ -205,6 +186,18 @@ def schedule(
     strength = jnp.asarray(strength).astype(real())
     caught = jax.random.bernoulli(key, as_number(catch, strength), trial.shape)
     return jnp.where(on & ~caught, strength, jnp.zeros_like(strength))
+
+
+def _require_within(onset_steps: Any, duration_steps: int, steps: int) -> None:
+    """Refuse a push that may end after the trial."""
+    require_count("perturbed_reach", "duration_steps", duration_steps)
+    require_range("perturbed_reach", "onset_steps", onset_steps)
+    if onset_steps[1] + duration_steps > steps:
+        raise ValueError(
+            f"perturbed_reach: the push must end within the {steps} steps after the go cue, got "
+            f"onset_steps={onset_steps!r} and duration_steps={duration_steps!r}; shorten them or "
+            "lengthen rest_steps"
+        )
 
 
 def _require_strength(name: str, strength: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
-from jaxbrain.motor.body.plant import CENTER, DECIMETRES, Plant
+from jaxbrain.motor.body.plant import CENTER, DECIMETERS, Plant
 from jaxbrain.motor.control.loop import TaskInput
 from jaxbrain.tasks import Task, Trial
 from jaxbrain.tasks.task import real
@@ -20,12 +20,12 @@ Angles = Sequence[float] | jax.Array | np.ndarray
 
 
 class Periods(NamedTuple):
-    """Steps of the parts of a trial.
+    """Periods of a trial, in steps.
 
     Attributes:
-      hold: at the start, before anything is shown.
-      delay: from the target to the go cue, the least and the most of it.
-      movement: from the go cue on, in which nothing is graded.
+      hold: before the target is shown.
+      delay: from the target to the go cue, the least and the most.
+      movement: from the go cue on; nothing is graded.
       rest: at the target.
     """
 
@@ -36,7 +36,7 @@ class Periods(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Of a trial."""
+        """All steps of a trial."""
         return self.hold + self.delay[1] + self.movement + self.rest
 
 
@@ -46,36 +46,30 @@ def center_out(
     angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
-    hold: int = 10,
-    movement: int = 60,
-    rest: int = 30,
+    hold_steps: int = 10,
+    movement_steps: int = 60,
+    rest_steps: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Reach from the center to a target on a circle, as soon as it is shown.
+    """Center-out reaches: from the center to a target on a circle, as soon as it is shown.
 
-    Cue ``[steps, 3]``: the target as seen from the center in dm, from when it is shown on, and a
-    cue that is 1 while the hand has to stay, else 0. Wanted is the center until the go cue and the
-    target at the end; on the way nothing is graded, so how to get there is the controller's choice.
+    Cue ``[steps, 3]``: the target relative to the center in dm, from when it is shown on, and a
+    hold cue, 1 until the go cue. Wanted is the center until the go cue and the target at the end;
+    the movement in between is not graded, so the controller chooses the path.
 
     Args:
-      angles: of the targets, in rad ``[targets]``; one of them is drawn. One angle makes one sure
-        trial, and may be traced: ``jax.vmap`` over it makes all reaches of a fan.
+      angles: of the targets, in rad ``[targets]``; one of them is drawn. A single angle may be
+        traced: ``jax.vmap`` over it makes a reach in each direction.
       distance: of the targets, in m.
-      center: where the hand begins, in m.
-      hold: steps before the target is shown.
-      movement: steps from then on that are not graded.
-      rest: steps at the target.
-      plant: the body, if targets that it cannot reach are to be refused.
+      center: position of the hand at the start, in m.
+      hold_steps, movement_steps, rest_steps: before the target, ungraded after the go cue, at the
+        target.
+      plant: the body; targets out of its reach are refused.
 
     Returns:
-      A Task of Trials: inputs a `TaskInput` ``[steps, ...]``, targets the position wanted, in m
+      A Task of Trials: inputs a `TaskInput` ``[steps, ...]``, targets the wanted position in m
       ``[steps, 2]``; condition ``{"angle" [], "start" [2], "target" [2], "go" []}``, go the step of
       the go cue.
-
-    Raises:
-      ValueError: if a number of steps or distance is not positive, there is no angle, or the plant
-        is known not to reach a target.
-      TypeError: if plant is not a Plant.
 
     Source: Georgopoulos et al. 1982, doi 10.1523/JNEUROSCI.02-11-01527.1982.
 
@@ -85,7 +79,7 @@ def center_out(
       >>> trial.inputs.cue.shape, trial.targets.shape, int(trial.condition["go"])
       ((100, 3), (100, 2), 10)
     """
-    periods = _periods("center_out", hold, (0, 0), movement, rest)
+    periods = _periods("center_out", hold_steps, (0, 0), movement_steps, rest_steps)
     require_in_reach("center_out", plant, center, distance, angles)
     return _to_a_circle("center_out", angles, distance, center, periods)
 
@@ -96,33 +90,25 @@ def delayed_reach(
     angles: Angles = EIGHT,
     distance: float | jax.Array = 0.1,
     center: tuple[float, float] = CENTER,
-    hold: int = 10,
-    delay: tuple[int, int] = (20, 50),
-    movement: int = 60,
-    rest: int = 30,
+    hold_steps: int = 10,
+    delay_steps: tuple[int, int] = (20, 50),
+    movement_steps: int = 60,
+    rest_steps: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Reach from the center to a target on a circle, but wait for the go cue.
-
-    As `center_out`; between the target and the go cue there is time to prepare, of a length that
-    cannot be known beforehand.
+    """Center-out reaches that wait for a go cue: an instructed delay of unpredictable length.
 
     Args:
       angles: of the targets, in rad ``[targets]``; one of them is drawn.
       distance: of the targets, in m.
-      center: where the hand begins, in m.
-      hold: steps before the target is shown.
-      delay: the least and the most steps from the target to the go cue.
-      movement: steps from the go cue on that are not graded.
-      rest: steps at the target; more where the delay was short.
-      plant: the body, if targets that it cannot reach are to be refused.
+      center: position of the hand at the start, in m.
+      hold_steps, movement_steps, rest_steps: before the target, ungraded after the go cue, at the
+        target (longer where the delay was short).
+      delay_steps: from the target to the go cue, the least and the most.
+      plant: the body; targets out of its reach are refused.
 
     Returns:
-      A Task of Trials as those of `center_out`.
-
-    Raises:
-      ValueError: if a number of steps or distance is not positive, there is no angle, delay is no
-        pair of numbers of steps in order, or the plant is known not to reach a target.
+      A Task of Trials like those of `center_out`.
 
     Source: Churchland et al. 2012, doi 10.1038/nature11129.
 
@@ -133,7 +119,7 @@ def delayed_reach(
       >>> 30 <= go <= 60, float(trial.inputs.cue[go - 1, 2]), float(trial.inputs.cue[go, 2])
       (True, 1.0, 0.0)
     """
-    periods = _periods("delayed_reach", hold, delay, movement, rest)
+    periods = _periods("delayed_reach", hold_steps, delay_steps, movement_steps, rest_steps)
     require_in_reach("delayed_reach", plant, center, distance, angles)
     return _to_a_circle("delayed_reach", angles, distance, center, periods)
 
@@ -143,28 +129,22 @@ def random_target(
     *,
     center: tuple[float, float] = CENTER,
     radius: float | jax.Array = 0.1,
-    hold: int = 10,
-    movement: int = 60,
-    rest: int = 30,
+    hold_steps: int = 10,
+    movement_steps: int = 60,
+    rest_steps: int = 30,
     plant: Plant | None = None,
 ) -> Task:
-    """Reach between two points, both drawn evenly from a disc, as soon as the target is shown.
+    """Reaches between two points, both uniform over a disc, as soon as the target is shown.
 
     Args:
       center: of the disc, in m.
       radius: of the disc, in m.
-      hold: steps before the target is shown.
-      movement: steps from then on that are not graded.
-      rest: steps at the target.
-      plant: the body, if targets that it cannot reach are to be refused.
+      hold_steps, movement_steps, rest_steps: as in `center_out`.
+      plant: the body; a disc out of its reach is refused.
 
     Returns:
-      A Task of Trials as those of `center_out`; the cue is the target as seen from the center of
-      the disc, in dm, angle the direction of the reach.
-
-    Raises:
-      ValueError: if a number of steps or radius is not positive, or the plant is known not to
-        reach all of the disc.
+      A Task of Trials like those of `center_out`; the cue is relative to the center of the disc,
+      angle is the direction of the reach.
 
     Examples:
       >>> import jax
@@ -172,14 +152,14 @@ def random_target(
       >>> bool(jax.numpy.linalg.norm(trial.condition["start"] - jax.numpy.array(CENTER)) <= 0.1)
       True
     """
-    periods = _periods("random_target", hold, (0, 0), movement, rest)
+    periods = _periods("random_target", hold_steps, (0, 0), movement_steps, rest_steps)
     require_positive("random_target", "radius", radius)
     require_in_reach("random_target", plant, center, radius, EIGHT)
 
     def sample(key: jax.Array) -> Trial:
         middle = _point("random_target", center)
-        turn, far = jax.random.uniform(key, (2, 2), real())
-        spread = jnp.sqrt(far)[:, None] * _direction(2 * jnp.pi * turn)
+        turn, area = jax.random.uniform(key, (2, 2), real())
+        spread = jnp.sqrt(area)[:, None] * _direction(2 * jnp.pi * turn)
         start, target = middle[None] + jnp.asarray(radius).astype(real()) * spread
         return reach_trial(start, target, middle, periods.hold, periods)
 
@@ -189,15 +169,15 @@ def random_target(
 def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods) -> Trial:
     """The trial of one reach, without forces."""
     time = jnp.arange(periods.steps)
-    waiting, shown_ = time < go, time >= periods.hold
+    waiting, shown = time < go, time >= periods.hold
     there = time >= go + periods.movement
     dtype = start.dtype
-    seen = DECIMETRES * (target - center)[None] * shown_[:, None].astype(dtype)
-    still = jnp.zeros((periods.steps, 2), dtype)
-    scene = TaskInput(
+    seen = DECIMETERS * (target - center)[None] * shown[:, None].astype(dtype)
+    zero = jnp.zeros((periods.steps, 2), dtype)
+    inputs = TaskInput(
         cue=jnp.concatenate([seen, waiting[:, None].astype(dtype)], axis=1),
-        start=still + start[None],
-        force=still,
+        start=zero + start[None],
+        force=zero,
         field=jnp.zeros((periods.steps, 2, 2), dtype),
     )
     wanted = jnp.where(waiting[:, None], start[None], target[None])
@@ -206,11 +186,11 @@ def reach_trial(start: Any, target: Any, center: Any, go: Any, periods: Periods)
         "angle": jnp.arctan2(along[1], along[0]), "start": start, "target": target,
         "go": jnp.asarray(go),
     }  # fmt: skip
-    return Trial(scene, wanted, (waiting | there).astype(dtype), condition)
+    return Trial(inputs, wanted, (waiting | there).astype(dtype), condition)
 
 
 def _to_a_circle(name: str, angles: Any, distance: Any, center: Any, periods: Periods) -> Task:
-    """A reach from the center to a target that is drawn."""
+    """Reaches from the center to a target that is drawn."""
     require_positive(name, "distance", distance)
     if np.ndim(angles) != 1 or not np.shape(angles)[0]:
         raise ValueError(
@@ -221,26 +201,26 @@ def _to_a_circle(name: str, angles: Any, distance: Any, center: Any, periods: Pe
     def sample(key: jax.Array) -> Trial:
         of_target, of_delay = jax.random.split(key)
         middle = _point(name, center)
-        known = jnp.asarray(angles).astype(real())
-        angle = jax.random.choice(of_target, known)
+        angle = jax.random.choice(of_target, jnp.asarray(angles).astype(real()))
         target = middle + jnp.asarray(distance).astype(real()) * _direction(angle)
         low, high = periods.delay
         go = periods.hold + jax.random.randint(of_delay, (), low, high + 1)
         trial = reach_trial(middle, target, middle, go, periods)
-        return trial._replace(condition={**trial.condition, "angle": angle})  # not wrapped
+        # the angle as it was given, not wrapped to -pi..pi
+        return trial._replace(condition={**trial.condition, "angle": angle})
 
     return Task(sample)
 
 
 def _periods(name: str, hold: int, delay: Any, movement: int, rest: int) -> Periods:
-    for what, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
-        require_count(name, what, steps)
-    require_range(name, "delay", delay)
+    for period, steps in (("hold", hold), ("movement", movement), ("rest", rest)):
+        require_count(name, f"{period}_steps", steps)
+    require_range(name, "delay_steps", delay)
     return Periods(hold, (delay[0], delay[1]), movement, rest)
 
 
-def require_range(name: str, what: str, steps: Any) -> None:
-    """Refuse what is not the least and the most number of steps, in order."""
+def require_range(name: str, argument: str, steps: Any) -> None:
+    """Refuse anything but a least and a most number of steps, in order."""
     good = (
         isinstance(steps, tuple | list)
         and len(steps) == 2
@@ -249,12 +229,13 @@ def require_range(name: str, what: str, steps: Any) -> None:
     )
     if not good:
         raise ValueError(
-            f"{name}: {what} must be the least and the most steps, such as (5, 20), got {steps!r}"
+            f"{name}: {argument} must be the least and the most steps, such as (5, 20), got "
+            f"{steps!r}"
         )
 
 
 def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: Any) -> None:
-    """Refuse targets on a circle, and its center, where a body is known not to reach them."""
+    """Refuse targets on a circle, and its center, that a body is known not to reach."""
     if plant is None:
         return
     if not isinstance(plant, Plant):
@@ -263,14 +244,14 @@ def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: 
         )
     if any(isinstance(known, jax.core.Tracer) for known in (center, distance, angles)):
         return
-    way = np.stack([np.cos(np.asarray(angles)), np.sin(np.asarray(angles))], axis=1)
-    for point in np.concatenate([[center], np.asarray(center) + float(distance) * way]):
+    directions = np.stack([np.cos(np.asarray(angles)), np.sin(np.asarray(angles))], axis=1)
+    for point in np.concatenate([[center], np.asarray(center) + float(distance) * directions]):
         try:
             plant.place((), jnp.asarray(point, real()))
         except ValueError as error:
-            shown_ = ", ".join(f"{x:.3g}" for x in point)
+            shown = ", ".join(f"{x:.3g}" for x in point)
             raise ValueError(
-                f"{name}: the target ({shown_}) m is out of the reach of {plant}: {error}; take "
+                f"{name}: the target ({shown}) m is out of the reach of {plant}: {error}; take "
                 "another center or a shorter distance"
             ) from error
 

@@ -12,6 +12,7 @@ import jaxbrain as jb
 from jaxbrain.motor import (
     MOTOR,
     SENSORY,
+    Cortex,
     cortex_rates,
     cortical_layers,
     laminar_cortex,
@@ -19,7 +20,6 @@ from jaxbrain.motor import (
 )
 
 pytestmark = pytest.mark.x64
-
 new_key = partial(jax.random.key, 0)
 INPUTS, UNITS = 3, 44
 LEAK = {"dt": 0.013, "tau": 0.07}
@@ -58,8 +58,6 @@ def active(cell, params):
 
 
 XS = np.random.default_rng(0).normal(size=(12, INPUTS))
-
-
 STEP = jax.jit(lambda cell, params, carry, x, key=None: cell.step(params, carry, x, key=key))
 
 
@@ -139,6 +137,12 @@ def test_a_step_is_its_equation(layers):
     noisy = STEP(cell, params, carry, XS[0], new_key())[0].state
     xi = jax.random.normal(new_key(), (UNITS,), float)
     np.testing.assert_allclose(noisy, expected + np.sqrt(2 * a) * 0.3 * xi, rtol=1e-12)
+
+
+def test_a_gain_multiplies_rates_and_not_currents():
+    carry = Cortex(jnp.array([-1.0, 0.5, 2.0]), jnp.array([0.5, 0.0, 2.0]))
+    expected = np.array([0.5, 0, 2]) * np.log1p(np.exp([-1, 0.5, 2]))
+    np.testing.assert_allclose(cortex_rates(carry, activation=jax.nn.softplus), expected)
 
 
 def influence(cell, params):
@@ -266,8 +270,6 @@ def test_it_begins_balanced():
 
 
 def test_it_begins_stable(cell):
-    keys = jax.random.split(new_key(), 8)
-
     @jax.jit
     @jax.vmap
     def largest(key, scale):
@@ -276,15 +278,16 @@ def test_it_begins_stable(cell):
         carry = cell.carry(params, XS[0])
         return run(cell, params, carry, jnp.ones((500, INPUTS)))[1].max()
 
-    rates = largest(keys, jnp.ones(8))
+    rates = largest(jax.random.split(new_key(), 8), jnp.ones(8))
     assert np.all(rates < 15) and np.all(rates > 0.1)
-    assert np.any(~(largest(keys, jnp.full(8, 10.0)) < 1e6))
+    assert np.any(~(largest(jax.random.split(new_key(), 8), jnp.full(8, 10.0)) < 1e6))
 
 
 def test_transforms_types_and_names(cell, params, layers):
     assert cell == laminar_cortex(cortical_layers(new_key(), UNITS), **LEAK)
     assert cell != laminar_cortex(cortical_layers(jax.random.key(1), UNITS), **LEAK)
-    assert repr(cell) == "laminar_cortex(44, dt=0.013, tau=0.07)"
+    assert repr(cell).startswith("motor.laminar_cortex(Layers(mask=<int8[44, 44]")
+    assert repr(cell).endswith("output='L5Be'), dt=0.013, tau=0.07)")
     gains = jax.random.uniform(new_key(), (3, UNITS))
     carry = active(cell, params)
     many = jax.vmap(lambda gain: run(cell, params, carry._replace(gain=gain), XS)[0])(gains)

@@ -1,4 +1,4 @@
-"""The best that can be done: minimum jerk in closed form, the regulator against least squares."""
+"""Reference controllers: minimum jerk in closed form, the regulator against least squares."""
 
 import functools
 from typing import NamedTuple
@@ -20,7 +20,6 @@ from jaxbrain.motor import (
 )
 
 pytestmark = pytest.mark.x64
-
 STEPS = 8
 START, TARGET = np.array([0.0, 0.4]), np.array([0.06, 0.48])
 
@@ -119,7 +118,7 @@ def test_the_loop_with_the_regulator_pays_the_least_cost_and_no_other_does():
     steps, effort = 30, 1e-7
     plant = point_mass(mass=1.5, friction=2.0)
     final = np.diag([1.0, 1.0, 0.02, 0.02])
-    best = linear_reach(plant, START, TARGET, steps=steps, effort=effort, final=final)
+    best = linear_reach(plant, START, TARGET, steps=steps, effort_weight=effort, final=final)
     goal = plant.place((), jnp.asarray(TARGET))
     raveled = jnp.concatenate(jax.tree.leaves(goal))
     # position (last, in dm) and velocity out of what is sensed without a delay
@@ -132,17 +131,17 @@ def test_the_loop_with_the_regulator_pays_the_least_cost_and_no_other_does():
         own = x[1:-2] - plant.sensory_feedback((), goal._replace(position=x[-2:] / 10))
         return jnp.concatenate([x[-2:] / 10, speed @ own])
 
-    loop = closed_loop(regulator_cell(raveled, tell), plant, delay=0)
+    loop = closed_loop(regulator_cell(raveled, tell), plant, delay_steps=0)
     zero = TaskInput(jnp.zeros(1), jnp.asarray(START), jnp.zeros(2), jnp.zeros((2, 2)))
-    scenes = jax.tree.map(lambda a: jnp.stack([a] * steps), zero)
+    inputs = jax.tree.map(lambda a: jnp.stack([a] * steps), zero)
 
     @jax.jit
     @jax.vmap
     def cost(scale):
         # the command of the last step comes too late to be seen
         gains = jnp.concatenate([scale * best.regulator.gains, jnp.zeros((1, 2, 6))])
-        signals = jb.cells.unroll(loop).apply(gains, scenes)
-        paid = reach_cost(signals.command, signals.body, goal, effort=effort, final=final)
+        signals = jb.cells.unroll(loop).apply(gains, inputs)
+        paid = reach_cost(signals.command, signals.body, goal, effort_weight=effort, final=final)
         return paid, signals.hand.position[-1]
 
     (paid, weaker, stronger, none), ends = cost(jnp.array([1.0, 0.97, 1.03, 0.0]))
@@ -150,13 +149,13 @@ def test_the_loop_with_the_regulator_pays_the_least_cost_and_no_other_does():
     assert min(weaker, stronger) > paid * (1 + 1e-6)
     np.testing.assert_allclose(none, np.sum((TARGET - START) ** 2), rtol=1e-12)  # stays there
     assert paid < 0.05 * none and np.linalg.norm(ends[0] - TARGET) < 0.01
-    slow = linear_reach(plant, START, TARGET, steps=2 * steps, effort=effort, final=final)
+    slow = linear_reach(plant, START, TARGET, steps=2 * steps, effort_weight=effort, final=final)
     assert slow.cost < best.cost
 
 
 def test_minimum_jerk_is_that_of_the_closed_form():
     duration, way = 0.5, np.linalg.norm(TARGET - START)
-    reach = minimum_jerk(START, TARGET, duration=duration, dt=0.0005)
+    reach = minimum_jerk(START, TARGET, movement_time=duration, dt=0.0005)
     assert len(reach.position) == 1001
     speed, push = (np.linalg.norm(a, axis=1) for a in (reach.velocity, reach.acceleration))
     np.testing.assert_allclose(speed.max(), 1.875 * way / duration, rtol=1e-12)
@@ -171,10 +170,10 @@ def test_minimum_jerk_is_that_of_the_closed_form():
         np.testing.assert_allclose(slope, faster[1:-1], atol=1e-4)
 
 
-def test_minimum_jerk_has_less_jerk_than_its_neighbours():
+def test_minimum_jerk_has_less_jerk_than_other_paths():
     """The least of the sum of squared third differences, with six ends fixed, by least squares."""
     n = 61
-    reach = minimum_jerk(np.zeros(2), np.array([1.0, 0.0]), duration=1.0, dt=1 / (n - 1))
+    reach = minimum_jerk(np.zeros(2), np.array([1.0, 0.0]), movement_time=1.0, dt=1 / (n - 1))
     path = np.asarray(reach.position[:, 0])
     third = np.diff(np.eye(n), n=3, axis=0)
     inner = slice(3, n - 3)
@@ -189,7 +188,7 @@ def test_minimum_jerk_has_less_jerk_than_its_neighbours():
 @pytest.mark.slow
 def test_single_precision_stays():
     start, target = (jnp.asarray(a, jnp.float32) for a in (START, TARGET))
-    assert minimum_jerk(start, target, duration=0.5).velocity.dtype == jnp.float32
+    assert minimum_jerk(start, target, movement_time=0.5).velocity.dtype == jnp.float32
 
     @jax.jit
     def cost(start, target):
@@ -198,22 +197,23 @@ def test_single_precision_stays():
     best, exact = cost(start, target), cost(START, TARGET)
     assert best.dtype == jnp.float32
     np.testing.assert_allclose(best, exact, rtol=1e-3)
-    whole = minimum_jerk(jnp.array([0, 0]), jnp.array([1, 0]), duration=1.0)
+    whole = minimum_jerk(jnp.array([0, 0]), jnp.array([1, 0]), movement_time=1.0)
     assert whole.position.dtype == jnp.float64 and whole.position[50, 0] == 0.5
 
 
 EYE = np.eye(2)
 BAD = {
-    "point": (lambda: minimum_jerk(0.0, TARGET, duration=1.0), "start must be of shape"),
-    "duration": (lambda: minimum_jerk(START, TARGET, duration=0.0), "duration must be positive"),
-    "dt": (lambda: minimum_jerk(START, TARGET, duration=0.1, dt=0.2), "at most duration"),
+    "point": (lambda: minimum_jerk(0.0, TARGET, movement_time=1.0), "start must be of shape"),
+    "time": (lambda: minimum_jerk(START, TARGET, movement_time=0.0), "_time must be positive"),
+    "dt": (lambda: minimum_jerk(START, TARGET, movement_time=0.1, dt=0.2), "at most movement_time"),
     "A": (lambda: lqr(np.ones((2, 3)), EYE, EYE, EYE, steps=2, final=EYE), "A must be square"),
     "B": (lambda: lqr(EYE, np.ones((3, 1)), EYE, EYE, steps=2, final=EYE), r"B must be \[2,"),
     "R": (lambda: lqr(EYE, EYE, EYE, np.eye(3), steps=2, final=EYE), r"R must be .*\(2, 2\)"),
     "steps": (lambda: lqr(EYE, EYE, EYE, EYE, steps=0, final=EYE), "steps must be a positive"),
     "trial": (lambda: linear_reach(point_mass(), START, TARGET, steps=1), "2 or more"),
     "effort": (
-        lambda: linear_reach(point_mass(), START, TARGET, steps=9, effort=0.0), "effort must be"
+        lambda: linear_reach(point_mass(), START, TARGET, steps=9, effort_weight=0.0),
+        "effort_weight must be positive",
     ),
     "final": (
         lambda: linear_reach(point_mass(), START, TARGET, steps=9, final=EYE), r"final.*\(4, 4\)"

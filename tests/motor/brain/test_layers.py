@@ -6,18 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxbrain.motor import (
-    MOTOR,
-    POTJANS_DIESMANN,
-    POTJANS_DIESMANN_SIZES,
-    SENSORY,
-    WEILER,
-    cortical_layers,
-    layer_activity,
-)
+from jaxbrain.motor import MOTOR, SENSORY, cortical_layers, layer_activity
+from jaxbrain.motor.brain import POTJANS_DIESMANN, POTJANS_DIESMANN_SIZES, WEILER
 
 pytestmark = pytest.mark.x64
-
 new_key = partial(jax.random.key, 0)
 EXCITATORY = ("L2/3e", "L4e", "L5Ae", "L5Be", "L6e")
 

@@ -1,4 +1,4 @@
-"""Bodies: the mechanics of a mass and of an arm of two links, and the check that proves a body."""
+"""Mechanics of an arm of two links: textbook equations, energy, stops."""
 
 import jax
 import jax.numpy as jnp
@@ -8,25 +8,11 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, Action, ArmState
 from jaxbrain.motor.body import arm as mechanics
-from jaxbrain.testing import check_plant
+from jaxbrain.motor.body.links import load_torque
+from tests.motor.body.bodies import each, each_arm, euler, rolled, states
 
 pytestmark = pytest.mark.x64
-
-ARMS = {"motornet": MOTORNET, "nijhof": NIJHOF_KOUWENHOVEN, "li": LI_TODOROV}
 FREE = ((-1e3, 1e3), (-1e3, 1e3))  # limits that are never reached
-each_arm = pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
-
-
-def states(count=8, seed=0):
-    """Angles well within the limits, any velocities."""
-    rng = np.random.default_rng(seed)
-    angles = np.stack([rng.uniform(0.1, 2.2, count), rng.uniform(0.1, 2.5, count)], 1)
-    return ArmState(jnp.asarray(angles), jnp.asarray(3 * rng.normal(size=(count, 2))))
-
-
-def each(function, *arguments):
-    """One program over all states."""
-    return jax.jit(jax.vmap(function))(*arguments)
 
 
 def by_hand(arm, q, w, torque, force=(0.0, 0.0)):
@@ -95,7 +81,7 @@ def test_acceleration_and_inverse_dynamics_are_the_textbook_s(arm):
     torque, force = jnp.asarray(rng.normal(size=(2, 8, 2)))
 
     def both(state, torque, force):
-        total = torque + mechanics.load_torque(arm, state.angles, force)
+        total = torque + load_torque(arm, state.angles, force)
         found = mechanics.acceleration(arm, state, total)
         return found, mechanics.inverse_dynamics(arm, state, found) - total
 
@@ -103,62 +89,6 @@ def test_acceleration_and_inverse_dynamics_are_the_textbook_s(arm):
     truth = [by_hand(arm, *map(np.asarray, args)) for args in zip(*at, torque, force, strict=True)]
     np.testing.assert_allclose(found, truth, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(rest, 0, atol=1e-12)
-
-
-@each_arm
-def test_kinematics(arm):
-    def all_of_it(state):
-        position = mechanics.forward_kinematics(arm, state.angles)
-        slope = jax.jacfwd(lambda q: mechanics.forward_kinematics(arm, q))(state.angles)
-        force = jnp.array([1.0, -2.0])
-        return (
-            mechanics.inverse_kinematics(arm, position) - state.angles,
-            mechanics.jacobian(arm, state.angles) - slope,
-            mechanics.load_torque(arm, state.angles, force) - slope.T @ force,
-            mechanics.hand(arm, state).velocity - slope @ state.velocities,
-        )
-
-    for difference in each(all_of_it, states()):
-        np.testing.assert_allclose(difference, 0, atol=1e-12)
-    corner = mechanics.forward_kinematics(arm, jnp.array([0.0, jnp.pi / 2]))
-    np.testing.assert_allclose(corner, arm.lengths, atol=1e-15)
-
-
-def test_out_of_reach():
-    arm = NIJHOF_KOUWENHOVEN
-    with pytest.raises(ValueError, match=r"^position must be from 0.024 to 0.642 m.*\(0, 0.7\) m"):
-        mechanics.place(arm, jnp.array([0.0, 0.7]))
-    with pytest.raises(ValueError, match=r"^position must be within the limits of the joints"):
-        mechanics.place(arm, jnp.array([0.1, -0.5]))
-    points = jnp.array([[0.0, 0.7], [0.0, 0.0], [0.01, 0.0], [0.0, 0.642], [0.3, 0.3]])
-    angles = each(lambda p: mechanics.place(arm, p).angles, points)
-    np.testing.assert_allclose(angles[0], [np.pi / 2, 0], atol=1e-12)  # stretched towards it
-    slopes = each(jax.jacrev(lambda p: mechanics.inverse_kinematics(arm, p)), points)
-    assert np.isfinite(angles).all() and np.isfinite(slopes).all()
-
-
-def euler(plant):
-    """The same body under the integrator of the peers."""
-
-    def advance(state, drive, dt):
-        move = lambda s, k: s + jnp.asarray(dt).astype(s.dtype) * k  # noqa: E731
-        return jax.tree.map(move, state, plant.physics.flow(state, drive))
-
-    def step(params, state, drive, *, key=None):
-        state = advance(state, drive, plant.dt)
-        return state, plant.hand(params, state)
-
-    return plant._replace(step=step, physics=plant.physics._replace(advance=advance))
-
-
-def rolled(plant, state, drive, steps):
-    """The last state, compiled."""
-
-    def run(state, drive):
-        body = lambda s, _: (plant.step((), s, drive)[0], None)  # noqa: E731
-        return jax.lax.scan(body, state, length=steps)[0]
-
-    return jax.jit(run)(state, drive)
 
 
 def test_an_arm_left_alone_keeps_its_energy_and_euler_does_not():
@@ -212,38 +142,6 @@ def test_the_arm_moves_as_scipy_says():
     np.testing.assert_allclose(np.concatenate(found), truth, atol=1e-6)
     coarse = rolled(euler(plant), start, drive, 100)
     assert np.abs(np.concatenate(coarse) - truth).max() > 1e-2
-
-
-def test_runge_kutta_is_taylor_to_order_four_and_errs_16_times_less():
-    z = -0.3
-    step = jb.motor.runge_kutta(lambda s: z * s, jnp.array(1.0), 1.0)
-    np.testing.assert_allclose(step, 1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24, rtol=1e-15)
-
-    def flow(s):  # an oscillator, in a structure
-        return {"x": s["v"], "v": -s["x"]}
-
-    @jax.jit
-    def error(steps):
-        start = {"x": jnp.ones(2), "v": jnp.zeros(2)}
-        one = lambda _, s: jb.motor.runge_kutta(flow, s, 2 / steps)  # noqa: E731
-        return jnp.abs(jax.lax.fori_loop(0, steps, one, start)["x"] - jnp.cos(2.0)).max()
-
-    errors = [float(error(steps)) for steps in (10, 20, 40)]
-    assert 12 < errors[0] / errors[1] < 20 and 12 < errors[1] / errors[2] < 20
-    single = jb.motor.runge_kutta(lambda s: -s, jnp.float32(1.0), jnp.float64(0.1))
-    assert single.dtype == jnp.float32
-
-
-def test_a_mass_moves_as_the_exact_solution():
-    mass, friction, pull, time = 2.0, 3.0, jnp.array([1.0, -2.0]), 0.5
-    plant = jb.motor.point_mass(mass=mass, friction=friction)
-    state = rolled(plant, plant.place((), jnp.zeros(2)), Action(pull, pull), 50)
-    rate = friction / mass
-    np.testing.assert_allclose(
-        state.velocity, 2 * pull / friction * (1 - np.exp(-rate * time)), rtol=1e-9
-    )
-    gone = 2 * pull / friction * (time - (1 - np.exp(-rate * time)) / rate)
-    np.testing.assert_allclose(state.position, gone, rtol=1e-9)
 
 
 def test_a_stop_is_a_spring_with_a_damper_and_nothing_before():
@@ -322,41 +220,8 @@ def test_constants_are_swept_by_building_inside_of_vmap():
         assert not np.allclose(swept.velocity[0], swept.velocity[1])
 
 
-def test_a_body_is_a_cell_at_rest_where_it_is_placed():
-    for plant in (jb.motor.two_link_arm(), jb.motor.point_mass()):
-        assert plant == type(plant)(*plant)
-        with jax.enable_x64(False):
-            drives = Action(jnp.zeros((5, 2)), jnp.zeros((5, 2)))
-            net = jb.cells.unroll(plant.cell)
-            hands = jax.jit(net.apply)(net.init(jax.random.key(0), drives), drives)
-            np.testing.assert_allclose(hands.position, np.tile([0.0, 0.4], (5, 1)), atol=1e-6)
-            assert hands.position.dtype == hands.velocity.dtype == jnp.float32
-            state = plant.place((), jnp.array([0.05, 0.45]))
-            assert plant.sensory_feedback((), state).shape == (4,)
-            np.testing.assert_allclose(plant.hand((), state).position, [0.05, 0.45], atol=1e-6)
-    assert jb.motor.two_link_arm() == jb.motor.two_link_arm()
-    assert jb.motor.two_link_arm() != jb.motor.two_link_arm(arm=MOTORNET)
-
-
 def test_refusals():
     with pytest.raises(ValueError, match="two_link_arm: masses must be two positive numbers"):
         jb.motor.two_link_arm(arm=MOTORNET._replace(masses=(1.0, 0.0)))
     with pytest.raises(ValueError, match="two_link_arm: dt must be positive"):
         jb.motor.two_link_arm(dt=0.0)
-    with pytest.raises(ValueError, match="point_mass: mass must be positive"):
-        jb.motor.point_mass(mass=0.0)
-    with pytest.raises(ValueError, match="check_plant: point_mass has no physics"):
-        check_plant(jb.motor.point_mass()._replace(physics=None))
-
-
-@pytest.mark.parametrize("make", [jb.motor.point_mass, jb.motor.two_link_arm, jb.motor.arm26])
-def test_a_step_refuses_a_drive_of_another_shape(make):
-    plant = make()
-    good = Action(jnp.zeros(plant.commands), jnp.zeros(2))
-    state = plant.carry((), good)
-    for field, shape in (("command", (1,)), ("force", ()), ("force", (1,)), ("force", (3,))):
-        bad = good._replace(**{field: jnp.zeros(shape)})
-        with pytest.raises(ValueError, match=rf": {field} of an Action must be of shape \(\d,\)"):
-            jax.eval_shape(plant.step, (), state, bad)
-    with pytest.raises(TypeError, match=r"must be an Action\(command, force\), got Array"):
-        plant.step((), state, good.command)

@@ -142,7 +142,9 @@ def test_short_reaches_need_activity_in_proportion():
 
 @functools.cache
 def trials():
-    task = emg_generation(hold=3, delay=(2, 5), reaction=4, movement=6, rest=2, dt=0.05)
+    task = emg_generation(
+        hold_steps=3, delay_steps=(2, 5), reaction_steps=4, movement_steps=6, rest_steps=2, dt=0.05
+    )
     return jax.jit(jax.vmap(task.sample))(jax.random.split(new_key(), 128))
 
 
@@ -174,7 +176,9 @@ def test_the_same_direction_has_the_same_activity_whatever_the_delay():
 
 def test_a_fan_of_reaches_is_one_vmap():
     def emg(angle):
-        task = emg_generation(angles=angle[None], delay=(0, 0), reaction=0, movement=5, dt=0.1)
+        task = emg_generation(
+            angles=angle[None], delay_steps=(0, 0), reaction_steps=0, movement_steps=5, dt=0.1
+        )
         return task.sample(new_key()).targets
 
     angles = jnp.array([0.0, 2.0])
@@ -185,20 +189,20 @@ def test_a_fan_of_reaches_is_one_vmap():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hold": 0}, "emg_generation: hold must be"),
-        ({"movement": -1}, "emg_generation: movement must be"),
-        ({"rest": 1.5}, "emg_generation: rest must be"),
-        ({"reaction": -1}, "emg_generation: reaction must be"),
-        ({"delay": (5, 2)}, "delay must be the least and the most steps"),
-        ({"delay": (1.0, 2.0)}, "delay must be the least and the most steps"),
-        ({"delay": 20}, "delay must be the least and the most steps"),
+        ({"hold_steps": 0}, "emg_generation: hold_steps must be"),
+        ({"movement_steps": -1}, "emg_generation: movement_steps must be"),
+        ({"rest_steps": 1.5}, "emg_generation: rest_steps must be"),
+        ({"reaction_steps": -1}, "emg_generation: reaction_steps must be"),
+        ({"delay_steps": (5, 2)}, "delay_steps must be the least and the most steps"),
+        ({"delay_steps": (1.0, 2.0)}, "delay_steps must be the least and the most steps"),
+        ({"delay_steps": 20}, "delay_steps must be the least and the most steps"),
         ({"dt": 0.0}, "emg_generation: dt must be positive"),
         ({"distance": -0.1}, "emg_generation: distance must be positive"),
         ({"angles": ()}, r"angles must be of shape \[directions\]"),
         ({"angles": 1.0}, r"angles must be of shape \[directions\]"),
         ({"center": (0.0, 0.4, 0.0)}, r"center must be of shape \[2\]"),
-        ({"center": (0.0, 0.6)}, "a reach leaves what the arm reaches: "),
-        ({"center": (0.0, 0.08)}, "a reach leaves what the arm reaches: "),
+        ({"center": (0.0, 0.6)}, "a reach leaves the workspace of the arm: "),
+        ({"center": (0.0, 0.08)}, "a reach leaves the workspace of the arm: "),
     ],
 )
 def test_what_no_arm_could_do_is_refused(options, message):

@@ -16,7 +16,7 @@ from jaxbrain import analysis, motor
 new_key = partial(jax.random.key, 0)
 BODIES = ("arm26", "point mass")
 FIELD = {"arm26": 8.0, "point mass": 3.0}  # N s/m: an arm is heavier than a mass of 1 kg
-SHORT = {"hold": 5, "movement": 40, "rest": 20}
+SHORT = {"hold_steps": 5, "movement_steps": 40, "rest_steps": 20}
 slow = pytest.mark.slow
 
 
@@ -31,7 +31,7 @@ class Trained(NamedTuple):
 
 
 def loop(controller, plant):
-    return motor.closed_loop(controller, plant, delay=5, sensory_noise=0.01, motor_noise=0.1)
+    return motor.closed_loop(controller, plant, delay_steps=5, sensory_noise=0.01, motor_noise=0.1)
 
 
 def learning(net, task, optimizer, batch, loss):
@@ -44,7 +44,7 @@ def learning(net, task, optimizer, batch, loss):
         scene, graded = draw(key)
         return update(state, (scene._replace(field=scene.field + field[None, None]), graded))
 
-    # unlike what runs once, this is worth what optimising it costs
+    # unlike what runs once, this is worth what optimizing it costs
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 3})
     def learn(state, keys, field):
         return jax.lax.scan(lambda s, k: one(s, k, field), state, keys)[0]
@@ -57,7 +57,7 @@ def fan(count, delay, **periods):
     angles = jnp.linspace(0, 2 * jnp.pi, count, endpoint=False)
 
     def one(angle):
-        task = motor.tasks.delayed_reach(angles=angle[None], delay=(delay, delay), **periods)
+        task = motor.tasks.delayed_reach(angles=angle[None], delay_steps=(delay, delay), **periods)
         return task.sample(new_key())
 
     trials = jax.vmap(one)(angles)
@@ -88,7 +88,10 @@ def quick():
     net = jb.cells.unroll(loop(controller, motor.point_mass()))
     rate = optax.cosine_decay_schedule(1e-2, 150)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
-    task, loss = motor.tasks.center_out(**SHORT), motor.reach_loss(effort=1e-3, change=1e-6)
+    task, loss = (
+        motor.tasks.center_out(**SHORT),
+        motor.reach_loss(effort_weight=1e-3, change_weight=1e-6),
+    )
     with jax.numpy_dtype_promotion("standard"):  # optax adds integers to floats
         learn, start = learning(net, task, optimizer, 16, loss)
         state = learn(start, jax.random.split(new_key(), 150), jnp.zeros((2, 2)))
@@ -113,7 +116,7 @@ def test_a_network_learns_to_reach_where_it_is_told():
 
 @functools.cache
 def trained(body):
-    periods = {"hold": 10, "movement": 60, "rest": 40}
+    periods = {"hold_steps": 10, "movement_steps": 60, "rest_steps": 40}
     if body == "arm26":
         layers = motor.cortical_layers(new_key(), 150)
         controller, plant = motor.motor_system(layers, 6), motor.arm26()
@@ -121,9 +124,9 @@ def trained(body):
     else:
         cell = jb.cells.leaky_rnn(100, dt=0.01, tau=0.05)
         controller, plant = jb.cells.stack(cell, jb.lift(jb.dense(2))), motor.point_mass()
-        updates, rate, loss = 1500, 2e-3, motor.reach_loss(change=2e-5)
+        updates, rate, loss = 1500, 2e-3, motor.reach_loss(change_weight=2e-5)
     net = jb.cells.unroll(loop(controller, plant))
-    task = motor.tasks.delayed_reach(delay=(10, 50), **periods)
+    task = motor.tasks.delayed_reach(delay_steps=(10, 50), **periods)
     schedule = optax.join_schedules(
         [optax.cosine_decay_schedule(rate, updates), lambda step: 3e-4], [updates]
     )
@@ -147,7 +150,7 @@ def units(signals):
     return carry[0]
 
 
-PERIODS = {"hold": 10, "movement": 60, "rest": 40}
+PERIODS = {"hold_steps": 10, "movement_steps": 60, "rest_steps": 40}
 # The numbers of the reference were measured on a point mass. The arm of six muscles has an inertia
 # that depends on the direction, which bends its reaches and spreads its preferred directions.
 LATERAL = {"arm26": 0.1, "point mass": 0.08}

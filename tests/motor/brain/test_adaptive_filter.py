@@ -9,11 +9,10 @@ from jaxbrain.cells import scan
 from jaxbrain.motor import Cerebellum, Report, Teaching, cerebellum, forward_model
 
 pytestmark = pytest.mark.x64
-
 DT, TAUS, STEPS, INPUTS, OUTPUTS = 0.01, (0.01, 0.1), 6000, 2, 2
 
 
-def fibres(mossy, taus=TAUS, dt=DT):
+def fibers(mossy, taus=TAUS, dt=DT):
     """Leaky filters of each input, in NumPy: exact for an input that is held for a step."""
     keep = np.exp(-dt / np.array(taus))[:, None]
     p, all_ = np.zeros((len(taus), mossy.shape[1])), []
@@ -28,10 +27,10 @@ def plant():
     """Commands, and what a linear plant makes of them: in the span of the basis, and beyond it."""
     rng = np.random.default_rng(0)
     mossy = np.repeat(rng.normal(size=(STEPS // 3, INPUTS)), 3, axis=0)
-    basis = fibres(mossy)
+    basis = fibers(mossy)
     truth = rng.normal(size=(len(TAUS), INPUTS, OUTPUTS))
     within = np.einsum("sti,tio->so", basis, truth)
-    beyond = within + fibres(mossy, (0.02,))[:, 0, :OUTPUTS] + 0.1 * rng.normal(size=within.shape)
+    beyond = within + fibers(mossy, (0.02,))[:, 0, :OUTPUTS] + 0.1 * rng.normal(size=within.shape)
     return mossy, basis, truth, within, beyond
 
 
@@ -40,7 +39,7 @@ def learn():
     """(mossy, wanted, rate) -> the last weights, the weights of all steps, predictions."""
 
     def run(mossy, wanted, rate):
-        cell = cerebellum(dt=DT, taus=TAUS, rate=rate)
+        cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate)
         first = Teaching(mossy[0], wanted[0])
         nothing = jnp.zeros(OUTPUTS)
 
@@ -58,10 +57,10 @@ def learn():
 
 
 def test_the_equations_at_generic_values():
-    """Weights by the error times the fibres of `delay` steps ago; then the prediction."""
+    """Weights by the error times the fibers of `delay` steps ago; then the prediction."""
     rng, rate, delay = np.random.default_rng(1), 0.3, 3
     mossy, error = rng.normal(size=(9, INPUTS)), rng.normal(size=(9, OUTPUTS))
-    cell = cerebellum(dt=DT, taus=TAUS, rate=rate, delay=delay)
+    cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate, delay_steps=delay)
     start = cell.carry((), Teaching(mossy[0], error[0]))
     w = rng.normal(size=start.weights.shape)
     xs = Teaching(jnp.asarray(mossy), jnp.asarray(error))
@@ -69,7 +68,7 @@ def test_the_equations_at_generic_values():
     carry, ys = run(start._replace(weights=jnp.asarray(w)))
 
     def numpy(lag):
-        p, weights, out = fibres(mossy), w.copy(), []
+        p, weights, out = fibers(mossy), w.copy(), []
         for t in range(len(mossy)):
             if t >= lag:
                 weights += rate * np.einsum("ti,o->tio", p[t - lag], error[t])
@@ -79,7 +78,7 @@ def test_the_equations_at_generic_values():
     weights, wanted = numpy(delay)
     np.testing.assert_allclose(carry.weights, weights, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(ys, wanted, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(carry.eligible, fibres(mossy)[-delay:], atol=1e-14)
+    np.testing.assert_allclose(carry.eligible, fibers(mossy)[-delay:], atol=1e-14)
     for lag in (delay - 1, delay + 1):  # control: the delay counts
         assert np.abs(numpy(lag)[0] - weights).max() > 1e-2
 
@@ -120,7 +119,7 @@ def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
     @jax.jit
     @jax.vmap
     def run(rate):
-        cell = cerebellum(dt=DT, taus=TAUS, rate=rate, delay=late)
+        cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate, delay_steps=late)
         carry = cell.carry((), Teaching(mossy[0], within[0]))
 
         def one(state, now):
@@ -140,7 +139,7 @@ def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
 def body():
     """A damped swing under smooth commands: states, of which the senses tell late."""
     rng, steps = np.random.default_rng(2), 12000
-    command = fibres(2 * rng.normal(size=(steps, 1)), (0.1,))[:, 0]
+    command = fibers(2 * rng.normal(size=(steps, 1)), (0.1,))[:, 0]
     state, states = np.zeros(2), []
     for u in command[:, 0]:
         states.append(state)
@@ -157,7 +156,9 @@ def test_a_forward_model_tells_now_what_the_senses_tell_later(body):
     @jax.jit
     @jax.vmap
     def run(rate):
-        cell = forward_model(dt=0.02, taus=(0.02, 0.06, 0.2, 0.6), rate=rate, delay=delay)
+        cell = forward_model(
+            dt=0.02, taus=(0.02, 0.06, 0.2, 0.6), learning_rate=rate, delay_steps=delay
+        )
         first = jax.tree.map(lambda a: a[0], xs)
         return scan(cell, (), cell.carry((), first), xs)
 
@@ -181,7 +182,9 @@ def test_the_bound_of_the_rate(delay):
     @jax.jit
     @jax.vmap
     def last(rate):
-        cell = cerebellum(taus=(1e-6,), rate=rate, delay=delay)  # the fibre is the input
+        cell = cerebellum(
+            taus=(1e-6,), learning_rate=rate, delay_steps=delay
+        )  # the fiber is the input
 
         def one(state, _):
             carry, errors = state
@@ -210,9 +213,11 @@ def test_the_rate_has_a_gradient(plant, learn):
 
 def test_types_names_and_refusals():
     x = Teaching(jnp.ones(3, jnp.float32), jnp.ones(2, jnp.float32))
-    cell = cerebellum(taus=(0.1,), delay=2)
-    assert repr(cell) == "cerebellum(taus=(0.1,), delay=2)" and cell != cerebellum()
-    assert repr(forward_model()) == "forward_model()" and cell == cerebellum(taus=(0.1,), delay=2)
+    cell = cerebellum(taus=(0.1,), delay_steps=2)
+    assert repr(cell) == "motor.cerebellum(taus=(0.1,), delay_steps=2)" and cell != cerebellum()
+    assert repr(forward_model()) == "motor.forward_model()" and cell == cerebellum(
+        taus=(0.1,), delay_steps=2
+    )
     assert cell.init(jax.random.key(0), x) == ()
     carry, y = cell.step((), cell.carry((), x), x)
     assert isinstance(carry, Cerebellum) and carry.weights.shape == (1, 3, 2)
@@ -222,8 +227,8 @@ def test_types_names_and_refusals():
             ({"dt": 0.0}, "dt must be positive"),
             ({"taus": (0.1, -1.0)}, "taus must be positive"),
             ({"taus": 0.1}, r"taus must be a tuple or \[times\]"),
-            ({"rate": -1.0}, "rate must not be negative"),
-            ({"delay": 0}, "delay must be a positive integer"),
+            ({"learning_rate": -1.0}, "learning_rate must not be negative"),
+            ({"delay_steps": 0}, "delay_steps must be a positive integer"),
         ):
             with pytest.raises(ValueError, match=f"{make.__name__}: {match}"):
                 make(**options)

@@ -1,4 +1,4 @@
-"""The cost of a reach: the equation in NumPy, what waiting counts, its slopes, refusals."""
+"""The cost of a reach: the equation in NumPy, the hold period, gradients, refusals."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,9 @@ def cost(moved, mask, loss):
     return jax.jit(loss)(signals(*moved[:3]), (jnp.asarray(moved[3]), jnp.asarray(mask)))
 
 
-WEIGHTS = {"speed": 0.7, "effort": 0.3, "change": 4e-4, "hold": 2.5, "dt": 0.02}
+WEIGHTS = {
+    "speed_weight": 0.7, "effort_weight": 0.3, "change_weight": 4e-4, "hold_weight": 2.5, "dt": 0.02
+}  # fmt: skip
 MASKS = {
     "a reach": ([1, 1, 1, 0, 0, 0, 1, 1, 1], [2.5, 2.5, 2.5, 0, 0, 0, 1, 1, 1]),
     "two of them": ([1, 1, 0, 1, 1, 1, 0, 1, 1], [2.5, 2.5, 0, 1, 1, 1, 0, 1, 1]),
@@ -52,9 +54,14 @@ def test_the_cost_is_the_one_of_the_equation(case):
     total += 0.3 * np.mean(command**2) + 4e-4 * np.mean((np.diff(command, axis=0) / 0.02) ** 2)
     found = cost(movement(), np.array(mask, float), reach_loss(**WEIGHTS))
     assert float(found) == pytest.approx(total, rel=1e-12)
-    for name in ("speed", "effort", "change", "dt"):  # control: each of them counts
+    for name in (
+        "speed_weight",
+        "effort_weight",
+        "change_weight",
+        "dt",
+    ):  # control: each of them counts
         other = cost(movement(), np.array(mask, float), reach_loss(**{**WEIGHTS, name: 0.9}))
-        assert (abs(float(other) - total) > 1e-4) == (name != "speed" or any(weight))
+        assert (abs(float(other) - total) > 1e-4) == (name != "speed_weight" or any(weight))
 
 
 def test_holding_counts_before_the_movement_only():
@@ -65,7 +72,7 @@ def test_holding_counts_before_the_movement_only():
 
     @jax.jit
     def costs(hold):
-        loss = reach_loss(hold=hold)
+        loss = reach_loss(hold_weight=hold)
         paths = (wanted, wanted + early, wanted + late)
         moved = [signals(path, velocity, command) for path in paths]
         return jnp.stack([loss(each, (jnp.asarray(wanted), mask)) for each in moved])
@@ -73,7 +80,7 @@ def test_holding_counts_before_the_movement_only():
     for hold in (1.0, 5.0):
         there, drifted, missed = costs(hold)
         assert float((drifted - there) / (missed - there)) == pytest.approx(hold)
-    assert np.isfinite(cost(movement(), np.ones(9), reach_loss(hold=0.0)))
+    assert np.isfinite(cost(movement(), np.ones(9), reach_loss(hold_weight=0.0)))
 
 
 def test_at_the_target_and_at_rest_the_gradient_is_zero_and_finite():
@@ -94,8 +101,8 @@ def pair(steps=9, mask=9):
 
 
 COSTS = {
-    "speed": (lambda s: reach_loss(speed=-1.0), ValueError, "speed must not be negative, got -1.0"),
-    "hold": (lambda s: reach_loss(hold=-0.1), ValueError, "reach_loss: hold must not be negative"),
+    "speed": (lambda s: reach_loss(speed_weight=-1.0), ValueError, "speed_weight must not be neg"),
+    "hold": (lambda s: reach_loss(hold_weight=-0.1), ValueError, "hold_weight must not be neg"),
     "dt": (lambda s: reach_loss(dt=0.0), ValueError, "reach_loss: dt must be positive"),
     "steps": (lambda s: reach_loss()(s, pair(8)), ValueError, r"\(8, 2\) and \(9,\) for.*\(9, 2\)"),
     "mask": (lambda s: reach_loss()(s, pair(9, 8)), ValueError, r"mask \[time\] of the steps"),
@@ -105,7 +112,7 @@ COSTS = {
 
 
 @pytest.mark.parametrize("case", COSTS)
-def test_what_is_no_cost_is_refused(case):
+def test_refusals_say_what_is_wrong(case):
     act, kind, message = COSTS[case]
     with pytest.raises(kind, match=message):
         act(signals(*movement()[:3]))

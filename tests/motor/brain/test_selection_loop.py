@@ -18,7 +18,6 @@ from jaxbrain.motor import (
 )
 
 pytestmark = pytest.mark.x64
-
 CHANNELS, SECOND = 6, 100
 OPEN = 0.05  # the output of the basal ganglia below which a channel is selected
 
@@ -220,7 +219,7 @@ def test_single_precision_refusals_and_names():
     carry, y = cell.step((), cell.carry((), x), x)
     assert {leaf.dtype.name for leaf in jax.tree.leaves((carry, y))} == {"float32"}
     assert cell == selection() and cell != selection(dopamine=0.1)
-    assert repr(selection(dopamine=0.1)) == "selection(dopamine=0.1)"
+    assert repr(selection(dopamine=0.1)) == "motor.selection(dopamine=0.1)"
     with pytest.raises(ValueError, match="selection: dopamine must be one number"):
         selection(dopamine=-0.1)
     with pytest.raises(ValueError, match="dt must be at most tau"):

@@ -10,7 +10,6 @@ from jaxbrain.cells import scan
 from jaxbrain.motor import BasalGanglia, Pathways, Thresholds, basal_ganglia, gate, nuclei_rates
 
 pytestmark = pytest.mark.x64
-
 CHANNELS = 6
 ONE = np.array([0.4, 0, 0, 0, 0, 0])
 TWO = np.array([0.4, 0.6, 0, 0, 0, 0])
@@ -189,8 +188,8 @@ def test_dopamine_stays_and_a_step_is_what_a_scan_does():
     np.testing.assert_allclose(y, ys[-1], atol=1e-14)
     assert last.dopamine == 0.3 and carry.dopamine == 0.3
     assert cell == basal_ganglia(dopamine=0.3) and cell != basal_ganglia()
-    assert repr(cell) == "basal_ganglia(dopamine=0.3)" and repr(basal_ganglia()) == (
-        "basal_ganglia()"
+    assert repr(cell) == "motor.basal_ganglia(dopamine=0.3)" and repr(basal_ganglia()) == (
+        "motor.basal_ganglia()"
     )
 
 

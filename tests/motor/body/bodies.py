@@ -1,0 +1,47 @@
+"""Arms, states and runs that tests of bodies share."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, ArmState
+
+ARMS = {"motornet": MOTORNET, "nijhof": NIJHOF_KOUWENHOVEN, "li": LI_TODOROV}
+each_arm = pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
+
+
+def states(count=8, seed=0):
+    """Angles well within the limits, any velocities."""
+    rng = np.random.default_rng(seed)
+    angles = np.stack([rng.uniform(0.1, 2.2, count), rng.uniform(0.1, 2.5, count)], 1)
+    return ArmState(jnp.asarray(angles), jnp.asarray(3 * rng.normal(size=(count, 2))))
+
+
+def each(function, *arguments):
+    """One program over all states."""
+    return jax.jit(jax.vmap(function))(*arguments)
+
+
+def euler(plant):
+    """The same body under the integrator of the peers."""
+
+    def advance(state, drive, dt):
+        move = lambda s, k: s + jnp.asarray(dt).astype(s.dtype) * k  # noqa: E731
+        return jax.tree.map(move, state, plant.physics.flow(state, drive))
+
+    def step(params, state, drive, *, key=None):
+        state = advance(state, drive, plant.dt)
+        return state, plant.hand(params, state)
+
+    return plant._replace(step=step, physics=plant.physics._replace(advance=advance))
+
+
+def rolled(plant, state, drive, steps):
+    """The last state, compiled."""
+
+    def run(state, drive):
+        body = lambda s, _: (plant.step((), s, drive)[0], None)  # noqa: E731
+        return jax.lax.scan(body, state, length=steps)[0]
+
+    return jax.jit(run)(state, drive)

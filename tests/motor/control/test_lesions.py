@@ -1,0 +1,58 @@
+"""Lesions and stimulation of a controller: exact, reversible, and any other change of its carry."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxbrain.motor import perturbations as perturb
+from tests.motor.control.loops import TIME, UNITS, close, differ, plain, problem, run
+
+pytestmark = pytest.mark.x64
+
+
+@pytest.fixture(autouse=True, scope="module")
+def known_problem():
+    problem()  # not under a trace
+
+
+def test_a_lesion_is_exact():
+    params = problem()[1]
+    out = np.array([0, 3])
+
+    @jax.jit
+    def lesioned(params, gain):
+        return run(perturb.silence(out, gain=gain, part=(0,)), params=params)
+
+    cut = jax.tree.map(jnp.array, params)
+    cut[0]["recurrent"] = cut[0]["recurrent"].at[out].set(0.0)  # rows are presynaptic
+    cut[1]["kernel"] = cut[1]["kernel"].at[out].set(0.0)
+    found, other = lesioned(params, 0.0), lesioned(cut, 1.0)
+    close((found.hand, found.command), (other.hand, other.command), atol=0)
+    assert differ(found.hand, plain().hand) > 1e-5
+
+    def outcome(params):
+        return jnp.sum(lesioned(params, 0.0).command ** 2)
+
+    of = jax.jit(jax.grad(outcome))(params)
+    rest = np.setdiff1d(np.arange(UNITS), out)
+    unheard = of[0]["recurrent"][out], of[1]["kernel"][out], of[0]["kernel"][:, out]
+    heard = of[0]["recurrent"][np.ix_(rest, rest)], of[1]["kernel"][rest], of[0]["kernel"][:, rest]
+    assert not any(np.any(a) for a in unheard) and all(np.abs(a).min() > 0 for a in heard)
+    assert differ(lesioned(params, 0.5).command, found.command) > 1e-6
+
+
+def test_a_lesion_can_be_undone_and_a_pulse_of_current_too():
+    cooled = run(
+        perturb.during(perturb.silence(1, part=(0,)), 4, 7, after=perturb.set_gain(1.0, part=(0,)))
+    )
+    np.testing.assert_array_equal(
+        cooled.controller[0].gain[:, 1] == 0, np.isin(np.arange(TIME), (4, 5, 6))
+    )
+    lasting = run(perturb.during(perturb.silence(1, part=(0,)), 4, 7))
+    assert not lasting.controller[0].gain[4:, 1].any()
+    pushed = run(perturb.during(perturb.stimulate(np.array([2]), 0.3, part=(0,)), 4, 5))
+    state, usual = pushed.controller[0].state, plain().controller[0].state
+    close(state[4] - usual[4], 0.3 * np.eye(UNITS)[2])
+    close(pushed.command[:5], plain().command[:5])
+    assert differ(pushed.command[5], plain().command[5]) > 1e-4
