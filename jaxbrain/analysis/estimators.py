@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class _Moments(NamedTuple):
-    """Moments of one layer over some samples of d = g - r: means, and sums of squares about them."""
+    """Moments of one layer over some samples of d = g - r, squares about the mean."""
 
     count: jax.Array  # []
     mean: jax.Array  # [weights], of d
