@@ -1,8 +1,8 @@
-"""Looking at what was learned.
+"""Analysis of learning rules, recurrent dynamics, neural populations and movements.
 
-How rules compare with back-propagation and with one another; what recurrent networks do in time:
-where they stand still, how fast trajectories part, how many dimensions they take up; what units
-are tuned to, whether a population's state rotates, how alike two populations are.
+Comparison of learning rules and similarity of gradients; fixed points, Lyapunov exponents and
+dimensionality of recurrent networks; directional tuning, decoding, rotational dynamics and
+similarity of populations; kinematics of reaches, lesions and force fields.
 """
 
 from jaxbrain.analysis.comparison import Comparison, Result, compare_rules, frozen_hidden
@@ -28,6 +28,7 @@ from jaxbrain.analysis.kinematics import (
     minimum_jerk_correlation,
     movement_window,
     reach_kinematics,
+    reach_time,
 )
 from jaxbrain.analysis.rotations import Fits, Rotations, jpca, linear_fit, skew_fit
 from jaxbrain.analysis.spaces import (
@@ -47,7 +48,7 @@ from jaxbrain.analysis.surrogates import (
     marginal_covariances,
     maximum_entropy,
 )
-from jaxbrain.analysis.sweeps import field_sweep, lesion_sweep, reach_time
+from jaxbrain.analysis.sweeps import field_sweep, lesion_sweep
 from jaxbrain.analysis.tuning_curves import Tuning, held_out_error, population_vector, tuning
 
 __all__ = [

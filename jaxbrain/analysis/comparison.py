@@ -301,7 +301,7 @@ def _two(name: Any, entry: Any) -> tuple[LearningRule, optax.GradientTransformat
 def _start(
     pairs: dict[str, tuple[LearningRule, Any]], x: Any, keys: jax.Array
 ) -> dict[str, TrainState]:
-    """The first states of all rules [seeds], in one program: a seed is the same key for every rule."""
+    """The first states of all rules, each [seeds]; a seed is the same key for every rule."""
 
     def start(key: jax.Array) -> dict[str, TrainState]:
         return {n: init_state(*pair, x, key=jax.random.clone(key)) for n, pair in pairs.items()}
@@ -346,7 +346,7 @@ def _epoch(rule: LearningRule, optimizer: Any, batch_size: int | None) -> Callab
 
 
 def _measurement(rule: LearningRule, setup: _Setup) -> Callable:
-    """``(state, validation) -> (metrics, angles)``; metrics are nan where a weight is not finite."""
+    """``(state, validation) -> (metrics, angles)``; nan metrics if a weight is not finite."""
     record = _record(rule, setup)
     rows = jax.tree.leaves(setup.validation)[0].shape[0]
     size = _ROWS if rows > _ROWS else None

@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class _Moments(NamedTuple):
-    """Moments of one layer over some samples of d = g - r: means, and sums of squares about them."""
+    """Moments of one layer over some samples of d = g - r, squares about the mean."""
 
     count: jax.Array  # []
     mean: jax.Array  # [weights], of d
@@ -131,7 +131,8 @@ def _moments(
         return _Moments(count, mean, jnp.sum(d * d), jnp.sum((d @ u) ** 2), reference)
 
     def add(total: list[_Moments], index: jax.Array) -> tuple[list[_Moments], None]:
-        ds, rs = jax.vmap(sample)(keys[jnp.minimum(index, samples - 1)])
+        # The surplus repeats the last key.
+        ds, rs = jax.vmap(sample)(jax.random.clone(keys[jnp.minimum(index, samples - 1)]))
         there = (index < samples)[:, None]
         parts = zip(total, ds, rs, directions, strict=True)
         return [_merge(m, group(d, r, u, there), u) for m, d, r, u in parts], None

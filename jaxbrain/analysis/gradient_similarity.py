@@ -185,7 +185,7 @@ def layer_vectors(tree: Params) -> list[jax.Array]:
 
 
 def _scaled(w: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """w over its largest magnitude, and that: squares of extreme values leave the range of floats."""
+    """w / m and m = max |w|: squares of extreme values would leave the range of floats."""
     largest = jnp.max(jnp.abs(w))
     return w / jnp.where(largest > 0, largest, 1), largest
 

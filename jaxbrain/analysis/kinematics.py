@@ -255,6 +255,56 @@ def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> ja
     return _correlation(speed, 16 * s**2 * (1 - s) ** 2, inside)
 
 
+def reach_time(
+    position: jax.Array,
+    target: Any,
+    *,
+    dt: float | jax.Array = 0.01,
+    radius: float | jax.Array = 0.01,
+    softness: float | jax.Array = 0.005,
+) -> jax.Array:
+    """Time that the hand spends outside of the target, in s: a differentiable reach time.
+
+    integral of step((|position - target| - radius) / softness) dt,
+    step(x) = s^3 (10 - 15 s + 6 s^2) where s = (x + 1) / 2 is in 0..1, else 0 or 1
+
+    It is the time of arrival of a hand that stays in the target. A hand that never arrives has the
+    duration of the trial, and no gradient. For the time from a go cue on, give the path from there.
+
+    Args:
+      position: of the hand, in m ``[time, 2]``.
+      target: in m ``[2]``, or ``[time, 2]``.
+      dt: time between samples, in s.
+      radius: of the target, in m.
+      softness: half the width of its border, in m. Where the hand crosses the border, its step from
+        sample to sample should be shorter; else the gradient is rough.
+
+    Returns:
+      In s ``[]``.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> path = jnp.stack([jnp.linspace(0.0, 0.1, 101), jnp.zeros(101)], axis=1)  # 0.1 m/s
+      >>> round(float(reach_time(path, jnp.array([0.1, 0.0]))), 2)
+      0.9
+    """
+    if position.ndim != 2 or position.shape[1] != 2 or len(position) < 2:
+        raise ValueError(f"reach_time: position must be [time, 2], got shape {position.shape}")
+    if np.shape(target) not in ((2,), position.shape):
+        raise ValueError(
+            f"reach_time: target must be (2,) or {position.shape}, got {np.shape(target)}"
+        )
+    for name, value in (("dt", dt), ("radius", radius), ("softness", softness)):
+        require_positive("reach_time", name, value)
+    goal = jnp.broadcast_to(as_number(target, position), position.shape)
+    distance = _length(position - goal)
+    over = (distance - as_number(radius, distance)) / as_number(softness, distance)
+    s = jnp.clip((over + 1) / 2, 0, 1)
+    outside = s**3 * (10 - 15 * s + 6 * s**2)
+    trapezoids = jnp.sum(outside) - (outside[0] + outside[-1]) / 2
+    return as_number(dt, outside) * trapezoids
+
+
 def _correlation(a: jax.Array, b: jax.Array, weight: jax.Array) -> jax.Array:
     a, b = (x - jnp.sum(weight * x) / jnp.sum(weight) for x in (a, b))
     shared, of_a, of_b = (jnp.sum(weight * p) for p in (a * b, a * a, b * b))

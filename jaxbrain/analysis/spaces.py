@@ -160,8 +160,7 @@ def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
     singular values of Q_a' Q_b,  Q an orthonormal basis of the centered columns
 
     They do not change under invertible linear maps. With as many units as samples all of them are
-    1,
-    whatever the activities: use `svcca`.
+    1, whatever the activities: use `svcca`.
 
     Args:
       a: ``[samples, units]``, more samples than units.
@@ -247,7 +246,8 @@ def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _unit(rows: jax.Array) -> jax.Array:
-    """Of Frobenius norm 1; scaled by the largest entry first, as squares leave the range of floats."""
+    """The rows scaled to a Frobenius norm of 1."""
+    # By the largest entry first: squares of extreme values would leave the range of floats.
     largest = jnp.max(jnp.abs(rows))
     rows = rows / jnp.where(largest > 0, largest, 1)
     norm = jnp.linalg.norm(rows)

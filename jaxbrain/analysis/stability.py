@@ -41,7 +41,7 @@ class FixedPoints(NamedTuple):
 
     @property
     def unstable(self) -> np.ndarray:
-        """``[points]``: number of growing directions, those of eigenvalues outside the unit circle."""
+        """``[points]``: number of directions that grow, of eigenvalues above 1 in modulus."""
         return growing(self.eigenvalues)
 
     @property

@@ -1,10 +1,9 @@
-"""Checks that prove a learning rule or a body, one's own too.
+"""Checks of learning rules and bodies, for the library's own and the user's.
 
-Each check raises an ``AssertionError`` that says in numbers, layer by layer, what is wrong, and
-returns what it measured. `check_rule` is the contract of every rule. Which of the others a rule
-must pass its theory says: one that is back-propagation in a limit passes `check_gradient` there, a
-stochastic estimate of the gradient `check_unbiased`, one that relaxes `check_relaxed`. Every body
-with equations must pass `check_plant`.
+A failed check raises an ``AssertionError`` with the numbers of each layer or law; a passed check
+returns its measurements. Every rule must pass `check_rule`. A rule that is back-propagation in a
+limit must pass `check_gradient` in that limit, a stochastic estimate of the gradient
+`check_unbiased`, a rule that relaxes `check_relaxed`, and every body with equations `check_plant`.
 """
 
 from jaxbrain.testing.bodies import Mechanics, check_plant

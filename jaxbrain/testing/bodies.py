@@ -1,4 +1,4 @@
-"""The mechanics of a body, proven: energy, virtual work, velocities, the order of its steps."""
+"""Check of the mechanics of a body: energy, virtual work, velocities, order of integration."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,13 +10,14 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
+from jaxbrain.core.config import label
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
 
-REACH = 0.1  # m: the tasks' workspace, around CENTER
-STEPS = (1, 2, 4, 8, 16, 32, 64)  # in which the same time is run for the order of the integrator
+REACH = 0.1  # m: half the side of the workspace of the tasks, around CENTER
+STEPS = (1, 2, 4, 8, 16, 32, 64)  # numbers of steps over the same time, for the order
 
-# of what is measured: what must equal what
+# from each law to its two sides, which must be equal
 LAWS = {
     "energy": ("d energy/dt", "power"),
     "force": ("d power/d force", "velocity of the hand"),
@@ -29,18 +30,18 @@ LAWS = {
 
 
 class Mechanics(NamedTuple):
-    """What `check_plant` measured: relative errors, the largest over states, and an order.
+    """Relative errors of the laws of mechanics, the largest over states, and the order of steps.
 
     Attributes:
       energy: d energy/dt along the flow against the power.
-      force: what a force on the hand adds to d energy/dt against the velocity of the hand.
-      muscles: what a change of tension adds to d energy/dt against that change times -dL/dt, which
+      force: derivative of the power by a force on the hand against the velocity of the hand.
+      muscles: change of the power with a change of tension against that change times -dL/dt, which
         is d(torque) . dq/dt; 0 without muscles.
       hand: reported velocity of the hand against d position/dt.
       lengths: reported velocities of the muscles against dL/dt; 0 without muscles.
-      step: a step of the plant against the integrator that it names.
-      place: where `place` puts the hand, and that it rests there.
-      halving: by how much the error of integration falls when the step is halved, the median over
+      step: a step of the plant against its integrator.
+      place: the hand after `place` against the position asked for, at rest.
+      halving: ratio of the errors of integration at a step and at half of it, the median over
         states: 2 to the power of the order; infinite where steps are exact to rounding.
     """
 
@@ -62,30 +63,26 @@ def check_plant(
     key: jax.Array | None = None,
     rtol: float = 1e-9,
 ) -> Mechanics:
-    """Check that a body obeys mechanics at random states under random drives, in float64.
+    """Check of the laws of mechanics in a body, at random states under random actions, in float64.
 
     d energy/dt = power, d power/d force = dp/dt, d power/d tension = -dL/dt, hand velocity =
-    dp/dt, muscle velocities = dL/dt, all along the flow, by automatic differentiation; a step is
-    of order four: a step of half the length errs 16 times less; `place` puts the hand there.
+    dp/dt, muscle velocities = dL/dt, all along the flow, by automatic differentiation; steps are
+    of order four: half the step has 1/16 of the error; `place` puts the hand where it is told
 
-    The two derivatives of the power need no word of the body about its power or friction: a load
-    or a torque of muscles that acts twice, or with the wrong moment arm, shows there. Tensions are
-    changed through what only they depend on in the state, such as activations.
+    The two derivatives of the power do not rely on the power and friction that the body reports: a
+    load or a muscle torque that acts twice, or with a wrong moment arm, is found there. Tensions
+    are changed through those parts of the state that nothing else depends on, such as activations.
 
     Args:
-      plant: the body; its ``physics`` say what it claims.
+      plant: the body, with its ``physics``.
       states: to check at, ``[states, ...]`` each; None: those after a tenth of a second under
-        random drives from ``positions``.
-      positions: of the hand to place it at ``[positions, 2]``; None: 16 within 0.1 m of
-        (0, 0.4) m.
-      key: of what is random, commands from 0 to 1 among it; None: a fixed one.
+        random actions from ``positions``.
+      positions: of the hand ``[positions, 2]``; None: 16 within 0.1 m of (0, 0.4) m.
+      key: of all random numbers, such as commands from 0 to 1; None: a fixed one.
       rtol: the largest relative error allowed.
 
-    Returns:
-      The Mechanics.
-
     Raises:
-      AssertionError: if a law does not hold, with a table of all that were broken.
+      AssertionError: if a law does not hold, with a table of all broken laws.
       ValueError: if the plant has no physics, or only some of lengths, velocities and tensions.
 
     Examples:
@@ -97,29 +94,29 @@ def check_plant(
     _physics(plant)
     with jax.enable_x64(True):
         key = jax.random.key(0) if key is None else key
-        where, *keys = jax.random.split(key, 4)
+        where, *keys = jax.random.split(key, 6)
         if positions is None:
             offsets = jax.random.uniform(where, (16, 2), minval=-REACH, maxval=REACH)
             positions = jnp.asarray([CENTER]) + offsets
         positions = jnp.asarray(positions, float)
-        params = plant.init(keys[0], _drives(plant, positions[0], keys[0]))
+        params = plant.init(keys[0], _actions(plant, positions[0], keys[1]))
         place = jax.jit(jax.vmap(lambda position: plant.place(params, position)))
         placed, run = place(positions), _runner(plant)
         if states is None:
-            states = run(placed, _drives(plant, positions, keys[0]), 0.1, 10)
+            states = run(placed, _actions(plant, positions, keys[2]), 0.1, 10)
         states = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), states)
-        drives = _drives(plant, jax.tree.leaves(states)[0], keys[1])
-        pairs = _laws(plant, params, states, drives, keys[2])
-        end = run(states, drives, 1.0 * plant.dt, 1)
-        pairs["step"] = _step(plant, params, states, drives, end)
+        actions = _actions(plant, jax.tree.leaves(states)[0], keys[3])
+        pairs = _laws(plant, params, states, actions, keys[4])
+        end = run(states, actions, 1.0 * plant.dt, 1)
+        pairs["step"] = _step(plant, params, states, actions, end)
         hands = jax.vmap(lambda state: plant.hand(params, state))(placed)
         rest = jnp.concatenate([positions, jnp.zeros_like(positions)], axis=-1)
         pairs["place"] = (jnp.concatenate(hands, axis=-1), rest)
-        halving = _halving(run, states, drives, plant.dt)
+        halving = _halving(run, states, actions, plant.dt)
     return _judge(plant, pairs, halving, rtol)
 
 
-def _drives(plant: Plant, like: jax.Array, key: jax.Array) -> Action:
+def _actions(plant: Plant, like: jax.Array, key: jax.Array) -> Action:
     """Random commands from 0 to 1 and forces of some N, one for each entry of an array."""
     one, two = jax.random.split(key)
     lead = like.shape[:-1] if like.ndim > 1 else ()
@@ -132,41 +129,41 @@ def _runner(plant: Plant) -> Callable[..., Any]:
     advance = _physics(plant).advance
 
     @jax.jit
-    def run(states: Any, drives: Action, time: Any, steps: Any) -> Any:
-        def one(state: Any, drive: Action) -> Any:
+    def run(states: Any, actions: Action, time: Any, steps: Any) -> Any:
+        def one(state: Any, action: Action) -> Any:
             dt = time / steps
-            return jax.lax.fori_loop(0, steps, lambda _, s: advance(s, drive, dt), state)
+            return jax.lax.fori_loop(0, steps, lambda _, s: advance(s, action, dt), state)
 
-        return jax.vmap(one)(states, drives)
+        return jax.vmap(one)(states, actions)
 
     return run
 
 
-def _laws(plant: Plant, params: Params, states: Any, drives: Action, key: jax.Array) -> dict:
-    """Of every law what was found and what it must equal, each ``[states, ...]``."""
+def _laws(plant: Plant, params: Params, states: Any, actions: Action, key: jax.Array) -> dict:
+    """Both sides of every law, each ``[states, ...]``."""
     physics = _physics(plant)
 
-    def gains(state: Any, drive: Action) -> jax.Array:
-        return jax.jvp(physics.energy, (state,), (physics.flow(state, drive),))[1]
+    def gains(state: Any, action: Action) -> jax.Array:
+        return jax.jvp(physics.energy, (state,), (physics.flow(state, action),))[1]
 
     def where(state: Any) -> tuple[jax.Array, jax.Array]:
         muscles = jnp.zeros(0) if physics.lengths is None else physics.lengths(state)
         return plant.hand(params, state).position, muscles
 
-    def one(state: Any, drive: Action, change: Any) -> dict:
-        _, (moves, shortens) = jax.jvp(where, (state,), (physics.flow(state, drive),))
+    def one(state: Any, action: Action, change: Any) -> dict:
+        _, (moves, shortens) = jax.jvp(where, (state,), (physics.flow(state, action),))
         none = jax.tree.map(jnp.zeros_like, state)
-        # along a force in x, one in y and a change of tensions, as one program
+        # one program for a force in x, one in y and a change of tensions
         ways = jax.tree.map(lambda *parts: jnp.stack(parts), none, none, change)
         forces = jnp.concatenate([jnp.eye(2, dtype=moves.dtype), jnp.zeros((1, 2), moves.dtype)])
 
         def along(way: Any, force: jax.Array) -> tuple[jax.Array, jax.Array]:
-            tangent = way, Action(jnp.zeros_like(drive.command), force)
-            return jax.jvp(gains, (state, drive), tangent)
+            tangent = way, Action(jnp.zeros_like(action.command), force)
+            return jax.jvp(gains, (state, action), tangent)
 
         rate, slopes = jax.vmap(along)(ways, forces)
         found = {
-            "energy": (rate[0], physics.power(state, drive)),
+            "energy": (rate[0], physics.power(state, action)),
             "force": (slopes[:2], moves),
             "hand": (plant.hand(params, state).velocity, moves),
         }
@@ -178,14 +175,14 @@ def _laws(plant: Plant, params: Params, states: Any, drives: Action, key: jax.Ar
         return found
 
     @jax.jit
-    def run(states: Any, drives: Action) -> dict:
-        return jax.vmap(one)(states, drives, _changes(plant, params, states, key))
+    def run(states: Any, actions: Action) -> dict:
+        return jax.vmap(one)(states, actions, _changes(plant, params, states, key))
 
-    return run(states, drives)
+    return run(states, actions)
 
 
 def _changes(plant: Plant, params: Params, states: Any, key: jax.Array) -> Any:
-    """Random changes of what in a state neither moves nor stores energy, such as activations."""
+    """Random changes of those parts of a state that neither move nor store energy."""
     physics = _physics(plant)
     geometry = [f for f in (physics.lengths, physics.velocities, physics.energy) if f is not None]
 
@@ -203,19 +200,19 @@ def _changes(plant: Plant, params: Params, states: Any, key: jax.Array) -> Any:
     return jax.tree.map(change, states, moved)
 
 
-def _step(plant: Plant, params: Params, states: Any, drives: Action, end: Any) -> tuple:
+def _step(plant: Plant, params: Params, states: Any, actions: Action, end: Any) -> tuple:
     """States and hands after a step, and those after the integrator."""
 
     @jax.jit
     @jax.vmap
-    def both(state: Any, drive: Action, end: Any) -> tuple[jax.Array, jax.Array]:
-        found, wanted = plant.step(params, state, drive), (end, plant.hand(params, end))
+    def both(state: Any, action: Action, end: Any) -> tuple[jax.Array, jax.Array]:
+        found, wanted = plant.step(params, state, action), (end, plant.hand(params, end))
         return ravel_pytree(found)[0], ravel_pytree(wanted)[0]
 
-    return both(states, drives, end)
+    return both(states, actions, end)
 
 
-def _halving(run: Callable[..., Any], states: Any, drives: Action, dt: Any) -> float:
+def _halving(run: Callable[..., Any], states: Any, actions: Action, dt: Any) -> float:
     """The median ratio of errors at the shortest steps whose errors are above rounding."""
     count = len(jax.tree.leaves(states)[0])
 
@@ -223,13 +220,13 @@ def _halving(run: Callable[..., Any], states: Any, drives: Action, dt: Any) -> f
         leaves = [np.asarray(leaf).reshape(count, -1) for leaf in jax.tree.leaves(states)]
         return np.concatenate(leaves, axis=1)
 
-    ends = [flat(run(states, drives, 4.0 * dt, steps)) for steps in STEPS]
+    ends = [flat(run(states, actions, 4.0 * dt, steps)) for steps in STEPS]
     gaps = np.array([np.linalg.norm(a - b, axis=1) for a, b in pairwise(ends)])
     rounding = 1e3 * np.finfo(float).eps * np.linalg.norm(ends[-1], axis=1)
     for coarse, fine in zip(gaps[-2::-1], gaps[:0:-1], strict=True):
-        heard = ~(fine <= rounding)  # nan is heard
-        if np.mean(heard) >= 0.5:
-            return float(np.median(coarse[heard] / fine[heard]))
+        exact = fine <= rounding  # False for nan
+        if np.mean(~exact) >= 0.5:
+            return float(np.median(coarse[~exact] / fine[~exact]))
     return float("inf")
 
 
@@ -249,13 +246,13 @@ def _judge(plant: Plant, pairs: dict, halving: float, rtol: float) -> Mechanics:
             rows.append((names[0], values[0], names[1], values[1], f"{errors[law]:.1e}"))
     lines = []
     if rows:
-        heading = f"check_plant: {plant} breaks a law by more than rtol={rtol:g}"
+        heading = f"check_plant: {label(plant)} breaks a law by more than rtol={rtol:g}"
         headings = ("found", "", "must equal", "", "relative error")
         lines += [heading, columns(headings, rows)]
     if not (12 <= halving <= 20 or halving == float("inf")):
         lines.append(
-            f"check_plant: steps of half the length of {plant} err {halving:.3g} times less, of "
-            f"order {np.log2(halving):.2f}; the order must be 4, between 12 and 20 times"
+            f"check_plant: halving the step of {label(plant)} divides its error by {halving:.3g}, "
+            f"order {np.log2(halving):.2f}; order 4 divides it by 12 to 20"
         )
     if lines:
         raise AssertionError("\n".join(lines))
@@ -265,11 +262,11 @@ def _judge(plant: Plant, pairs: dict, halving: float, rtol: float) -> Mechanics:
 def _physics(plant: Plant) -> Physics:
     physics = plant.physics
     if physics is None:
-        raise ValueError(f"check_plant: {plant} has no physics; give it a jb.motor.Physics")
+        raise ValueError(f"check_plant: {label(plant)} has no physics; give it a jb.motor.Physics")
     muscles = (physics.lengths, physics.velocities, physics.tensions)
     if None in muscles and any(muscles):
         raise ValueError(
-            f"check_plant: the physics of {plant} must have all of lengths, velocities and "
+            f"check_plant: the physics of {label(plant)} must have all of lengths, velocities and "
             "tensions, or none"
         )
     return physics

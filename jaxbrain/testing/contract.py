@@ -1,4 +1,4 @@
-"""The contract of every learning rule: what `jaxbrain.fit` and `jaxbrain.run` rely on."""
+"""Check of the contract of learning rules, on which `jaxbrain.fit` and `jaxbrain.run` rely."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,10 +10,11 @@ import numpy as np
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.composition import example
+from jaxbrain.core.config import label
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.metrics import require_pairs
 
-_CLOSE = 1e-3  # relative: the same sum in another order, settled or not
+_CLOSE = 1e-3  # relative: the same sum in another order, after a relaxation too
 
 
 class _Trial(NamedTuple):
@@ -31,7 +32,8 @@ class _Trial(NamedTuple):
         return params, self.rule.init(state_key, params, example(self.x))
 
     def grads(self, params: Params, state: Any) -> tuple[jax.Array, Params, Any]:
-        return self.rule.grads(params, state, self.x, self.y, key=self.noise)
+        noise = None if self.noise is None else jax.random.clone(self.noise)
+        return self.rule.grads(params, state, self.x, self.y, key=noise)
 
     def whole(self, key: jax.Array) -> tuple[jax.Array, Params, Any]:
         """From one key to (loss, grads, state)."""
@@ -47,25 +49,24 @@ def check_rule(
     any_order: bool = True,
     untrained: Sequence[int] = (),
 ) -> None:
-    """Check what every rule promises, so that it may stand wherever another one does.
+    """Check of the contract of a learning rule: every rule can take the place of another.
 
     The gradients have the structure, shapes and dtypes of params, the state keeps its own (a scan
-    carries it), the loss is one number; all are finite, and every layer gets a gradient. The rule
-    gives the same under ``jax.jit`` as without, under ``jax.vmap`` over seeds as seed by seed, the
-    same twice for one key, and whatever the order of the examples.
+    carries it), the loss is one number; all are finite, and every layer gets a gradient. The
+    results are the same with and without ``jax.jit``, under ``jax.vmap`` over seeds and seed by
+    seed, for the same key, and for any order of the examples.
 
     Args:
-      rule: the rule to be proven.
+      rule: the rule to check.
       x: a small batch ``[batch, ...]``, at least two examples at generic values.
       y: its targets ``[batch, ...]``.
       key: of params, state and noise; None: ``jax.random.key(0)``.
-      any_order: whether the order of the examples must not matter; a rule that needs a key, and so
-        may draw for each example, is not asked.
-      untrained: layers, as places in params, that are meant to get no gradient.
+      any_order: True if the order of the examples must not matter. It is not checked for rules
+        that need a key, as they may draw for each example.
+      untrained: layers, as places in params, that should get no gradient.
 
     Raises:
-      AssertionError: if the rule breaks the contract, saying where.
-      TypeError: if rule is not a LearningRule.
+      AssertionError: if the rule breaks the contract, with the place.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -76,7 +77,7 @@ def check_rule(
       >>> forgetful = rule._replace(init=lambda key, params, x: ())
       >>> check_rule(forgetful._replace(grads=lambda p, s, x, y, *, key=None: (0.0, p, x)), x, y)
       Traceback (most recent call last):
-      AssertionError: check_rule: feedback_alignment: the state must keep its structure...
+      AssertionError: check_rule: LearningRule: the state must keep its structure...
     """
     if not isinstance(rule, LearningRule):
         raise TypeError(f"check_rule: rule must be a LearningRule, got {type(rule).__name__}")
@@ -86,7 +87,7 @@ def check_rule(
     key = jax.random.key(0) if key is None else key
     trial = _Trial(rule, x, y, key, _noise(rule, x, y, key))
     _check_shapes(trial)
-    params, state = jax.jit(trial.start)(key)
+    params, state = jax.jit(trial.start)(jax.random.clone(key))
     together = jax.jit(trial.grads)
     found = together(params, state)
     _check_values(trial, params, found, untrained)
@@ -105,7 +106,8 @@ def _noise(rule: LearningRule, x: Any, y: Any, key: jax.Array) -> jax.Array | No
     try:
         jax.eval_shape(_Trial(rule, x, y, key, None).whole, key)
     except Exception:
-        jax.eval_shape(_Trial(rule, x, y, key, noise).whole, key)  # else the fault is another one
+        # If this fails too, the missing key is not the reason.
+        jax.eval_shape(_Trial(rule, x, y, key, noise).whole, key)
         return noise
     return None
 
@@ -136,14 +138,14 @@ def _check_values(trial: _Trial, params: Params, found: Any, untrained: Sequence
         if int(name.split()[0]) not in untrained and not bool(jnp.any(vector != 0)):
             _fail(
                 trial.rule,
-                f"layer {name} gets no gradient at all; if it is meant to: "
+                f"layer {name} gets no gradient; if it should not: "
                 f"check_rule(..., untrained=({name.split()[0]},))",
             )
 
 
 def _check_seeds(trial: _Trial) -> None:
-    keys = jax.random.split(trial.key, 2)
-    every, one = jax.jit(jax.vmap(trial.whole))(keys), jax.jit(trial.whole)
+    keys = jax.random.split(jax.random.clone(trial.key), 2)
+    every, one = jax.jit(jax.vmap(trial.whole))(jax.random.clone(keys)), jax.jit(trial.whole)
     for i in range(2):
         alone = jax.tree.map(lambda a, i=i: a[i], every)
         _same(trial.rule, "jax.vmap over seeds must not change", alone, one(keys[i]))
@@ -174,4 +176,4 @@ def _same(rule: LearningRule, what: str, got: Any, wanted: Any, *, exact: bool =
 
 
 def _fail(rule: LearningRule, what: str) -> None:
-    raise AssertionError(f"check_rule: {rule}: {what}")
+    raise AssertionError(f"check_rule: {label(rule)}: {what}")

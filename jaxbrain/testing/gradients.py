@@ -1,4 +1,4 @@
-"""Oracles for one's own learning rule: against a gradient, in the mean, at rest."""
+"""Checks of learning rules against a reference gradient: exact, in the mean, after relaxation."""
 
 from functools import partial
 from typing import Any, NoReturn
@@ -11,23 +11,21 @@ from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
 from jaxbrain.core.composition import example
+from jaxbrain.core.config import label
 from jaxbrain.core.types import LearningRule, Params
 
 
 def relative_error(a: Params, b: Params) -> jax.Array:
-    """How far one gradient lies from another, relative to its length, layer by layer.
+    """Relative error of a gradient in each layer that has weights.
 
     |a_l - b_l| / |b_l|
 
     Args:
       a: a gradient, in the structure of params.
-      b: the reference, of the same structure.
+      b: the reference gradient, of the same structure.
 
     Returns:
-      ``[layers with weights]``; 0 where both are zero, infinite where only b is.
-
-    Raises:
-      ValueError: if the structures differ.
+      ``[layers]``; 0 where both are zero, infinite where only b is.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -53,7 +51,7 @@ def check_gradient(
     key: jax.Array | None = None,
     rtol: float = 1e-4,
 ) -> jax.Array:
-    """Check that a rule's gradient is that of another rule, layer by layer.
+    """Check of a rule's gradient against a reference gradient, layer by layer.
 
     |g_l - r_l| <= rtol |r_l| for every layer l
 
@@ -61,21 +59,20 @@ def check_gradient(
     other, wrong rules agree. In float64 (``with jax.enable_x64(True)``) rtol may be 1e-9.
 
     Args:
-      key: of the samples.
-      rule: the rule to be proven.
+      rule: the rule to check.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``.
-      reference: the rule with the right gradient; None: ``jax.grad`` of the loss that the rule
-        itself reports, which is back-propagation where that is the loss of the prediction.
+      reference: the rule of the reference gradient; None: ``jax.grad`` of the loss that the rule
+        reports, which is back-propagation where that is the loss of the prediction.
       state: of the rule, such as the feedback weights for which it should agree; None draws one.
       key: of both; needed where the rule is random or the network noisy.
       rtol: the largest relative error allowed in a layer.
 
     Returns:
-      ``[layers with weights]``, the relative errors.
+      ``[layers]``, the relative errors.
 
     Raises:
-      AssertionError: if a layer departs by more, with a table of all layers.
+      AssertionError: if the error of a layer is larger, with a table of all layers.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -90,13 +87,14 @@ def check_gradient(
     """
     other = _gradient_of_loss(rule) if reference is None else reference
     first, base = example(data[0]), jax.random.key(0) if key is None else key
-    state = rule.init(base, params, first) if state is None else state
+    state = rule.init(jax.random.clone(base), params, first) if state is None else state
 
     @jax.jit
     def both(params: Params, state: Any, data: Any) -> Any:
+        same = None if key is None else jax.random.clone(key)
         _, ours, _ = rule.grads(params, state, *data, key=key)
-        start = state if reference is None else other.init(base, params, first)
-        _, theirs, _ = other.grads(params, start, *data, key=key)
+        start = state if reference is None else other.init(jax.random.clone(base), params, first)
+        _, theirs, _ = other.grads(params, start, *data, key=same)
         return relative_error(ours, theirs), similarity(ours, theirs)
 
     errors, found = both(params, state, data)
@@ -106,7 +104,8 @@ def check_gradient(
         measured += [cells(found.sign_agreement, ".3f"), cells(errors, ".2e")]
         headings = ("layer", "angle", "norm ratio", "signs", "relative error", "")
         _fail(
-            f"check_gradient: {rule} departs from {other} by more than rtol={rtol:g}",
+            f"check_gradient: {label(rule)} departs from {_name(reference)} by more than "
+            f"rtol={rtol:g}",
             columns(headings, _rows(rule, params, measured, wrong)),
         )
     return errors
@@ -123,29 +122,27 @@ def check_unbiased(
     state: Any = None,
     z: float = 4.0,
 ) -> Estimate:
-    """Check that the mean of a stochastic rule's gradient is the gradient: two z-tests a layer.
+    """Check that a stochastic rule's gradient is unbiased: two z-tests in each layer.
 
     whole layer: |mean - r| <= z se, along r: |mean . r / |r|^2 - 1| <= z se_scale
 
-    The first finds a bias in any direction, the second, which is sharper, a wrong length. Of an
-    unbiased rule either fails with at most the probability that a normal number passes z, about
-    6e-5 at 4, however its weights are correlated (Székely and Bakirov 2003). A test that could
-    not tell the gradient from none at all is no proof: it fails, with the samples that it needs.
+    The first test finds a bias in any direction; the second is more sensitive to a wrong length.
+    For an unbiased rule either test fails with at most the probability that a normal number is
+    above z in magnitude, 6e-5 at z = 4, however its weights are correlated (Székely and Bakirov).
+    If the samples are too few to tell the gradient from zero, the check fails and says so.
 
     Args:
-      rule: the rule to be proven.
+      key: of the samples.
+      rule: the rule to check.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``; a small one needs fewer samples.
-      samples: how many gradients are drawn.
-      reference: the rule with the right gradient; None: ``jax.grad`` of the rule's own loss.
+      samples: number of gradients drawn.
+      reference: the rule of the reference gradient; None: ``jax.grad`` of the rule's own loss.
       state: of the rule; None draws one.
       z: standard errors allowed.
 
-    Returns:
-      The Estimate: bias, standard error, variance...
-
     Raises:
-      AssertionError: if a layer is biased, or the samples are too few to tell.
+      AssertionError: if a layer is biased, or the samples are too few.
 
     Source: Székely and Bakirov 2003, doi 10.1007/s00440-003-0262-6.
 
@@ -162,7 +159,7 @@ def check_unbiased(
     other = _gradient_of_loss(rule) if reference is None else reference
     estimate = partial(bias_and_variance, key, rule, other, samples=samples, state=state)
     found = jax.jit(lambda params, data: estimate(params, data))(params, data)
-    # rounding, which no sampling averages out: what a deterministic rule is left with
+    # A deterministic rule has an error of rounding, and no sampling error.
     least = 1e3 * jnp.finfo(found.norm.dtype).eps
     whole = found.bias / jnp.maximum(found.standard_error, least * found.norm / z)
     along = (found.scale - 1) / jnp.maximum(found.scale_error, least / z)
@@ -178,9 +175,9 @@ def check_unbiased(
         headings = ("layer", "bias / norm", "in s.e.", "scale", "in s.e. from 1", "")
         needed = samples * float(jnp.max(z * found.scale_error)) ** 2
         what = (
-            f"{rule} is biased against {other}: beyond z={z:g} standard errors"
+            f"{label(rule)} is biased against {_name(reference)}: beyond z={z:g} standard errors"
             if any(wrong)
-            else f"{samples} samples of {rule} cannot tell its gradient from none; "
+            else f"{samples} samples of {label(rule)} cannot tell its gradient from zero; "
             f"take {2 * needed:,.0f} or more, or a smaller network or batch"
         )
         marks = wrong if any(wrong) else blind
@@ -197,16 +194,16 @@ def check_relaxed(
     state: Any = None,
     key: jax.Array | None = None,
 ) -> jax.Array:
-    """Check that what a rule relaxes has come to rest: the residual in its state is small.
+    """Check that the relaxation of a rule has reached its fixed point: small residuals.
 
     residual <= tolerance, for every field ``residual`` of the state after ``rule.grads``
 
-    A rule whose theory speaks of a fixed point is another rule before it. Weights that grow in
-    training settle more slowly: check the params after training too.
+    A rule that is defined at a fixed point is a different rule before it is reached. As weights
+    grow in training, relaxation becomes slower: check the params after training too.
 
     Args:
-      rule: a rule whose state holds, at any depth, a named tuple with a field ``residual``:
-        `InferenceDiagnostics` for instance.
+      rule: a rule whose state holds, at any depth, a named tuple with a field ``residual``, such
+        as `InferenceDiagnostics`.
       params: of its network.
       data: one batch ``(x [batch, ...], y [batch, ...])``.
       tolerance: the largest residual allowed.
@@ -214,7 +211,7 @@ def check_relaxed(
       key: for the rule.
 
     Returns:
-      ``[residuals]``, all of them.
+      ``[residuals]``
 
     Raises:
       AssertionError: if a residual is larger or not finite.
@@ -230,30 +227,30 @@ def check_relaxed(
       >>> early = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=2)
       >>> check_relaxed(early, params, (x, y), tolerance=1e-3)
       Traceback (most recent call last):
-      AssertionError: check_relaxed: predictive_coding has not settled: residual 0.8...
+      AssertionError: check_relaxed: predictive_coding is not at rest: residual 0.8...
     """
     base = jax.random.key(0) if key is None else key
-    state = rule.init(base, params, example(data[0])) if state is None else state
+    state = rule.init(jax.random.clone(base), params, example(data[0])) if state is None else state
     _, _, after = jax.jit(partial(rule.grads, key=key))(params, state, *data)
     nodes = jax.tree.leaves(after, is_leaf=lambda node: hasattr(node, "residual"))
     parts = [jnp.ravel(node.residual) for node in nodes if hasattr(node, "residual")]
     if not parts:
         raise ValueError(
-            f"check_relaxed: the state of {rule} holds no residual; return a named tuple with a "
-            "field residual in it, such as jaxbrain.learning.InferenceDiagnostics(residual, energy)"
+            f"check_relaxed: the state of {label(rule)} holds no residual; return a named tuple "
+            "with a field residual, such as jaxbrain.learning.InferenceDiagnostics"
         )
     residuals = jnp.concatenate(parts)
     if not np.all(np.asarray(residuals) <= tolerance):
         shown = ", ".join(f"{r:.3g}" for r in residuals.tolist())
         _fail(
-            f"check_relaxed: {rule} has not settled: residual {shown}, above "
+            f"check_relaxed: {label(rule)} is not at rest: residual {shown}, above "
             f"tolerance={tolerance:g}; take more steps; if it grows with them, a smaller step size"
         )
     return residuals
 
 
 def _gradient_of_loss(rule: LearningRule) -> LearningRule:
-    """The true gradient of the loss that a rule reports, as a rule."""
+    """The gradient of the loss that a rule reports, as a rule."""
 
     def grads(
         params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None
@@ -262,6 +259,10 @@ def _gradient_of_loss(rule: LearningRule) -> LearningRule:
         return value, found, state
 
     return LearningRule(rule.init, grads, rule.network)
+
+
+def _name(reference: LearningRule | None) -> str:
+    return "jax.grad of its loss" if reference is None else label(reference)
 
 
 def _rows(

@@ -1,9 +1,7 @@
-"""Measures of a movement against closed forms, and sweeps against one outcome at a time."""
+"""Measures of a movement against closed forms."""
 
-import re
 from functools import partial
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,15 +9,14 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.analysis import (
-    field_sweep,
+    adaptation,
     lateral_deviation,
-    lesion_sweep,
     minimum_jerk_correlation,
     movement_window,
     reach_kinematics,
     reach_time,
 )
-from jaxbrain.motor import TaskInput, closed_loop, minimum_jerk, point_mass, with_gain
+from jaxbrain.motor import TaskInput, closed_loop, minimum_jerk, point_mass
 from jaxbrain.motor.control import perturbations as perturb
 
 pytestmark = pytest.mark.x64
@@ -38,7 +35,7 @@ def shaped(speed, dt=0.01):
 
 def test_a_minimum_jerk_reach_has_the_measures_of_the_closed_form():
     rest = 40  # samples of rest around it
-    reach = minimum_jerk(START, TARGET, movement_time=0.5, dt=0.001)
+    reach = minimum_jerk(START, TARGET, duration=0.5, dt=0.001)
     position = jnp.concatenate([reach.position[:1]] * rest + [reach.position, reach.position[-1:]])
     velocity = jnp.pad(reach.velocity, ((rest, 1), (0, 0)))
     found = measures(position, velocity, START, TARGET, dt=0.001)
@@ -98,7 +95,7 @@ def test_the_side_has_a_sign_and_turns_with_the_reach():
 
 
 def test_a_curl_field_pushes_a_reach_to_the_right():
-    reach = minimum_jerk(START, TARGET, movement_time=0.5, dt=0.01)
+    reach = minimum_jerk(START, TARGET, duration=0.5, dt=0.01)
     push = jnp.concatenate([reach.acceleration[1:], jnp.zeros((1, 2))])  # made a step before
     loop = closed_loop(
         jb.Cell(lambda k, x: (), lambda p, x: (), lambda p, c, x, *, key=None: (c, x[:2])),
@@ -144,66 +141,6 @@ def test_reach_time_is_when_a_steady_hand_arrives():
     np.testing.assert_allclose(reach_time(path(speed), moving), time(speed))
 
 
-def test_a_lesion_sweep_is_one_lesion_at_a_time():
-    cell = jb.cells.stack(with_gain(jb.cells.elman(6)), jb.lift(jb.dense(2)))
-    scenes = TaskInput(
-        jnp.ones((9, 1)), jnp.tile(START, (9, 1)), jnp.ones((9, 2)), jnp.zeros((9, 2, 2))
-    )
-
-    def loop(perturbation=None):
-        return jb.cells.unroll(closed_loop(cell, point_mass(), delay_steps=1, perturbation=perturbation))
-
-    params = loop().init(new_key(), scenes)
-    params[1]["bias"] = jnp.ones(2)
-
-    def outcome(gain):
-        signals = loop(perturb.set_gain(gain, part=(0,))).apply(params, scenes)
-        return {"end": signals.hand.position[-1], "rates": signals.controller[0].state}
-
-    masks = {"head": slice(0, 2), "tail": [4, 5], "odd": np.arange(6) % 2 == 1}
-    found = jax.jit(lambda: lesion_sweep(outcome, masks, units=6))()
-    found = {name: found[name] for name in ("intact", *masks)}
-    one_of = jax.jit(outcome)
-    assert list(lesion_sweep(jnp.sum, masks, units=6)) == ["intact", *masks]
-    for name, where in {"intact": slice(0, 0), **masks}.items():
-        gain = np.ones(6)
-        gain[where] = 0
-        for a, b in zip(*map(jax.tree.leaves, (found[name], one_of(gain))), strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-14)
-    ends = np.stack([row["end"] for row in found.values()])
-    assert np.abs(ends[0] - np.asarray(loop().apply(params, scenes).hand.position[-1])).max() == 0
-    assert np.abs(np.diff(np.sort(ends[:, 0]))).min() > 1e-7, "every lesion is another movement"
-
-    @jax.jit
-    def weakened(gain):
-        return jnp.sum(lesion_sweep(outcome, masks, units=6, gain=gain)["head"]["end"])
-
-    slope = (weakened(0.3 + 1e-5) - weakened(0.3 - 1e-5)) / 2e-5
-    np.testing.assert_allclose(jax.grad(weakened)(0.3), slope, rtol=1e-5)
-    strengths = [-1.0, 0.0, 3.0]
-
-    @jax.jit
-    def hand(strength):
-        return loop(perturb.curl_field(strength)).apply(params, scenes).hand
-
-    swept, one = field_sweep(hand, strengths), hand(3.0)
-    np.testing.assert_allclose(swept.position[2], one.position, atol=1e-14)
-    assert np.abs(swept.position[0] - one.position).max() > 1e-6
-
-
-def test_a_sweep_in_batches_is_the_sweep_and_holds_no_more_at_once():
-    weights, doses = jnp.arange(6.0), jnp.linspace(-1, 1, 7)
-    whole = {"each": slice(0, 6), "odd": [1, 3, 5], "one": [2], "two": [4, 5]}
-    lesion = partial(lesion_sweep, lambda gain: {"sum": gain @ weights}, whole, units=6)
-    once = lesion()
-    for size in (1, 2, 5, 9):  # with a remainder and without, and more than there are
-        chex.assert_trees_all_close(lesion(batch_size=size), once, atol=1e-15)
-        np.testing.assert_allclose(field_sweep(jnp.sin, doses, batch_size=size), jnp.sin(doses))
-    for size, held in ((None, {"7"}), (3, {"3", "1"})):
-        program = jax.make_jaxpr(lambda x, n=size: field_sweep(jnp.sin, x, batch_size=n))(doses)
-        assert set(re.findall(r"f64\[(\d+)\] = sin", str(program))) == held
-
-
 PATH = np.zeros((5, 2))
 BAD = {
     "path": (lambda: lateral_deviation(PATH[0], START, TARGET), ValueError, r"\[time, 2\]"),
@@ -217,14 +154,6 @@ BAD = {
     "threshold": (lambda: movement_window(PATH[:, 0], threshold=5), ValueError, "from 0 to 1"),
     "radius": (lambda: reach_time(PATH, TARGET, radius=0.0), ValueError, "radius must be positive"),
     "goal": (lambda: reach_time(PATH, TARGET[:1]), ValueError, r"target must be \(2,\)"),
-    "groups": (lambda: lesion_sweep(len, [1], units=2), TypeError, "mapping"),
-    "intact": (lambda: lesion_sweep(len, {"intact": [0]}, units=2), ValueError, "intact"),
-    "empty": (lambda: lesion_sweep(len, {"a": slice(1, 1)}, units=2), ValueError, "'a' must have"),
-    "beyond": (lambda: lesion_sweep(len, {"a": [2]}, units=2), ValueError, "'a' of 2 units"),
-    "too far": (lambda: lesion_sweep(len, {"a": slice(1, 3)}, units=2), ValueError, "0 to 1"),
-    "batch": (lambda: lesion_sweep(len, {}, units=2, batch_size=0), ValueError, "batch_size"),
-    "batches": (lambda: field_sweep(abs, [1.0], batch_size=1.5), ValueError, "batch_size"),
-    "doses": (lambda: field_sweep(abs, 1.0), ValueError, r"strengths must be \[n\]"),
 }  # fmt: skip
 
 
@@ -233,3 +162,29 @@ def test_refusals_say_what_is_wrong(case):
     act, kind, message = BAD[case]
     with pytest.raises(kind, match=message):
         act()
+
+
+def test_adaptation_takes_the_turning_points():
+    null, field, washout = (jnp.arange(6.0).reshape(3, 2) + 10 * i for i in range(3))
+    found = adaptation(null, field, washout)
+    assert [side.tolist() for side in found] == [[4, 5], [10, 11], [14, 15], [20, 21], [24, 25]]
+    assert str(found).splitlines()[5].split() == [
+        "after-effect",
+        "20500.00",
+        "20000.00",
+        "21000.00",
+    ]
+    with pytest.raises(ValueError, match="field must be"):
+        adaptation(null, field[0], washout)
+
+
+def test_kinematics_print_what_minimum_jerk_is():
+    reach = jax.vmap(lambda target: minimum_jerk(START, target, duration=0.6))(
+        jnp.stack([TARGET, -TARGET])
+    )
+    made = jax.vmap(reach_kinematics, in_axes=(0, 0, None, 0))(
+        reach.position, reach.velocity, START, jnp.stack([TARGET, -TARGET])
+    )
+    rows = {line[:36].strip(): line[36:].split() for line in str(made).splitlines()}
+    assert rows["correlation with minimum jerk"] == ["1.000", "1.000", "1.000", "1"]
+    assert float(rows["peak speed x duration / distance"][0]) == pytest.approx(1.65, abs=0.01)

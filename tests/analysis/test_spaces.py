@@ -165,7 +165,7 @@ def test_what_has_too_few_samples_is_refused():
         pca(np.ones((3, 5)), 4)
     with pytest.raises(ValueError, match="more samples than units"):
         cca(np.ones((5, 5)), np.ones((5, 2)))
-    with pytest.raises(ValueError, match="data must have 2 axes"):
+    with pytest.raises(ValueError, match="data must have at least 2 axes"):
         pca(np.ones(5), 1)
     with pytest.raises(TypeError, match="data must be real"):
         pca(1j * np.ones((5, 2)), 1)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxbrain import analysis
 from jaxbrain.analysis import Tuning, population_vector, tuning
 
 pytestmark = pytest.mark.x64
@@ -136,8 +137,8 @@ def test_it_can_be_compiled_mapped_differentiated_and_in_single_precision():
     ("angles", "rates", "message"),
     [
         (np.arange(4.0), np.ones((5, 2)), "one angle for each movement"),
-        (np.array([0.0, np.pi, 2 * np.pi, 0.0]), np.ones((4, 2)), "three directions at least"),
-        (np.arange(4.0), np.ones(4), "rates must have 2 axes"),
+        (np.array([0.0, np.pi, 2 * np.pi, 0.0]), np.ones((4, 2)), "at least three directions"),
+        (np.arange(4.0), np.ones(4), "rates must have at least 2 axes"),
         (np.arange(4.0), np.full((4, 2), np.inf), "rates must be finite"),
         (np.full(4, np.nan), np.ones((4, 2)), "angles must be finite"),
     ],
@@ -152,3 +153,17 @@ def test_a_population_vector_needs_the_units_of_the_tuning():
         population_vector(np.ones((3, 5)), population())
     with pytest.raises(ValueError, match="least_r2 must be from 0 to 1"):
         population_vector(np.ones((3, UNITS)), population(), least_r2=2.0)
+
+
+def test_the_population_vector_is_read_from_other_movements():
+    rng = np.random.default_rng(0)
+    angles = jnp.arange(16.0) * jnp.pi / 8
+    preferred = jnp.arange(12.0) * jnp.pi / 6
+    rates = 2 + jnp.cos(angles[:, None] - preferred[None])
+    assert jnp.abs(analysis.held_out_error(angles, rates)).max() < 1e-5
+    turned = rates.at[1::2].set(2 + jnp.cos(angles[1::2, None] + 0.3 - preferred[None]))
+    np.testing.assert_allclose(analysis.held_out_error(angles, turned), 0.3, atol=1e-5)
+    noise = jnp.asarray(rng.normal(size=rates.shape).astype("float32"))
+    assert jnp.abs(analysis.held_out_error(angles, noise, least_r2=0.0)).mean() > 0.5
+    with pytest.raises(ValueError, match="angles must be"):
+        analysis.held_out_error(angles[:3], rates)

@@ -1,4 +1,4 @@
-"""The checks that prove a rule: right rules pass, planted faults are found and named."""
+"""Checks of gradients, of bias and of relaxation: right rules pass, faults are found and named."""
 
 from functools import partial
 
@@ -11,11 +11,9 @@ import jaxbrain as jb
 from jaxbrain.testing import (
     check_gradient,
     check_relaxed,
-    check_rule,
     check_unbiased,
     relative_error,
 )
-from tests.tables import RULES
 from tests.theory import CE, problem
 
 pytestmark = pytest.mark.x64
@@ -34,7 +32,8 @@ def faulty(change, rule=RIGHT):
     """A rule with something done to what `grads` returns."""
 
     def grads(params, state, x, y, *, key=None):
-        return change(*rule.grads(params, state, x, y, key=key), x=x, key=key)
+        noise = None if key is None else jax.random.fold_in(key, 1)
+        return change(*rule.grads(params, state, x, y, key=key), x=x, key=noise)
 
     return rule._replace(grads=grads)
 
@@ -61,7 +60,7 @@ def test_relative_error_is_numpys(small):
 
 
 @pytest.mark.slow
-def test_gradient_oracle(small):
+def test_the_gradient_of_a_right_rule_passes(small):
     params, x, y = small
     rule = jb.feedback_alignment(NET, CE)
     found = check_gradient(rule, params, (x, y), state=params, rtol=1e-12)
@@ -86,7 +85,7 @@ def test_gradient_oracle(small):
      lambda k: -k, jnp.zeros_like],
     ids=["longer", "one weight", "nan", "sign", "nothing"],
 )  # fmt: skip
-def test_gradient_oracle_finds_small_faults(small, change):
+def test_small_faults_of_a_gradient_are_found(small, change):
     params, x, y = small
     with pytest.raises(AssertionError, match=r"0 dense\(5\).*<- here"):
         check_gradient(first_layer(change), params, (x, y), reference=RIGHT)
@@ -106,7 +105,7 @@ def noisy(spread, scale=1.0, shift=0.0):
 
 
 @pytest.mark.slow
-def test_unbiased(small):
+def test_unbiased_rules_pass_and_biased_ones_are_named(small):
     params, x, y = small
     data = x, y
     found = check_unbiased(new_key(), noisy(0.05), params, data, reference=RIGHT, samples=400)
@@ -114,9 +113,9 @@ def test_unbiased(small):
     check_unbiased(new_key(), RIGHT, params, data, reference=RIGHT, samples=2)  # no noise, no bias
     check_unbiased(new_key(), jb.feedback_alignment(NET, CE), params, data, state=params, samples=2)
     for fault in (noisy(0.05, shift=0.02), noisy(0.05, scale=0.8), noisy(0.0, scale=0.999)):
-        with pytest.raises(AssertionError, match=r"faulty is biased.*\n.*\n.*\n.*<- here"):
+        with pytest.raises(AssertionError, match=r"LearningRule is biased.*\n.*\n.*\n.*<- here"):
             check_unbiased(new_key(), fault, params, data, reference=RIGHT, samples=400)
-    with pytest.raises(AssertionError, match=r"cannot tell its gradient from none; take \d"):
+    with pytest.raises(AssertionError, match=r"cannot tell its gradient from zero; take \d"):
         check_unbiased(new_key(), noisy(5.0), params, data, reference=RIGHT, samples=20)
 
 
@@ -137,7 +136,7 @@ def test_unbiased_rejects_as_seldom_as_it_says(small):
 
 
 @pytest.mark.slow
-def test_settled(small):
+def test_a_relaxation_at_rest_passes_and_others_are_named(small):
     params, x, y = small
     still = jb.predictive_coding(NET, CE, steps=1500)
     (residual,) = check_relaxed(still, params, (x, y), tolerance=1e-6)
@@ -147,7 +146,7 @@ def test_settled(small):
     )
     for steps, step_size in ((2, 0.1), (60, 2.5)):  # too early; too large a step
         rule = jb.predictive_coding(NET, CE, steps=steps, step_size=step_size)
-        with pytest.raises(AssertionError, match="predictive_coding has not settled: residual"):
+        with pytest.raises(AssertionError, match="predictive_coding is not at rest: residual"):
             check_relaxed(rule, params, (x, y), tolerance=1e-6)
     two = faulty(
         lambda v, g, s, x, key: (v, g, {"a": (s,), "b": s._replace(residual=jnp.nan)}), still
@@ -156,84 +155,5 @@ def test_settled(small):
         check_relaxed(
             two, params, (x, y), tolerance=1e-6, state=still.init(new_key(), params, x[0])
         )
-    with pytest.raises(ValueError, match="backprop holds no residual; return a named tuple"):
+    with pytest.raises(ValueError, match="state of backprop holds no residual"):
         check_relaxed(RIGHT, params, (x, y), tolerance=1e-6)
-
-
-@pytest.mark.parametrize("name", ["backprop", "feedback_alignment", "predictive_coding"])
-@pytest.mark.slow
-def test_rules_keep_the_contract(small, name):
-    _, x, y = small
-    check_rule(RULES[name].make(NET, CE), x, y)
-
-
-@pytest.mark.slow
-def test_a_rule_that_needs_a_key_keeps_the_contract(small):
-    _, x, y = small
-    check_rule(noisy(0.1), x, y)
-
-
-COUNT = iter(range(10**6))
-FAULTS = {
-    "the loss must be one number": lambda v, g, s, x, key: (v[None], g, s),
-    "the loss must be a floating": lambda v, g, s, x, key: (v.astype("int32"), g, s),
-    "the state must keep its structure": lambda v, g, s, x, key: (v, g, (s, v)),
-    "grads must have the structure.*PyTreeDef": lambda v, g, s, x, key: (v, list(g), s),
-    r"grads must.*float32 \(5,\) at \[0\]\['bias'\]": lambda v, g, s, x, key: (
-        v, jax.tree.map(lambda a: a.astype("float32"), g), s
-    ),
-    r"the gradient\[2\]\['bias'\] is not finite": lambda v, g, s, x, key: (
-        v, (*g[:2], {**g[2], "bias": g[2]["bias"] / 0}), s
-    ),
-    r"layer 0 dense\(5\) gets no gradient": lambda v, g, s, x, key: (
-        v, (jax.tree.map(jnp.zeros_like, g[0]), *g[1:]), s
-    ),
-    r"jax.jit must not change loss": lambda v, g, s, x, key: (v + next(COUNT), g, s),
-    r"the order of the examples must not change grads\[0\]": lambda v, g, s, x, key: (
-        v, ({**g[0], "bias": g[0]["bias"] * x[0, 0]}, *g[1:]), s
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_contract_is_named(small, fault):
-    _, x, y = small
-    with pytest.raises(AssertionError, match=f"check_rule: faulty: {fault}"):
-        check_rule(faulty(FAULTS[fault]), x, y)
-
-
-@pytest.mark.slow
-def test_what_is_meant_can_be_said(small):
-    _, x, y = small
-    still = faulty(FAULTS[r"layer 0 dense\(5\) gets no gradient"])
-    check_rule(still, x, y, untrained=(0,))
-    turned = faulty(FAULTS[r"the order of the examples must not change grads\[0\]"])
-    check_rule(turned, x, y, any_order=False)
-    with pytest.raises(TypeError, match="must be a LearningRule, got function"):
-        check_rule(jb.backprop, x, y)
-    with pytest.raises(ValueError, match="at least two examples"):
-        check_rule(RIGHT, x[:1], y[:1])
-
-
-@pytest.mark.slow
-def test_what_depends_on_the_batch_of_seeds_is_found(small):
-    """A rule that does something else when mapped."""
-    _, x, y = small
-    doubled = jax.custom_batching.custom_vmap(lambda v: v)
-    doubled.def_vmap(lambda size, batched, v: (2 * v, batched[0]))
-
-    def change(v, g, s, x, key):
-        return doubled(v), g, s
-
-    with pytest.raises(AssertionError, match=r"jax\.vmap over seeds must not change loss"):
-        check_rule(faulty(change), x, y)
-
-
-def test_a_fault_within_the_rule_is_not_hidden(small):
-    _, x, y = small
-
-    def broken(*args, **kwargs):
-        raise RuntimeError("what the rule says")
-
-    with pytest.raises(RuntimeError, match="what the rule says"):
-        check_rule(RIGHT._replace(grads=broken), x, y)
