@@ -60,7 +60,7 @@ def life(old, new, tests, key: jax.Array):
 
 def main(out: Path) -> None:
     x, y = jb.datasets.digits()
-    x = x / np.linalg.norm(x, axis=1, keepdims=True)  # of length 1: no episode is preferred
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)  # of one length: no episode is preferred
     split = jb.datasets.train_test_split(x, y, key=jax.random.key(0))
     halves = [[(x[rows], y[rows]) for rows in (y < 5, y > 4)] for x, y in split]
     (old, new), tests = jax.tree.map(jnp.asarray, halves)
@@ -77,9 +77,7 @@ def main(out: Path) -> None:
 
     figure = plt.figure(figsize=(13, 6.8), layout="constrained")
     grid = figure.add_gridspec(6, 20)
-    for half, title in enumerate(
-        ("old digits, 0 to 4", "new digits, 5 to 9, learned from epoch 31 on")
-    ):
+    for half, title in enumerate(("old digits, 0 to 4", "new digits, 5 to 9, from epoch 31 on")):
         ax = figure.add_subplot(grid[:4, 10 * half : 10 * half + 10], ylim=(-0.03, 1.03))
         viz.curves({d: curves[:, i, :, half] for i, d in enumerate(MIXTURES)}, log=False, ax=ax)
         ax.set(title=title, ylabel="accuracy")

@@ -1,6 +1,6 @@
-"""Recall of handwritten digits from corrupted and masked cues, with five associative memories.
+"""Five memories that store handwritten digits and recall them from corrupted cues.
 
-Cues have a fifth of their pixels flipped, or the lower half masked. Three storage rules make the
+The cues have a fifth of the pixels flipped, or the lower half masked. Three rules make the
 weights of a Hopfield network; the dense and the modern memory keep the patterns themselves.
 
     python examples/recall_digits.py                          # pictures/recall_digits.png
@@ -45,16 +45,16 @@ def memories(pixels: int) -> dict[str, jb.Memory]:
     }
 
 
-def cues_of(patterns: jax.Array) -> jax.Array:
-    """Cues [2, patterns, pixels]: corrupted, and half masked, where 0 is an unknown pixel."""
+def corrupted(patterns: jax.Array) -> jax.Array:
+    """Cues [2, patterns, pixels]: noisy, and half masked, where 0 is an unknown pixel."""
     keys = jax.random.split(jax.random.key(1), len(patterns))
     half = jax.vmap(lambda pattern: memory.mask(pattern, 0.5, value=0.0))(patterns)
     return jnp.stack([jax.vmap(memory.corrupt, (0, 0, None))(keys, patterns, 0.2), half])
 
 
-def recall(kind: jb.Memory, patterns: jax.Array) -> jax.Array:
-    """Patterns [2, patterns, pixels] that are recalled from the cues of the stored ones."""
-    cues = cues_of(patterns).reshape(-1, patterns.shape[1])
+def ask(kind: jb.Memory, patterns: jax.Array) -> jax.Array:
+    """Recalled patterns [2, patterns, pixels] of the stored patterns [patterns, pixels]."""
+    cues = corrupted(patterns).reshape(-1, patterns.shape[1])
     states, _ = jax.vmap(kind.recall, (None, 0))(kind.store(patterns), cues)
     return states.reshape(2, *patterns.shape)
 
@@ -66,7 +66,7 @@ def main(out: Path, mnist: Path | None) -> None:
     noise = {n: np.sign(draw.standard_normal(x.shape, np.float32)) for n, x in digits.items()}
     for name, kind in memories(pixels).items():
         sets = noise if name == CONTROL else digits
-        found = {n: np.sign(jax.jit(jax.vmap(recall, (None, 0)))(kind, x)) for n, x in sets.items()}
+        found = {n: np.sign(jax.jit(jax.vmap(ask, (None, 0)))(kind, x)) for n, x in sets.items()}
         wrong[name] = np.array([np.mean(found[n] != x[:, None], (2, 3)).T for n, x in sets.items()])
         drawn[name] = found[SHOWN][0, :, :ROWS].reshape(-1, pixels)
     del drawn[CONTROL]
@@ -76,14 +76,12 @@ def main(out: Path, mnist: Path | None) -> None:
         for name, values in wrong.items():
             print(f"{name:<24}" + "".join(f"{100 * v:7.1f}" for v in values[:, cue].mean(axis=1)))
     alike = np.mean([np.corrcoef(x)[np.triu_indices(len(x), 1)] for x in digits[LOADS[-1]]])
-    print(
-        f"\nThe mean correlation of two digits is {alike:.2f}: patterns interfere in the weights of"
-    )
-    print("Hebb's rule and Storkey's, which fail early. The pseudo-inverse removes correlations.")
+    print(f"\nTwo digits correlate by {alike:.2f}: what they share hides what distinguishes them.")
+    print("So Hebb's rule fails early, Storkey's too; the pseudo-inverse removes what is shared.")
     figure = plt.figure(figsize=(16, 7.6), layout="constrained")
     left, right = list(figure.subfigures(1, 2, width_ratios=(1.3, 1)))  # pyright: ignore
     x, ax = digits[SHOWN][0], left.subplots(subplot_kw={"title": f"{SHOWN} digits stored"})
-    viz.recall(np.tile(x[:ROWS], (2, 1)), cues_of(x)[:, :ROWS].reshape(-1, pixels), drawn, ax=ax)
+    viz.recall(np.tile(x[:ROWS], (2, 1)), corrupted(x)[:, :ROWS].reshape(-1, pixels), drawn, ax=ax)
     for cue, ax in enumerate(right.subplots(2, 1)):
         curves = {name: (LOADS, values[:, cue]) for name, values in wrong.items()}
         viz.capacity(curves, metric="share of wrong pixels", ax=ax).set_xscale("log", base=2)
