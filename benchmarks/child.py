@@ -1,4 +1,4 @@
-"""One fresh process: import a peer, train once, train again, and say what it took, as JSON."""
+"""A fresh process that imports a peer, trains once and again, and prints the costs as JSON."""
 
 import json
 import resource
@@ -25,7 +25,7 @@ def train(peer: str, name: str) -> dict[str, float]:
         workload = workload._replace(epochs=1)
     built = clocks()
     trainer = builder(workload)
-    # Where building draws no weights, the program does; the others have drawn theirs by now.
+    # from_key draws the weights within the program; all other trainers have drawn them when built
     once = trainer.from_key or (lambda: trainer.fit(trainer.prepare()))
     trained = once()
     first = clocks()
@@ -33,7 +33,7 @@ def train(peer: str, name: str) -> dict[str, float]:
     again = clocks()
     once()
     end = clocks()
-    # The data's own loading is no library's cost.
+    # loading the data is not a cost of the library
     data = [b - a for a, b in zip(imported, built, strict=True)]
     result: dict[str, float] = {"final_loss": loss}
     for i, clock in enumerate(("processor", "wall")):
@@ -45,9 +45,9 @@ def train(peer: str, name: str) -> dict[str, float]:
 
 
 def peak_memory() -> float:
-    """Megabytes this process has held at most."""
+    """Peak memory of this process in megabytes."""
     if sys.platform == "linux":
-        # Not getrusage: its maximum survives exec, so a child would report its parent's.
+        # not getrusage: its maximum survives exec, so a child would report that of its parent
         with open("/proc/self/status") as file:
             kilobytes = next(line.split()[1] for line in file if line.startswith("VmHWM"))
         return int(kilobytes) / 1e3

@@ -34,11 +34,14 @@ class Timing(NamedTuple):
 
 
 def pin(core: int | None = None) -> None:
-    """Puts this process and its children on one core and one BLAS thread, before NumPy starts."""
+    """Restrict this process and its children to one core and one BLAS thread.
+
+    Call it before NumPy is imported.
+    """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     os.environ["KERAS_BACKEND"] = "jax"
-    # A persistent cache would turn compile times into file reads.
+    # with a persistent cache, compiling would be reading a file
     os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
     if sys.platform == "linux":
         cores = os.sched_getaffinity(0)
@@ -48,7 +51,7 @@ def pin(core: int | None = None) -> None:
 def timed(prepare: Callable, fit: Callable, least: float) -> tuple[float, float]:
     """Mean processor and wall seconds of `fit(prepare())`, repeated for `least` processor seconds.
 
-    `prepare` (fresh parameters) is outside the clock.
+    `prepare` (fresh parameters) is not timed.
     """
     processor, wall, count = 0.0, 0.0, 0
     while count == 0 or processor < least:
@@ -64,7 +67,7 @@ def timed(prepare: Callable, fit: Callable, least: float) -> tuple[float, float]
 def interleave(
     jobs: Mapping[str, Callable[[], tuple[float, float]]], rounds: int, seed: int = 0
 ) -> dict[str, Timing]:
-    """Runs every job once a round, each round in another random order."""
+    """Run every job once per round, each round in another random order."""
     order = random.Random(seed)
     timings = {name: Timing([], []) for name in jobs}
     for _ in range(rounds):
@@ -78,12 +81,12 @@ def interleave(
 
 
 def paired_ratio(values: Sequence[float], reference: Sequence[float]) -> float:
-    """Median over the rounds of value / reference: a slow round slows both."""
+    """Median over the rounds of value / reference, since a slow round slows both."""
     return statistics.median(v / r for v, r in zip(values, reference, strict=True))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns, the first to the left and the others to the right."""
+    """A table with the first column aligned to the left and the others to the right."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = []
     for row in [header, ["-" * width for width in widths], *rows]:
@@ -108,7 +111,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of everything that is compared."""
+    """Installed versions of all packages that are compared."""
     found = {}
     for package in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Recall, capacity curves and retrieval by several hands: equal equations, equal results."""
+"""Recall, capacity curves and retrieval in several implementations of the same equations."""
 
 import contextlib
 import warnings
@@ -21,7 +21,7 @@ FEATURES, STORED, QUERIES, BETA = 64, 1000, 256, 0.5
 class Job(NamedTuple):
     """One implementation: its name, and a call that is finished when it returns.
 
-    The first thing that the call returns is the same for all implementations.
+    The first result of the call is the same for all implementations.
     """
 
     label: str
@@ -55,12 +55,12 @@ def _sign(field: jax.Array, state: jax.Array) -> jax.Array:
 
 
 def _energies(weights: Any, state: Any) -> Any:
-    """Of states [units, probes]."""
+    """Energies of states [units, probes]."""
     return -0.5 * (state * (weights @ state)).sum(axis=0)
 
 
 def hand_asynchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
-    """All probes in one array [units, probes]; passes over blocks in which nothing would change."""
+    """All probes in one array [units, probes]; blocks in which no unit would change are skipped."""
     n, count = weights.shape[0], -(-weights.shape[0] // BLOCK)
     beyond = count * BLOCK - n
     filled = jnp.pad(weights, ((0, beyond), (0, beyond)))
@@ -100,9 +100,9 @@ def hand_asynchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, .
 
 
 def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
-    """One product of matrices a step, until every probe rests or would be where it was before.
+    """One matrix product per step, until every probe is at rest or in a cycle of two states.
 
-    The product of the last step makes the energy too. Probes are rows: as columns they are slower.
+    The last product also gives the energy. Probes are rows, since columns are slower.
     """
 
     def ahead(carry):
@@ -123,7 +123,7 @@ def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ..
 
 
 def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A block of units, one product; probes that have come to rest are no longer computed."""
+    """One product per block of units; probes at rest are no longer computed."""
     state, going = cues.T.copy(), np.arange(len(cues))
     for _ in range(SWEEPS):
         old = state[:, going]
@@ -146,7 +146,7 @@ def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarra
 
 
 def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> tuple[Any, Any]:
-    """As the hand-written JAX; where asked, probes at rest are no longer computed."""
+    """The equations of the hand-written JAX; optionally without the probes at rest."""
     state, going = cues.copy(), np.arange(len(cues))
     before = np.full_like(state, np.nan)
     for _ in range(SWEEPS):
@@ -166,11 +166,11 @@ def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> t
 
 
 def low_rank(patterns: jax.Array) -> tuple[Any, jax.Array]:
-    """The same network as a dense memory of degree 2: two thin products a step."""
+    """The same network as a dense memory of degree 2: two thin products per step."""
     memory = jb.memory.dense_associative_memory(
         interaction=jb.memory.polynomial(2), update=jb.memory.dense_synchronous, max_steps=SWEEPS
     )
-    with warnings.catch_warnings():  # more than it recalls without errors
+    with warnings.catch_warnings():  # more patterns than it recalls without errors
         warnings.simplefilter("ignore", UserWarning)
         return memory, memory.store(patterns)
 
@@ -213,7 +213,7 @@ def numpy_curve() -> np.ndarray:
 
 
 def curve_jobs() -> dict[str, Job]:
-    """The overlap against load of Hebb's rule, asynchronous recall from stored patterns."""
+    """Overlap by load with Hebb's rule and asynchronous recall from stored patterns."""
     options = {"trials": TRIALS, "probes": CURVE_PROBES}
     memory, key = jb.memory.hopfield(max_steps=SWEEPS), jax.random.key(0)
 
@@ -228,7 +228,7 @@ def curve_jobs() -> dict[str, Job]:
 
 
 def hamux_retrieval(patterns: jax.Array, queries: jax.Array) -> Callable[[], Any]:
-    """One descent of hamux' energy, with a synapse whose energy is the log-sum-exp."""
+    """One gradient step on the energy of hamux, with a synapse whose energy is log-sum-exp."""
     import equinox as eqx
     import hamux
 
@@ -274,5 +274,5 @@ def retrieval_jobs() -> dict[str, Job]:
         "info": Job("jaxbrain, state and energy", compiled(recall, params, queries)),
     }  # fmt: skip
     with contextlib.suppress(ImportError):
-        jobs["hamux"] = Job("hamux, dEdact of a vectorised HAM", hamux_retrieval(patterns, queries))
+        jobs["hamux"] = Job("hamux, dEdact of a vectorized HAM", hamux_retrieval(patterns, queries))
     return jobs

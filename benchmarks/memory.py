@@ -1,4 +1,4 @@
-"""`python -m benchmarks.memory`: recall, capacity curves, retrieval against hand-written code."""
+"""`python -m benchmarks.memory`: recall, capacity and retrieval, against hand-written code."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def measure_jobs(jobs: dict[str, Any], rounds: int, least: float) -> dict[str, dict[str, Any]]:
-    """Milliseconds a call of each job, its ratio to the first, and how far its results are off."""
+    """Milliseconds per call, the ratio to the first job, and the largest difference of results."""
     import jax
     import numpy as np
 
@@ -53,7 +53,7 @@ def measure_jobs(jobs: dict[str, Any], rounds: int, least: float) -> dict[str, d
 
 
 def report(title: str, rows: dict[str, dict[str, Any]]) -> str:
-    """The rows as a titled, aligned table."""
+    """The rows as an aligned table with a title."""
     header = ["implementation", "ms", "x first row", "first call ms", "largest difference"]
     lines = [
         [
@@ -69,10 +69,10 @@ def report(title: str, rows: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Pins the process, then measures and prints every table."""
+    """Pin the process, then measure and print every table."""
     options = parse()
     measure.pin(options.core)
-    # Only now may NumPy and JAX be imported: they read the affinity and the thread counts.
+    # imported after pinning: NumPy and JAX read the affinity and the thread counts
     from benchmarks import memories
 
     found: dict[str, Any] = {"machine": measure.machine(), "versions": measure.versions()}

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.mnist IMAGES LABELS`: every rule on real MNIST images, beside its paper.
+"""`python -m benchmarks.mnist IMAGES LABELS`: every rule on MNIST, with the published accuracies.
 
-IMAGES and LABELS are IDX files as MNIST's own, such as t10k-images-idx3-ubyte.gz: the first 8,000
-rows train, the last 2,000 test. Writes docs/mnist.md.
+IMAGES and LABELS are IDX files of MNIST, such as t10k-images-idx3-ubyte.gz: the first 8,000 rows
+are for training, the last 2,000 for testing. Writes docs/mnist.md.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Trains, prints and writes the table."""
+    """Train, then print and write the table."""
     options, began = parse(), time.perf_counter()
     x = jnp.asarray(jb.datasets.idx(options.images)).reshape(-1, 784).astype("float32") / 255
     y = jnp.asarray(jb.datasets.idx(options.labels)).astype("int32")
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def contenders(names: list[str]) -> dict[str, Any]:
-    """Every rule on one network with its own defaults, and the floor."""
+    """Every rule with its default options on one network, and the floor."""
     tanh, loss = jb.elementwise(jnp.tanh), jb.losses.softmax_cross_entropy
     net = jb.serial(*(layer for n in HIDDEN for layer in (jb.dense(n), tanh)), jb.dense(10))
     rules: dict[str, Any] = {
@@ -100,7 +100,7 @@ def page(found: Comparison, options: argparse.Namespace, seconds: float) -> str:
 _PAGE = """\
 # The learning rules on MNIST
 
-Test accuracy in per cent, mean ± standard deviation of {seeds} seeds, beside what the papers report.
+Test accuracy in percent, mean ± standard deviation of {seeds} seeds, and the accuracies in the papers.
 One network for all, {sizes} with tanh, softmax cross-entropy, Adam at 0.001, batches of 50,
 {epochs} epochs, every rule with its default options. This page is written by
 
@@ -110,28 +110,28 @@ One network for all, {sizes} with tanh, softmax cross-entropy, Adam at 0.001, ba
 | --- | --- | --- | --- |
 {rows}
 
-The floor is back-propagation that may change the last layer alone. A rule beats it, or does not,
-where the mean difference of the same seeds is more than two standard errors from 0.
+The floor is back-propagation of the last layer only. A rule beats it, or falls below it, where the
+mean difference of the same seeds is more than two standard errors from 0.
 
 ## Why the numbers here are lower
 
 - **The data are small**: 8,000 images to train and 2,000 to test, both from the 10,000 test images of
-  MNIST, where the papers train on all 60,000. Back-propagation itself reaches about 96 % here and
-  98.4 to 98.6 % there: compare each rule with the first row and with the floor.
-- **Networks, losses, activations, augmentation and epochs differ** from the papers'; the list below
-  says how. Nothing was tuned here, neither for a rule nor for the data.
-- **Rules that follow noise need many more steps.** One random direction among the 235,146 weights is
+  MNIST; the papers train on all 60,000. Back-propagation itself reaches about 96 % here and 98.4 to
+  98.6 % there: compare each rule with the first row and with the floor.
+- **Networks, losses, activations, augmentation and epochs differ** from those of the papers; the list
+  below has the details. Nothing was tuned here, neither for a rule nor for the data.
+- **Rules that perturb need many more steps.** One random direction among the 235,146 weights is
   nearly at right angles to the gradient, so `forward_gradient` and `weight_perturbation` stay below
-  the floor: their docstrings give the law. `node_perturbation` draws its noise for the 394 units of
+  the floor: their docstrings give the scaling. `node_perturbation` draws its noise for the 394 units of
   each example instead, and does better.
-- **Rules with goals of their own pay for the short training**: the paper of `forward_forward` trains
-  for 60 epochs of 60,000 images; `target_propagation` has errors of reconstruction in its targets,
-  which `difference_target_propagation` takes out; `pepita` is unsteady with two hidden layers at
-  this rate (93.5 ± 0.4 at 0.0003), and reaches 95.9 ± 0.2 on its paper's network, 784-1024-10 ReLU.
+- **Rules with objectives of their own need longer training**: the paper of `forward_forward` trains
+  for 60 epochs of 60,000 images; `target_propagation` has reconstruction errors in its targets, which
+  `difference_target_propagation` removes; `pepita` is unstable with two hidden layers at this
+  learning rate (93.5 ± 0.4 at 0.0003), and reaches 95.9 ± 0.2 on its paper's network, 784-1024-10 ReLU.
 
-## Where the published numbers are from
+## Sources of the published numbers
 
-"(confirmed)": the number was read in the source named; all others are as that line says.
+"(confirmed)": the number was read in the source named. All others are marked.
 
 {sources}
 

@@ -1,4 +1,4 @@
-"""An update of a network that moves an arm, by several hands; compile times; sweeps of lesions.
+"""Training a network that moves an arm, in several implementations, and sweeps of lesions.
 
 arm26 under a GRU of 128 units, reaches of 100 steps, the gradient of `jaxbrain.motor.reach_loss`
 and one step of Adam, for batches of 32 and 256. jaxbrain and the hand-written programs start from
@@ -28,16 +28,16 @@ from benchmarks import motor_peers as peers  # noqa: E402
 from benchmarks.motor_peers import RATE, UNITS, Job  # noqa: E402
 
 BATCHES = (32, 256)
-LESIONS = 64  # the intact one among them
+LESIONS = 64  # with the intact network
 CORTEX = 150  # units of the motor system
 SWEEPS = (  # units of the cortex, trials under each lesion, lesions at a time
     (CORTEX, 1, None), (CORTEX, 8, None), (CORTEX, 8, 32), (600, 1, None), (1500, 1, None),
 )  # fmt: skip
-CALLED = 4  # of the lesions, to see what one costs that is not compiled beforehand
+CALLED = 4  # lesions that are timed with their compilation
 
 
 class Row(NamedTuple):
-    """What the table says of one implementation: milliseconds, ratios, seconds of the first."""
+    """A row of the table: milliseconds, ratios, seconds of the first update."""
 
     label: str
     update: float
@@ -54,13 +54,13 @@ def data(batch: int) -> Any:
 
 
 def gru() -> jb.Cell:
-    """128 units and six muscles."""
+    """A GRU of 128 units that drives six muscles."""
     muscles = jb.serial(jb.dense(6), jb.elementwise(jax.nn.sigmoid))
     return jb.cells.stack(jb.cells.gru(UNITS), jb.lift(muscles))
 
 
 def motor_system(units: int = CORTEX) -> jb.Cell:
-    """Cortex, basal ganglia and thalamus."""
+    """The motor system: cortex, basal ganglia and thalamus."""
     return jb.motor.motor_system(jb.motor.cortical_layers(jax.random.key(0), units), 6)
 
 
@@ -70,7 +70,7 @@ def first(x: Any) -> Any:
 
 
 def initial(controller: jb.Cell, x: Any) -> Any:
-    """The weights that everyone starts from."""
+    """Initial weights, the same for all implementations."""
     net = jb.cells.unroll(jb.motor.closed_loop(controller, jb.motor.arm26()))
     return net.init(jax.random.key(1), first(x))
 
@@ -93,12 +93,12 @@ def jaxbrain(label: str, controller: jb.Cell, params: Any, batch: Any, *, subste
 
 
 def _wires(signals: Any) -> tuple:
-    """What the hand-written programs return."""
+    """The results of the hand-written programs."""
     return signals.hand, signals.command
 
 
 def jobs_of(size: int) -> dict[str, Job]:
-    """Everyone who is installed."""
+    """All implementations that are installed."""
     batch, cell, system = data(size), gru(), motor_system()
     params = initial(cell, batch[0])
     by_hand = {
@@ -133,7 +133,7 @@ def difference(size: int) -> float:
 
 
 def measure_updates(size: int, rounds: int) -> list[Row]:
-    """Milliseconds an update and a movement; seconds of the first update."""
+    """Milliseconds per update and per movement; seconds of the first update."""
     jobs, first_s, losses = jobs_of(size), {}, {}
     timed: dict[str, Callable[[], tuple[float, float]]] = {}
     for name, job in jobs.items():
@@ -158,7 +158,7 @@ def measure_updates(size: int, rounds: int) -> list[Row]:
 
 
 def measure_sweep(units: int, trials: int, at_once: int | None, rounds: int) -> dict[str, Any]:
-    """64 lesions of the motor system in one program, and one after another in a compiled one."""
+    """Lesions of the motor system, all in one program and one after another."""
     outcome, groups, gains = lesions(units, trials)
     alone = jax.jit(outcome)
     sweep = jax.jit(
@@ -172,10 +172,10 @@ def measure_sweep(units: int, trials: int, at_once: int | None, rounds: int) -> 
     together = jax.block_until_ready(sweep())
     first_s = time.process_time() - start
     start = time.process_time()
-    for gain in gains[:CALLED]:  # as a user calls it, without jit: each is traced anew
+    for gain in gains[:CALLED]:  # as called without jit: each is traced
         jax.block_until_ready(outcome(jnp.asarray(gain)))
     called_s = (time.process_time() - start) * LESIONS / CALLED
-    # by name: a compiled function returns its dictionaries sorted
+    # by name, because a compiled function returns sorted dictionaries
     swept = np.stack([together[name] for name in ("intact", *groups)])
     apart = np.abs(np.stack(one_by_one()) - swept).max()
     jobs = {"sweep": lambda _: jax.block_until_ready(sweep()), "alone": lambda _: one_by_one()}
@@ -196,7 +196,7 @@ def measure_sweep(units: int, trials: int, at_once: int | None, rounds: int) -> 
 
 
 def lesions(units: int, trials: int) -> tuple[Callable, dict[str, slice], np.ndarray]:
-    """Where the hand ends as a function of the gains, and 64 lesions of two units each."""
+    """Final position of the hand as a function of the gains, and 64 lesions of two units."""
     system, (x, _) = motor_system(units), data(trials)
     params = initial(system, x)
 
@@ -240,7 +240,7 @@ def report_sweeps(found: list[dict[str, float]]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Those of `measure`, and MotorNet's."""
+    """The versions of `measure`, and that of MotorNet."""
     try:
         return {**measure.versions(), "motornet": metadata.version("motornet")}
     except metadata.PackageNotFoundError:
@@ -248,7 +248,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Every table."""
+    """Measure and print every table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", help="write the numbers to this file")

@@ -1,7 +1,7 @@
 """The reach of `benchmarks.motor` in hand-written JAX, and in MotorNet.
 
-By hand the body is a function of rows: a quantity of a joint is ``[batch]``, of the muscles
-``[6, batch]``, so that the trials lie side by side in memory. Weights come in jaxbrain's layout.
+In the hand-written body a quantity of a joint is ``[batch]`` and of the muscles ``[6, batch]``, so
+that the trials are contiguous in memory. The weights have the layout of jaxbrain.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ sigmoid = jax.nn.sigmoid
 class Job(NamedTuple):
     """One implementation: fresh state, one finished update, the loss of a state, the movement.
 
-    Forward: a function without arguments that moves the arm with the first weights, no gradient.
+    Forward moves the arm with the initial weights, without a gradient.
     """
 
     label: str
@@ -152,7 +152,7 @@ def looped(s: Body, u: jax.Array, f: jax.Array, slope_of: Callable = flow) -> Bo
 
 
 def lean(s: Body, u: jax.Array, f: jax.Array) -> Body:
-    """One compiled stage, which the backward pass computes again instead of reading it."""
+    """One compiled stage, which the backward pass computes again."""
     return looped(s, u, f, jax.checkpoint(flow))
 
 
@@ -187,14 +187,14 @@ def place(position: jax.Array) -> Body:
 def plain_gates(
     r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array
 ) -> jax.Array:
-    """The new state of a GRU from its pre-activations ``[batch, units]``."""
+    """New state of a GRU from its pre-activations ``[batch, units]``."""
     z = sigmoid(z)
     return (1 - z) * jnp.tanh(n + sigmoid(r) * own) + z * h
 
 
 @jax.custom_vjp
 def kept_gates(r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array) -> jax.Array:
-    """The same, which keeps its slopes for the backward pass."""
+    """The same function, which keeps its slopes for the backward pass."""
     return plain_gates(r, z, n, own, h)
 
 
@@ -288,15 +288,15 @@ def by_hand(label: str, advance: Callable, gates: Callable) -> Callable[[Any, An
 
 
 def gradient(params: Any, data: tuple, advance: Callable, gates: Callable) -> Any:
-    """What the gradients of jaxbrain are compared with."""
+    """Gradient of the hand-written program, with which that of jaxbrain is compared."""
     scene, (wanted, mask) = data
     return jax.jit(jax.grad(lambda p: cost(move(p, scene, advance, gates), wanted, mask)))(params)
 
 
 def motornet(batch: int) -> Job:
-    """RigidTendonArm26 under PolicyGRU, with weights, random targets and an integrator of its own.
+    """RigidTendonArm26 with PolicyGRU, with its own weights, random targets and integrator.
 
-    Euler's method at 10 ms; senses are as late, and the loss has the same terms.
+    Euler's method at 10 ms; the same delay of the sensory feedback and the same terms of the loss.
     """
     import motornet as mn
     import torch

@@ -1,4 +1,4 @@
-"""One training step of predictive coding by several hands: equal equations, equal results.
+"""A training step of predictive coding in several implementations of the same equations.
 
 784-300-300-10, tanh, clamped targets under half the squared error, 20 inference steps of 0.1 from
 the feed-forward activities, batch 64, then one update of the weights by Adam.
@@ -21,7 +21,7 @@ from benchmarks.workloads import Weights, initial_weights
 
 SIZES = (784, 300, 300, 10)
 BATCH, STEPS, STEP_SIZE, LEARNING_RATE = 64, 20, 0.1, 1e-3
-REPEATS = 10  # training steps a measurement
+REPEATS = 10  # training steps per measurement
 LIMIT = "hand"
 
 
@@ -35,7 +35,7 @@ class Job(NamedTuple):
 
 
 def data() -> tuple[jax.Array, jax.Array]:
-    """A batch of the size of MNIST's: pixels in 0..1 and one-hot targets."""
+    """A batch of the size of MNIST images: pixels from 0 to 1 and one-hot targets."""
     rng = np.random.default_rng(0)
     x = rng.random((BATCH, SIZES[0]), np.float32)
     y = np.eye(SIZES[-1], dtype=np.float32)[rng.integers(0, SIZES[-1], BATCH)]
@@ -43,7 +43,7 @@ def data() -> tuple[jax.Array, jax.Array]:
 
 
 def hand(x: jax.Array, y: jax.Array) -> Job:
-    """Hand-written JAX: every product once, the first prediction hoisted out of the loop."""
+    """Hand-written JAX: every product is computed once, the first prediction outside the loop."""
     optimizer = optax.adam(LEARNING_RATE)
 
     @jax.jit
@@ -53,7 +53,7 @@ def hand(x: jax.Array, y: jax.Array) -> Job:
         first = jnp.tanh(x @ w1 + b1)
         second = jnp.tanh(first @ w2 + b2)
 
-        def settle(_, z):
+        def infer(_, z):
             z1, z2 = z
             f2 = jnp.tanh(z1 @ w2 + b2)
             e2, e3 = z2 - f2, y - (z2 @ w3 + b3)
@@ -61,7 +61,7 @@ def hand(x: jax.Array, y: jax.Array) -> Job:
             g2 = e2 - e3 @ w3.T
             return z1 - STEP_SIZE * g1, z2 - STEP_SIZE * g2
 
-        z1, z2 = jax.lax.fori_loop(0, STEPS, settle, (first, second))
+        z1, z2 = jax.lax.fori_loop(0, STEPS, infer, (first, second))
         f2 = jnp.tanh(z1 @ w2 + b2)
         d1 = -(z1 - first) * (1 - first**2) / BATCH
         d2 = -(z2 - f2) * (1 - f2**2) / BATCH
@@ -81,7 +81,7 @@ def hand(x: jax.Array, y: jax.Array) -> Job:
 
 
 def jaxbrain(x: jax.Array, y: jax.Array) -> Job:
-    """jaxbrain's step with the rule of this name."""
+    """The step of jaxbrain with the rule of this name."""
     tanh = jb.elementwise(jnp.tanh)
     hidden = [layer for n in SIZES[1:-1] for layer in (jb.dense(n), tanh)]
     net = jb.serial(*hidden, jb.dense(SIZES[-1]))
@@ -107,7 +107,7 @@ def jaxbrain(x: jax.Array, y: jax.Array) -> Job:
 
 
 def pcx(x: jax.Array, y: jax.Array) -> Job:
-    """pcx in the idiom of its tutorial: jitted training on a batch, the inference unrolled."""
+    """pcx as in its tutorial: jitted training on a batch, with unrolled inference."""
     import pcx.functional as pxf
     import pcx.nn as pxnn
     import pcx.predictive_coding as pxc
@@ -157,7 +157,7 @@ def pcx(x: jax.Array, y: jax.Array) -> Job:
             _, g = pxf.value_and_grad(learning, has_aux=True)(energy)(x, model=model)
         optim_w.step(model, g["model"])
 
-    model = Model()  # one for all, because a new one is traced anew
+    model = Model()  # one for all, because a new one would be traced again
     with pxu.step(model, pxc.STATUS.INIT, clear_params=pxc.VodeParam.Cache):
         forward(x, y, model=model)
     optim_h = pxu.Optim(lambda: optax.sgd(STEP_SIZE * BATCH))
@@ -188,14 +188,14 @@ JOBS = {LIMIT: hand, "jaxbrain": jaxbrain, "pcx": pcx}
 
 
 def repeat(job: Job, state: Any) -> None:
-    """Some training steps, finished when it returns."""
+    """Several training steps, finished when the function returns."""
     for _ in range(REPEATS):
         state = job.step(state)
     job.weights(state)
 
 
 def loss(weights: Weights, x: jax.Array, y: jax.Array) -> float:
-    """Half the squared error of the feed-forward prediction, in float64: proof of equal work."""
+    """Half the squared error of the feedforward prediction, in float64: proof of equal work."""
     h = np.asarray(x, np.float64)
     for i, (w, b) in enumerate(weights):
         h = h @ np.float64(w) + b
@@ -204,7 +204,7 @@ def loss(weights: Weights, x: jax.Array, y: jax.Array) -> float:
 
 
 def measure_step(rounds: int, least: float) -> dict[str, dict[str, float]]:
-    """Milliseconds a step of every implementation that is installed, and what it arrives at."""
+    """Milliseconds per step of every installed implementation, and its final loss."""
     x, y = data()
     jobs, losses, compiling, timed = {}, {}, {}, {}
     for name, make in JOBS.items():

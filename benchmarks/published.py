@@ -1,15 +1,15 @@
-"""What the papers report on MNIST, for the last column of the table that `benchmarks.mnist` writes.
+"""Published results on MNIST, the last column of the table that `benchmarks.mnist` writes.
 
-Where the source ends with "(confirmed)", the result was seen in the text, table or log that it
-names, "as quoted by" where that is not the paper itself. Every number from memory says so: look it
-up before relying on it. "none": the paper has no result on MNIST, or none could be read.
+Where the source ends with "(confirmed)", the result was read in the text, table or log that it
+names, "as quoted by" where that is not the paper itself. Numbers from memory are marked: look them
+up before relying on them. "none": the paper has no result on MNIST, or none could be read.
 """
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A test result: accuracy in per cent, the network it belongs to and where it is from."""
+    """A test result: accuracy in percent, the network and the source."""
 
     result: str
     network: str
@@ -96,8 +96,8 @@ PUBLISHED: dict[str, Published] = {
     ),
     "centered_predictive_coding": Published(
         "98.23, backprop 98.29",
-        "multilayer perceptron, squared error; the sign of the nudge is drawn anew, where this "
-        "rule takes both",
+        "multilayer perceptron, squared error; the sign of the nudge is drawn at random, where "
+        "this rule takes both",
         f"Pinchetti et al. 2024, arXiv 2407.01163, PC-CN and BP-SE, {_MEMORY}",
     ),
     "clamped_predictive_coding": Published(
@@ -131,7 +131,7 @@ PUBLISHED: dict[str, Published] = {
     ),
     "centered_equilibrium_propagation": Published(
         "98.0",
-        "network not stated, the number not traced: the abstract of the paper is on CIFAR-10 alone",
+        "network not stated, the number not traced: the abstract of the paper is on CIFAR-10 only",
         f"{_LABORIEUX}, as quoted by the Self-Contrastive Forward-Forward paper, 2025, "
         "doi 10.1038/s41467-025-61037-0, table 4 (confirmed)",
     ),

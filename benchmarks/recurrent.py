@@ -1,8 +1,10 @@
-"""A training step of recurrent networks by several hands, their memory, what blocks save; RTRL.
+"""Training steps and memory of recurrent networks in several implementations, and RTRL.
 
 128 units, 64 inputs, batch 32, 200 steps: the gradient of the mean square of the outputs, then an
-update by gradient descent. Everyone starts from the same weights, and the loss after some steps is
-the proof of equal work. Run as ``python -m benchmarks.recurrent [--rounds 7] [--json file]``.
+update by gradient descent. All implementations start from the same weights; the loss after some
+steps is the proof of equal work.
+
+Run as ``python -m benchmarks.recurrent [--rounds 7] [--json file]``.
 """
 
 import argparse
@@ -33,7 +35,7 @@ TITLES = {"gru": "GRU", "lstm": "LSTM", "rnn": "tanh RNN"}
 
 
 class Row(NamedTuple):
-    """What a table says of one implementation."""
+    """A row of a table."""
 
     label: str
     ms: float
@@ -48,9 +50,9 @@ def data() -> np.ndarray:
 
 
 def initial(kind: str) -> dict[str, np.ndarray]:
-    """The weights that everyone starts from, in the layout of jaxbrain; no bias beside zero.
+    """Initial weights of all implementations, in the layout of jaxbrain, with biases of zero.
 
-    A zero candidate bias stays out of the others' way: Equinox, Keras and Flax differ in it.
+    Equinox, Keras and Flax differ in the bias of the candidate, so it has to be zero.
     """
     cell = CELLS[kind](UNITS)
     params = cell.init(jax.random.key(0), jax.ShapeDtypeStruct((INPUTS,), jnp.float32))
@@ -58,7 +60,7 @@ def initial(kind: str) -> dict[str, np.ndarray]:
 
 
 def mean_square(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """The loss: of the outputs alone, so that nothing but the recurrence is timed."""
+    """Mean square of the outputs: a loss without a target, so that only the recurrence is timed."""
     return jnp.mean(prediction**2)
 
 
@@ -83,7 +85,7 @@ def jaxbrain(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> Job:
 
 
 def forward_jobs(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> dict[str, Callable]:
-    """The outputs alone."""
+    """Outputs without a gradient."""
     x = jnp.asarray(xs)
     net = jb.batch(jb.cells.unroll(CELLS[kind](UNITS)))
     params = jax.tree.map(jnp.asarray, weights)
@@ -102,7 +104,7 @@ def forward_jobs(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> d
 
 
 def measure_forward(kind: str, rounds: int) -> list[Row]:
-    """Milliseconds of the outputs of one batch."""
+    """Milliseconds per forward pass of a batch."""
     jobs = forward_jobs(kind, initial(kind), data())
     values = {name: float(np.mean(np.square(np.asarray(job())))) for name, job in jobs.items()}
     timed = {name: partial(measure.timed, lambda: None, lambda _, j=job: j(), 0.05)
@@ -117,7 +119,7 @@ def measure_forward(kind: str, rounds: int) -> list[Row]:
 
 
 def measure_training(kind: str, rounds: int) -> list[Row]:
-    """Milliseconds a training step of everyone who is installed, and what they arrive at."""
+    """Milliseconds per training step of every installed implementation, and its final loss."""
     weights, xs = initial(kind), data()
     jobs, first, values, timed = {}, {}, {}, {}
     for name, make in {"jaxbrain": jaxbrain, **peers.JOBS}.items():
@@ -142,9 +144,9 @@ def measure_training(kind: str, rounds: int) -> list[Row]:
 
 
 def working(length: int, block: int | None) -> dict[str, float]:
-    """A gradient of a GRU between an embedding of symbols and one readout, and its time.
+    """Memory and time of a gradient of a GRU between an embedding and one readout unit.
 
-    Inputs and outputs of a long sequence are long themselves; here they are a number a step.
+    Inputs and outputs are one number per step, so that they are a small part of the memory.
     """
     symbols = jb.lift(jb.embed(INPUTS, INPUTS))
     cell = jb.cells.stack(symbols, jb.cells.gru(UNITS), jb.lift(jb.dense(1)))
@@ -162,7 +164,7 @@ def working(length: int, block: int | None) -> dict[str, float]:
 
 
 def measure_memory() -> list[dict[str, float]]:
-    """200 steps against 10,000, with blocks and without."""
+    """Memory for 200 and 10,000 steps, with blocks and without."""
     return [working(*case) for case in ((200, None), (200, 14), (10_000, 100), (10_000, None))]
 
 
@@ -198,7 +200,7 @@ def report_memory(rows: list[dict[str, float]]) -> str:
 
 
 def main() -> None:
-    """Every table."""
+    """Measure and print every table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)

@@ -1,4 +1,4 @@
-"""What theory says of two costs, beside the clock: RTRL's, and a linear recurrence's in parallel.
+"""Costs in theory and as measured: RTRL by size, and parallel scans of a linear recurrence.
 
 Part of ``python -m benchmarks.recurrent``, which pins the process.
 """
@@ -22,16 +22,16 @@ LINEAR_UNITS = 64
 
 
 def processor_time(job: Callable[[], Any], repeats: int = 5) -> float:
-    """The least processor time of a call that is compiled already, in seconds."""
+    """Smallest processor time of a compiled call, in seconds."""
     job()
     return min(measure.timed(lambda: None, lambda _: job(), 0)[0] for _ in range(repeats))
 
 
 def rtrl_case(units: int) -> dict[str, float]:
-    """A gradient by RTRL and by back-propagation in time, one sequence of a tanh network.
+    """A gradient by RTRL and by back-propagation through time, for a sequence of a tanh network.
 
-    Theory: the traces are n (n + inputs + 1) n numbers; a step turns them by an n x n matrix, which
-    is 2 n^2 operations for every weight.
+    In theory the traces have n (n + inputs + 1) n numbers; a step multiplies them by an n x n
+    matrix, which takes 2 n^2 operations per weight.
     """
     cell, readout = jb.cells.elman(units), jb.dense(1)
     rng = np.random.default_rng(0)
@@ -61,12 +61,12 @@ def _run(one: Callable, *args: Any) -> Any:
 
 
 def measure_rtrl() -> list[dict[str, float]]:
-    """Every size."""
+    """RTRL at every size."""
     return [rtrl_case(units) for units in SIZES]
 
 
 def report_rtrl(rows: list[dict[str, float]]) -> str:
-    """Time a step, and how it grows beside n^4."""
+    """Time per step, and its growth compared with n^4."""
     header = ["tanh RNN, units", "RTRL us a step", "x before", "theory", "10^9 op/s",
               "traces MiB", "back-propagation us a step"]  # fmt: skip
     cells = []
@@ -83,7 +83,7 @@ def report_rtrl(rows: list[dict[str, float]]) -> str:
 
 
 def measure_linear(rounds: int) -> list[dict[str, float]]:
-    """A gradient of the linear recurrent unit: step by step, and all steps at once."""
+    """A gradient of the linear recurrent unit, by a scan and by an associative scan."""
     found = []
     for length, batch in LENGTHS:
         x = jnp.asarray(np.random.default_rng(0).normal(size=(batch, length, INPUTS)), jnp.float32)

@@ -1,7 +1,7 @@
 """The recurrent step of `benchmarks.recurrent` in hand-written JAX and in other libraries.
 
-Weights come in jaxbrain's layout: kernel ``[inputs, gates * units]``, gates r, z, n of a GRU and
-i, f, g, o of an LSTM. Sequences are ``[batch, time, inputs]``; PyTorch gets them time first.
+The weights have the layout of jaxbrain: kernel ``[inputs, gates * units]``, gates r, z, n of a GRU
+and i, f, g, o of an LSTM. Sequences are ``[batch, time, inputs]``; for PyTorch time is first.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Job(NamedTuple):
 
 
 def naive_step(kind: str, p: dict, carry: Any, x: jax.Array) -> Any:
-    """A step of a batch, as one writes it down."""
+    """A step of a batch, straight from the equations."""
     h = carry[0] if kind == "lstm" else carry
     given, own = x @ p["kernel"] + p["bias"], h @ p["recurrent"]
     if kind == "rnn":
@@ -58,7 +58,7 @@ def naive_outputs(kind: str, p: dict, xs: jax.Array) -> jax.Array:
 
 
 def gru_by_gate(p: dict, xs: jax.Array) -> jax.Array:
-    """The outputs of a GRU whose gates are projected before the scan, each an array of its own."""
+    """Outputs of a GRU whose gates are projected before the scan, each in its own array."""
     rows = xs.reshape(-1, INPUTS)
     gates = zip(jnp.split(p["kernel"], 3, axis=1), jnp.split(p["bias"], 3), strict=True)
     given = [(rows @ w + b).reshape(TIME, BATCH, UNITS) for w, b in gates]
@@ -73,8 +73,8 @@ def gru_by_gate(p: dict, xs: jax.Array) -> jax.Array:
     return jax.lax.scan(step, start("gru"), tuple(given))[1]
 
 
-# By hand: the forward scan keeps what each pre-activation does to the carry (slopes), the backward
-# scan carries cotangents alone, and the weights' gradients are one product each after it.
+# The forward scan keeps the derivative of the carry with respect to each pre-activation (slopes),
+# the backward scan carries only cotangents, and each gradient of a weight is one product after it.
 
 
 def rnn_slopes(p: dict, h: jax.Array, x: jax.Array) -> Any:
@@ -131,7 +131,7 @@ BY_PARTS = {"rnn": (rnn_slopes, rnn_back), "gru": (gru_slopes, gru_back),
 
 
 def by_hand(kind: str) -> Callable[[dict, jax.Array], jax.Array]:
-    """The outputs, with a backward pass of their own."""
+    """Outputs with a hand-written backward pass."""
     forward, backward = BY_PARTS[kind]
 
     def run(p, xs):
@@ -176,7 +176,7 @@ def by_hand(kind: str) -> Callable[[dict, jax.Array], jax.Array]:
 def jax_job(
     label: str, outputs: Callable, weights: Weights, xs: np.ndarray, *, time_first: bool = False
 ) -> Job:
-    """A jitted step by gradient descent, from the batch that everyone is given."""
+    """A jitted step of gradient descent on the common batch."""
     x = jnp.asarray(np.swapaxes(xs, 0, 1) if time_first else xs)
 
     @jax.jit
@@ -200,12 +200,12 @@ def naive(kind: str, weights: Weights, xs: np.ndarray) -> Job:
 
 
 def hand(kind: str, weights: Weights, xs: np.ndarray) -> Job:
-    """A scan with its backward pass written out."""
+    """A scan with a hand-written backward pass."""
     return jax_job("hand-written JAX, custom_vjp", by_hand(kind), weights, xs)
 
 
 def hand_time_first(kind: str, weights: Weights, xs: np.ndarray) -> Job:
-    """The same, given its sequences time first: it need not turn them."""
+    """The same with time-first sequences, which need no transpose."""
     label = "hand-written JAX, given time first"
     return jax_job(label, by_hand(kind), weights, xs, time_first=True)
 
@@ -249,7 +249,7 @@ def torch(kind: str, weights: Weights, xs: np.ndarray) -> Job:
 
 
 def torch_outputs(kind: str, weights: Weights, xs: np.ndarray) -> Callable[[], np.ndarray]:
-    """The outputs of the layer without gradients."""
+    """Outputs of the layer without gradients."""
     import torch
 
     layer, x = torch_layer(kind, weights), torch.from_numpy(np.swapaxes(xs, 0, 1).copy())
@@ -262,7 +262,7 @@ def torch_outputs(kind: str, weights: Weights, xs: np.ndarray) -> Callable[[], n
 
 
 def equinox(kind: str, weights: Weights, xs: np.ndarray) -> Job:
-    """A cell of Equinox under a scan, vmapped over the batch, as its documentation has it."""
+    """A cell of Equinox in a scan, vmapped over the batch, as in its documentation."""
     import equinox as eqx
 
     if kind == "rnn":
@@ -303,7 +303,7 @@ def equinox(kind: str, weights: Weights, xs: np.ndarray) -> Job:
 
 
 def flax(kind: str, weights: Weights, xs: np.ndarray) -> Job:
-    """nnx.RNN over a cell, its loss from its own weights: their layout and biases are its own."""
+    """nnx.RNN with a cell; its weights have another layout, so it draws its own."""
     from flax import nnx
 
     x = jnp.asarray(xs)
@@ -332,7 +332,7 @@ def flax(kind: str, weights: Weights, xs: np.ndarray) -> Job:
 
 
 def keras(kind: str, weights: Weights, xs: np.ndarray) -> Job:
-    """train_on_batch of one layer on JAX."""
+    """One layer of Keras on JAX with train_on_batch."""
     import keras
 
     layer = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[
@@ -346,7 +346,7 @@ def keras(kind: str, weights: Weights, xs: np.ndarray) -> Job:
     target = np.zeros((BATCH, TIME, 1), np.float32)
 
     def arranged(a: np.ndarray) -> np.ndarray:
-        """Keras has the update gate first."""
+        """Weights in the order of Keras, with the update gate first."""
         if kind != "gru":
             return a
         r, z, n = np.split(a, 3, -1)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.rules`: what a step of each learning rule costs, in time and in memory."""
+"""`python -m benchmarks.rules`: time and memory of a training step of each learning rule."""
 
 import argparse
 import json
@@ -26,10 +26,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def measure_rules(names: list[str], rounds: int, least: float) -> dict[str, dict[str, float]]:
-    """Of each rule: milliseconds and compile seconds of a training step, memory of its gradient.
+    """For each rule: milliseconds and compile seconds of a training step, memory of its gradient.
 
-    Working memory is what XLA sets aside beside arguments and results (activities above all); the
-    peak holds all three: parameters, the state of the rule, gradients.
+    Working memory is what XLA reserves in addition to arguments and results, mostly for activities;
+    the peak includes all three: parameters, the state of the rule, gradients.
     """
     import jax
     import jax.numpy as jnp
@@ -93,16 +93,16 @@ def report(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Pins the process, then measures and prints both tables."""
+    """Pin the process, then measure and print both tables."""
     options = parse()
     measure.pin(options.core)
-    # Only now may NumPy and JAX be imported: they read the affinity and the thread counts.
+    # imported after pinning: NumPy and JAX read the affinity and the thread counts
     from benchmarks import predictive
     from jaxbrain.cli.parser import RULES
 
     unknown = sorted(set(options.only or ()) - set(RULES))
     if unknown:
-        raise SystemExit(f"--only: unknown {', '.join(unknown)}; choose of {', '.join(RULES)}")
+        raise SystemExit(f"--only: unknown {', '.join(unknown)}; choose from {', '.join(RULES)}")
     names = [name for name in RULES if name in (options.only or RULES) or name == REFERENCE]
     found = {"machine": measure.machine(), "versions": measure.versions()}
     print(found["machine"])
@@ -114,7 +114,7 @@ def main() -> None:
     sizes = "-".join(map(str, predictive.SIZES))
     print(f"\na training step of each rule, {sizes}, tanh, Adam, batch {predictive.BATCH}")
     print(report(found["rules"]))
-    print("x: relative to backprop. working: beside arguments and results; peak: with both.")
+    print("x: relative to backprop. working: without arguments and results; peak: with both.")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 

@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def child(*arguments: str) -> dict[str, Any]:
-    """Runs `benchmarks.child` and reads its last line."""
+    """Run `benchmarks.child` and read its last line."""
     command = [sys.executable, "-m", "benchmarks.child", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -32,7 +32,7 @@ def child(*arguments: str) -> dict[str, Any]:
 
 
 def rounds_of(jobs: dict[str, tuple[str, ...]], rounds: int) -> dict[str, dict[str, Any]]:
-    """Median of every figure a child reports, the children interleaved in random order."""
+    """Median of every number that a child reports; the children are interleaved at random."""
     order = random.Random(0)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
     for _ in range(rounds):
@@ -49,7 +49,7 @@ def rounds_of(jobs: dict[str, tuple[str, ...]], rounds: int) -> dict[str, dict[s
 
 
 def measure_startup(names: list[str], rounds: int) -> dict[str, Any]:
-    """XOR from the import on, `rounds` times, and the peak memory of one epoch at MNIST's size."""
+    """XOR from import to result, `rounds` times, and the peak memory of an epoch of mnist."""
     xor = rounds_of({name: ("train", name, "xor") for name in names}, rounds)
     mnist = rounds_of({name: ("train", name, "mnist") for name in names}, 1)
     for name, row in xor.items():
@@ -58,7 +58,7 @@ def measure_startup(names: list[str], rounds: int) -> dict[str, Any]:
 
 
 def measure_import(rounds: int) -> dict[str, Any]:
-    """What `import jaxbrain` adds to `import jax, optax, chex`."""
+    """Time that `import jaxbrain` adds to `import jax, optax, chex`."""
     jobs = {"base": ("imports", "nothing"), "jaxbrain": ("imports", "jaxbrain")}
     return {"rounds": rounds, "packages": rounds_of(jobs, rounds)}
 
@@ -95,7 +95,7 @@ def report_startup(result: dict[str, Any]) -> str:
 
 
 def report_import(result: dict[str, Any]) -> str:
-    """One line on what the package's import adds."""
+    """The time that the import adds, in one line."""
     row = result["packages"]["jaxbrain"]
     if "missing" in row:
         return f"import: {row['missing']}"

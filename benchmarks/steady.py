@@ -1,4 +1,4 @@
-"""Steady state: processor time an epoch of every implementation, compiled and warm, interleaved."""
+"""Steady state: processor time per epoch of every implementation, compiled and interleaved."""
 
 import statistics
 from functools import partial
@@ -7,12 +7,12 @@ from typing import Any
 from benchmarks import measure, peers
 from benchmarks.workloads import WORKLOADS, Workload, final_loss
 
-# The long fit, where the cost of starting one vanishes, compares only what is near the limit.
+# in the long fit the cost of starting it is negligible: only implementations near the limit
 LONG = ("hand_scan", "run", "fit")
 
 
 def ready(names: list[str], workload: Workload) -> tuple[dict[str, peers.Trainer], dict[str, str]]:
-    """The trainers that can be built, and why the others cannot."""
+    """Trainers that can be built, and the reasons for the others."""
     trainers, missing = {}, {}
     for name in names:
         try:
@@ -25,7 +25,7 @@ def ready(names: list[str], workload: Workload) -> tuple[dict[str, peers.Trainer
 def measure_workload(
     name: str, names: list[str], rounds: int, least: float, epochs: int | None = None
 ) -> dict[str, Any]:
-    """Rows of one workload: processor and wall milliseconds an epoch, ratio, final loss."""
+    """Rows of one workload: processor and wall milliseconds per epoch, ratio, final loss."""
     workload = WORKLOADS[name]()
     if epochs is not None:
         workload = workload._replace(epochs=epochs)
@@ -56,7 +56,7 @@ def measure_workload(
 def summarise(
     timings: dict[str, measure.Timing], losses: dict[str, float], scale: float
 ) -> dict[str, dict[str, float]]:
-    """Medians per peer, times scaled; `ratio` is to the limit, paired by round."""
+    """Medians of each peer, with scaled times; `ratio` to the limit is paired by round."""
     limit = timings.get(peers.LIMIT)
     rows = {}
     for peer, timing in timings.items():
@@ -73,7 +73,7 @@ def summarise(
 
 
 def report(result: dict[str, Any]) -> str:
-    """The result as a titled, aligned table, fastest first."""
+    """The result as an aligned table with a title, fastest first."""
     sizes = "-".join(map(str, result["sizes"]))
     title = (
         f"{result['workload']}: {sizes}, {result['rows']} rows, batch {result['batch']}, "

@@ -12,17 +12,17 @@ ALL = (*STEADY, "population", *FRESH)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options; names are checked against the tables once those may be imported."""
+    """The options; names are checked later, when the tables can be imported."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("--workload", nargs="+", choices=ALL, default=list(ALL), metavar="NAME",
-                        help=f"of {', '.join(ALL)}; default all")  # fmt: skip
+                        help=f"{', '.join(ALL)}; default all")  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="PEER", help="implementations; default all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; default 7")
     parser.add_argument("--fresh-rounds", type=int, default=5,
                         help="of fresh processes; default 5")  # fmt: skip
     parser.add_argument("--least", type=float, default=0.05, metavar="SECONDS",
                         help="repeat shorter fits within a round; default 0.05")  # fmt: skip
-    parser.add_argument("--epochs", type=int, help="epochs a fit, instead of the workload's own")
+    parser.add_argument("--epochs", type=int, help="epochs per fit; default that of the workload")
     parser.add_argument("--core", type=int, help="processor core; default the last one allowed")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write everything here")
     options = parser.parse_args(arguments)
@@ -32,17 +32,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Pins the process, then measures and prints table after table."""
+    """Pin the process, then measure and print every table."""
     options = parse()
     measure.pin(options.core)
-    # Only now may NumPy and JAX be imported: they read the affinity and the thread counts.
+    # imported after pinning: NumPy and JAX read the affinity and the thread counts
     from benchmarks import peers, population, startup, steady
 
     names = options.only or list(peers.PEERS)
     unknown = sorted(set(names) - set(peers.PEERS))
     if unknown:
         raise SystemExit(
-            f"--only: unknown {', '.join(unknown)}; choose of {', '.join(peers.PEERS)}"
+            f"--only: unknown {', '.join(unknown)}; choose from {', '.join(peers.PEERS)}"
         )
     results: dict = {"machine": measure.machine(), "versions": measure.versions()}
     print(results["machine"])

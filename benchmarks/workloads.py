@@ -1,4 +1,4 @@
-"""The training jobs: data, sizes, initial weights, orders, and the loss that proves equal work."""
+"""Training jobs: data, sizes, initial weights, orders, and the loss that proves equal work."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -32,7 +32,7 @@ class Workload(NamedTuple):
 
     @property
     def binary(self) -> bool:
-        """Whether the network ends in one logit."""
+        """True if the output is one logit."""
         return self.sizes[-1] == 1
 
 
@@ -65,7 +65,7 @@ def logits(weights: Weights, x: np.ndarray) -> np.ndarray:
 
 
 def final_loss(workload: Workload, weights: Weights) -> float:
-    """Mean cross-entropy over the training rows: equal work ends in an equal number."""
+    """Mean cross-entropy over the training rows, equal for equal work."""
     z = logits(weights, workload.x)
     if workload.binary:
         return float(np.mean(np.logaddexp(0, z) - workload.y * z))
@@ -101,7 +101,7 @@ def small() -> Workload:
 
 
 def small_long() -> Workload:
-    """The same for 500 epochs, where the cost of starting a fit vanishes."""
+    """The same for 500 epochs, where the cost of starting a fit is negligible."""
     return small()._replace(name="small-long", epochs=500)
 
 

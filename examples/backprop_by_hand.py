@@ -1,8 +1,8 @@
-"""Back-propagation written out by hand, beside `jax.grad`: the same numbers.
+"""Back-propagation written out in NumPy, compared with `jax.grad`.
 
-A 2-3-1 network with rectified hidden units learns y = |x1 - x2|. The delta rule's equations stand
-below in NumPy; `jb.backprop` has its gradients from `jax.grad`. First the two are compared, weight
-by weight; then both descend for 1,000 steps from the same start.
+A 2-3-1 network with rectified hidden units learns y = |x1 - x2|. The equations of the delta rule
+are written out below; `jb.backprop` takes its gradients from `jax.grad`. First the two gradients
+are compared, weight by weight. Then both descend for 1,000 steps from the same initial weights.
 
     python examples/backprop_by_hand.py      # the picture: pictures/backprop_by_hand.png
 """
@@ -21,7 +21,7 @@ from jaxbrain import viz
 
 STEPS = 1000
 LEARNING_RATE = 0.01
-# The first weights, small numbers without a pattern; the layer of activations has none.
+# Initial weights: small numbers without a pattern. The activation layer has no parameters.
 START = (
     {"kernel": jnp.array([[0.5, -0.4, 0.3], [-0.3, 0.6, 0.4]]), "bias": jnp.zeros(3)},
     (),
@@ -32,14 +32,14 @@ START = (
 def gradients_by_hand(params, x: np.ndarray, y: np.ndarray):
     """The loss 1/(2n) sum |y' - y|^2 and its gradients, for n examples in the rows of x."""
     (w1, b1), (w2, b2) = params
-    # Forward: what every unit receives (z) and what it says (a).
+    # Forward: the input (z) and the output (a) of every unit.
     z1 = x @ w1 + b1
     a1 = np.maximum(z1, 0)
     a2 = a1 @ w2 + b2
-    # Backward: delta is how much the loss changes with what a unit receives.
+    # Backward: delta is the derivative of the loss with respect to the input of a unit.
     delta2 = (a2 - y) / len(x)
     delta1 = (delta2 @ w2.T) * (z1 > 0)
-    # The delta rule: input of the weight times delta of the unit it leads to.
+    # The delta rule: the input of a weight times the delta of the unit that it leads to.
     gradients = ((x.T @ delta1, delta1.sum(axis=0)), (a1.T @ delta2, delta2.sum(axis=0)))
     return 0.5 * np.sum((a2 - y) ** 2) / len(x), gradients
 
@@ -75,14 +75,14 @@ def main(out: Path) -> None:
             print(f"{f'{name}{list(index)}':<14}{a:12.6f}{b:12.6f}{abs(a - b):14.1e}")
 
     start = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0), params=START)
-    how = {"key": start.key, "epochs": STEPS, "batch_size": None, "state": start}
-    state, history = jb.fit(rule, optimizer, (x, y), **how)
+    settings = {"key": start.key, "epochs": STEPS, "batch_size": None, "state": start}
+    state, history = jb.fit(rule, optimizer, (x, y), **settings)
     by_hand, losses = descend_by_hand(in_numpy(START), x, y)
-    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, in_numpy(state.params))
+    differences = jax.tree.map(lambda a, b: np.abs(a - b).max(), by_hand, in_numpy(state.params))
     print(f"\n{'step':<14}{'by hand':>12}{'jax.grad':>12}")
     for step in (1, 10, 100, STEPS):
         print(f"{step:<14,}{losses[step - 1]:12.6f}{history.loss[step - 1]:12.6f}")
-    print(f"Largest difference of a weight afterwards: {max(jax.tree.leaves(apart)):.1e}")
+    print(f"Largest difference of a weight at the end: {max(jax.tree.leaves(differences)):.1e}")
 
     figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.8), layout="constrained")
     viz.curves({"by hand (NumPy)": losses, "jax.grad": history}, ax=axes[0])

@@ -1,9 +1,9 @@
-"""Two classes in the plane: a 2-10-10-1 network, and three ways to descend.
+"""Classification of the two moons by a 2-10-10-1 network, with three optimizers.
 
-Rectified hidden units, one logit, binary cross-entropy: the two interleaved moons. Full-batch
-gradient descent, stochastic gradient descent and Adam are optax's `sgd` and `adam` with the right
-batch size; each sees the 800 training examples ten times. The sigmoid of the logit is the
-probability of class 1. The test points are drawn anew and looked at once, at the end.
+Rectified hidden units, one logit, binary cross-entropy. Full-batch gradient descent, stochastic
+gradient descent and Adam are `sgd` and `adam` of optax with different batch sizes; each sees the
+800 training examples ten times. The sigmoid of the logit is the probability of class 1. The test
+points are other random points, used once, at the end.
 
     python examples/binary_classifier.py     # the picture: pictures/binary_classifier.png
 """
@@ -21,7 +21,7 @@ from jaxbrain import viz
 
 EPOCHS = 10
 METRICS = {"validation_loss": jb.losses.binary_cross_entropy, "accuracy": jb.accuracy}
-# Name: optimiser and batch size; None is all examples in one step.
+# The optimizer and its batch size; None is all examples in one step.
 OPTIMIZERS = {
     "GD": (optax.sgd(0.3), None),
     "SGD": (optax.sgd(0.3), 32),

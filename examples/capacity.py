@@ -1,15 +1,15 @@
-"""How much associative memories hold, measured beside what theory says.
+"""Capacity of associative memories, measured and as theory predicts it.
 
-Random patterns, recalled from cues with 5 % of the bits turned over. Hebb's rule breaks down at
-0.138 patterns a unit, Storkey's and the pseudo-inverse hold more in the same weights, dense and
-modern memory more patterns than they have units. Then memories of pairs; last, one step from the
-pattern itself.
+Random patterns are recalled from cues with 5 % of their bits flipped. Hebb's rule fails at 0.138
+patterns per unit. Storkey's rule and the pseudo-inverse store more in the same weights; dense and
+modern memories store more patterns than they have units. Then memories of pairs, and single steps.
 
     python examples/capacity.py              # the picture: pictures/capacity.png
 """
 
 import argparse
 import warnings
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -19,10 +19,10 @@ import numpy as np
 from jaxbrain import memory as m
 from jaxbrain import viz
 
-KEY, SPARSE = jax.random.key(0), (256, 8)  # units and active units of Willshaw's patterns
+SPARSE = (256, 8)  # units and active units of Willshaw's patterns
 CLASSICAL = {"Hebb": m.hopfield(), "Storkey": m.hopfield(storage=m.storkey)}
 CLASSICAL["pseudo-inverse"] = m.hopfield(storage=m.pseudo_inverse)
-CLASSICAL["Kanerva"] = m.sparse_distributed(KEY, locations=1000, radius=86)
+CLASSICAL["Kanerva"] = m.sparse_distributed(jax.random.key(0), locations=1000, radius=86)
 DENSE = {"dense, degree 3": m.dense_associative_memory(update=m.dense_synchronous)}
 DENSE["modern"] = m.modern_hopfield(beta=1.0)
 SYMBOLS = m.holographic_reduced(1024)
@@ -43,7 +43,7 @@ def symbols(key, count):
 
 
 FEW, MANY, ACTIVE = (10, 20, 40, 80), (100, 300, 600, 900), SPARSE[1] / SPARSE[0]
-PAIRS = {  # the memory, its pairs, how many there are, and the number that theory gives
+PAIRS = {  # the memory, a function that draws pairs, their numbers, and the capacity in theory
     "bidirectional": (m.bidirectional_associative_memory(), signs, FEW, 100 / np.log(200)),
     "Willshaw": (m.willshaw(), few_active, MANY, m.willshaw_capacity(ACTIVE, ACTIVE)),
     "holographic": (m.holographic(SYMBOLS), symbols, FEW, m.holographic_capacity(1024)),
@@ -51,7 +51,7 @@ PAIRS = {  # the memory, its pairs, how many there are, and the number that theo
 
 
 def share_of_pairs(memory, draw, counts, trials=5) -> np.ndarray:
-    """How many of the first ten values come back for their keys to the last bit."""
+    """Share of the first ten pairs whose value is recalled without a wrong bit."""
 
     def trial(key, count):
         keys, values = draw(key, count)
@@ -60,7 +60,7 @@ def share_of_pairs(memory, draw, counts, trials=5) -> np.ndarray:
         return (found == values[:10]).all(axis=1).mean()
 
     run = jax.jit(jax.vmap(trial, in_axes=(0, None)), static_argnums=1)
-    return np.stack([run(jax.random.split(KEY, trials), count) for count in counts])
+    return np.stack([run(jax.random.split(jax.random.key(1), trials), n) for n in counts])
 
 
 def table(title: str, loads, rows: dict) -> None:
@@ -72,24 +72,24 @@ def table(title: str, loads, rows: dict) -> None:
 def main(out: Path) -> None:
     options = {"flips": 0.05, "trials": 3, "probes": 20}
     loads, high, steps = (0.05, 0.1, 0.12, 0.15, 0.2, 0.4, 0.7), (0.5, 2, 4, 8), (0.14, 0.25, 0.5)
-    low = {n: m.capacity_curve(KEY, x, 200, loads, **options) for n, x in CLASSICAL.items()}
-    many = {n: m.capacity_curve(KEY, x, 100, high, **options) for n, x in DENSE.items()}
+    curve, new_key = m.capacity_curve, partial(jax.random.key, 2)
+    low = {n: curve(new_key(), x, 200, loads, **options) for n, x in CLASSICAL.items()}
+    many = {n: curve(new_key(), x, 100, high, **options) for n, x in DENSE.items()}
     pairs = {n: (np.array(c), share_of_pairs(x, d, c)) for n, (x, d, c, _) in PAIRS.items()}
     step = m.hopfield(update=m.synchronous, max_steps=1)
     cubic = m.dense_associative_memory(update=m.dense_synchronous, max_steps=1)
-    one = {"Hebb": m.capacity_curve(KEY, step, 1000, steps, probes=100)}
-    one["dense, degree 3"] = m.capacity_curve(KEY, cubic, 100, (6, 15), probes=200)
+    one = {"Hebb": curve(new_key(), step, 1000, steps, probes=100)}
+    one["dense, degree 3"] = curve(new_key(), cubic, 100, (6, 15), probes=200)
     expected = {"Hebb": np.asarray(m.hopfield_bit_error(one["Hebb"].loads, n=1000))}
     expected["dense, degree 3"] = np.asarray(m.dense_bit_error(100, 3, np.array([600, 1500])))
-
-    overlaps = "Overlap with the pattern, by patterns a unit; {} units"
+    overlaps = "Overlap with the pattern, by patterns per unit; {} units"
     table(overlaps.format(200), loads, {n: c.overlap for n, c in low.items()})
     table(overlaps.format(100), high, {n: c.overlap for n, c in many.items()})
     for name, (counts, share) in pairs.items():
-        table("Share of pairs without a wrong bit, by pairs", counts, {name: share})
-    for name, curve in one.items():
-        rows = {name: curve.bit_error, "theory": expected[name][:, None]}
-        table("Share of wrong bits after one step, by patterns a unit", curve.loads, rows)
+        table("Share of pairs without a wrong bit, by pairs stored", counts, {name: share})
+    for name, found in one.items():
+        rows = {name: found.bit_error, "theory": expected[name][:, None]}
+        table("Share of wrong bits after one step, by patterns per unit", found.loads, rows)
 
     figure, axes = plt.subplots(2, 2, figsize=(16, 8.5), layout="constrained")
     fine = np.linspace(0.01, 0.7, 400)
@@ -97,10 +97,10 @@ def main(out: Path) -> None:
     theory["Storkey"] = 1 / np.sqrt(2 * np.log(200))
     theory["Kanerva"] = m.sparse_distributed_capacity(200, 1000, 86) / 200
     viz.capacity(low, metric="overlap", theory=theory, ax=axes[0, 0])
-    errorless = m.dense_capacity(100, 3) / 100
-    viz.capacity(many, metric="overlap", theory={"dense, degree 3": errorless}, ax=axes[0, 1])
-    limits = {n: limit for n, (*_, limit) in PAIRS.items()}
-    viz.capacity(pairs, theory=limits, metric="pairs without a wrong bit", ax=axes[1, 0])
+    dense = {"dense, degree 3": m.dense_capacity(100, 3) / 100}
+    viz.capacity(many, metric="overlap", theory=dense, ax=axes[0, 1])
+    options = {"theory": {n: limit for n, (*_, limit) in PAIRS.items()}, "ax": axes[1, 0]}
+    viz.capacity(pairs, metric="share of pairs without a wrong bit", **options)
     axes[1, 0].set(xscale="log", xlabel="pairs stored")
     lines = {n: (one[n].loads, e) for n, e in expected.items()}
     viz.capacity(one, theory=lines, log=True, ax=axes[1, 1])
@@ -115,5 +115,5 @@ def main(out: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
-    warnings.simplefilter("ignore", UserWarning)  # that there are too many is what is looked for
+    warnings.simplefilter("ignore", UserWarning)  # too many patterns are stored on purpose
     main(parser.parse_args().out)

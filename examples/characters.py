@@ -1,9 +1,9 @@
-"""A recurrent network that writes: it guesses the next character of a text, over and over.
+"""A recurrent network that predicts the next character of a text and writes text of its own.
 
 A GRU reads the text as 32 streams, in windows of 64 characters: back-propagation stops at the edge
-of a window, the state of the network does not. Beside its bits per character on the last tenth of
-the text, never read in training, stands what counting characters and pairs reaches there. Without
-a text: ../shared/data/tinyshakespeare.txt, or if it is not there jaxbrain's README.
+of a window, the state of the network does not. Its bits per character on the last tenth of the
+text, which is not used for training, are compared with those of counted characters (unigrams) and
+pairs (bigrams). The default text is ../shared/data/tinyshakespeare.txt, else the README.
 
     python examples/characters.py [text]     # the picture: pictures/characters.png
 """
@@ -27,7 +27,7 @@ TEXTS = ROOT.parent / "shared/data/tinyshakespeare.txt", ROOT / "README.md"
 
 
 def by_counting(train: np.ndarray, test: np.ndarray, size: int) -> dict[str, float]:
-    """Bits per character of tables of counts, each begun at 1."""
+    """Bits per character of unigrams and bigrams; every count starts at 1."""
     two = 1 + np.bincount(train[:-1] * size + train[1:], minlength=size**2).reshape(size, size)
     one, two = two.sum(0) / two.sum(), two / two.sum(1, keepdims=True)
     bits = -np.log2([one[test[1:]], two[test[:-1], test[1:]]]).mean(1)
@@ -78,11 +78,11 @@ def main(out: Path, text: Path, updates: int) -> None:
     print(*(f"  {name:<10}{bits:.3f}" for name, bits in bars.items()), sep="\n")
 
     figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    ax.plot(*np.transpose(curve)[[0, 1]], color="C0", alpha=0.4, label="GRU, read in training")
-    ax.plot(*np.transpose(curve)[[0, 2]], color="C0", label="GRU, never read")
+    ax.plot(*np.transpose(curve)[[0, 1]], color="C0", alpha=0.4, label="GRU, training text")
+    ax.plot(*np.transpose(curve)[[0, 2]], color="C0", label="GRU, held-out text")
     for name in ("unigrams", "bigrams"):
         ax.axhline(bars[name], linestyle="--", color="0.4")
-        ax.text(updates, bars[name] - 0.03, f"counting {name}", ha="right", va="top")
+        ax.text(updates, bars[name] - 0.03, name, ha="right", va="top")
     ax.set(xlabel="updates", ylabel="bits per character", title=text.name)
     ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.8))
     out.mkdir(parents=True, exist_ok=True)

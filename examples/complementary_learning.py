@@ -1,9 +1,9 @@
-"""Complementary learning systems: a hippocampus that stores at once teaches a slow cortex.
+"""Complementary learning systems: a hippocampus that learns in one shot teaches a slow cortex.
 
-A network, the cortex, knows the digits 0 to 4 when 5 to 9 come. Trained on these alone it loses
-what it knew. Beside it a hippocampus, an associative memory, stored 100 episodes of the old digits
-at a glance, image and name. It dreams: from cues of pure noise it recalls whole episodes, and the
-cortex learns these between the new ones, without seeing the old digits again.
+A network, the cortex, has learned the digits 0 to 4 and then learns 5 to 9. Trained on these
+alone, it forgets the old digits. A hippocampus, an associative memory, has stored 100 episodes of
+the old digits, each an image with its label. It dreams: from cues of pure noise it recalls whole
+episodes. The cortex learns these together with the new digits and keeps most of the old ones.
 
     python examples/complementary_learning.py  # pictures/complementary_learning.png
 """
@@ -22,37 +22,38 @@ import jaxbrain as jb
 from jaxbrain import memory, viz
 
 EPISODES, SEEDS, EPOCHS = 100, 5, 30
-DIETS = ("5 to 9 alone", "5 to 9 and dreams", "5 to 9 and all the old")
+MIXTURES = ("5 to 9 alone", "5 to 9 and dreams", "5 to 9 and all the old")
 NET = jb.serial(jb.dense(64), jb.elementwise(jnp.tanh), jb.dense(10))
 RULE, ADAM = jb.backprop(NET, jb.losses.softmax_cross_entropy), optax.adam(2e-3)
 HIPPOCAMPUS = memory.modern_hopfield(beta=40.0, max_steps=5)
 
 
 def recall(stored, cues: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Images ``[n, 64]`` and names ``[n]`` of the episodes that cues ``[n, 74]`` bring back."""
+    """Images ``[n, 64]`` and labels ``[n]`` of the episodes recalled from cues ``[n, 74]``."""
     found, _ = jax.vmap(HIPPOCAMPUS.recall, in_axes=(None, 0))(stored, cues)
     return found[:, :64], jnp.argmax(found[:, 64:], axis=1).astype("int32")
 
 
 def life(old, new, tests, key: jax.Array):
-    """Accuracies on old and new digits ``[diets, epochs, 2]`` and of the store ``[2]``; dreams."""
+    """Accuracies ``[mixtures, epochs, 2]`` on old and new digits, of the memory ``[2]``; dreams."""
 
     def look(state: jb.TrainState) -> jax.Array:
         score = {"right": jb.accuracy}
         return jnp.stack([jb.evaluate(NET, state.params, t, score)["right"] for t in tests])
 
-    def learn(data, state=None):
-        return jb.run(RULE, ADAM, data, key=key, epochs=EPOCHS, record=look, state=state)
+    def learn(data, state):
+        return jb.run(RULE, ADAM, data, key=state.key, epochs=EPOCHS, record=look, state=state)
 
-    state, first = learn(old)
-    once = jax.random.permutation(key, len(old[0]))[:EPISODES]
+    start, of_episodes, of_cues = jax.random.split(key, 3)
+    state, first = learn(old, jb.init_state(RULE, ADAM, old[0][0], key=start))
+    once = jax.random.permutation(of_episodes, len(old[0]))[:EPISODES]
     stored = HIPPOCAMPUS.store(jnp.hstack([old[0][once], jax.nn.one_hot(old[1][once], 10)]))
-    cues = jax.random.normal(jax.random.fold_in(key, 1), (len(new[0]), 74))
+    cues = jax.random.normal(of_cues, (len(new[0]), 74))
     dreams, curves = recall(stored, cues), []
     for extra in ((new[0][:0], new[1][:0]), dreams, old):
         data = jax.tree.map(lambda *a: jnp.concatenate(a), new, extra)
         curves.append(jnp.concatenate([first.record, learn(data, state)[1].record]))
-    blank = [(jnp.pad(x, ((0, 0), (0, 10))), y) for x, y in tests]  # the name is to be recalled
+    blank = [(jnp.pad(x, ((0, 0), (0, 10))), y) for x, y in tests]  # without the label
     alone = jnp.stack([jnp.mean(recall(stored, x)[1] == y) for x, y in blank])
     return jnp.stack(curves), alone, (cues[:10, :64], dreams[0][:10], dreams[1][:10])
 
@@ -68,8 +69,8 @@ def main(out: Path) -> None:
     curves, alone, dreams = jax.tree.map(np.asarray, found)
 
     print(f"{'accuracy on':<36}{'0 to 4':>11}{'5 to 9':>16}")
-    rows = {"hippocampus, 100 episodes": alone, "cortex, at first": curves[:, 0, EPOCHS - 1]}
-    rows |= {f"  then {diet}": curves[:, i, -1] for i, diet in enumerate(DIETS)}
+    rows = {"hippocampus, 100 episodes": alone, "cortex, after 0 to 4": curves[:, 0, EPOCHS - 1]}
+    rows |= {f"  then {diet}": curves[:, i, -1] for i, diet in enumerate(MIXTURES)}
     for name, each in rows.items():
         pairs = zip(each.mean(0), each.std(0, ddof=1), strict=True)
         print(f"{name:<34}" + "   ".join(f"{mean:.3f} ± {sd:.3f}" for mean, sd in pairs))
@@ -78,7 +79,7 @@ def main(out: Path) -> None:
     grid = figure.add_gridspec(6, 20)
     for half, title in enumerate(("old digits, 0 to 4", "new digits, 5 to 9, from epoch 31 on")):
         ax = figure.add_subplot(grid[:4, 10 * half : 10 * half + 10], ylim=(-0.03, 1.03))
-        viz.curves({d: curves[:, i, :, half] for i, d in enumerate(DIETS)}, log=False, ax=ax)
+        viz.curves({d: curves[:, i, :, half] for i, d in enumerate(MIXTURES)}, log=False, ax=ax)
         ax.set(title=title, ylabel="accuracy")
     for row, column in np.ndindex(2, 10):
         place = grid[4 + row, 2 * column : 2 * column + 2]

@@ -1,8 +1,9 @@
-"""Five tasks one after another: what a network forgets, and what keeps it from forgetting.
+"""Continual learning: five tasks one after another, and three ways not to forget.
 
-Each task is the same digits under another permutation of the pixels, and nobody says which it is.
-Elastic weights hold what mattered for the old tasks (exact Fisher information), synaptic
-intelligence what lowered their loss; replay keeps 200 digits of each task and mixes them in.
+Each task is the same digits with another permutation of the pixels; the network is not told which
+task it sees. Elastic weights protect the weights that mattered for the old tasks (exact Fisher
+information), synaptic intelligence those that lowered their loss. Replay keeps 200 digits of each
+task and adds them to the batches.
 
     python examples/continual.py             # the picture: pictures/continual.png
 """
@@ -21,7 +22,7 @@ import jaxbrain as jb
 from jaxbrain import memory, viz
 
 TASKS, EPOCHS, SEEDS, KEPT = 5, 10, 5, 200
-METHODS = ["no protection", "elastic weights", "synaptic intelligence", "replay", "all at once"]
+METHODS = ["no protection", "elastic weights", "synaptic intelligence", "replay", "joint training"]
 LOSS, TANH, ADAM = jb.losses.softmax_cross_entropy, jb.elementwise(jnp.tanh), optax.adam(2e-3)
 NET = jb.serial(jb.dense(128), TANH, jb.dense(64), TANH, jb.dense(10))
 RULE, INTELLIGENT = jb.backprop(NET, LOSS), memory.synaptic_intelligence(ADAM, strength=0.05)
@@ -47,24 +48,27 @@ def end_task(name: str, state: jb.TrainState, remembered, data, key: jax.Array):
 
 
 def life(name: str, train, test, key: jax.Array) -> jax.Array:
-    """The accuracy of every task after every epoch, ``[epochs, tasks]``."""
-    orders = jax.vmap(lambda k: jax.random.permutation(k, 64))(jax.random.split(key, TASKS))
+    """Accuracy of every task after every epoch, ``[epochs, tasks]``."""
+    of_orders, of_start, key = jax.random.split(key, 3)
+    orders = jax.vmap(lambda k: jax.random.permutation(k, 64))(jax.random.split(of_orders, TASKS))
     x, y = jnp.moveaxis(train[0][:, orders], 1, 0), jnp.stack([train[1]] * TASKS)
-    if name == "all at once":
+    if name == "joint training":
         x, y = x.reshape(1, -1, 64), y.reshape(1, -1)
 
-    def right(params, order: jax.Array) -> jax.Array:
-        return jb.evaluate(NET, params, (test[0][:, order], test[1]), {"": jb.accuracy})[""]
+    def accuracy(params, order: jax.Array) -> jax.Array:
+        data, metrics = (test[0][:, order], test[1]), {"accuracy": jb.accuracy}
+        return jb.evaluate(NET, params, data, metrics)["accuracy"]
 
     def task(carry, data):
         state, remembered = carry
         rule, now = protected(name, remembered), jax.random.fold_in(key, state.step)
-        look = lambda s: jax.vmap(partial(right, s.params))(orders)  # noqa: E731
-        state, history = jb.run(rule, adam, data, key=key, epochs=EPOCHS, record=look, state=state)
+        look = lambda s: jax.vmap(partial(accuracy, s.params))(orders)  # noqa: E731
+        options = {"key": state.key, "epochs": EPOCHS, "record": look, "state": state}
+        state, history = jb.run(rule, adam, data, **options)
         return end_task(name, state, remembered, data, now), history.record
 
     adam = INTELLIGENT if name == "synaptic intelligence" else ADAM
-    state = jb.init_state(RULE, adam, x[0, 0], key=jax.random.fold_in(key, 1))
+    state = jb.init_state(RULE, adam, x[0, 0], key=of_start)
     store = memory.replay_buffer(KEPT * TASKS, (x[0, 0], y[0, 0]))
     remembered = {"elastic weights": memory.empty_anchor(state.params), "replay": store}.get(
         name, ()
@@ -84,12 +88,12 @@ def main(out: Path) -> None:
         print(f"{name:<25}{each}{mean.mean():9.3f} ± {mean.std(ddof=1):.3f}", flush=True)
         found = np.repeat(found, TASKS * EPOCHS // len(found[0]), axis=1)
         overall[name] = found.mean(2)
-        for i, colour in enumerate(plt.get_cmap("viridis")(np.linspace(0, 0.9, TASKS))):
-            at = np.arange(0 if name == "all at once" else i * EPOCHS, TASKS * EPOCHS)
-            ax.plot(at + 1, found[:, at, i].mean(0), color=colour, label=f"task {i + 1}")
+        for i, color in enumerate(plt.get_cmap("viridis")(np.linspace(0, 0.9, TASKS))):
+            at = np.arange(0 if name == "joint training" else i * EPOCHS, TASKS * EPOCHS)
+            ax.plot(at + 1, found[:, at, i].mean(0), color=color, label=f"task {i + 1}")
         ax.set(title=name, xlabel="epoch", ylabel="" if ax in axes[:, 1:] else "accuracy")
     axes[0, 0].legend(frameon=False, loc="lower left")
-    viz.curves(overall, ax=axes[1, 2]).set(title="mean of the five", ylabel="", ylim=(0, 1))
+    viz.curves(overall, ax=axes[1, 2]).set(title="mean of the tasks", ylabel="", ylim=(0, 1))
     axes[1, 2].legend(frameon=False, loc="lower right", fontsize=9)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "continual.png", dpi=130)

@@ -1,10 +1,10 @@
-"""One network, four learning rules, on real handwritten digits.
+"""Four learning rules for one network, on handwritten digits.
 
-Back-propagation carries the error back through the forward weights, which no synapse knows.
-Feedback alignment takes fixed random weights instead, direct feedback alignment throws the error
-straight to every layer, predictive coding lets activities settle and then learns locally. All
-four train the same 64-64-32-10 network from three seeds. The floor is what back-propagation
-reaches when only the last layer may learn: a rule must pass it to show that it teaches the others.
+Back-propagation carries the error back through the transposed forward weights, which no synapse
+knows. Feedback alignment uses fixed random weights instead. Direct feedback alignment projects the
+output error straight to every layer. Predictive coding relaxes the activities first and then learns
+locally. All four train the same 64-64-32-10 network, three seeds each. The floor is the accuracy of
+back-propagation when only the last layer is trained: a rule above it trains the hidden layers.
 
     python examples/digits.py                # the picture: pictures/digits.png
 """
@@ -34,7 +34,7 @@ RULES = {
 
 
 def only_last(layers: int) -> optax.GradientTransformation:
-    """Adam for the last layer of a chain; the others stay as they were drawn."""
+    """Adam for the last layer of a chain; the others keep their initial weights."""
     labels = ("frozen",) * (layers - 1) + ("learning",)
     learning = optax.adam(LEARNING_RATE)
     return optax.multi_transform({"learning": learning, "frozen": optax.set_to_zero()}, labels)
@@ -45,7 +45,7 @@ def main(out: Path) -> None:
     tanh = jb.elementwise(jnp.tanh)
     net = jb.serial(jb.dense(64), tanh, jb.dense(32), tanh, jb.dense(10))
     backprop = jb.backprop(net, jb.losses.softmax_cross_entropy)
-    probe = train[0][:256], train[1][:256]  # on these the angles are measured
+    probe = train[0][:256], train[1][:256]  # the angles are measured on these
 
     def histories(rule: jb.LearningRule, optimizer: optax.GradientTransformation, record=None):
         return [
@@ -64,14 +64,14 @@ def main(out: Path) -> None:
         ]
 
     def row(name: str, group: list[jb.History]) -> float:
-        """Prints a line of the table; returns the mean accuracy at the end."""
+        """Print a line of the table; return the mean accuracy at the end."""
         last = np.array([history.metrics["accuracy"][-1] for history in group])
         angles = [history.record[-1] for history in group if history.record is not None]
         shown = "".join(f"{angle:11.1f}°" for angle in np.mean(angles, axis=0)) if angles else ""
         print(f"{name:<27}{last.mean():9.3f} ± {last.std(ddof=1):.3f}{shown}")
         return float(last.mean())
 
-    print(f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {EPOCHS} epochs\n")
+    print(f"{len(train[0]):,} digits to train, {len(test[0])} to test; {EPOCHS} epochs\n")
     print(f"{f'mean of {SEEDS} seeds':<27}{'':>17}{'angle to backprop':>30}")
     print(f"{'':<27}{'test accuracy':>17}{'layer 1':>12}{'layer 2':>12}{'layer 3':>12}")
     runs = {}

@@ -1,9 +1,10 @@
-"""A network that holds three bits, and the machinery by which it does.
+"""Fixed points of a network that remembers three bits.
 
-A network of 100 tanh units sees pulses of -1 and 1 on three lines and learns to tell the sign of
-the last pulse on each. Then all points at which it would stand still are found, with what it does
-near them. They make a cube: the eight memories, stable, at its corners; on each edge a saddle with
-one way out, down to the corners beside it; on the faces and inside, points with two ways and three.
+A network of 100 tanh units receives pulses of -1 and 1 on three lines and learns to output the sign
+of the last pulse on each. Then its fixed points without input are found, with the linear dynamics
+around them. They form a cube: the eight memories, stable points, are its corners. On each edge is a
+saddle with one unstable direction, which leads to the two corners of the edge. Points on the faces
+and inside have two and three unstable directions.
 
     python examples/flip_flop.py             # the picture: pictures/flip_flop.png
 """
@@ -25,7 +26,7 @@ UNITS, STEPS, BATCH, UPDATES, STARTS = 100, 100, 32, 1200, 1024
 
 
 def train(task: jb.tasks.Task, net: jb.Network) -> tuple:
-    """Params and losses; every batch is made of new trials, inside the compiled loop."""
+    """Params and losses; every batch is drawn inside the compiled loop."""
     rule = jb.backprop(net, jb.tasks.graded(jb.losses.mse))
     rate = optax.cosine_decay_schedule(2e-3, UPDATES)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
@@ -37,7 +38,7 @@ def train(task: jb.tasks.Task, net: jb.Network) -> tuple:
 
 
 def leave(cell: jb.Cell, params: dict, saddles: FixedPoints) -> np.ndarray:
-    """[saddles, 2, time, units]: where the network goes from either side of each, left alone."""
+    """Paths without input from both sides of each saddle, [saddles, 2, time, units]."""
     values, vectors = np.linalg.eig(saddles.jacobian)
     aside = 0.01 * np.real(vectors[np.arange(len(values)), :, abs(values).argmax(axis=1)])
     sides = jnp.asarray(saddles.states[:, None] + np.stack([-aside, aside], axis=1), jnp.float32)
@@ -51,13 +52,15 @@ def main(out: Path) -> None:
     kernel, bias = (np.asarray(params[1][name]) for name in ("kernel", "bias"))
     trials = jax.vmap(task.sample)(jax.random.split(jax.random.key(2), 64))
     visited = np.asarray(jb.batch(jb.cells.unroll(cell)).apply(params[0], trials.inputs))
-    told = np.mean(np.sign(visited @ kernel + bias) == trials.targets)
-    print(f"Loss after {UPDATES} updates {losses[-50:].mean():.4f}; bits told rightly {told:.4f}")
-    print(f"States it visits take up {dimensionality(visited):.1f} of {UNITS} dimensions\n")
+    accuracy = np.mean(np.sign(visited @ kernel + bias) == trials.targets)
+    print(
+        f"Loss after {UPDATES} updates {losses[-50:].mean():.4f}; accuracy of a bit {accuracy:.4f}"
+    )
+    print(f"Dimensionality of the states: {dimensionality(visited):.1f} of {UNITS}\n")
 
     rng = np.random.default_rng(0)
     pairs = visited.reshape(-1, UNITS)[rng.integers(visited[..., 0].size, size=(2, STARTS))]
-    mix = rng.random((STARTS, 1))  # between two states: there the saddles are
+    mix = rng.random((STARTS, 1))  # between two states, where the saddles are
     starts = mix * pairs[0] + (1 - mix) * pairs[1] + 0.2 * rng.normal(size=(STARTS, UNITS))
     found = fixed_points(cell, params[0], jnp.zeros(3), starts)
     outputs = found.states @ kernel + bias
@@ -66,16 +69,16 @@ def main(out: Path) -> None:
         signs = "".join("0" if abs(v) < 0.2 else "+" if v > 0 else "-" for v in y)
         row = f"{found.unstable[i]:>10}  {y[0]:6.2f} {y[1]:6.2f} {y[2]:6.2f}{signs:>8}"
         print(f"{i + 1:>5}{row}{abs(found.eigenvalues[i, 0]):>15.3f}{found.counts[i]:>15}")
-    ways = leave(cell, params[0], found.select(found.unstable == 1))
-    ends = np.sign(ways[:, :, -1] @ kernel + bias)
+    paths = leave(cell, params[0], found.select(found.unstable == 1))
+    ends = np.sign(paths[:, :, -1] @ kernel + bias)
     differ = np.sum(ends[:, 0] != ends[:, 1], axis=1)
     middle = np.sum(abs(outputs[found.unstable == 1]) < 0.2, axis=1)
     corners = np.unique(np.sign(outputs[found.stable]), axis=0)
     print(f"\nstable points                                     {found.stable.sum()}")
-    print(f"different signs of their readouts                 {len(corners)}")
-    print(f"saddles with one way out                          {len(middle)}")
+    print(f"sign patterns of their readouts                   {len(corners)}")
+    print(f"saddles with one unstable direction               {len(middle)}")
     print(f"of these with one readout near 0                  {np.sum(middle == 1)}")
-    print(f"of these that join corners different in one bit   {np.sum(differ == 1)}")
+    print(f"of these between corners that differ in one bit   {np.sum(differ == 1)}")
     options = {"per_subplot_kw": {"c": {"projection": "3d"}}, "layout": "constrained"}
     figure, panels = plt.subplot_mosaic("lcr", figsize=(15, 5.2), **options)
     left, cube, right = panels.values()
@@ -84,8 +87,8 @@ def main(out: Path) -> None:
     left.plot(np.asarray(trials.targets[0]) + shift, color="#0072B2", linewidth=4, alpha=0.3)
     left.plot(np.asarray(visited[0] @ kernel + bias) + shift, color="#D55E00", linewidth=1.2)
     left.set(xlabel="step", yticks=shift, yticklabels=["bit 1", "bit 2", "bit 3"])
-    left.set_title("pulses (grey), target (blue), output (orange)", fontsize=10)
-    viz.fixed_points(found, trajectories=ways, onto=(kernel, bias), ax=cube)
+    left.set_title("pulses (gray), target (blue), output (orange)", fontsize=10)
+    viz.fixed_points(found, trajectories=paths, onto=(kernel, bias), ax=cube)
     values = [found.eigenvalues[found.unstable == n] for n in (0, 1)]
     viz.eigenvalues(dict(zip(("stable", "saddle, 1 unstable"), values, strict=True)), ax=right)
     out.mkdir(parents=True, exist_ok=True)

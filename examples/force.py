@@ -1,9 +1,10 @@
-"""A chaotic network is taught to generate patterns, and then goes on alone.
+"""Pattern generation by a chaotic network that FORCE and full FORCE train.
 
-FORCE teaches the readout of 500 units, which the network hears, by recursive least squares while it
-runs; full FORCE teaches all recurrent weights, after a guide that hears the targets. One network
-repeats a sum of four sines, 25 periods with the target and then five without. Another
-replays twenty outputs of a chaotic network: 15 times with the targets, then once without.
+FORCE trains the readout of 500 units, which is fed back to them, by recursive least squares while
+the network runs. Full FORCE trains all recurrent weights, with a second network that receives the
+targets as a guide. One network repeats a sum of four sines: 25 periods with the target, then five
+without. Another repeats twenty outputs of a chaotic network: 15 times with the targets, then once
+without.
 
     python examples/force.py                 # the picture: pictures/force.png
 """
@@ -26,26 +27,26 @@ scan = jax.jit(jb.cells.scan, static_argnums=0)
 
 
 def silence(steps: int) -> jax.Array:
-    """The input of a network that has none."""
+    """Input of a network without inputs, [steps, 0]."""
     return jnp.zeros((steps, 0))
 
 
 def sines() -> jax.Array:
-    """A period of four sines, five times: [5 * PERIOD, 1]."""
+    """Five periods of a sum of four sines, [5 * PERIOD, 1]."""
     phase = 2 * np.pi * np.arange(PERIOD) / PERIOD
     wave = sum(a * np.sin(k * phase) for k, a in ((1, 0.9), (2, 0.45), (3, 0.15), (4, 0.3)))
     return jnp.asarray(np.tile(wave, 5)[:, None], jnp.float32)
 
 
 def chaos() -> jax.Array:
-    """Twenty units of a chaotic network: [STEPS, OUTPUTS]."""
+    """Twenty units of a chaotic network, [STEPS, OUTPUTS]."""
     cell, x = generator(UNITS, OUTPUTS, gain=1.8, feedback_scale=0.0), silence(STEPS)
     params = cell.init(jax.random.key(1), x[0]) | {"readout": jnp.eye(UNITS)[:, :OUTPUTS]}
     return scan(cell, params, cell.carry(params, x[0]), x)[1]
 
 
 def teach(learn, targets: jax.Array, gain: float, passes: int, restart: bool) -> jax.Array:
-    """What the network generates by itself, after so many passes with the targets."""
+    """Output of the network without targets, after some passes with them."""
     cell, xs = generator(UNITS, targets.shape[1], gain=gain), silence(len(targets))
     params, learner = cell.init(jax.random.key(0), xs[0]), learn(cell, every=2)
     carry = start = learner.carry(params, (xs[0], targets[0]))
@@ -60,7 +61,7 @@ def teach(learn, targets: jax.Array, gain: float, passes: int, restart: bool) ->
 def main(out: Path) -> None:
     wave, replay = sines(), chaos()
     jobs = {"four sines": (wave, 1.5, 5, False), "twenty outputs": (replay, 1.8, 15, True)}
-    print("error of the free network, in standard deviations of its target\n")
+    print("Error without the target, in standard deviations of the target\n")
     print(f"{'':<18}" + "".join(f"{name:>12}" for name in RULES) + f"{'silence':>12}{'time':>10}")
     made = {}
     for name, (targets, gain, passes, restart) in jobs.items():
@@ -78,7 +79,7 @@ def main(out: Path) -> None:
             ax.plot(targets[:, i] - 2.2 * i, color="0.75", linewidth=5, label="target")
             for rule, color, style in (("FORCE", "C0", "-"), ("full FORCE", "C1", "--")):
                 ax.plot(made[name, rule][:, i] - 2.2 * i, style, color=color, label=rule)
-        ax.set(yticks=[], xlabel="steps without the target")
+        ax.set(yticks=[], xlabel="step without the target")
         ax.margins(x=0)
     axes[0].set_title("the sum of four sines, learned for 25 periods", loc="left")
     axes[1].set_title("eight of twenty outputs, learned in 15 passes", loc="left")

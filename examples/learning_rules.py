@@ -1,10 +1,10 @@
-"""Every supervised learning rule on handwritten digits: how well, how near to backprop, how dear.
+"""Accuracy, gradient alignment and cost of every supervised learning rule, on handwritten digits.
 
-One small network, 64-64-32-10 with tanh, learns by each rule from the same five starts, all seeds
-of a rule at once. The floor is the same training of the last layer alone: a rule below it does not
-train its hidden layers. On small data nearly all rules tie in accuracy, so look at the angles too:
-what a rule does to each layer, in degrees from the gradient (0 is backprop, 90 no better than
-chance), and at what a step costs.
+Each rule trains a small network, 64-64-32-10 with tanh, from the same five initializations, all
+seeds at once. The floor is the same training of the last layer only: a rule below it does not train
+the hidden layers. On small data nearly all rules reach the same accuracy, so look also at the
+angles between the update of each layer and the gradient, in degrees (0 is backprop, 90 is chance),
+and at the cost of a step.
 
     python examples/learning_rules.py            # the picture: pictures/learning_rules.png
 """
@@ -30,7 +30,7 @@ FLOOR = "floor: last layer only"
 ERROR = """feedback_alignment direct_feedback_alignment direct_random_target_projection
     sign_symmetry fixed_random_sign_symmetry batch_random_sign_symmetry weight_mirror"""
 TARGETS = "target_propagation difference_target_propagation gait_propagation local_losses"
-SETTLING = """predictive_coding centered_predictive_coding clamped_predictive_coding
+ENERGY = """predictive_coding centered_predictive_coding clamped_predictive_coding
     fixed_prediction_coding zero_divergence_inference_learning incremental_predictive_coding"""
 CONTRAST = """equilibrium_propagation random_sign_equilibrium_propagation
     centered_equilibrium_propagation holomorphic_equilibrium_propagation contrastive_hebbian"""
@@ -38,8 +38,8 @@ FORWARD = "forward_forward pepita forward_gradient node_perturbation weight_pert
 
 
 def contenders(net: jb.Network, loss, adam: optax.GradientTransformation) -> dict:
-    """A rule is one word; Kolen-Pollack alone must know the optimiser of the weights."""
-    names = " ".join((ERROR, TARGETS, SETTLING, CONTRAST, FORWARD)).split()
+    """The rules by name; only Kolen-Pollack needs the optimizer of the weights."""
+    names = " ".join((ERROR, TARGETS, ENERGY, CONTRAST, FORWARD)).split()
     return {
         "backprop": jb.backprop(net, loss),
         FLOOR: (jb.backprop(net, loss), frozen_hidden(adam)),
@@ -69,16 +69,16 @@ def main(out: Path) -> None:
         probe=(train[0][:PROBE], train[1][:PROBE]),
         floor=FLOOR,
     )
-    print(f"{TRAIN:,} digits to learn, {len(rest[0])} to test; {SEEDS} seeds, {EPOCHS} epochs\n")
+    print(f"{TRAIN:,} digits to train, {len(rest[0])} to test; {SEEDS} seeds, {EPOCHS} epochs\n")
     print(found)
     print(
-        "\naccuracy: on the test digits, mean ± sd of the seeds; loss: each rule's own.\n"
+        "\naccuracy: on the test digits, mean ± sd of the seeds; loss: that of the rule.\n"
         "angles: degrees to the gradient at the end, layer by layer.\n"
         "cost: time of a step, backprop = 1. beats the floor: by more than two standard errors."
     )
     for name in found.results:
         if found.verdict(name) not in ("yes", ""):
-            print(f"{name} does not beat the floor: its docstring says why.")
+            print(f"{name} does not beat the floor; its docstring gives the reason.")
     figure = viz.rule_table(found, layers=["hidden 1", "hidden 2", "output"])
     figure.suptitle("One network, many learning rules: handwritten digits", fontsize=12)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,9 @@
-"""Lesions of a motor system that can reach: which part does what, and what dopamine does.
+"""Lesions of a trained motor system, and the effect of dopamine on reaches.
 
-Populations and layers of the cortex, the thalamus and the output of the basal ganglia (GPi) are
-silenced in one compiled `vmap`; dopamine goes from 0 to 1, and `grad` through brain, muscles and
-time finds d(reach time) / d(dopamine). In seeds 0 to 2: without 5B no movement knows its target;
-the ganglia do not start a reach (it is the same with GPi held as before the go cue); dopamine
-other than that of the training costs accuracy, but whether more makes reaches faster differs.
+Populations and layers of the cortex, the thalamus and GPi, the output of the basal ganglia, are
+silenced in one `vmap`; dopamine is varied, with d(reach time)/d(dopamine) by `grad`. In seeds 0 to
+2, no reach follows its target without layer 5B, and reaches stay the same with GPi held as before
+the go cue. Dopamine other than in training costs accuracy; its effect on speed is not the same.
 
     python examples/lesions.py           # the picture: pictures/lesions.png; two minutes
 """
@@ -31,18 +30,18 @@ DRUG = ("GPi", "thalamus", "error", "peak speed", "reaction", "reach time", "gra
 
 
 def move(trained: reach.Trained, perturbation: Any, *each: Any) -> dict:
-    """Reaches without noise under perturbation(of what each has), and their measures."""
-    scenes, _, _, told = reach.reaches(8)
-    start, target, params = told["start"], told["target"], trained.state.params
+    """Measures of reaches without noise under perturbation(*each), the arguments of each trial."""
+    inputs, _, _, condition = reach.reaches(8)
+    start, target, params = condition["start"], condition["target"], trained.state.params
     net = partial(reach.moving, trained.controller)
-    signals = jax.vmap(lambda x, *own: net(perturbation(*own)).apply(params, x))(scenes, *each)
+    signals = jax.vmap(lambda x, *own: net(perturbation(*own)).apply(params, x))(inputs, *each)
     path, velocity = (a[:, GO:] for a in signals.hand)
     found = jax.vmap(analysis.reach_kinematics)(path, velocity, start, target)
-    inner, way = signals.controller, 10 * (target - start)  # way: of length 1
-    fast = jnp.sum(velocity * way[:, None], axis=-1) > 0.05
+    inner, aim = signals.controller, 10 * (target - start)  # of length 1: reaches are 10 cm long
+    fast = jnp.sum(velocity * aim[:, None], axis=-1) > 0.05
     measures = {
         "error": 1e3 * found.endpoint_error,
-        "steering": 10 * jnp.sum((path[:, -1] - path[:, -1].mean(axis=0)[None]) * way, axis=-1),
+        "steering": 10 * jnp.sum((path[:, -1] - path[:, -1].mean(axis=0)[None]) * aim, axis=-1),
         "drift": 1e3 * jnp.linalg.norm(path[:, 0] - start, axis=-1),
         "bend": 1e3 * jnp.abs(found.deviation),
         "peak speed": found.peak_speed,

@@ -1,8 +1,8 @@
-"""Learning while the sequence runs: rules that a brain could use, beside back-propagation in time.
+"""Online learning rules of recurrent networks, compared with back-propagation through time.
 
-The adding task: two marked numbers of a stream are to be added at its end. Back-propagation waits
-for the end and keeps all that happened; the online rules carry what they need along, always the
-same amount. What they leave out costs them angle to the gradient.
+The adding task: two marked numbers of a stream are to be added at its end. Back-propagation
+through time (BPTT) waits for the end and keeps all activities. Online rules carry forward a state
+of the same size at any length. What they approximate shows as an angle to the gradient.
 
     python examples/online_learning.py             # the picture: pictures/online_learning.png
 """
@@ -40,11 +40,11 @@ ONLINE = {
 }
 RULES = {name: learning.over_time(rule) for name, rule in ONLINE.items()}
 RULES = {"BPTT": jb.backprop(RULES["RTRL"].network, over_trial), **RULES}
-COLOURS = dict(zip(RULES, ["black", *(f"C{i}" for i in range(5))], strict=True))
+COLORS = dict(zip(RULES, ["black", *(f"C{i}" for i in range(5))], strict=True))
 
 
 def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The loss of every update, and the angle to back-propagation in time at the start."""
+    """Loss of every update, and the angle to back-propagation through time at the start."""
     draw, update = jb.tasks.batches(TASK, BATCH), jb.step(rule, ADAM)
     x, y = jb.tasks.batches(TASK, 64)(jax.random.fold_in(key, 1))
     state = jb.init_state(rule, ADAM, x[0], key=key)
@@ -61,9 +61,9 @@ def temporary(program: Any) -> int:
 
 
 def memory(name: str, steps: int) -> float:
-    """KiB that the compiled gradient of a sequence takes beside what comes in and goes out.
+    """Memory of the compiled gradient of a sequence without its inputs and outputs, in KiB.
 
-    Of an online rule: its carry, and what one step takes, which knows no length of a sequence.
+    For an online rule: its carry and the memory of one step.
     """
     trial, rule = jb.tasks.adding(steps=steps).sample(jax.random.key(0)), RULES[name]
     x, y = trial.inputs, (trial.targets, trial.mask)
@@ -88,15 +88,15 @@ def main(out: Path) -> None:
         smooth = np.asarray(losses).mean(0).reshape(-1, 50).mean(1)
         kept, angle = [memory(name, n) for n in lengths], float(np.mean(angles))
         print(f"{name:<10}{smooth[-1] * STEPS:16.4f}{angle:7.1f}°{kept[0]:13.0f}{kept[1]:8.0f}")
-        style = {"color": COLOURS[name], "label": name}
+        style = {"color": COLORS[name], "label": name}
         style |= {"ls": "--", "zorder": 5} if name == "BPTT" else {"alpha": 0.8}
         axes[0].semilogy(np.arange(25, UPDATES, 50), smooth * STEPS, **style)
         axes[2].loglog(lengths, kept, marker="o", ms=4, **style)
         tilt.append(angle)
-    axes[0].axhline(1 / 6, color="grey", lw=0.8, ls=":")
-    axes[0].text(UPDATES - 20, 1 / 6, "always 1", ha="right", va="bottom", color="grey")
+    axes[0].axhline(1 / 6, color="gray", lw=0.8, ls=":")
+    axes[0].text(UPDATES - 20, 1 / 6, "constant answer 1", ha="right", va="bottom", color="gray")
     axes[0].set(title="learning to add", xlabel="update", ylabel="squared error")
-    axes[1].barh(list(RULES), tilt, color=list(COLOURS.values()))
+    axes[1].barh(list(RULES), tilt, color=list(COLORS.values()))
     axes[1].set(title="angle to the gradient", xlabel="degrees; 90 is chance", xlim=(0, 95))
     axes[1].invert_yaxis()
     axes[2].set(title="memory of one sequence", xlabel="steps", ylabel="KiB")

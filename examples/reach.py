@@ -1,10 +1,10 @@
-"""A motor cortex of six layers learns to move an arm, and to do so in a field that pushes it.
+"""A motor cortex of six layers learns to move an arm, also in a force field.
 
-Cortex, basal ganglia, thalamus and an arm of six muscles are one loop, which learns to reach after
-a delay. Then: paths, tuning, rotations beside surrogates, and a field that comes and goes.
+Cortex, basal ganglia, thalamus and an arm of six muscles form one loop, which learns to reach after
+a delay. Then: paths, tuning, rotations compared with surrogates, and adaptation to a curl field.
 
     python examples/reach.py             # pictures/reach.png and reach.gif, in some minutes
-    python examples/reach.py --quick     # smaller and with less practice, in one
+    python examples/reach.py --quick     # smaller and less training, in one minute
 """
 
 import argparse
@@ -28,11 +28,9 @@ Trained = namedtuple("Trained", "layers controller state learn")  # state is a j
 
 
 def moving(controller: jb.Cell, perturbation: Any = None) -> jb.Network:
-    """The controller and its arm, over the steps of a trial."""
-    noise = dict[str, Any](sensory_noise=0.01, motor_noise=0.1)
-    return jb.cells.unroll(
-        motor.closed_loop(controller, motor.arm26(), **noise, perturbation=perturbation)
-    )
+    """The controller and its arm, unrolled over the steps of a trial."""
+    options = {"sensory_noise": 0.01, "motor_noise": 0.1, "perturbation": perturbation}
+    return jb.cells.unroll(motor.closed_loop(controller, motor.arm26(), **options))
 
 
 def reaches(count: int = 16) -> jb.tasks.Trial:
@@ -51,7 +49,7 @@ def watch(controller: jb.Cell, params: Any, count: int = 16, field: Any = 0.0) -
 
 
 def train(updates: int = 1200, units: int = 150, *, seed: int = 0) -> Trained:
-    """Learns delayed reaches by backpropagation through the arm and time."""
+    """Train delayed reaches by back-propagation through the arm and time."""
     layers, key = motor.cortical_layers(jax.random.key(seed), units), jax.random.key(seed + 1)
     controller = motor.motor_system(layers, 6)
     task = motor.tasks.delayed_reach(delay_steps=(10, 50), **PERIODS)
@@ -71,7 +69,7 @@ def train(updates: int = 1200, units: int = 150, *, seed: int = 0) -> Trained:
         return scan(one, state, (keys, jnp.full(updates, field)), desc=name)
 
     still = jb.backprop(moving(controller), motor.reach_loss())
-    state = jb.init_state(still, optimizer, task.sample(key).inputs, key=key)
+    state = jb.init_state(still, optimizer, task.sample(jax.random.clone(key)).inputs, key=key)
     return Trained(layers, controller, learn(state, updates, 0.0, "reaching")[0], learn)
 
 
@@ -92,8 +90,8 @@ def main(out: Path, quick: bool) -> None:
         moved = rates[:, GO + 5 : GO + 40, part]
         turns = analysis.jpca(jax.random.key(0), moved, dt=0.01, soft_normalize=0.1)
         print(f"\njPCA of {name}\n{turns}".rsplit("\n\n", 1)[0])
-        r2, ratio = ("more" if p < 0.05 else "NO MORE" for p in (turns.p.r2_skew, turns.p.ratio))
-        print(f"Beside surrogates a rotation explains {r2}, and {ratio} of what any map explains")
+        r2, ratio = ("more" if p < 0.05 else "no more" for p in (turns.p.r2_skew, turns.p.ratio))
+        print(f"Rotation, compared with surrogates: {r2} variance, {ratio} relative to any map")
     phases, sides, paths = {"null": 20, "field": (n := 80 if quick else 120), "washout": n}, {}, {}
     for name, updates in phases.items():
         field = FIELD * (name == "field")
@@ -116,6 +114,6 @@ def main(out: Path, quick: bool) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, with less practice")
+    parser.add_argument("--quick", action="store_true", help="smaller, with less training")
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder of the pictures")
     main(**vars(parser.parse_args()))

@@ -26,11 +26,11 @@ CUES, CONTROL = ("a fifth flipped", "lower half masked"), "Hebb, random patterns
 
 def pictures(mnist: Path | None) -> np.ndarray:
     """Distinct binary digits [pictures, pixels]: +1 is ink."""
-    grey = np.asarray(jb.datasets.digits()[0])
+    gray = np.asarray(jb.datasets.digits()[0])
     if mnist is not None:
         file = gzip.decompress((mnist / "t10k-images-idx3-ubyte.gz").read_bytes())
-        grey = np.frombuffer(file, np.uint8, offset=16).reshape(-1, 784) / 255
-    return np.unique(np.where(grey > 0.45, np.float32(1), np.float32(-1)), axis=0)
+        gray = np.frombuffer(file, np.uint8, offset=16).reshape(-1, 784) / 255
+    return np.unique(np.where(gray > 0.45, np.float32(1), np.float32(-1)), axis=0)
 
 
 def memories(pixels: int) -> dict[str, jb.Memory]:
@@ -39,7 +39,7 @@ def memories(pixels: int) -> dict[str, jb.Memory]:
         "Storkey": memory.hopfield(storage=memory.storkey),
         "pseudo-inverse": memory.hopfield(storage=memory.pseudo_inverse),
         "dense, degree 3": memory.dense_associative_memory(),
-        # sharp enough to tell apart two digits that differ in a few pixels of a hundred
+        # beta is large enough to separate digits that differ in a few percent of the pixels
         "modern": memory.modern_hopfield(beta=64 / pixels, max_steps=20),
         CONTROL: memory.hopfield(storage=memory.outer_product),
     }
@@ -92,7 +92,7 @@ def main(out: Path, mnist: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", message=".*more than")  # how a memory fails is the point
+    warnings.filterwarnings("ignore", message=".*more than")  # memories are overloaded on purpose
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
     parser.add_argument("--mnist", type=Path, help="folder of MNIST's files")

@@ -1,9 +1,9 @@
-"""What units come to see in pieces of handwriting: the fields of Oja's, Sanger's and the BCM rule.
+"""Receptive fields learned from pieces of handwriting by Oja's, Sanger's and the BCM rule.
 
-No unit gets a label; each has its inputs and its own output. Oja's rule finds the direction of the
-largest variance, the same for every unit; Sanger's finds all principal components in their order.
-The BCM rule looks for what is rare: with the variance levelled out, each unit picks one stroke.
-Pieces of MNIST if its test images lie in ../shared/data, else of scikit-learn's digits.
+No unit gets a label; a unit has only its inputs and its own output. Oja's rule finds the direction
+of the largest variance, the same for every unit. Sanger's finds all principal components in order.
+The BCM rule finds rare features: on whitened inputs, each unit becomes selective for one stroke.
+The pieces are of MNIST if its test images lie in ../shared/data, else of scikit-learn's digits.
 
     python examples/receptive_fields.py      # the picture: pictures/receptive_fields.png
 """
@@ -25,7 +25,7 @@ MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "t10k-images-i
 
 
 def pieces(n: int) -> tuple[np.ndarray, int]:
-    """n square pieces with ink, as rows, and the length of their side."""
+    """Square pieces with ink, one per row, and the length of their side."""
     if MNIST.exists():
         images, side = jb.datasets.idx(MNIST) / np.float32(255), 10
     else:
@@ -38,16 +38,16 @@ def pieces(n: int) -> tuple[np.ndarray, int]:
 
 
 def learn(plasticity: jb.Cell, units: int, x, rate: float, *, epochs: int, activation=jnp.asarray):
-    """The weights [pixels, units], one small step for every fifty pieces."""
+    """Weights [pixels, units], with one step for every fifty pieces."""
     net = jb.serial(jb.dense(units, bias_init=None), jb.elementwise(activation))
     optimizer = optax.sgd(optax.linear_schedule(rate, 0.0, epochs * -(-len(x) // 50)))
-    rule, how = plastic(net, plasticity), {"key": jax.random.key(0), "epochs": epochs}
-    state, _ = jb.fit(rule, optimizer, (x, x), batch_size=50, **how)
+    rule, settings = plastic(net, plasticity), {"key": jax.random.key(0), "epochs": epochs}
+    state, _ = jb.fit(rule, optimizer, (x, x), batch_size=50, **settings)
     return np.asarray(state.params[0]["kernel"])
 
 
-def peakedness(y: np.ndarray) -> np.ndarray:
-    """The excess kurtosis of each unit: 0 for a Gaussian, large for one that answers rarely."""
+def kurtosis(y: np.ndarray) -> np.ndarray:
+    """Excess kurtosis of each unit: 0 for a Gaussian, large for a unit that is rarely active."""
     return np.mean((y - y.mean(0)) ** 4, axis=0) / np.var(y, axis=0) ** 2 - 3
 
 
@@ -58,31 +58,31 @@ def main(out: Path) -> None:
     variance, components = variance[::-1], components[:, ::-1]
     kept, spread = components[:, : 4 * side], np.sqrt(variance[: 4 * side])
     whitening = kept / spread @ kept.T
-    level = (x @ whitening).astype("float32")
+    whitened = (x @ whitening).astype("float32")
     rate = 2.0 / side**2  # the squared length of a piece is about its number of pixels
     oja = learn(hebbian.oja(), 4, x, rate, epochs=10)
     sanger = learn(hebbian.sanger(), 16, x, rate, epochs=40)
-    bcm = learn(hebbian.bcm(tau=200.0), 16, level, 4e-3, epochs=40, activation=jax.nn.relu)
+    bcm = learn(hebbian.bcm(tau=200.0), 16, whitened, 4e-3, epochs=40, activation=jax.nn.relu)
 
     lengths, longer = np.linalg.norm(oja, axis=0), np.linalg.norm(sanger, axis=0)
     first = np.abs(components[:, 0] @ oja) / lengths
     each = np.abs(np.sum(components[:, :16] * sanger, axis=0)) / longer
-    answers = np.maximum(level @ bcm, 0)
+    outputs = np.maximum(whitened @ bcm, 0)
     print(f"{len(x):,} pieces of {side} x {side} pixels")
     print(f"Oja, length of the weights            {lengths.mean():8.4f}")
     print(f"Oja, least |cos| to component 1       {first.min():8.4f}")
     print(f"Sanger, least |cos| to components 1-16{each.min():8.4f}")
-    print(f"Sanger, median kurtosis of the units  {np.median(peakedness(x @ sanger)):8.2f}")
-    print(f"BCM, median kurtosis of the units     {np.median(peakedness(answers)):8.2f}")
+    print(f"Sanger, median kurtosis of the units  {np.median(kurtosis(x @ sanger)):8.2f}")
+    print(f"BCM, median kurtosis of the units     {np.median(kurtosis(outputs)):8.2f}")
 
     figure, axes = plt.subplots(2, 3, figsize=(16, 10.2), layout="constrained")
     for ax, title, fields in (
-        (axes[0, 0], "what comes in: 16 of the pieces", rows[:16].T),
+        (axes[0, 0], "inputs: 16 of the pieces", rows[:16].T),
         (axes[0, 1], "Oja: every unit finds component 1 (or its negative)", oja),
         (axes[1, 0], "for comparison: principal components 1 to 16", components[:, :16]),
         (axes[1, 1], "Sanger: unit n finds component n (or its negative)", sanger),
-        (axes[0, 2], "BCM: weights, seen through the whitening", whitening @ bcm),
-        (axes[1, 2], "BCM: mean piece, weighted by the unit's answer", x.T @ answers),
+        (axes[0, 2], "BCM: weights on the pixels, with the whitening", whitening @ bcm),
+        (axes[1, 2], "BCM: mean piece, weighted by the output of the unit", x.T @ outputs),
     ):
         viz.receptive_fields(fields, (side, side), ax=ax).set_title(title, fontsize=12)
         bar = ax.images[0].colorbar

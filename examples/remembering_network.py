@@ -1,8 +1,9 @@
-"""A network that must remember: pairs of a letter and a digit go by, then one letter is asked for.
+"""Memory of letter-digit pairs in a recurrent network and in networks with fast weights.
 
-Each episode pairs them anew, so all there is to learn is how to remember. The recurrent network
-(Collins et al. 2017, arXiv 1611.09913) has its activity for that, the others have fast weights: a
-Hebbian write adds, a delta write corrects, as it must where a letter comes again with a new digit.
+Pairs of a letter and a digit are shown, then one letter is given and its digit is asked for. Pairs
+are random in each episode, so the network must learn to remember. The recurrent network (Collins et
+al. 2017, arXiv 1611.09913) remembers in its activity, the others in fast weights: a Hebbian write
+adds; a delta write corrects, which is needed when a letter comes again with another digit.
 
     python examples/remembering_network.py   # the picture: pictures/remembering_network.png
 """
@@ -20,10 +21,11 @@ import jaxbrain as jb
 from jaxbrain.viz.style import LINE_COLOURS
 
 LETTERS, DIGITS, PAIRS, SEEDS = 16, 10, (1, 2, 4, 8, 12, 16), 3
+SCORE = {"accuracy": jb.accuracy}
 
 
 def episodes(seed: int, pairs: np.ndarray, again: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Letters and digits [episodes, steps, 2], -1 before they begin, digit 10 asks; answers."""
+    """Letters and digits [episodes, steps, 2], -1 before the first; digit 10 asks. Answers."""
     rng, place = np.random.default_rng(seed), np.tile(np.arange(LETTERS), (len(pairs), 1))
     letters = rng.integers(LETTERS, size=place.shape) if again else rng.permuted(place, axis=1)
     seen = np.stack([letters, rng.integers(DIGITS, size=place.shape)], -1)
@@ -35,7 +37,7 @@ def episodes(seed: int, pairs: np.ndarray, again: bool) -> tuple[np.ndarray, np.
 
 
 def encode(x: jax.Array) -> jax.Array:
-    """An episode [steps, 2] in units [steps, 27], one for each letter, digit and the question."""
+    """One-hot code [steps, 27] of an episode [steps, 2]: letters, digits and the question."""
     return jnp.hstack([jax.nn.one_hot(x[:, 0], LETTERS), jax.nn.one_hot(x[:, 1], DIGITS + 1)])
 
 
@@ -68,7 +70,7 @@ CELLS = {
 
 def main(out: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained", sharey=True)
-    print(f"Right answers by the number of pairs, mean of {SEEDS} seeds; by chance {1 / DIGITS}")
+    print(f"Accuracy by the number of pairs, mean of {SEEDS} seeds; chance is {1 / DIGITS}")
     for ax, task in zip(axes, ("all letters different", "letters may come again"), strict=True):
         pairs, again = np.random.default_rng(0).integers(1, 17, 10000), "again" in task
         data = episodes(0, pairs, again)
@@ -78,15 +80,15 @@ def main(out: Path) -> None:
             net = jb.serial(jb.elementwise(encode), last(cell), jb.dense(DIGITS))
             rule, right = jb.backprop(net, jb.losses.softmax_cross_entropy), []
             for seed in range(SEEDS):
-                how = {"key": jax.random.key(seed), "epochs": 5, "batch_size": 100}
-                p = jb.fit(rule, optax.adam(1e-2), data, **how)[0].params
-                right += [jb.evaluate(net, p, test, {"is": jb.accuracy})["is"] for test in tests]
+                settings = {"key": jax.random.key(seed), "epochs": 5, "batch_size": 100}
+                p = jb.fit(rule, optax.adam(1e-2), data, **settings)[0].params
+                right += [jb.evaluate(net, p, test, SCORE)["accuracy"] for test in tests]
             size = sum(leaf.size for leaf in jax.tree.leaves(p))
             means = np.mean(np.reshape(right, (SEEDS, -1)), axis=0)
             print(f"{name:<23}{size:10,}" + "".join(f"{mean:8.3f}" for mean in means))
             ax.plot(PAIRS, means, "os^"[i] + "-", color=LINE_COLOURS[i], ms=11 - 3 * i, label=name)
         ax.axhline(1 / DIGITS, color="#777777", lw=1, ls=":", label="chance")
-        ax.set(title=f"right answers, {task}", xlabel="pairs", xticks=PAIRS, ylim=(0, 1.05))
+        ax.set(title=f"accuracy, {task}", xlabel="pairs", xticks=PAIRS, ylim=(0, 1.05))
     axes[0].legend(frameon=False, loc="center right")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "remembering_network.png", dpi=130)

@@ -1,9 +1,9 @@
-"""A 20-32-1 network, seen from all sides before and after training.
+"""Views of a 20-32-1 network before and after training.
 
-Twenty sensors each hear a mixture of two sources and some noise; the class is whether the sources
-have the same sign, an exclusive or hidden in twenty dimensions that no single sensor tells. What
-the network needs is the plane of the two sources, so its first weights should turn into it. The
-same network given the two sources themselves is the sister that can be drawn.
+Each of twenty sensors receives a mixture of two sources and some noise. The class is 1 if the
+sources have the same sign: an exclusive or, which no single sensor tells. The network needs only
+the plane of the two sources, so its first weights should turn into this plane. The same network
+with the two sources as inputs can be drawn in the plane.
 
     python examples/see_a_network.py         # the picture: pictures/see_a_network.png
 """
@@ -35,7 +35,7 @@ def sources_and_sensors(key: jax.Array, mixing: jax.Array, n: int):
 
 
 def share_in_plane(kernel: jax.Array, mixing: jax.Array) -> jax.Array:
-    """The part of the squared weights [20, units] that lies in the plane of the sources."""
+    """Share of the squared weights [20, units] in the plane of the sources."""
     plane, _ = jnp.linalg.qr(mixing.T)
     return jnp.sum((plane.T @ kernel) ** 2) / jnp.sum(kernel**2)
 
@@ -47,10 +47,10 @@ def main(out: Path) -> None:
 
     net = jb.serial(jb.dense(32), jb.elementwise(jnp.tanh), jb.dense(1))
     rule, optimizer = jb.backprop(net, jb.losses.binary_cross_entropy), optax.adam(3e-3)
-    fit = partial(jb.fit, rule, optimizer, key=jax.random.key(3), epochs=EPOCHS, metrics=METRICS)
+    fit = partial(jb.fit, rule, optimizer, epochs=EPOCHS, metrics=METRICS)
     before = jb.init_state(rule, optimizer, sensors[0], key=jax.random.key(3)).params
-    state, history = fit((sensors, y), validation=(new_sensors, new_y))
-    sister, sister_history = fit((sources, y), validation=(new_sources, new_y))
+    state, history = fit((sensors, y), key=jax.random.key(3), validation=(new_sensors, new_y))
+    plane, plane_history = fit((sources, y), key=jax.random.key(3), validation=(new_sources, new_y))
     print(jb.summary(net, state.params, sensors[0]))
 
     accuracies = [
@@ -64,8 +64,8 @@ def main(out: Path) -> None:
         ("share of the weights in the sources' plane", shares),
     ):
         print(f"{name:<44}" + "".join(f"{value:8.3f}" for value in values))
-    sisters = sister_history.metrics["accuracy"][-1]
-    print(f"{'accuracy of the sister, 2-32-1':<52}{sisters:8.3f}")
+    accuracy = plane_history.metrics["accuracy"][-1]
+    print(f"{'accuracy of the 2-32-1 network':<52}{accuracy:8.3f}")
 
     figure, axes = plt.subplots(2, 3, figsize=(17.5, 9.8), layout="constrained")
     (first, second, third), (fourth, fifth, sixth) = axes
@@ -73,7 +73,7 @@ def main(out: Path) -> None:
     for ax, name, params in ((first, "before", before), (second, "after", state.params)):
         drawn = viz.network(params, max_units=12, vmax=scale, ax=ax).get_title()
         ax.set_title(f"{name} training: {drawn}", fontsize=11)
-    losses = {"20 sensors": history, "2 sources (the sister)": sister_history}
+    losses = {"20 sensors": history, "2 sources": plane_history}
     viz.curves(losses, ax=third).set_title("training loss")
     viz.weights(state.params[0]["kernel"], ax=fourth).set_title("first weights, after")
     fourth.set(xlabel="to hidden unit", ylabel="from sensor")
@@ -82,10 +82,10 @@ def main(out: Path) -> None:
     quadrants = np.array([f"({first}, {second})" for first, second in signs])
     viz.activations(hidden, labels=quadrants, ax=fifth).set_title("activity of the hidden units")
     fifth.set(xlabel="new examples, by the signs of the two sources", ylabel="hidden unit")
-    predict = partial(jb.batch(net).apply, sister.params)
+    predict = partial(jb.batch(net).apply, plane.params)
     viz.decision_boundary(predict, new_sources, new_y, pad=0.05, ax=sixth)
     sixth.set(xlabel="source 1", ylabel="source 2")
-    sixth.set_title("the sister's answers", pad=26)
+    sixth.set_title("predictions from the two sources", pad=26)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "see_a_network.png", dpi=130)
     print(f"\nPicture: {out / 'see_a_network.png'}")

@@ -1,9 +1,9 @@
-"""A spiking network reads handwritten digits from the times of single spikes.
+"""A spiking network that classifies handwritten digits from the times of single spikes.
 
-Each pixel spikes once, the earlier the more ink it has, and blank ones never do. Integrate-and-fire
-neurons, with a fixed or with an adaptive threshold, pass on spikes and nothing else; ten leaky
-membranes read them out. The derivative of a spike is zero, so back-propagation through time goes
-along a surrogate slope. The floor is what the readout reaches with hidden weights left as drawn.
+Each pixel spikes once, the earlier the darker it is; blank pixels do not spike. Integrate-and-fire
+neurons, with a fixed or an adaptive threshold, transmit only spikes; ten leaky integrators read
+them out. The derivative of a spike is zero, so back-propagation through time uses a surrogate
+gradient. The floor is the accuracy with random hidden weights, when only the readout is trained.
 
     python examples/spikes.py                # the picture: pictures/spikes.png
 """
@@ -38,7 +38,7 @@ encode = jb.elementwise(partial(latency_encode, steps=STEPS, tau=8.0, threshold=
 
 
 def network(cell: jb.Cell) -> jb.Network:
-    """Pixels, spikes, hidden spikes, membranes, and their mean over time."""
+    """A network from pixels by spikes and hidden spikes to mean membrane potentials."""
     return jb.serial(encode, unroll(cell), unroll(leaky_integrator(10)), rate_readout())
 
 
@@ -62,8 +62,8 @@ def main(out: Path) -> None:
         """Spikes [digits, steps, units] of the hidden layer."""
         return np.asarray(jb.batch(jb.serial(encode, unroll(cell))).apply(params[:2], x))
 
-    print(f"{len(train[0]):,} digits to learn, {len(test[0])} to test; {STEPS} steps of 1 ms\n")
-    print(f"{HIDDEN} hidden neurons{'':<15}{'test accuracy':>15}{'spikes a neuron':>18}")
+    print(f"{len(train[0]):,} digits to train, {len(test[0])} to test; {STEPS} steps of 1 ms\n")
+    print(f"{HIDDEN} hidden neurons{'':<15}{'test accuracy':>15}{'spikes per neuron':>18}")
     adam = optax.adam(optax.cosine_decay_schedule(5e-3, EPOCHS * -(-len(train[0]) // BATCH)))
     runs = {name: (cell, trained(cell, adam)) for name, cell in CELLS.items()}
     only_readout = optax.multi_transform(
@@ -84,7 +84,7 @@ def main(out: Path) -> None:
         pixels = np.asarray(latency_encode(test[0][row], STEPS, tau=8.0, threshold=0.2))
         spikes = {"pixels": pixels, "hidden": hidden(cell, state.params, test[0][row][None])[0]}
         viz.raster(spikes, dt=1.0, ax=ax)
-        ax.set_title(f"a {digit}, read as {scores[row].argmax()}", loc="left", fontsize=10)
+        ax.set_title(f"a {digit}, classified as {scores[row].argmax()}", loc="left", fontsize=10)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "spikes.png", dpi=150)
     print(f"\nPicture, {name}: {out / 'spikes.png'}")

@@ -1,8 +1,8 @@
-"""Exclusive or: one layer cannot learn it, one hidden layer can.
+"""Exclusive or: a single layer cannot learn it, a network with one hidden layer can.
 
-XOR is 1 where exactly one of its two inputs is 1. No straight line divides its cases, so a network
-of a single layer stays at 1/2 for all four; four hidden units bend the line. Both learn by plain
-gradient descent on half the squared error, with sigmoids, as in 1986.
+XOR is 1 if exactly one of its two inputs is 1. No straight line separates the two classes, so a
+network of a single layer gives 1/2 for all four cases; four hidden units bend the line. Both are
+trained by plain gradient descent on half the squared error, with sigmoids.
 
     python examples/xor.py                   # the picture goes to pictures/xor.png
 """
@@ -60,7 +60,7 @@ def main(out: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.6), layout="constrained")
     for ax, (name, net) in zip(axes[:2], nets.items(), strict=True):
         predict = partial(jb.batch(net).apply, trained[name][0].params)
-        # The last sigmoid makes the outputs probabilities already.
+        # The outputs of the last sigmoid are probabilities already.
         viz.decision_boundary(predict, x, y, pad=0.4, probabilities=lambda p: p, ax=ax)
         ax.set_title({"one layer": "one layer: 1/2 everywhere"}.get(name, name), pad=26)
     viz.curves({name: history for name, (_, history) in trained.items()}, log=True, ax=axes[2])

@@ -1,18 +1,19 @@
-"""A learning rule of your own in twenty lines, proven, and trained beside back-propagation.
+"""A learning rule of your own in twenty lines: tested, and compared with back-propagation.
 
-The rule: error neurons that spike. An output unit whose error is e sends a spike, of the sign of
-e, with probability |e|; hidden layers hear nothing but these spikes, through fixed random weights.
-No weight is transported and no analogue error is sent. In the mean a spike is its error, so the
-rule is direct feedback alignment with noise. That is its theory; `jb.testing` holds it to it:
+The rule: error neurons that spike. An output unit with error e sends a spike of the sign of e with
+probability |e|; hidden layers receive only these spikes, through fixed random weights. The mean of
+a spike is the error, so the rule is direct feedback alignment with noise. `main` checks the rule:
 
-1. `check_rule`: it keeps the contract, so `fit`, `run`, `jit` and `vmap` take it;
-2. `check_unbiased`: its mean is the gradient of direct feedback alignment, with the same weights;
-3. a negative control: a spike of half the probability is found out.
+1. `check_rule`: it keeps the contract, so `fit`, `run`, `jit` and `vmap` accept it;
+2. `check_unbiased`: its mean is the gradient of direct feedback alignment with the same weights;
+3. a negative control: spikes of half the probability are detected;
+4. `@jb.configured`: built again from the same arguments it is equal, and compiles once.
 
     python examples/your_own_rule.py            # the picture: pictures/your_own_rule.png
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -27,12 +28,14 @@ from jaxbrain.learning import chain
 FLOOR = "floor: last layer only"
 
 
+@jb.configured
 def spiking_feedback(net: jb.Network, loss, *, rate: float = 1.0) -> jb.LearningRule:
-    """g_l = a_{l-1}^T ((s B_l) * f'(z_l)), s = sign(e) with probability rate |e|, else 0.
+    """Direct feedback alignment with spikes s instead of the output error e.
 
-    For a loss with |e| <= 1 in each output of an example, as softmax cross-entropy has.
+    g_l = a_{l-1}^T ((s B_l) * f'(z_l)), s = sign(e) with probability rate |e|, else 0. For a loss
+    with |e| <= 1 at each output of an example, such as softmax cross-entropy.
     """
-    init = jb.direct_feedback_alignment(net, loss).init  # draws B_l, one a hidden layer
+    init = jb.direct_feedback_alignment(net, loss).init  # draws B_l, one per hidden layer
 
     def grads(params, state, x, y, *, key=None):
         if key is None:
@@ -42,40 +45,56 @@ def spiking_feedback(net: jb.Network, loss, *, rate: float = 1.0) -> jb.Learning
         value, error = chain.loss_and_error(loss, activities[-1], y)  # error: of the batch's mean
         chance = rate * len(x) * jnp.abs(error)
         spikes = jax.random.bernoulli(jax.random.fold_in(key, 1), chance)
-        told = jnp.where(spikes, jnp.sign(error), 0.0) / len(x)
-        signals = [told @ b for b in state]
+        sent = jnp.where(spikes, jnp.sign(error), 0.0) / len(x)
+        signals = [sent @ b for b in state]
         changes = chain.block_gradients(net, params, activities, [*signals, error], keys)
         return value, changes, state
 
     return jb.LearningRule(init, grads, net)
 
 
-def prove(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:
-    """What the rule claims, and that the checks would have noticed."""
-    params, key = net.init(jax.random.key(1), x[0]), jax.random.key(2)
+def check(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:
+    """Check the claims of the rule, and that the checks detect a wrong rule."""
+    params = net.init(jax.random.key(1), x[0])
     rule, dfa = spiking_feedback(net, loss), jb.direct_feedback_alignment(net, loss)
     jb.testing.check_rule(rule, x, y)
     print("check_rule: passed")
 
-    def unbiased(rule):
-        return jb.testing.check_unbiased(key, rule, params, (x, y), reference=dfa, samples=1000)
-
-    found = unbiased(rule)
+    unbiased = partial(jb.testing.check_unbiased, reference=dfa, samples=1000)
+    found = unbiased(jax.random.key(2), rule, params, (x, y))
     print(f"check_unbiased: passed; bias {found.bias}, standard error {found.standard_error}")
     try:
-        unbiased(spiking_feedback(net, loss, rate=0.5))
+        unbiased(jax.random.key(2), spiking_feedback(net, loss, rate=0.5), params, (x, y))
     except AssertionError as error:
-        print(f"\nhalf the spikes: found out\n{error}")
+        print(f"\nhalf the spikes: detected\n{error}")
     else:
-        raise RuntimeError("the check noticed nothing")
+        raise RuntimeError("half the spikes: not detected")
+
+
+def rebuild(net: jb.Network, loss, x: jax.Array, y: jax.Array) -> None:
+    """Use the rule twice, each time built again: `jax.jit` traces one program."""
+    params, traced = net.init(jax.random.key(3), x[0]), []
+
+    @jax.jit
+    def gradients(rule, key):
+        traced.append(rule)
+        for_state, for_spikes = jax.random.split(key)
+        return rule.grads(params, rule.init(for_state, params, x[0]), x, y, key=for_spikes)
+
+    for seed in range(2):
+        gradients(spiking_feedback(net, loss), jax.random.key(seed))
+    print(
+        f"\nbuilt twice: traced {len(traced)} x; equal: {spiking_feedback(net, loss) == traced[0]}"
+    )
 
 
 def main(out: Path) -> None:
     train, test = jb.datasets.train_test_split(jax.random.key(0), *jb.datasets.digits())
     tanh, loss, adam = jb.elementwise(jnp.tanh), jb.losses.softmax_cross_entropy, optax.adam(2e-3)
     net = jb.serial(jb.dense(64), tanh, jb.dense(32), tanh, jb.dense(10))
-    prove(net, loss, train[0][:8], train[1][:8])
-
+    few = (train[0][:8], train[1][:8])
+    check(net, loss, *few)
+    rebuild(net, loss, *few)
     rules = {
         "backprop": jb.backprop(net, loss),
         "direct feedback alignment": jb.direct_feedback_alignment(net, loss),
@@ -88,7 +107,7 @@ def main(out: Path) -> None:
     print(f"\n{settings['epochs']} epochs of {len(train[0]):,} digits, {settings['seeds']} seeds\n")
     print(found)
     figure = viz.rule_table(found, layers=["hidden 1", "hidden 2", "output"])
-    figure.suptitle("Error neurons that spike are enough: handwritten digits")
+    figure.suptitle("Feedback of spikes, compared with feedback of errors: handwritten digits")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "your_own_rule.png", dpi=150)
     print(f"\nPicture: {out / 'your_own_rule.png'}")

@@ -1,4 +1,4 @@
-"""The implementations, each in the idiom its own documentation teaches."""
+"""The implementations, each written as the documentation of its library recommends."""
 
 import importlib
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from benchmarks.workloads import Weights, Workload
 
 LIMIT = "hand_scan"
 
-# name: (module, builder, label); a module imports its library at the top, so loading it may fail.
+# name: (module, builder, label); a module imports its library, so loading it may fail
 PEERS = {
     "hand_scan": ("hand_jax", "one_scan", "hand-written JAX, one scan (limit)"),
     "hand_step": ("hand_jax", "jitted_step", "hand-written JAX, jitted step in a loop"),
@@ -26,14 +26,14 @@ PEERS = {
 
 
 class Trainer(NamedTuple):
-    """How one implementation trains one workload.
+    """Training of one workload by one implementation.
 
     Attributes:
         prepare: () -> untrained state with the common initial weights; not timed.
         fit: (state) -> trained state: every epoch, shuffling included, finished when it returns.
         weights: (trained state) -> [(kernel [in, out], bias [out])] in NumPy.
         from_key: () -> trained state from random weights, all in one program, for the start-up;
-            None where building the network has already drawn them.
+            None if building the network has drawn them already.
     """
 
     prepare: Callable[[], Any]
@@ -53,5 +53,5 @@ def load(name: str) -> Callable[[Workload], Trainer]:
 
 
 def label(name: str) -> str:
-    """What the tables call the peer."""
+    """Name of the peer in the tables."""
     return PEERS[name][2]

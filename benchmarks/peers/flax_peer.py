@@ -38,13 +38,13 @@ def train_step(model, optimizer, x, y):
 
 
 def loop(workload: Workload, cached: bool) -> Trainer:
-    """A Python loop; the optimiser is made once, because a new one would compile the step anew."""
+    """A Python loop with one optimizer, because a new one would compile the step again."""
     model = Perceptron(workload.sizes, nnx.Rngs(0))
     for layer, (kernel, bias) in zip(model.layers, initial_weights(workload.sizes), strict=True):
         layer.kernel[...] = kernel
         layer.bias[...] = bias
     optimizer = nnx.Optimizer(model, optax.adam(workload.learning_rate), wrt=nnx.Param)
-    # Copies on the host: the step may donate or overwrite what the modules hold.
+    # copies on the host, because the step may donate or overwrite the arrays of the modules
     fresh_model = jax.tree.map(np.array, nnx.state(model))
     fresh_optimizer = jax.tree.map(np.array, nnx.state(optimizer))
     jitted = nnx.jit(train_step)
@@ -77,7 +77,7 @@ def loop(workload: Workload, cached: bool) -> Trainer:
 
 
 def nnx_jit_step(workload: Workload) -> Trainer:
-    """The loop of Flax's tutorials."""
+    """The loop of the tutorials of Flax."""
     return loop(workload, cached=False)
 
 

@@ -96,7 +96,7 @@ def one_scan(workload: Workload) -> Trainer:
 
 
 def jitted_step(workload: Workload) -> Trainer:
-    """What most people write: a jitted, donating step called from Python for every batch."""
+    """The usual form: a jitted, donating step called from Python for every batch."""
     optimizer = optax.adam(workload.learning_rate)
     step = jax.jit(partial(sgd_step, optimizer), donate_argnums=(0, 1))
     x, y, batch = workload.x, workload.y, workload.batch

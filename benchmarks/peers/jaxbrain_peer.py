@@ -31,12 +31,12 @@ def as_params(weights: Weights) -> tuple:
 
 
 def as_numpy(params: tuple) -> Weights:
-    """The dense layers' weights."""
+    """Weights of the dense layers."""
     return [(np.asarray(p["kernel"]), np.asarray(p["bias"])) for p in params[::2]]
 
 
 def pure_run(workload: Workload) -> Trainer:
-    """The whole training as one jitted program; optimiser initialised and data shuffled inside."""
+    """The whole training as one jitted program, which also starts the optimizer and shuffles."""
     rule, optimizer = build(workload), optax.adam(workload.learning_rate)
     x, y = jnp.asarray(workload.x), jnp.asarray(workload.y)
     run = partial(jb.run, rule, optimizer, epochs=workload.epochs, batch_size=workload.batch)
@@ -87,7 +87,7 @@ def host_fit(workload: Workload) -> Trainer:
 
 
 def jitted_step(workload: Workload) -> Trainer:
-    """`step` in a Python loop, for those who want their own."""
+    """`step` in a Python loop."""
     rule, optimizer = build(workload), optax.adam(workload.learning_rate)
     update = jax.jit(jb.step(rule, optimizer))
     x, y, batch = workload.x, workload.y, workload.batch

@@ -4,7 +4,7 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 
-# The backend is chosen before the import.
+# Keras reads the backend when it is imported
 import keras
 import numpy as np
 
@@ -13,7 +13,7 @@ from benchmarks.workloads import Workload, initial_weights
 
 
 def compiled(workload: Workload, steps_per_execution: int) -> Trainer:
-    """Keras shuffles by itself, so its final loss differs in the later digits."""
+    """A fit by Keras, which shuffles in its own order, so the final loss differs slightly."""
     sizes = workload.sizes
     hidden = [keras.layers.Dense(size, activation="relu") for size in sizes[1:-1]]
     model = keras.Sequential(
@@ -50,7 +50,7 @@ def compiled(workload: Workload, steps_per_execution: int) -> Trainer:
 
 
 def model_fit(workload: Workload) -> Trainer:
-    """The defaults."""
+    """`model.fit` with its defaults."""
     return compiled(workload, 1)
 
 

@@ -20,7 +20,7 @@ def build(sizes) -> nn.Sequential:
 
 
 def loop(workload: Workload, fused: bool) -> Trainer:
-    """Slices shuffled tensors by hand, which is faster than a DataLoader."""
+    """An eager loop over slices of shuffled tensors, which is faster than a DataLoader."""
     torch.set_num_threads(1)
     x = torch.from_numpy(workload.x)
     y = torch.from_numpy(workload.y)
@@ -52,5 +52,5 @@ def eager_loop(workload: Workload) -> Trainer:
 
 
 def eager_loop_fused(workload: Workload) -> Trainer:
-    """The same with Adam's fused kernel, one argument away."""
+    """The same with the fused kernel of Adam."""
     return loop(workload, fused=True)

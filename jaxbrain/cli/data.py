@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxbrain import datasets
 from jaxbrain.cli.errors import CommandError
-from jaxbrain.cli.parser import DATA, TOYS
+from jaxbrain.cli.parser import DATA
 from jaxbrain.cli.terminal import EXTRAS
 
 _POINTS = 1000
@@ -189,7 +189,7 @@ def _split(source: Source, options: argparse.Namespace) -> tuple[Pair, Pair | No
         return (source.x[:rows], source.y[:rows]), (source.x[rows:], source.y[rows:])
     fraction = options.test_fraction
     if fraction is None:
-        fraction = 0.0 if source.name == TOYS[0] else 0.25
+        fraction = 0.0 if options.data == "xor" else 0.25
     if fraction == 0:
         return pair, None
     try:

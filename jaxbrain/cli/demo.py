@@ -52,14 +52,18 @@ def _layers() -> list[jb.Network]:
     return [layer for n in HIDDEN for layer in (jb.dense(n), jb.elementwise(jax.numpy.tanh))]
 
 
+def _rules(net: jb.Network, names: tuple[str, ...]) -> dict[str, Any]:
+    """The rules by name, and backprop of the last layer as the floor."""
+    loss = jb.losses.softmax_cross_entropy
+    rules: dict[str, Any] = {name: getattr(jb.learning, name)(net, loss) for name in names}
+    return rules | {FLOOR: (rules["backprop"], frozen_hidden(optax.adam(LEARNING_RATE)))}
+
+
 def _train(net: jb.Network, train: Pair, test: Pair, options: argparse.Namespace) -> Results:
     """Train networks by each rule."""
-    loss, optimizer = jb.losses.softmax_cross_entropy, optax.adam(LEARNING_RATE)
-    rules: dict[str, Any] = {n: getattr(jb.learning, n)(net, loss) for n in options.rules}
-    rules[FLOOR] = rules["backprop"], frozen_hidden(optimizer)
     return compare_rules(
-        rules,
-        optimizer,
+        _rules(net, options.rules),
+        optax.adam(LEARNING_RATE),
         train,
         key=jax.random.key(0),
         seeds=options.seeds,

@@ -1,15 +1,17 @@
-"""`jaxbrain demo`."""
+"""`jaxbrain demo`: what it compares, and the table that it prints."""
 
 import os
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxbrain as jb
 from jaxbrain.__main__ import main
+from jaxbrain.analysis import Result
 from jaxbrain.cli import demo
-from jaxbrain.cli.parser import FIRST_RULES, RULES, make_parser
-from tests import tables
+from jaxbrain.cli.parser import FIRST_RULES
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
 
@@ -42,17 +44,38 @@ def test_demo(capsys, monkeypatch, digits):
     assert kept["backprop"].accuracy.mean() > kept[demo.FLOOR].accuracy.mean() + 0.1
 
 
-def test_every_rule_can_be_asked_for():
-    """The list for the options is written out, so that --help need not import jax."""
-    assert set(RULES) == set(tables.RULES)
-    every = make_parser().parse_args(["demo", "--rules", "all"])
-    assert every.rules == RULES
-    some = make_parser().parse_args(["demo", "--rules", "pepita, kolen_pollack,pepita"])
-    assert some.rules == ("backprop", "pepita", "kolen_pollack")
+def test_the_floor_is_backprop_of_the_last_layer():
+    net = jb.serial(*demo._layers(), jb.dense(10))
+    rules = demo._rules(net, ("backprop", "pepita"))
+    assert list(rules) == ["backprop", "pepita", demo.FLOOR]
+    assert rules["pepita"] == jb.learning.pepita(net, jb.losses.softmax_cross_entropy)
+    rule, optimizer = rules[demo.FLOOR]
+    assert rule == rules["backprop"]
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jax.ShapeDtypeStruct((64,), "float32"))
+    params = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), shapes)
+    with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
+        updates, _ = optimizer.update(params, optimizer.init(params), params)
+    *hidden, last = (jax.tree.leaves(layer) for layer in updates)
+    assert not any(np.any(update) for layer in hidden for update in layer)
+    assert all(np.all(update != 0) for update in last)
 
 
-def test_a_rule_that_is_none(capsys):
-    with pytest.raises(SystemExit):
-        make_parser().parse_args(["demo", "--rules", "backprop,feed_alignment"])
-    said = capsys.readouterr().err
-    assert "no rule is called 'feed_alignment'; did you mean feedback_alignment?" in said
+def result(accuracy, angles=None):
+    history = jb.History(np.zeros((2, 1)), np.zeros((2, 1, 1)), {}, angles)
+    history = history._replace(metrics={"accuracy": np.array(accuracy)[:, None]})
+    return Result(start=None, state=None, history=history, seconds=0.25)
+
+
+def test_the_table_counts_the_rules_above_the_floor(capsys):
+    angles = np.array([[[90.0, 90.0], [10.0, 40.0]], [[90.0, 90.0], [20.0, 60.0]]])
+    demo._report({
+        "backprop": result([0.9, 0.8], angles),
+        "pepita": result([0.5, 0.7]),
+        demo.FLOOR: result([0.6, 0.6]),
+    })  # fmt: skip
+    said = capsys.readouterr().out
+    rows = [line.split() for line in said.splitlines()]
+    # the mean, each of the two networks, the angles of the last epoch, steps per second
+    assert ["backprop", "0.850", "0.900", "0.800", "15", "50", "4"] in rows
+    assert ["pepita", "0.600", "0.500", "0.700", "-", "4"] in rows
+    assert "1 of 2 rules beat the floor of 0.600" in said

@@ -42,7 +42,7 @@ def test_history_has_a_row_for_each_epoch_in_full_precision():
     losses = np.array([0.1, 1 / 3], np.float32)
     history = jb.History(losses, losses[:, None], {"accuracy": np.array([0.5, 0.75])}, None)
     write_history(Path("history.csv"), history)
-    head, *rows = csv.reader(Path("history.csv").open())
+    head, *rows = csv.reader(Path("history.csv").read_text().splitlines())
     assert head == ["epoch", "loss", "accuracy"]
     assert [int(row[0]) for row in rows] == [1, 2]
     np.testing.assert_array_equal(np.float32([row[1] for row in rows]), losses)

@@ -1,0 +1,130 @@
+"""Faults in the command line."""
+
+from tests.faults import Fault
+
+CLI, TESTS = "jaxbrain/cli", "tests/cli"
+FAULTS = [
+    Fault(
+        "the test rows are trained on", f"{CLI}/train.py",
+        "            data.train,\n            key=",
+        "            data.test or data.train,\n            key=",
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "the scores of the test rows are those of the training rows", f"{CLI}/train.py",
+        '("test", data.test)', '("test", data.test and data.train)',
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "the sizes of the hidden layers are reversed", f"{CLI}/train.py",
+        "for units in options.hidden for layer", "for units in options.hidden[::-1] for layer",
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "the seed does not reach the training", f"{CLI}/train.py",
+        "key=jax.random.key(options.seed)", "key=jax.random.key(0)",
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "momentum is plain gradient descent", f"{CLI}/train.py",
+        "momentum=0.9", "momentum=0.0",
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "R squared is measured from zero instead of the mean", f"{CLI}/train.py",
+        "float(np.var(data[1]))", "float(np.mean(np.square(data[1])))",
+        f"{TESTS}/test_train.py",
+    ),
+    Fault(
+        "a resumed training starts again", f"{CLI}/train.py",
+        "            checkpoint=options.out,\n", "            checkpoint=None,\n",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "a training of another learning rate is resumed", f"{CLI}/resume.py",
+        '"no_cache", "epochs"}', '"no_cache", "epochs", "learning_rate"}',
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "--no-resume keeps the checkpoint", f"{CLI}/resume.py",
+        "    if not resume:\n        forget(directory)\n", "",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "the scale of the training rows is not applied to the test rows", f"{CLI}/data.py",
+        "else prepare(test)", "else test",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the scale is that of all rows", f"{CLI}/data.py",
+        "source.scaling or _standard(train[0])", "source.scaling or _standard(source.x)",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the labels of images are off by one", f"{CLI}/data.py",
+        "y.astype(np.int32), path.name", "y.astype(np.int32) - 1, path.name",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the last class of images is missing", f"{CLI}/data.py",
+        "_numbers(int(y.max()) + 1)", "_numbers(int(y.max()))",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "bytes of images are not scaled", f"{CLI}/data.py",
+        "(0.0, 255.0)", "(0.0, 1.0)",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the first rows are tested on, the rest trained on", f"{CLI}/data.py",
+        "return (source.x[:rows], source.y[:rows]), (source.x[rows:], source.y[rows:])",
+        "return (source.x[rows:], source.y[rows:]), (source.x[:rows], source.y[:rows])",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "every seed splits the rows alike", f"{CLI}/data.py",
+        "jax.random.key(options.seed)", "jax.random.key(0)",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "constant columns divide by zero", f"{CLI}/data.py",
+        "np.where(scale > 0, scale, 1.0)", "scale",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the history counts epochs from zero", f"{CLI}/results.py",
+        "writer.writerow([i + 1,", "writer.writerow([i,",
+        f"{TESTS}/test_results.py",
+    ),
+    Fault(
+        "the scaling of standardized inputs is not mentioned", f"{CLI}/results.py",
+        "if np.any(shift != 0) or np.any(scale != 1)", "if np.any(shift == 0)",
+        f"{TESTS}/test_results.py",
+    ),
+    Fault(
+        "the floor of the demo trains all layers", f"{CLI}/demo.py",
+        "frozen_hidden(optax.adam(LEARNING_RATE))", "optax.adam(LEARNING_RATE)",
+        f"{TESTS}/test_demo.py",
+    ),
+    Fault(
+        "the angles of the demo are those before training", f"{CLI}/demo.py",
+        "result.angles[:, -1]", "result.angles[:, 0]",
+        f"{TESTS}/test_demo.py",
+    ),
+    Fault(
+        "backprop is not the first rule of the demo", f"{CLI}/parser.py",
+        'return ("backprop", *(name for name in dict.fromkeys(names) if name != "backprop"))',
+        "return tuple(dict.fromkeys(names))",
+        f"{TESTS}/test_parser.py",
+    ),
+    Fault(
+        "a failed check leaves the exit code of success", f"{CLI}/doctor.py",
+        "return 1 if failed else 0", "return 0",
+        f"{TESTS}/test_doctor.py",
+    ),
+    Fault(
+        "the cache is open to other users", f"{CLI}/cache.py",
+        "        directory.chmod(0o700)\n", "        directory.chmod(0o755)\n",
+        f"{TESTS}/test_cache.py",
+    ),
+]  # fmt: skip
