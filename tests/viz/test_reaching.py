@@ -13,7 +13,7 @@ def reaches():
     ways = np.arange(8) * np.pi / 4
     start = jnp.array([0.0, 0.4])
     targets = start[None] + 0.1 * jnp.stack([jnp.cos(ways), jnp.sin(ways)], axis=1)
-    made = jax.vmap(lambda target: motor.minimum_jerk(start, target, duration=0.6))(targets)
+    made = jax.vmap(lambda target: motor.minimum_jerk(start, target, movement_time=0.6))(targets)
     wait = ((0, 0), (20, 40), (0, 0))
     position = jnp.pad(made.position, wait, mode="edge")
     return motor.Hand(position, jnp.pad(made.velocity, wait)), start, targets
