@@ -67,8 +67,8 @@ jaxbrain.learning.generative.boltzmann:
 jaxbrain.learning.generative.helmholtz:
     free_energy generate helmholtz_machine log_generative log_recognition recognize wake_sleep
 jaxbrain.learning.online:
-    Feedback Influence LinearizedStep adaptive_feedback eprop kf_rtrl one_step_backprop online_rule
-    over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
+    Feedback Influence LinearizedStep adaptive_feedback eprop kf_rtrl one_step_backprop
+    online_rule over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
     delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
@@ -107,13 +107,13 @@ jaxbrain.memory.lagrangians:
     identity normalized relu repu sigmoid softmax spherical tanh
 jaxbrain.motor:
     ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState BasalGanglia Cerebellum Cortex ForwardModel
-    Hand LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement MuscledArm Muscles
-    NIJHOF_KOUWENHOVEN Pathways Physics Plant PointState Regulator Report SENSORY Selection Signals
-    TaskInput Teaching Thalamocortical Thresholds Wiring arm26 basal_ganglia body brain cerebellum
-    closed_loop control cortex_rates cortical_layers forward_model gate hill laminar_cortex
-    layer_activity linear_reach lqr minimum_jerk motor_system muscled_arm nuclei_rates path_length
-    perturbations point_mass reach_cost reach_loss runge_kutta selection tasks two_link_arm
-    with_gain
+    Hand LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement MuscledArm
+    Muscles NIJHOF_KOUWENHOVEN Pathways Physics Plant PointState Regulator Report SENSORY
+    Selection Signals TaskInput Teaching Thalamocortical Thresholds Wiring arm26 basal_ganglia
+    body brain cerebellum closed_loop control cortex_rates cortical_layers forward_model gate
+    hill laminar_cortex layer_activity linear_reach lqr minimum_jerk motor_system muscled_arm
+    nuclei_rates path_length perturbations point_mass reach_cost reach_loss runge_kutta
+    selection tasks two_link_arm with_gain
 jaxbrain.motor.body:
     ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState Hand LI_TODOROV MOTORNET MuscledArm Muscles
     NIJHOF_KOUWENHOVEN Physics Plant PointState arm26 arm26_length arm26_moment_arms
@@ -156,8 +156,8 @@ jaxbrain.viz:
     activations adaptation_curve alignment arm_animation capacity confusion connectivity curves
     dashboard decision_boundary eigenvalues energy fixed_points hand_paths laminar_activity
     landscape motor_dashboard network phase_portrait preferred_directions raster recall
-    receptive_fields rotations rule_scores rule_table surrogate_histogram trajectories
-    tuning_curves velocity_profiles weights
+    receptive_fields rotations rule_differences rule_scores rule_table surrogate_histogram
+    trajectories tuning_curves velocity_profiles weights
 """
 
 PUBLIC: dict[str, list[str]] = {}
