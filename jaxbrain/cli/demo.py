@@ -187,13 +187,22 @@ def _title(name: str) -> str:
 
 
 def _rules_picture(results: Results, plt: Any) -> Any:
+    """Accuracies above the floor and, of two seeds and more, the paired differences to backprop."""
     from jaxbrain import viz
 
-    known = {name: result.accuracy[~result.diverged] for name, result in results.items()}
-    rules = {_title(name): accuracy for name, accuracy in known.items() if len(accuracy)}
-    figure, ax = plt.subplots(figsize=(8.5, 1.6 + 0.44 * len(rules)), layout="constrained")
+    finite = {n: ~result.diverged for n, result in results.items() if not result.diverged.all()}
+    runs = {_title(name): results[name].accuracy[kept] for name, kept in finite.items()}
+    paired = np.logical_and.reduce(list(finite.values()))
+    pairs = {_title(n): results[n].accuracy[paired] for n in finite if n != FLOOR}
+    compared = "backprop" in pairs and len(pairs) > 1 and paired.sum() > 1
+    height = 1.9 + 0.44 * len(runs)
+    figure, panels = plt.subplots(
+        1, 1 + compared, figsize=(8.5 + 6.5 * compared, height), layout="constrained", squeeze=False
+    )
     floor = float(results[FLOOR].accuracy.mean())
-    viz.rule_scores(rules, "test accuracy on digits", floor=floor, ax=ax)
+    viz.rule_scores(runs, "test accuracy", floor=floor, ax=panels[0, 0])
+    if compared:
+        viz.rule_differences(pairs, "test accuracy", ax=panels[0, 1])
     return figure
 
 
@@ -201,5 +210,5 @@ _PICTURES = {
     "network.png": (_network_picture, "a network before and after backprop"),
     "curves.png": (_curves_picture, "loss and test accuracy of every epoch"),
     "alignment.png": (_alignment_picture, "angle between each rule's update and the gradient"),
-    "rules.png": (_rules_picture, "test accuracy of every rule and seed, with the floor"),
+    "rules.png": (_rules_picture, "test accuracy of every seed, and the differences to backprop"),
 }

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxbrain.viz.series import finals
-from jaxbrain.viz.style import axes, bare, series_style
+from jaxbrain.viz.style import Series, axes, bare, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +56,9 @@ def rule_differences(
     }
     ax = axes(ax, height=1.4 + 0.62 * len(others))
     ax.axvline(0, color="#555555", linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
-    for row, difference in enumerate(others.values()):
-        _row(ax, row, difference, confidence)
+    looks = {name: series_style(index) for index, name in enumerate(values)}  # as in rule_scores
+    for row, (name, difference) in enumerate(others.items()):
+        _row(ax, row, difference, confidence, looks[name])
     ax.set_ylim(len(others) - 0.4, -0.6)
     ax.set_yticks(range(len(others)), [str(name) for name in others])
     ax.tick_params(axis="y", length=0)
@@ -85,9 +86,9 @@ def _check(values: dict[str, np.ndarray], reference: str, confidence: float) -> 
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
 
 
-def _row(ax: "Axes", row: int, difference: np.ndarray, confidence: float) -> None:
+def _row(ax: "Axes", row: int, difference: np.ndarray, confidence: float, look: Series) -> None:
     """Seeds as pale dots, the interval as a line, the mean as a marker; numbers at the side."""
-    look, n = series_style(row), len(difference)
+    n = len(difference)
     mean, half = difference.mean(), difference.std(ddof=1) / math.sqrt(n)
     half *= student_quantile((1 + confidence) / 2, n - 1)
     places = row + 0.22 + 0.1 * (np.arange(n) % 2)
