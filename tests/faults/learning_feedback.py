@@ -106,8 +106,8 @@ FEEDBACK = [
     ),
     Fault(
         "fixed random magnitudes have signs of their own", SIGNS,
-        "return jax.tree.map(jnp.abs, draw_like(net, feedback_init, key, params, x))",
-        "return draw_like(net, feedback_init, key, params, x)", TEST_SIGNS,
+        "return jax.tree.map(jnp.abs, draw_like(key, net, feedback_init, params, x))",
+        "return draw_like(key, net, feedback_init, params, x)", TEST_SIGNS,
     ),
     Fault(
         "the random magnitudes of every batch are the same", SIGNS,

@@ -56,7 +56,7 @@ def carry_back(
 
 
 def draw_like(
-    net: Network, initializer: Initializer | None, key: jax.Array, params: Params, x: Any
+    key: jax.Array, net: Network, initializer: Initializer | None, params: Params, x: Any
 ) -> Params:
     """Random weights in the structure of params, by ``net.init`` or by an initializer of kernels.
 
@@ -67,7 +67,7 @@ def draw_like(
       >>> net, x = jb.serial(jb.dense(2)), jax.numpy.ones(1)
       >>> params = net.init(jax.random.key(0), x)
       >>> ones = jax.nn.initializers.ones
-      >>> draw_like(net, ones, jax.random.key(1), params, x)[0]["kernel"].tolist()
+      >>> draw_like(jax.random.key(1), net, ones, params, x)[0]["kernel"].tolist()
       [[1.0, 1.0]]
     """
     if initializer is None:
@@ -109,7 +109,7 @@ def feedback_alignment(
     chain.require_chain(net, "feedback_alignment")
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
-        return draw_like(net, feedback_init, key, params, x)
+        return draw_like(key, net, feedback_init, params, x)
 
     def grads(
         params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None

@@ -83,7 +83,7 @@ def kolen_pollack(
     require_optimizer("kolen_pollack", optimizer)
 
     def init(key: jax.Array, params: Params, x: Any) -> LearnedFeedback:
-        feedback = draw_like(net, feedback_init, key, params, x)
+        feedback = draw_like(key, net, feedback_init, params, x)
         return LearnedFeedback(feedback, optimizer.init(feedback))
 
     def grads(
@@ -150,7 +150,7 @@ def weight_mirror(
     require_count("weight_mirror", "samples", samples)
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
-        return draw_like(net, feedback_init, key, params, x)
+        return draw_like(key, net, feedback_init, params, x)
 
     def grads(
         params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None

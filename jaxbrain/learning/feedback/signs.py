@@ -99,7 +99,7 @@ def fixed_random_sign_symmetry(
     chain.require_chain(net, "fixed_random_sign_symmetry")
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
-        return jax.tree.map(jnp.abs, draw_like(net, feedback_init, key, params, x))
+        return jax.tree.map(jnp.abs, draw_like(key, net, feedback_init, params, x))
 
     def grads(
         params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
@@ -141,7 +141,7 @@ def batch_random_sign_symmetry(
     ) -> tuple[jax.Array, Params, tuple]:
         key = require_key("batch_random_sign_symmetry", key, "it draws magnitudes for each batch")
         draw = jax.random.fold_in(jax.random.clone(key), _MAGNITUDES)
-        magnitudes = draw_like(net, feedback_init, draw, params, example(x))
+        magnitudes = draw_like(draw, net, feedback_init, params, example(x))
         feedback = _with_signs(params, jax.tree.map(jnp.abs, magnitudes))
         value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
         return value, changes, state

@@ -67,7 +67,7 @@ def forward_gradient(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         require_key("forward_gradient", key, _WHY)
-        directions = _draw(sampler, key, params, samples)
+        directions = _draw(key, sampler, params, samples)
 
         def along(direction: Params) -> tuple[jax.Array, jax.Array]:
             return jax.jvp(lambda p: _mean_loss(net, loss, p, x, y, key), (params,), (direction,))
@@ -120,7 +120,7 @@ def weight_perturbation(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         require_key("weight_perturbation", key, _WHY)
-        directions = _draw(sampler, key, params, samples)
+        directions = _draw(key, sampler, params, samples)
         value = _mean_loss(net, loss, params, x, y, key)
         require_wide("weight_perturbation", value)
 
@@ -183,7 +183,7 @@ def node_perturbation(
         require_wide("node_perturbation", value)
         starts = [start for start, _ in chain.blocks(params)]
         nodes = {start: activities[start + 1] for start in starts}
-        noise = _draw(sampler, key, nodes, samples)
+        noise = _draw(key, sampler, nodes, samples)
         before = jax.vmap(loss)(activities[-1], y)
 
         def perturbed(noise: dict[int, jax.Array]) -> jax.Array:
@@ -208,7 +208,7 @@ def _mean_loss(net: Network, loss: Loss, params: Params, x: Any, y: Any, key: An
     return chain.batch_loss(loss, chain.forward(net, params, x, key=key)[-1], y)
 
 
-def _draw(sampler: Sampler, key: Any, like: Any, samples: int) -> Any:
+def _draw(key: Any, sampler: Sampler, like: Any, samples: int) -> Any:
     """Directions in the shape of each array, ``[samples, ...]``."""
     leaves, treedef = jax.tree.flatten(like)
     keys = jax.random.split(jax.random.fold_in(key, _DIRECTIONS), max(len(leaves), 1))

@@ -38,7 +38,7 @@ class Inverses(NamedTuple):
 
 
 def draw(
-    net: Network, optimizer: optax.GradientTransformation, key: jax.Array, params: Params, x: Any
+    key: jax.Array, net: Network, optimizer: optax.GradientTransformation, params: Params, x: Any
 ) -> Inverses:
     """Initial inverses: weights drawn like the network's own, biases 0; x is one example."""
     drawn, shapes = net.init(key, x), chain.block_shapes(net, params, x)

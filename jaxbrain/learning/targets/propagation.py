@@ -132,7 +132,7 @@ def _rule(
     quiet = not isinstance(noise, Tracer) and noise == 0
 
     def init(key: jax.Array, params: Params, x: Any) -> Inverses:
-        return draw(net, optimizer, key, params, x)
+        return draw(key, net, optimizer, params, x)
 
     def grads(
         params: Params, state: Inverses, x: Any, y: Any, *, key: jax.Array | None = None

@@ -130,8 +130,8 @@ def test_all_directions_together_give_the_gradient():
 def test_directions_are_independent():
     """Of each array, and of the noise of the network with the same key."""
     like = [jnp.zeros(4), jnp.zeros(4)]
-    one, other = perturbation._draw(jax.random.normal, new_key(), like, 3)
-    again = perturbation._draw(jax.random.normal, new_key(), like, 3)
+    one, other = perturbation._draw(new_key(), jax.random.normal, like, 3)
+    again = perturbation._draw(new_key(), jax.random.normal, like, 3)
     own = jax.random.normal(jax.random.split(new_key(), 2)[0], (3, 4))
     assert one.shape == (3, 4) and distance(one, again[0]) == 0
     assert distance(one, other) > 0.5 and distance(one, own) > 0.5 < distance(one[0], one[1])
