@@ -17,7 +17,7 @@ FAULTS = [
     ),
     Fault(
         "centered predictive coding is twice too large", f"{ENERGY}/predictive.py",
-        "nudge=2 * beta), info", "nudge=beta), info",
+        "descending, nudge=2 * beta)", "descending, nudge=beta)",
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(
