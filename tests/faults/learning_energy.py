@@ -17,7 +17,7 @@ FAULTS = [
     ),
     Fault(
         "centered predictive coding is twice too large", f"{ENERGY}/predictive.py",
-        "nudge=2 * beta), info", "nudge=beta), info",
+        "descending, nudge=2 * beta)", "descending, nudge=beta)",
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(
@@ -31,7 +31,7 @@ FAULTS = [
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(
-        "the clamped output is the feed-forward output", f"{ENERGY}/predictive_clamped.py",
+        "the loss does not reach the clamped activities", f"{ENERGY}/predictive_clamped.py",
         "return jax.vmap(loss)(last(params, z), y)",
         "return jax.vmap(loss)(jax.lax.stop_gradient(last(params, z)), y)",
         f"{ENERGY_TESTS}/test_predictive_clamped.py",
@@ -94,7 +94,12 @@ FAULTS = [
         f"{ENERGY_TESTS}/test_two_phases.py",
     ),
     Fault(
-        "the phases have different dropout", f"{ENERGY}/two_phases.py",
+        "the nudged phases have no dropout", f"{ENERGY}/two_phases.py",
+        "(p, drive, s, y, keys, points)", "(p, drive, s, y, None, points)",
+        f"{ENERGY_TESTS}/test_two_phases.py",
+    ),
+    Fault(
+        "the free phase has no dropout", f"{ENERGY}/two_phases.py",
         "drive, s, change = jax.vmap(free, (None, 0, 0))(params, x, keys)",
         "drive, s, change = jax.vmap(free, (None, 0, None))(params, x, None)",
         f"{ENERGY_TESTS}/test_two_phases.py",

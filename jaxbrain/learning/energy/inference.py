@@ -174,6 +174,14 @@ def weight_gradient(
     return jax.grad(total)(params)
 
 
+def relax_and_learn(
+    model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
+) -> tuple[Params, InferenceDiagnostics]:
+    """The weight gradient at the end of the relaxation, and the diagnostics."""
+    latents, info = relax(model, params, steps)
+    return weight_gradient(model, params, latents, nudge=nudge), info
+
+
 def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
     """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
     chain.require_chain(net, name)

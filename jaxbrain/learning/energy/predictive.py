@@ -21,9 +21,8 @@ from jaxbrain.learning.energy.inference import (
     ForwardPass,
     InferenceDiagnostics,
     coding_rule,
-    relax,
+    relax_and_learn,
     steps_of,
-    weight_gradient,
 )
 
 
@@ -70,8 +69,7 @@ def predictive_coding(
 
     def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
         model = nudged(forward, loss, y, nudge)
-        latents, info = relax(model, params, descending)
-        return weight_gradient(model, params, latents, nudge=nudge), info
+        return relax_and_learn(model, params, descending, nudge=nudge)
 
     return coding_rule(name, net, loss, infer)
 
@@ -118,8 +116,7 @@ def centered_predictive_coding(
     def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
         def learn(beta: jax.Array) -> tuple[Params, InferenceDiagnostics]:
             model = nudged(forward, loss, y, beta)
-            latents, info = relax(model, params, descending)
-            return weight_gradient(model, params, latents, nudge=2 * beta), info
+            return relax_and_learn(model, params, descending, nudge=2 * beta)
 
         beta = jnp.asarray(nudge, forward.outputs[-1].dtype)
         changes, info = jax.vmap(learn)(jnp.stack([beta, -beta]))
@@ -130,7 +127,7 @@ def centered_predictive_coding(
 
 
 def nudged(forward: ForwardPass, loss: Loss, y: Any, nudge: float | jax.Array) -> CodingModel:
-    """Every block predicts a free activity, and the loss pulls at the last of them."""
+    """The model whose blocks all predict free activities; the loss acts on the last ones."""
 
     def top(params: Params, output: jax.Array) -> jax.Array:
         return nudge * jax.vmap(loss)(output, y)

@@ -23,7 +23,7 @@ from jaxbrain.learning.energy.inference import (
     coding_rule,
     diagnostics,
     energies,
-    relax,
+    relax_and_learn,
     steps_of,
     weight_gradient,
 )
@@ -66,9 +66,7 @@ def clamped_predictive_coding(
     descending = steps_of(name, steps, step_size, descent)
 
     def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
-        model = clamped(forward, loss, y)
-        latents, info = relax(model, params, descending)
-        return weight_gradient(model, params, latents), info
+        return relax_and_learn(clamped(forward, loss, y), params, descending)
 
     return coding_rule(name, net, loss, infer)
 
@@ -134,7 +132,7 @@ def incremental_predictive_coding(
 
 
 def clamped(forward: ForwardPass, loss: Loss, y: Any) -> CodingModel:
-    """The last block predicts the target, and the loss is its energy."""
+    """The model whose last block predicts the target; the loss is the energy of its prediction."""
     x, (*hidden, last), outputs = forward
 
     def top(params: Params, z: jax.Array) -> jax.Array:

@@ -79,10 +79,10 @@ def test_the_gap_of_the_centered_rule_is_of_the_order_of_the_nudge_squared(loss)
     truth = exact(NET, loss, params, x, y)
 
     def gap(nudge):
-        rule = centered_predictive_coding(NET, loss, nudge=nudge, steps=2500, step_size=0.25)
+        rule = centered_predictive_coding(NET, loss, nudge=nudge, steps=4000, step_size=0.25)
         return rule.grads(params, None, x, y)[1:]
 
-    grads, state = jax.jit(jax.vmap(gap))(jnp.array([1e-1, 1e-2, 1e-3]))
+    grads, state = jax.jit(jax.vmap(gap))(jnp.array([3e-2, 3e-3, 3e-4]))
     assert np.all(state.residual < 1e-7)
     gaps = [distance(jax.tree.map(lambda g, i=i: g[i], grads), truth) for i in range(3)]
     slopes = -np.diff(np.log10(gaps))
