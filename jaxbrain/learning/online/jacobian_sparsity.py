@@ -21,6 +21,7 @@ from jaxbrain.learning.online.linearization import real_state
 
 _POINTS = 48  # an entry that is zero at half of all points, as with relu, is not missed
 _SCALES = (0.3, 1.0, 3.0)
+_MAGNITUDES = (1.0, 10.0, 100.0, 1000.0)
 
 
 class Columns(NamedTuple):
@@ -170,20 +171,29 @@ def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...
     return immediate[:n], carried[:n], immediate[n:], carried[n:]
 
 
-def _without_tracers(cell: Any) -> Any:
+def _without_tracers(cell: Cell) -> Cell:
     """The cell with positive numbers in place of those that are traced, as under `fit`."""
-    node = take_apart(cell)
+    for scale in _MAGNITUDES[:-1]:
+        try:
+            return _with_numbers(cell, scale)
+        except ValueError:
+            continue  # refused by a constructor, such as a tau below dt
+    return _with_numbers(cell, _MAGNITUDES[-1])
+
+
+def _with_numbers(value: Any, scale: float) -> Any:
+    node = take_apart(value)
     if node.kind == "traced":
-        return _positive(cell.shape, str(cell.dtype))
-    parts = tuple(map(_without_tracers, node.parts))
+        return _positive(value.shape, str(value.dtype), scale)
+    parts = tuple(_with_numbers(part, scale) for part in node.parts)
     same = all(a is b for a, b in zip(parts, node.parts, strict=True))
-    return cell if same or node.build is None else node.build(parts)
+    return value if same or node.build is None else node.build(parts)
 
 
 @functools.lru_cache(maxsize=64)
-def _positive(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Positive numbers below 1; the same array for a shape, so that equal cells stay equal."""
-    return np.random.default_rng(0).uniform(0.3, 0.9, shape).astype(dtype)
+def _positive(shape: tuple[int, ...], dtype: str, scale: float) -> np.ndarray:
+    """Numbers below the scale; the same array for a shape, so that equal cells stay equal."""
+    return (scale * np.random.default_rng(0).uniform(0.3, 0.9, shape)).astype(dtype)
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

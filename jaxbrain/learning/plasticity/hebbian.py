@@ -1,8 +1,8 @@
-"""Plasticity of rates: the change of a weight from the activities at its two ends.
+"""Hebbian plasticity of rates: the change of a weight from the activities at its two ends.
 
-Each is a `jb.Cell` from ``(pre, post, modulator)`` to a change ``[pre, post]`` that is to be added;
-its params are the weights W ``[pre, post]``, so that a linear layer is post = pre W.
-`jaxbrain.learning.plasticity.plastic` makes a learning rule of it. x is pre and y is post below.
+Plasticities as in `jaxbrain.learning.plasticity`, with x the presynaptic and y the postsynaptic
+activities, W ``[pre, post]`` the weights, so that a linear layer is y = x W. They have no carry and
+use no modulator, where nothing else is said.
 """
 
 from typing import Any
@@ -24,12 +24,9 @@ def _outer(x: jax.Array, y: jax.Array) -> jax.Array:
 
 @configured
 def hebb() -> Cell:
-    """What fires together wires together; nothing bounds the weights.
+    """Hebb's rule: cells that fire together wire together. Nothing bounds the weights.
 
     dW_ij = x_i y_j
-
-    Returns:
-      A plasticity without carry; it takes no modulator.
 
     Source: Hebb 1949, "The Organization of Behavior".
 
@@ -44,14 +41,11 @@ def hebb() -> Cell:
 
 @configured
 def oja() -> Cell:
-    """Hebb's rule with the forgetting that keeps a weight vector at length 1.
+    """Oja's rule: Hebb's rule with a decay that keeps each weight vector at length 1.
 
     dW_ij = y_j (x_i - y_j W_ij)
 
-    With y = x W, each unit by itself finds the first principal component of E[x x^T].
-
-    Returns:
-      A plasticity without carry; it takes no modulator.
+    With y = x W each unit finds the first principal component of E[x x^T].
 
     Source: Oja 1982, doi 10.1007/BF00275687.
 
@@ -68,14 +62,9 @@ def oja() -> Cell:
 
 @configured
 def sanger() -> Cell:
-    """The generalised Hebbian algorithm: the principal components, in their order.
+    """Sanger's rule, the generalized Hebbian algorithm: the principal components in their order.
 
     dW_ij = y_j (x_i - sum_{k <= j} y_k W_ik)
-
-    Unit j learns from what the units before it leave of the input.
-
-    Returns:
-      A plasticity without carry; it takes no modulator.
 
     Source: Sanger 1989, doi 10.1016/0893-6080(89)90044-0.
 
@@ -94,12 +83,9 @@ def sanger() -> Cell:
 
 @configured
 def oja_subspace() -> Cell:
-    """All units share one forgetting: an orthonormal basis of the principal subspace.
+    """Oja's subspace rule: an orthonormal basis of the principal subspace, by one common decay.
 
     dW_ij = y_j (x_i - sum_k y_k W_ik)
-
-    Returns:
-      A plasticity without carry; it takes no modulator.
 
     Source: Oja 1989, doi 10.1142/S0129065789000475.
 
@@ -114,21 +100,20 @@ def oja_subspace() -> Cell:
 
 @configured
 def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -> Cell:
-    """Depression below a threshold, potentiation above, and the threshold slides.
+    """The BCM rule: depression below a sliding threshold, potentiation above it.
 
     dW_ij = x_i y_j (y_j - theta_j), then theta_j <- theta_j + (1 - exp(-1/tau)) (y_j^2 - theta_j)
 
-    theta follows E[y^2] and must do so faster than the weights move, or they oscillate: the
-    learning rate of one presentation * tau * |x|^2 has to stay below 1. In the stable states a unit
-    answers to one of several linearly independent inputs alone; with y = x W that input, of
-    probability p, gets y = 1/p.
+    theta follows E[y^2], which must be faster than the weights, or they oscillate: keep the
+    learning rate of one presentation * tau * |x|^2 below 1. In the stable states a unit responds to
+    one of several linearly independent inputs alone, with y = 1/p for an input of probability p.
 
     Args:
       tau: time constant of the threshold, in presentations; positive.
       threshold: theta before the first presentation.
 
     Returns:
-      A plasticity whose carry is theta ``[post]``; it takes no modulator.
+      A plasticity whose carry is theta ``[post]``.
 
     Raises:
       ValueError: if tau is not positive.
@@ -157,20 +142,19 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
 
 @configured
 def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
-    """Hebb's rule on the deviations from the running means: correlated fluctuations count.
+    """The covariance rule: Hebb's rule on the deviations from the running means.
 
     dW_ij = (x_i - <x_i>) (y_j - <y_j>'), <.> the mean before and <.>' after this presentation
 
-    The means forget with exp(-1/tau). With tau = inf they are the plain means so far, n changes add
-    up to n times the sample covariance exactly (Welford), and each but the first, which is 0, has
-    the covariance as its expectation. With a finite tau that is Cov(x, y) times
-    2 exp(-1/tau) / (1 + exp(-1/tau)), once the beginning is forgotten.
+    The means decay by exp(-1/tau). With tau = inf they are the means of all presentations, and n
+    changes add up to n times the sample covariance (Welford). With a finite tau the expectation of
+    a change tends to Cov(x, y) 2 exp(-1/tau) / (1 + exp(-1/tau)).
 
     Args:
-      tau: time constant of the means, in presentations; positive, ``jnp.inf`` forgets nothing.
+      tau: time constant of the means, in presentations; positive or ``jnp.inf``.
 
     Returns:
-      A plasticity whose carry is the weight of the past and both means; it takes no modulator.
+      A plasticity whose carry is the weight of the past and both means.
 
     Raises:
       ValueError: if tau is not positive.
@@ -204,16 +188,16 @@ def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
 
 @configured
 def delta() -> Cell:
-    """The Widrow-Hoff rule: the error at the output times the input.
+    """The delta rule of Widrow and Hoff: the error at the output times the input.
 
-    dW_ij = x_i (t_j - y_j), the target t being the modulator
+    dW_ij = x_i (t_j - y_j)
 
     With y = x W it is minus the gradient of `jb.losses.half_mse`; with y = softmax(x W), or the
     logistic function, minus that of the cross-entropy.
 
     Returns:
-      A plasticity without carry; its modulator is the target t ``[post]``, or an integer label,
-      which stands for a one-hot target.
+      A plasticity whose modulator is the target t ``[post]``, or an integer label for a one-hot
+      target.
 
     Raises:
       ValueError: at trace time, if the modulator is no such target.
@@ -235,16 +219,16 @@ def delta() -> Cell:
 
 @configured
 def perceptron() -> Cell:
-    """Rosenblatt's rule: a mistake adds the input with the sign of the target, nothing else does.
+    """The perceptron rule of Rosenblatt: a change at each mistake, and only then.
 
-    dW_ij = t_j x_i where t_j y_j <= 0, else 0, the target t in {-1, +1} being the modulator
+    dW_ij = t_j x_i where t_j y_j <= 0, else 0
 
     y may be x W or its sign. If a unit vector separates the examples with margin gamma, the number
-    of mistakes is at most (R / gamma)^2, R the largest |x|, whatever their order (Novikoff).
+    of mistakes in any order is at most (R / gamma)^2, R the largest |x| (Novikoff).
 
     Returns:
-      A plasticity without carry; its modulator is the target t ``[post]`` of -1 and +1, or an
-      integer label, which stands for +1 at its place and -1 elsewhere.
+      A plasticity whose modulator is the target t ``[post]`` of -1 and +1, or an integer label, for
+      +1 at its place and -1 elsewhere.
 
     Raises:
       ValueError: at trace time, if the modulator is no such target.

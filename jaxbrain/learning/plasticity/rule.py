@@ -22,20 +22,19 @@ from jaxbrain.networks.parts import as_float
 def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> LearningRule:
     """A plasticity as the learning rule of dense layers: one example is one presentation.
 
-    g = - mean_b change(W, pre_b, post_b, y_b), so that ``optax.sgd(rate)`` adds rate * change
+    g = - mean_b change(W, pre_b, post_b, y_b)
 
     pre is the input of a dense layer and post its output after the activations that follow. Each
-    dense layer of a chain learns from its own pair. The bias is one more weight, from an input that
-    is always 1; ``jb.dense(n, bias_init=None)`` has none. The modulator is y: a target for
-    `hebbian.delta` and `hebbian.perceptron`, a reward for `modulated`; the others ignore it (give
-    x again). A carry, such as the threshold of `hebbian.bcm`, runs through the examples of a batch
-    in their order and on to the next batch; without one the examples do not see each other.
+    dense layer learns from its own pair. The bias is the weight of one more input, which is always
+    1. The modulator is y: a target for `delta` and `perceptron`, a reward for `modulated`; for the
+    others give x again. A carry, such as the threshold of `bcm`, passes through the examples of a
+    batch in their order and on to the next batch.
 
     Args:
       net: a dense layer, or a flat `serial` of dense layers and layers without weights.
-      plasticity: a Cell from ``(pre, post, modulator)`` to a weight change.
-      loss: ``(prediction, y) -> scalar``, what is reported; it teaches nothing. None: what the
-        output does not tell of the input, 1/2 |pre - W post|^2, summed over the dense layers.
+      plasticity: the rule.
+      loss: ``(prediction, y) -> scalar``, only reported. None: the reconstruction error
+        1/2 |pre - W post|^2, summed over the dense layers.
 
     Returns:
       A LearningRule whose state is the carry of each dense layer.
@@ -83,22 +82,19 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
 
     g = - mean_b sum_t change(W, pre_b(t), post_b(t), y_b(t))
 
-    As `plastic`, but an example x is ``[time, inputs]``, its traces begin at zero, and its changes
-    add up while the weights stand still. Biases do not learn: no spike times lie behind them.
+    As `plastic`, but an example x is ``[time, inputs]``. Its traces start at zero, and the weights
+    are the same for all its steps. Biases do not learn, because they have no spike times. The
+    modulator y is a scalar for the whole train or ``[time, ...]``.
 
     Args:
-      net: a dense layer, or a flat `serial` of dense layers and layers without weights, from
-        ``[time, inputs]`` to ``[time, outputs]``.
-      plasticity: a Cell from ``(pre, post, modulator)`` to a weight change.
-      loss: ``(prediction, y) -> scalar``, what is reported; it teaches nothing. None: as `plastic`.
+      net: as in `plastic`, from ``[time, inputs]`` to ``[time, outputs]``.
+      plasticity, loss: as in `plastic`.
 
     Returns:
-      A LearningRule without state. The modulator is y, a scalar for the whole train or
-      ``[time, ...]``; x again where the plasticity takes none.
+      A LearningRule without state.
 
     Raises:
-      TypeError: if net is no Network or plasticity no Cell.
-      ValueError: if a layer has weights and is not dense, or at trace time, if y does not fit.
+      TypeError, ValueError: as `plastic`.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -107,8 +103,7 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
       >>> rule = plastic_in_time(net, jb.learning.plasticity.pair_stdp())
       >>> x = jax.random.bernoulli(jax.random.key(0), 0.1, (4, 100, 3)).astype("float32")
       >>> params = net.init(jax.random.key(1), x[0])
-      >>> value, grads, state = jax.jit(rule.grads)(params, (), x, x)
-      >>> grads[0]["kernel"].shape
+      >>> jax.jit(rule.grads)(params, (), x, x)[1][0]["kernel"].shape
       (3, 2)
     """
 
@@ -128,7 +123,7 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
 def _rule(
     name: str, net: Network, plasticity: Cell, loss: Loss | None, how: tuple[Any, Any, bool]
 ) -> LearningRule:
-    """Each dense layer presented, as ``how`` says: present, the carry at the start, bias too?"""
+    """A rule for each dense layer; how: its change, its first carry, True if the bias learns."""
     require_plasticity(name, plasticity)
     layers = serial(net) if isinstance(net, Network) and not net.layers else net
     chain.require_chain(layers, name)
@@ -173,7 +168,7 @@ def _rule(
 
 
 def _as_gradient(params: Params, change: jax.Array) -> Params:
-    """Minus the change, in the treedef of the layer; a bias without a row of its own rests."""
+    """Minus the change, in the structure of the params; zero for a bias that does not learn."""
     inputs = params["kernel"].shape[0]
     grads = {"kernel": -change[:inputs]}
     if "bias" in params:

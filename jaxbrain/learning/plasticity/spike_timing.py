@@ -1,9 +1,9 @@
-"""Plasticity of spikes: the order and the distance of spikes at the two ends of a synapse.
+"""Spike-timing-dependent plasticity (STDP): pairs and triplets of spikes. Times in ms.
 
-Each is a `jb.Cell` from ``(pre, post, modulator)`` to a change ``[pre, post]`` that is to be added,
-for one time step of dt ms; pre and post are 1 where a unit spikes in that step, else 0. Traces, the
-carry, decay exactly: exp(-dt / tau) a step. They hold the spikes of the steps before, so that two
-spikes in one step are no pair. `jaxbrain.learning.plasticity.total_change` runs one along trains.
+Plasticities as in `jaxbrain.learning.plasticity`, for one time step of dt; pre and post are 1 where
+a unit spikes in that step, else 0. The carry is the traces, which decay by exp(-dt / tau) a step.
+They hold the spikes of earlier steps: two spikes in one step are not a pair. `total_change` runs a
+rule along spike trains.
 """
 
 from collections.abc import Callable
@@ -51,20 +51,19 @@ def pair_stdp(
     dw = f+(w) A+ exp(-D / tau+) for each pair with D = t_post - t_pre > 0
     dw = -f-(w) A- exp(D / tau-) for each pair with D < 0
 
-    computed from one trace a neuron, r of pre and o of post: at a post-synaptic spike A+ r is
-    added, at a pre-synaptic one A- o is taken.
+    It needs one trace for each unit, r of pre and o of post: a postsynaptic spike adds A+ r, a
+    presynaptic spike subtracts A- o.
 
     Args:
-      a_plus: A+, change by one pair at D = 0+; 0.005 of the largest weight in Song et al.
-      a_minus: A-, depression by one pair at D = 0-.
-      tau_plus: ms; positive.
-      tau_minus: ms; positive.
-      dt: ms from one step to the next; positive.
-      potentiation: f+, ``(w) -> [pre, post]``, such as 1 - w for soft bounds; 1 by default.
-      depression: f-, such as w for soft bounds; 1 by default.
+      a_plus, a_minus: A+ and A-, the changes by one pair at D = 0; in Song et al. A+ is 0.005 of
+        the largest weight.
+      tau_plus, tau_minus: time constants of the traces; positive.
+      dt: time step; positive.
+      potentiation, depression: f+ and f-, ``(w) -> [pre, post]``, such as 1 - w and w for soft
+        bounds.
 
     Returns:
-      A plasticity whose carry is the traces r ``[pre]`` and o ``[post]``; it takes no modulator.
+      A plasticity whose carry is the traces r ``[pre]`` and o ``[post]``; it uses no modulator.
 
     Raises:
       ValueError: if a time is not positive.
@@ -90,7 +89,7 @@ def pair_stdp(
     def change(w: jax.Array, traces: tuple, pre: jax.Array, post: jax.Array, _: Any) -> Any:
         r, o = traces
         up, down = r[:, None] * post[None], pre[:, None] * o[None]
-        traces = _later((r, o), (pre, post), (tau_plus, tau_minus), dt)
+        traces = _next_traces((r, o), (pre, post), (tau_plus, tau_minus), dt)
         return traces, a_plus * potentiation(w) * up - a_minus * depression(w) * down
 
     return local_rule("pair_stdp", change, carry)
@@ -104,10 +103,10 @@ class Triplet(NamedTuple):
       a3_plus: A3+, potentiation by a triplet post-pre-post.
       a2_minus: A2-, depression by a pair post-pre.
       a3_minus: A3-, depression by a triplet pre-post-pre.
-      tau_x: ms, the slow trace of pre.
-      tau_y: ms, the slow trace of post.
-      tau_plus: ms, the fast trace of pre.
-      tau_minus: ms, the fast trace of post.
+      tau_x: time constant of the slow trace of pre.
+      tau_y: time constant of the slow trace of post.
+      tau_plus: time constant of the fast trace of pre.
+      tau_minus: time constant of the fast trace of post.
     """
 
     a2_plus: Any
@@ -131,23 +130,22 @@ HIPPOCAMPUS_MINIMAL = Triplet(5.3e-3, 8e-3, 3.5e-3, 0.0, 946.0, 40.0)
 def triplet_stdp(
     *, constants: Triplet = VISUAL_CORTEX_MINIMAL, dt: float | jax.Array = 1.0
 ) -> Cell:
-    """Triplet STDP, all to all: pairs count for more when further spikes came shortly before.
+    """Triplet STDP, all to all: a pair changes more if another spike came shortly before.
 
-    at a post-synaptic spike: dw = r1 (A2+ + A3+ o2)
-    at a pre-synaptic spike: dw = -o1 (A2- + A3- r2)
+    at a postsynaptic spike: dw = r1 (A2+ + A3+ o2)
+    at a presynaptic spike: dw = -o1 (A2- + A3- r2)
 
-    r1, r2 are traces of pre with tau+ and tau_x, o1, o2 of post with tau- and tau_y, all taken just
+    r1, r2 are traces of pre with tau+ and tau_x, o1, o2 of post with tau- and tau_y, all just
     before the spike. Unlike pair STDP it has the frequency dependence of pairing experiments.
 
     Args:
       constants: `VISUAL_CORTEX` and `HIPPOCAMPUS` are the fits of the full model,
-        `VISUAL_CORTEX_MINIMAL` and `HIPPOCAMPUS_MINIMAL` those with the fewest terms; for one
-        number of your own, ``VISUAL_CORTEX._replace(tau_y=40.0)``.
-      dt: ms from one step to the next; positive.
+        `VISUAL_CORTEX_MINIMAL` and `HIPPOCAMPUS_MINIMAL` those with the fewest terms. Change one
+        number by ``VISUAL_CORTEX._replace(tau_y=40.0)``.
+      dt: time step; positive.
 
     Returns:
-      A plasticity whose carry is the traces r1, r2 ``[pre]`` and o1, o2 ``[post]``; it takes no
-      modulator.
+      A plasticity whose carry is r1, r2 ``[pre]`` and o1, o2 ``[post]``; it uses no modulator.
 
     Raises:
       ValueError: if a time is not positive.
@@ -178,7 +176,7 @@ def triplet_stdp(
         up = r1[:, None] * (post * (c.a2_plus + c.a3_plus * o2))[None]
         down = (pre * (c.a2_minus + c.a3_minus * r2))[:, None] * o1[None]
         taus = (c.tau_plus, c.tau_x, c.tau_minus, c.tau_y)
-        return _later(traces, (pre, pre, post, post), taus, dt), up - down
+        return _next_traces(traces, (pre, pre, post, post), taus, dt), up - down
 
     return local_rule("triplet_stdp", change, carry)
 
@@ -193,20 +191,16 @@ def reward_modulated_stdp(
     tau_minus: float | jax.Array = 20.0,
     dt: float | jax.Array = 1.0,
 ) -> Cell:
-    """Pair STDP that only a reward makes a change, also one that comes seconds later.
+    """Reward-modulated STDP: pair STDP leaves a trace, from which a later reward makes the change.
 
     c <- exp(-dt / tau_c) c + dw_STDP(pre, post), change = reward c
 
-    That is ``modulated(pair_stdp(...), tau=tau_eligibility)``. With the concentration d of dopamine
-    in place of the reward, dw/dt = c d: give d dt as the modulator.
+    The same as ``modulated(pair_stdp(...), tau=tau_eligibility)``. For the concentration d of
+    dopamine in place of the reward, dw/dt = c d, give d dt as the modulator.
 
     Args:
-      tau_eligibility: tau_c, ms; 1 s in Izhikevich's model; 0 or positive.
-      a_plus: as for `pair_stdp`.
-      a_minus: as for `pair_stdp`.
-      tau_plus: ms; positive.
-      tau_minus: ms; positive.
-      dt: ms from one step to the next; positive.
+      tau_eligibility: tau_c, not negative; 1 s in Izhikevich's model.
+      a_plus, a_minus, tau_plus, tau_minus, dt: as in `pair_stdp`.
 
     Returns:
       A plasticity whose modulator is the reward of the step, a scalar or ``[post]``; its carry is
@@ -231,7 +225,7 @@ def reward_modulated_stdp(
     return modulated(stdp, tau=tau_eligibility, dt=dt)
 
 
-def _later(traces: tuple, spikes: tuple, taus: tuple, dt: Any) -> tuple:
-    """The traces at the next step: this step's spikes in, then exact decay."""
+def _next_traces(traces: tuple, spikes: tuple, taus: tuple, dt: Any) -> tuple:
+    """The traces before the next step: with the spikes of this one, then decayed."""
     rows = zip(traces, spikes, taus, strict=True)
     return tuple(retention(tau, dt, trace) * (trace + spike) for trace, spike, tau in rows)

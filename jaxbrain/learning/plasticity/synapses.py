@@ -70,22 +70,22 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
 
 @configured
 def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
-    """Three factors: a plasticity leaves an eligibility trace, and a modulator makes it a change.
+    """A three-factor rule: a plasticity leaves an eligibility trace, a modulator makes the change.
 
     e <- exp(-dt / tau) e + dw(pre, post), change = modulator e
 
-    dw is what the plasticity would have changed; a modulator that comes late meets what is left of
-    it. tau = 0 keeps nothing: the change is modulator dw. The modulator of one step is the reward
-    of that step; for the concentration d(t) of a substance (dw/dt = d e) give d dt.
+    dw is the change of the plasticity. tau = 0 keeps no trace: the change is modulator dw. The
+    modulator of a step is the reward of that step; for the concentration d(t) of a substance,
+    dw/dt = d e, give d dt.
 
     Args:
-      plasticity: a Cell of two factors, such as `hebbian.hebb` or `spike_timing.pair_stdp`.
-      tau: time constant of the eligibility trace, in the unit of dt; 0 or positive.
-      dt: the time from one step to the next.
+      plasticity: one of two factors, such as `hebb` or `pair_stdp`.
+      tau: time constant of the eligibility trace, in the unit of dt; not negative.
+      dt: time step.
 
     Returns:
-      A plasticity that needs a modulator: a scalar, or one for each post-synaptic unit ``[post]``.
-      Its carry is that of the plasticity and e ``[pre, post]``.
+      A plasticity that needs a modulator, a scalar or one for each postsynaptic unit ``[post]``.
+      Its carry is the pair of the carry of plasticity and e ``[pre, post]``.
 
     Raises:
       TypeError: if plasticity is not a Cell.
@@ -119,7 +119,7 @@ def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
         if modulator is None or jnp.shape(modulator) not in ((), jnp.shape(post)):
             got = "none" if modulator is None else f"shape {jnp.shape(modulator)}"
             raise ValueError(
-                f"{name} needs a modulator, a scalar or one for each of the post-synaptic units "
+                f"{name} needs a modulator, a scalar or one for each of the postsynaptic units "
                 f"{jnp.shape(post)}, got {got}; pass (pre, post, modulator), under fit as y"
             )
         inner, trace = carry
@@ -140,15 +140,14 @@ def total_change(
     *,
     key: jax.Array | None = None,
 ) -> tuple[Any, jax.Array]:
-    """The changes of a plasticity along two trains, summed; the weights stay as they are meanwhile.
+    """The sum of the changes of a plasticity along two trains, all at the same weights.
 
     Args:
-      plasticity: a Cell from ``(pre, post, modulator)`` to a weight change.
+      plasticity: the rule.
       params: the weights ``[pre, post]``.
-      pre: spikes or rates ``[time, pre]``.
-      post: ``[time, post]``.
+      pre, post: spikes or rates, ``[time, pre]`` and ``[time, post]``.
       modulator: None, a scalar for all steps, or ``[time, ...]``.
-      key: noise of the plasticity, if it has any.
+      key: for the noise of the plasticity, if it has any.
 
     Returns:
       The carry after the last step, and the sum of all changes ``[pre, post]``.
@@ -172,7 +171,7 @@ def total_change(
         if train is not None and jnp.shape(train)[:1] != steps:
             raise ValueError(
                 f"total_change: {name} must lead with the {steps} time steps of pre, got shape "
-                f"{jnp.shape(train)}; repeat what is the same at every step"
+                f"{jnp.shape(train)}; repeat a modulator that is the same at every step"
             )
 
     def step(state: tuple[Any, jax.Array], now: Any) -> tuple[tuple[Any, jax.Array], None]:

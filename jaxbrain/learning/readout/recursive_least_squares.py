@@ -9,11 +9,11 @@ from jaxbrain.core.requirements import as_number, require_positive
 
 
 class Squares(NamedTuple):
-    """Recursive least squares so far.
+    """The state of recursive least squares.
 
     Attributes:
       weights: W ``[inputs, outputs]``.
-      inverse: P ``[inputs, inputs]``, of the regularised correlation of the inputs.
+      inverse: P ``[inputs, inputs]``, of the regularized correlation of the inputs.
     """
 
     weights: jax.Array
@@ -21,14 +21,11 @@ class Squares(NamedTuple):
 
 
 def least_squares(weights: jax.Array, *, penalty: float | jax.Array = 1.0) -> Squares:
-    """Where recursive least squares begins: P = I / penalty.
+    """The first state of recursive least squares: P = I / penalty.
 
     Args:
-      weights: ``[inputs, outputs]`` to begin with.
-      penalty: alpha, how firmly they are held at first; small learns fast.
-
-    Returns:
-      The `Squares` for `least_squares_step`.
+      weights: the first weights W_0 ``[inputs, outputs]``.
+      penalty: alpha, of the deviation from them; a small one learns fast.
 
     Raises:
       ValueError: if the penalty is not positive.
@@ -50,10 +47,10 @@ def least_squares_step(
 
     k = P r / (1 + r P r),  e = r W - y,  W <- W - k e,  P <- P - k (P r)^T
 
-    W minimises sum_s |r_s W - y_s|^2 + penalty |W - W_0|^2 after each step.
+    W minimizes sum_s |r_s W - y_s|^2 + penalty |W - W_0|^2 after each step.
 
     Args:
-      squares: of `least_squares`.
+      squares: the state, at first of `least_squares`.
       inputs: r ``[inputs]``.
       target: y ``[outputs]``.
 

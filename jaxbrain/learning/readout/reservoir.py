@@ -1,12 +1,12 @@
-"""Reservoirs: a recurrent network that is drawn once and never learns, and a readout by ridge.
+"""Reservoir computing: a random recurrent network and a readout by ridge regression.
 
-The readout is solved in float64: the Gram matrix of a reservoir's states is nearly singular, and
-normal equations in 32 bits cost an order of magnitude in the error.
+The readout is solved in float64, because the Gram matrix of a reservoir is nearly singular: normal
+equations in 32 bits have errors larger by an order of magnitude. Times are in steps.
 
     cell, readout = echo_state(100), jb.dense(1)
     params = cell.init(key, xs[0])
     states = jb.cells.unroll(cell).apply(params, xs)
-    trained = ridge(states[100:], targets[100:], penalty=1e-5)      # 100 steps to forget the start
+    trained = ridge(states[100:], targets[100:], penalty=1e-5)      # without the first 100 steps
     net = jb.serial(jb.cells.unroll(cell), readout)
     prediction = net.apply((params, trained), xs)
 """
@@ -39,18 +39,17 @@ def echo_state(
     connectivity: float | jax.Array = 1.0,
     activation: Callable[[jax.Array], jax.Array] = jnp.tanh,
 ) -> Cell:
-    """A reservoir of leaky units: random weights whose recurrent part has a given spectral radius.
+    """An echo state network: leaky units with random weights of a given spectral radius.
 
     h_t = (1 - leak) h_{t-1} + leak f(x_t W + h_{t-1} R + b),  y_t = h_t
 
-    W and b are uniform from -scale to scale, R is normal. With tanh, a radius below 1 makes the
-    network forget where it began in practice; what guarantees it is a largest singular value below
-    1. All weights are params, so that any of them may be learned after all.
+    W and b are uniform from -scale to scale, R is normal. With tanh and a radius below 1 the effect
+    of the first state fades in practice; a largest singular value below 1 guarantees it. All
+    weights are params, so that other rules may learn them.
 
     Args:
-      units: of the reservoir.
       spectral_radius: of R, the largest modulus of its eigenvalues.
-      leak: a, from 0 to 1; of a unit with time constant tau, dt / tau.
+      leak: dt / tau, from 0 to 1.
       input_scale: of W ``[inputs, units]``.
       bias_scale: of b ``[units]``.
       connectivity: the fraction of entries of R that are not zero, in expectation.
@@ -133,16 +132,16 @@ def _radius(matrix: jax.Array) -> jax.Array:
 
 
 def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.Array]:
-    """The linear readout with the least squared error, solved in float64 on the host.
+    """Ridge regression for a linear readout, solved in float64 on the host.
 
     min_W,b  sum_t |s_t W + b - y_t|^2 + penalty |W|^2
 
-    The bias is not penalised. Least squares of the centered states above sqrt(penalty) I, by
-    singular values: the Gram matrix, whose condition number is the square, is never formed.
+    The bias is not penalized. The singular values of the centered states stacked on
+    sqrt(penalty) I solve it, without the Gram matrix, whose condition number is the square.
 
     Args:
       states: ``[time, units]``; ``[..., time, units]`` is one long sequence. Leave out the first
-        steps, in which the reservoir still remembers its start.
+        steps, which depend on the first state of the reservoir.
       targets: ``[time, outputs]``, with the leading axes of states.
       penalty: of the squared weights, not negative; 0 is ordinary least squares.
 
@@ -151,9 +150,9 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
       ``jb.dense(outputs)``.
 
     Raises:
-      TypeError: under a trace: it is solved in NumPy, for float64.
-      ValueError: if the shapes do not fit, nothing is there, something is not finite, or the
-        penalty is negative.
+      TypeError: under a trace.
+      ValueError: if the shapes do not fit, an array is empty or not finite, or the penalty is
+        negative.
 
     Source: Hoerl and Kennard 1970, doi 10.1080/00401706.1970.10488634.
 
@@ -187,13 +186,13 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
 
 
 def linear_memory_capacity(kernel: Any, recurrent: Any, *, tolerance: float = 1e-10) -> int:
-    """How many past inputs a linear reservoir keeps: of white noise its memory capacity.
+    """The memory capacity of a linear reservoir: the number of past inputs that it holds.
 
     MC = rank [w, w R, w R^2, ..., w R^(N-1)] for h_t = h_{t-1} R + x_t w
 
-    For almost all weights it is N, the number of units, which no network exceeds. The powers all
-    but align, so that formulas which form them find far less; here each new direction is made
-    orthogonal to those before, twice, in float64 (Arnoldi).
+    For almost all weights it is N, the number of units, the most of any network. The powers nearly
+    align, so that their rank in floating point is far too small; here each direction is made
+    orthogonal to the earlier ones, twice, in float64 (Arnoldi).
 
     Args:
       kernel: ``[1, units]`` or ``[units]``, of one input.
@@ -225,7 +224,7 @@ def linear_memory_capacity(kernel: Any, recurrent: Any, *, tolerance: float = 1e
         )
     basis, new, size = np.zeros((0, units)), w.reshape(-1), np.linalg.norm(w)
     while len(basis) < units:
-        for _ in range(2):  # once leaves rounding of the size of what was taken away
+        for _ in range(2):  # once leaves rounding errors of the size of what was removed
             new = new - (new @ basis.T) @ basis
         length = np.linalg.norm(new)
         if not length > tolerance * size:

@@ -14,36 +14,15 @@ from jaxbrain.learning.plasticity import hebbian, spike_timing
 from jaxbrain.learning.plasticity.rule import plastic, plastic_in_time
 from jaxbrain.learning.plasticity.synapses import local_rule, modulated, total_change
 from tests.contract import close, equal
+from tests.tables import parts
 
 new_key = partial(jax.random.key, 0)
-TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
-# how to build it, and a modulator that it takes
-PLASTICITIES = {
-    "hebb": (hebbian.hebb, None),
-    "oja": (hebbian.oja, None),
-    "sanger": (hebbian.sanger, None),
-    "oja_subspace": (hebbian.oja_subspace, None),
-    "bcm": (lambda: hebbian.bcm(tau=5.0), None),
-    "covariance": (lambda: hebbian.covariance(tau=5.0), None),
-    "delta": (hebbian.delta, TARGET),
-    "perceptron": (hebbian.perceptron, TARGET),
-    "pair_stdp": (spike_timing.pair_stdp, None),
-    "triplet_stdp": (spike_timing.triplet_stdp, None),
-    "reward_modulated_stdp": (spike_timing.reward_modulated_stdp, REWARD),
-    "modulated(bcm)": (lambda: modulated(hebbian.bcm(tau=5.0), tau=3.0), TARGET),
-}
-every = pytest.mark.parametrize("name", PLASTICITIES)
-
-
-def activities(name, dtype="float32", steps=5):
-    """Trains [steps, 3] and [steps, 2]: spikes for the rules of spikes."""
-    pre, post = (jax.random.normal(jax.random.key(n), (steps, n), dtype) for n in (3, 2))
-    return ((pre > 0).astype(dtype), (post > 0).astype(dtype)) if "stdp" in name else (pre, post)
+every = pytest.mark.parametrize("name", parts.PLASTICITIES)
 
 
 @every
 def test_it_becomes_a_learning_rule(name):
-    make, _ = PLASTICITIES[name]
+    make = parts.PLASTICITIES[name]
     net = jb.serial(jb.dense(2), jb.elementwise(jnp.tanh))
     x = jax.random.normal(new_key(), (6, 3))
     y = jnp.sign(jax.random.normal(jax.random.key(1), (6, 2)))

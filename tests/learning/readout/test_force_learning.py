@@ -1,4 +1,4 @@
-"""FORCE and full FORCE: least squares step by step, and networks that go on alone."""
+"""FORCE and full FORCE by hand, and networks that go on alone."""
 
 from functools import partial
 
@@ -16,7 +16,6 @@ from jaxbrain.learning.readout.force_learning import (
     generator,
     learned_params,
 )
-from jaxbrain.learning.readout.recursive_least_squares import least_squares, least_squares_step
 
 pytestmark = pytest.mark.x64
 
@@ -30,28 +29,6 @@ def closed_form(r, y, begin, penalty):
     return begin + np.linalg.solve(gram, r.T @ (y - r @ begin))
 
 
-def test_recursive_least_squares_is_ridge_regression_after_each_step():
-    rng = np.random.default_rng(0)
-    r, y, begin = rng.normal(size=(30, 6)), rng.normal(size=(30, 2)), rng.normal(size=(6, 2))
-    state = least_squares(jnp.asarray(begin), penalty=0.3)
-
-    def one(state, pair):
-        state, error = least_squares_step(state, *pair)
-        return state, (state, error)
-
-    _, (states, errors) = jax.lax.scan(one, state, (jnp.asarray(r), jnp.asarray(y)))
-    before = begin
-    for n in range(30):
-        weights = closed_form(r[: n + 1], y[: n + 1], begin, 0.3)
-        np.testing.assert_allclose(states.weights[n], weights, rtol=1e-8, atol=1e-10)
-        np.testing.assert_allclose(errors[n], r[n] @ before - y[n], atol=1e-8)
-        before = weights
-    inverse = np.linalg.inv(r.T @ r + 0.3 * np.eye(6))
-    np.testing.assert_allclose(states.inverse[-1], inverse, rtol=1e-8)
-    assert np.abs(weights - closed_form(r, y, begin, 0.4)).max() > 1e-4
-
-
-@pytest.mark.slow
 def test_a_step_of_the_generator_is_its_equation():
     cell, x = generator(6, 2, gain=1.3, leak=0.2, feedback_scale=0.7), jnp.array([0.4])
     params = cell.init(new_key(), x) | {"readout": jax.random.normal(new_key(), (6, 2))}
@@ -84,7 +61,6 @@ def problem(steps=7, outputs=2):
 
 
 @pytest.mark.parametrize("every", [1, 2])
-@pytest.mark.slow
 def test_force_by_hand(every):
     """The network feeds on its own output; the readout is the ridge regression of what it met."""
     cell, params, xs, ys = problem()
@@ -194,12 +170,6 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
         (lambda: force(generator(5, 1), penalty=0.0), ValueError, "penalty must be positive"),
         (lambda: full_force(generator(5, 1), every=0), ValueError, "every must be a positive"),
         (lambda: force(jb.cells.elman(3)).carry({}, (jnp.ones(1),) * 2), ValueError, "generator"),
-        (lambda: least_squares(jnp.ones((2, 1)), penalty=-1.0), ValueError, "penalty"),
-        (
-            lambda: least_squares_step(least_squares(jnp.ones((2, 1))), jnp.ones(2), jnp.ones(2)),
-            ValueError,
-            "must fit weights",
-        ),
     ],
 )
 def test_bad_input_is_refused(make, error, message):
