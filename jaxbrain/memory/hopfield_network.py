@@ -62,7 +62,7 @@ def asynchronous(
     s_i <- sign(sum_j w_ij s_j); a unit whose sum is zero keeps its state
 
     Each unit sees the units before it as they are now. The energy never rises, so that the network
-    always comes to rest.
+    always converges.
 
     Args:
       weights: ``[n, n]``, symmetric, with a diagonal that is not negative.

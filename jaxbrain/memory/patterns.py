@@ -64,7 +64,9 @@ def overlap(state: jax.Array, pattern: jax.Array) -> jax.Array:
       0.5
     """
     if state.shape != pattern.shape:
-        raise ValueError(f"overlap: state {state.shape} and pattern {pattern.shape} must be alike")
+        raise ValueError(
+            f"overlap: state {state.shape} and pattern {pattern.shape} must have the same shape"
+        )
     return jnp.mean(state * pattern)
 
 
@@ -134,7 +136,7 @@ def require_as_many(a: jax.Array, b: jax.Array) -> None:
 
 
 def warn_when_full(full: bool, memory: str, stored: str, capacity: str) -> None:
-    """Warn, at the line that calls ``store`` or ``add``, that the memory holds less than that."""
+    """Warn of overload, at the line that calls ``store`` or ``add``."""
     if full:
         message = f"{memory}: {stored} are more than it can hold: {capacity}"
         warnings.warn(message, UserWarning, stacklevel=3)

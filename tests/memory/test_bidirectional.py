@@ -26,7 +26,7 @@ def align(field, state):
 
 
 def kosko(weights, back, a):
-    """The states of a recall until it rests, or fifty; `back` is W^T in a memory of pairs."""
+    """The states of a recall until it converges, at most fifty; `back` is W^T in the memory."""
     b = align(a @ weights, np.ones(weights.shape[1]))
     path = [(a, b)]
     for _ in range(50):
@@ -82,8 +82,8 @@ def test_recall_is_the_equation_and_its_energy_falls(ties):
     assert bool(info.converged.all())
 
 
-def test_energy_rises_where_the_way_back_is_not_the_transpose():
-    """The control of the test above: the energy is of a symmetric pair of ways."""
+def test_energy_rises_if_the_way_back_is_not_the_transpose():
+    """Negative control of the test above."""
     weights, cues = some_weights(False), signs(1, 200, 12)
     rises = [
         np.diff(energies(weights[i], kosko(weights[i], weights[i - 1].T, cues[i]))).max(initial=0)
@@ -152,7 +152,7 @@ def test_adding_is_storing_more():
     assert bool(jnp.any(fewer["weights"] != MEMORY.store((a, b))["weights"]))
 
 
-def test_too_many_pairs_warn_with_the_number_of_the_paper():
+def test_overload_warns_with_the_capacity():
     with pytest.warns(UserWarning, match=r"7 pairs are more .* min\(p, q\) = 7 \(Kosko") as seen:
         MEMORY.store((signs(0, 7, 9), signs(1, 7, 7)))
     assert seen[0].filename == __file__

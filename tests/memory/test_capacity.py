@@ -61,9 +61,9 @@ def test_pseudo_inverse_recalls_from_a_distance_up_to_half():
         new_key(), hopfield(storage=pseudo_inverse), 200, [0.95], trials=1, probes=12
     )
     assert still.exact.min() == 1
-    alike = hopfield(storage=pseudo_inverse, self_coupling=1.0)
+    coupled = hopfield(storage=pseudo_inverse, self_coupling=1.0)
     assert (
-        capacity_curve(new_key(), alike, 200, [0.5], trials=1, probes=12, flips=0.05).exact.max()
+        capacity_curve(new_key(), coupled, 200, [0.5], trials=1, probes=12, flips=0.05).exact.max()
         < 0.1
     )
 
@@ -98,10 +98,10 @@ def test_a_curve_is_the_loop_it_replaces():
             x = jax.random.rademacher(key, (count, n), dtype=jnp.float32)
             flip_key, _ = jax.random.split(jax.random.fold_in(key, 1))
             params, sought = outer_product(x), [x[i % count] for i in range(7)]
-            turned = [
+            flipped = [
                 jax.random.permutation(k, jnp.arange(n) < 5) for k in jax.random.split(flip_key, 7)
             ]
-            cues = [jnp.where(t, -one, one) for t, one in zip(turned, sought, strict=True)]
+            cues = [jnp.where(f, -one, one) for f, one in zip(flipped, sought, strict=True)]
             ends = np.array([memory.recall(params, cue)[0] for cue in cues])
             wrong = ends != np.array(sought)
             np.testing.assert_allclose(curve.bit_error[i, t], wrong.mean(), atol=1e-6)

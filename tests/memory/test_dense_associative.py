@@ -37,7 +37,7 @@ def bipolar(shape, seed=0):
 
 
 def flipped(patterns, fraction, seed=0):
-    """Rows with that share of their bits turned over."""
+    """Rows with a fraction of their bits flipped."""
     n = patterns.shape[-1]
     flips = np.where(np.arange(n) < round(fraction * n), -1, 1).astype(patterns.dtype)
     flips = np.broadcast_to(flips, patterns.shape)
@@ -200,7 +200,7 @@ def test_large_overlaps_do_not_overflow(interaction, update):
     np.testing.assert_array_equal(state, x[2])
     assert info.energy.dtype == "float32" and info.energy == pytest.approx(-1500, rel=1e-5)
     with np.errstate(over="ignore"):
-        assert np.isinf(np.exp(x[2] @ x[2]))  # what it must not compute
+        assert np.isinf(np.exp(x[2] @ x[2]))  # the naive form overflows
 
 
 def test_half_precision_patterns_are_widened():
@@ -230,7 +230,7 @@ def test_overload_warns_with_the_capacity():
 
 
 def test_an_interaction_of_your_own():
-    """Any F: here a power of five, written as the definition has it."""
+    """Any F: here the fifth power, as in the definition."""
 
     def value(h, overlaps):
         return h**5
@@ -264,7 +264,7 @@ def test_wrong_arguments_are_refused(error, make, message):
         make()
 
 
-def test_a_cue_that_is_no_pattern_is_refused():
+def test_wrong_patterns_and_cues_are_refused():
     memory = dense_associative_memory()
     params = memory.store(bipolar((3, 20)))
     with pytest.raises(ValueError, match=r"cue must hold \+1, -1"):

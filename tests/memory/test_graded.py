@@ -44,7 +44,7 @@ def test_graded_converges_to_a_fixed_point(gain):
 
 
 def test_graded_is_its_euler_steps():
-    """Three units, four steps; the energy is that of the potentials' v = tanh(gain u)."""
+    """Three units, four steps, then the energy of v = tanh(gain u)."""
     w, u, gain, dt = symmetric(6, 3), np.array([1.0, -1.0, 1.0]), 3.0, 0.2
     for _ in range(4):
         u = u + dt * (-u + w @ np.tanh(gain * u))
@@ -71,7 +71,7 @@ def test_graded_follows_the_equation_and_its_energy_falls():
     limited = jb.memory.graded_hopfield(gain=gain, dt=dt, tolerance=1e-12, max_steps=29)
     np.testing.assert_allclose(limited.recall(w, draw(25, 7))[0], v, atol=1e-12)
     assert np.all(np.diff(levels) < 0)
-    # steps that are too large climb: two units that inhibit each other, on the diagonal
+    # too large steps climb: two units that inhibit each other, on the diagonal
     pair = jnp.array([[0.0, -1.0], [-1.0, 0.0]])
     start, big = jnp.ones(2), {"gain": 5.0, "dt": 2.0, "tolerance": 1e-12}
     ends = [jb.memory.graded_hopfield(max_steps=k, **big).recall(pair, start)[1] for k in (1, 2, 3)]

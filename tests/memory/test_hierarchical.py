@@ -74,7 +74,7 @@ def test_energy_and_descent_of_two_layers_are_the_formulas():
 
 @pytest.mark.slow
 def test_descent_is_the_gradient_of_the_energy_by_the_activations():
-    """dE/dx = (dg/dx) dE/dg: the energy differentiated as a whole knows nothing of synapses."""
+    """dE/dx = (dg/dx) dE/dg, with the energy differentiated as a whole."""
     net, params, states = three_layers()
     by_state = jax.grad(net.energy, argnums=1)(params, states)
     _, push = jax.jvp(net.activations, (states,), (net.descent(params, states),))

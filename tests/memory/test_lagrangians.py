@@ -75,7 +75,7 @@ def test_a_lagrangian_is_its_formula_and_its_gradient_the_activation(name):
 
 @each
 def test_a_lagrangian_is_convex(name):
-    """And its second derivative at 0 is that of the activation: no kink where there is none."""
+    """Its second derivative at 0 is the slope of the activation."""
     hessian = jax.jit(jax.hessian(LAGRANGIANS[name][0]))
     for x in (normal(5), jnp.zeros(5)):
         h = hessian(x)

@@ -160,7 +160,7 @@ def test_large_numbers_do_not_overflow():
     np.testing.assert_array_equal(state, x[3])
     assert info.energy.dtype == "float32" and np.isfinite(info.energy)
     with np.errstate(over="ignore"):
-        assert np.isinf(np.exp(10 * x[3] @ x[3]))  # what it must not compute
+        assert np.isinf(np.exp(10 * x[3] @ x[3]))  # the naive form overflows
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_one_step_is_differentiable_and_many_in_the_forward_direction():
 
 
 def test_the_gradient_of_the_energy_is_the_state_less_its_update():
-    """dE/ds = s - X^T softmax(beta X s): why the fixed points are the minima."""
+    """dE/ds = s - X^T softmax(beta X s): the fixed points are the stationary points."""
     x, s = normal((6, 4)), jnp.asarray(normal(4, 1))
     memory = modern_hopfield(beta=1.3)
     slope = jax.grad(memory.energy, argnums=1)({"patterns": jnp.asarray(x)}, s)

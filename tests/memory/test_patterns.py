@@ -54,5 +54,7 @@ def test_wrong_arguments_are_refused():
         corrupt(new_key(), X, 1.5)
     with pytest.raises(ValueError, match="mask: fraction must be from 0 to 1, got -1"):
         mask(X, -1)
-    with pytest.raises(ValueError, match=r"state \(3,\) and pattern \(40,\) must be alike"):
+    with pytest.raises(
+        ValueError, match=r"state \(3,\) and pattern \(40,\) must have the same shape"
+    ):
         overlap(X[:3], X)

@@ -170,9 +170,9 @@ def test_overload_warns_with_the_capacity(rule, limit):
 
 def test_a_rule_of_your_own():
     x = draw(4, 20)
-    alone = jb.memory.hopfield(storage=lambda patterns: outer_product(patterns))
-    assert alone.add is None
-    np.testing.assert_allclose(alone.store(x), outer_product(x))
+    memory = jb.memory.hopfield(storage=lambda patterns: outer_product(patterns))
+    assert memory.add is None
+    np.testing.assert_allclose(memory.store(x), outer_product(x))
     mine = Storage(outer_product, lambda weights, pattern: 2 * weights, lambda n: 3)
     memory = jb.memory.hopfield(storage=mine)
     assert float(memory.add(jnp.ones((1, 1)), jnp.ones(1))[0, 0]) == 2

@@ -18,7 +18,7 @@ def test_published_bit_errors():
     loads = jnp.array([0.105, 0.138, 0.185, 0.37, 0.61])
     published = [0.001, 0.0036, 0.01, 0.05, 0.1]
     np.testing.assert_allclose(hopfield_bit_error(loads), published, rtol=0.03)
-    assert float(hopfield_bit_error(0.01, n=100)) == 0  # one pattern alone
+    assert float(hopfield_bit_error(0.01, n=100)) == 0  # a single pattern
     dense = {(3, 100, 600): 0.0092, (3, 100, 1500): 0.0680, (4, 50, 3000): 0.0478}
     for (degree, n, patterns), want in dense.items():
         assert float(dense_bit_error(n, degree, patterns)) == pytest.approx(want, abs=2e-4)

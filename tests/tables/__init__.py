@@ -228,7 +228,7 @@ MEMORIES: dict[str, Stored] = {
     "hierarchical_memory": Stored(
         lambda: jb.memory.hierarchical_memory(visible=jb.memory.lagrangians.tanh)
     ),
-    "bidirectional": Stored(
+    "bidirectional_associative_memory": Stored(
         lambda: jb.memory.bidirectional_associative_memory(max_steps=20),
         lambda key: (bipolar(key), bipolar(jax.random.fold_in(key, 1), (3, 30))),
         lambda pairs: pairs[0][0],

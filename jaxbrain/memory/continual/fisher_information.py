@@ -240,6 +240,7 @@ def _mean(
     def more(so_far: Any, rows: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, so_far, total(rows)), None
 
+    # shapes only, as a slice of keys would use them
     first = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), data)
     found = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(total, first))
     blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), data)

@@ -16,8 +16,8 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import unit
-from jaxbrain.networks import layers
 from jaxbrain.networks.parts import align, as_float, require_features
+from jaxbrain.networks.parts import weights as initial_weights
 
 
 class Head(NamedTuple):
@@ -262,7 +262,7 @@ def external_memory(
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
             raise ValueError(f"{name} needs the input [features] of one step, got shape {x.shape}")
-        return layers.weights(key, (x.shape[0], sum(sizes)), x, kernel_init, zeros)
+        return initial_weights(key, (x.shape[0], sum(sizes)), x, kernel_init, zeros)
 
     def carry(params: Params, x: Any) -> Tape:
         start = jnp.zeros(slots, params["kernel"].dtype).at[0].set(1)

@@ -1,4 +1,4 @@
-"""Elastic penalties against their equations and the solution of all tasks at once."""
+"""Elastic penalties against their equations and the joint solution of all tasks."""
 
 import functools
 import itertools
@@ -55,7 +55,7 @@ def spring(params, center, importance):
 def test_one_anchor_is_the_sum_of_the_penalties_of_all_tasks():
     params = generic()[0]
     centers, importances = trees(params, 3, 1), trees(params, 3, 2, positive=True)
-    importances[0][0]["kernel"] = jnp.zeros_like(importances[0][0]["kernel"])  # did not matter
+    importances[0][0]["kernel"] = jnp.zeros_like(importances[0][0]["kernel"])  # of no importance
     importances[1][0]["kernel"] = importances[1][0]["kernel"].at[0].set(0)
     anchor = empty_anchor(params)
     assert float(elastic_penalty(anchor)(centers[0])) == 0
@@ -114,7 +114,7 @@ def test_with_penalty_adds_value_and_gradient(make):
 
 @pytest.mark.slow
 def test_full_fisher_elastic_weights_are_the_joint_solution():
-    """Linear network, Gaussian output: tasks one after another end where all at once do."""
+    """Linear network, Gaussian output: sequential tasks end at the solution of all tasks."""
     rng = np.random.default_rng(0)
     net = jb.serial(jb.dense(2))
     sizes, like = (9, 14, 11), [{"kernel": jnp.zeros((3, 2)), "bias": jnp.zeros(2)}]

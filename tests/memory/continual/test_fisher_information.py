@@ -148,7 +148,7 @@ def test_empirical_fisher_squares_the_gradient_of_each_example():
     same(found, by_hand(params, x, lambda o: [(1, softmax(o) - np.eye(3)[next(labels)])]))
     gradient = jax.jit(jb.backprop(NET, CE).grads)(params, (), x, y)[1]
     batch = jax.tree.map(jnp.square, gradient)
-    assert distance(batch, found) > 0.5  # the square of the batch's gradient is another thing
+    assert distance(batch, found) > 0.5  # not the square of the mean gradient
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Synaptic intelligence against its equations and the loss that its paths sum to."""
+"""Synaptic intelligence against its equations and the reduction of the loss."""
 
 import functools
 from functools import partial
@@ -45,7 +45,7 @@ def descend(optimizer, steps):
 
 @pytest.mark.parametrize("inner", [optax.sgd, optax.adam], ids=["sgd", "adam"])
 @pytest.mark.slow
-def test_the_paths_sum_to_the_loss_that_was_lost(inner):
+def test_the_paths_sum_to_the_reduction_of_the_loss(inner):
     """Over one stretch of time, in more and smaller steps: the error falls with the step."""
     size = 0.4 if inner is optax.sgd else 0.02
     errors = []
@@ -57,7 +57,9 @@ def test_the_paths_sum_to_the_loss_that_was_lost(inner):
     rates = np.divide(errors[:-1], errors[1:])
     if inner is optax.sgd:  # adam's own time constants are in steps
         assert np.all((rates > 3.2) & (rates < 5)), rates
-    total, drop, _ = descend(synaptic_intelligence(optax.sgd(12.0)), 2)  # it leaps: no path
+    total, drop, _ = descend(
+        synaptic_intelligence(optax.sgd(12.0)), 2
+    )  # steps too large for an integral
     assert abs(total / drop - 1) > 0.2
 
 
@@ -85,7 +87,7 @@ def test_synaptic_intelligence_is_its_equations():
         np.testing.assert_allclose(state.importance, importance, rtol=1e-12)
         np.testing.assert_array_equal(state.path, 0)
     assert np.all(importance > 0)
-    worse = state._replace(path=jnp.full(20, -1e3))  # what made the loss worse is not pushed away
+    worse = state._replace(path=jnp.full(20, -1e3))  # importance is never negative
     np.testing.assert_array_equal(end_task(worse, params).importance, 0)
 
 

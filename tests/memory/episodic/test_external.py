@@ -149,7 +149,7 @@ def heads(key, strength, gate, move):
 
 
 @pytest.mark.parametrize("gate", [0.0, 0.3])
-def test_a_tape_writes_on_and_finds_by_content(gate):
+def test_a_tape_is_written_in_order_and_read_by_content(gate):
     """Six rows one after the other, then each by its content; a gate between blurs both."""
     data, n = jnp.asarray(rows(5, 6)), 6
     on, none, one = heads(0 * data, 0.0, gate, 1), jnp.zeros((n, WIDTH)), jnp.ones((n, WIDTH))

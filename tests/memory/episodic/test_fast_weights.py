@@ -46,7 +46,7 @@ def run(name, project=True):
     cell, xs = CELLS[name], jax.random.normal(new_key(), (STEPS, INPUTS))
     params = cell.init(jax.random.key(1), xs[0])
     if "rate" in params:
-        params["rate"]["bias"] = jnp.array([0.4])  # zero would hide that it is left out
+        params["rate"]["bias"] = jnp.array([0.4])  # zero would hide a missing bias
     return params, np.asarray(xs), scanned(cell, params, xs, project)
 
 
@@ -88,7 +88,7 @@ def test_hebbian_fast_weights_are_causal_linear_attention(name, retention):
     np.testing.assert_allclose(fast, weighed.T @ v, atol=1e-12)
 
 
-def test_what_is_not_causal_linear_attention():
+def test_other_attention_fails_that_test():
     """The same comparison fails for softmax, for the future, and for another retention."""
     params, xs, (_, ys) = run("hebbian")
     scores, v = attention(params, xs)
@@ -184,7 +184,7 @@ def test_delta_write_is_gradient_descent_and_the_delta_rule():
 
 
 @pytest.mark.parametrize("write", [fw.delta_write, fw.hebbian_write])
-def test_as_many_orthonormal_keys_as_units_are_held_exactly(write):
+def test_orthonormal_keys_are_read_exactly(write):
     keys, values = orthonormal(6), values_of(6)
     np.testing.assert_allclose(keys @ written(write, keys, values), values, atol=1e-14)
 
@@ -205,7 +205,7 @@ def test_one_key_too_many():
     np.testing.assert_allclose(summed - values[6], extra @ full, atol=1e-14)
 
 
-def test_delta_writes_again_and_again_are_the_pseudo_inverse():
+def test_repeated_delta_writes_converge_to_the_pseudo_inverse():
     """Kaczmarz: from zero, unit keys that are independent but not orthogonal."""
     keys = unit(jnp.asarray(np.random.default_rng(2).normal(size=(3, 6))))
     values = values_of(3)
