@@ -26,8 +26,6 @@ def stack(*cells: Cell) -> Cell:
     Examples:
       >>> import jax, jaxbrain as jb
       >>> cell, x = stack(jb.cells.gru(4), jb.cells.elman(3)), jax.numpy.ones(2)
-      >>> cell
-      stack(gru(4), elman(3))
       >>> params = cell.init(jax.random.key(0), x)
       >>> cell.step(params, cell.carry(params, x), x)[1].shape
       (3,)
