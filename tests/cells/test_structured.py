@@ -186,7 +186,7 @@ def test_it_begins_balanced():
 
 
 def test_only_excitatory_units_project():
-    """A loss on what comes out sees inhibitory units through excitatory ones only."""
+    """A loss on the output depends on inhibitory units through excitatory ones only."""
     signs = np.array([1, -1, 1, -1])
     cell = excitatory_inhibitory(4, signs=signs, mask=np.zeros((4, 4)))
     params, xs = generic(cell), jnp.abs(sequence())
@@ -221,7 +221,7 @@ def test_noise_is_an_ornstein_uhlenbeck_process(make):
 
 
 def test_a_modular_network_with_conduction_delays():
-    """What enters one area reaches the other after its delay, not before."""
+    """The input of one area reaches the other after the delay, not before."""
     area = modular(new_key(), {"in": 6, "out": 4}, between=[[0, 1.0], [0, 0]], excitatory=0.5)
     for steps in (1, 4):
         cell = excitatory_inhibitory(
