@@ -1,8 +1,8 @@
-"""Losses of one example: a prediction and a target to a scalar. Rules average them over the batch.
+"""Losses of one example: ``(prediction, target) -> scalar``. Rules average them over the batch.
 
-optax computes them where optax has them; here their shapes and dtypes are checked at trace time,
-so nothing broadcasts silently, and a label out of range is never clamped: it raises where its value
-is known and gives nan where it is traced, which `jaxbrain.fit` reports with the step.
+Shapes and dtypes are checked at trace time, so that nothing broadcasts silently. A label out of
+range is never clamped: a known one raises an error, a traced one gives nan, which `jaxbrain.fit`
+reports with its step.
 """
 
 from typing import Any
@@ -26,18 +26,12 @@ def __dir__() -> list[str]:
 
 
 def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Half the sum of squares, whose gradient is the delta rule's error.
+    """Half the sum of squared errors, whose gradient is the error of the delta rule.
 
-    L = 1/2 sum_k (prediction_k - target_k)^2, dL/dprediction = prediction - target
-
-    Its mean over a batch of n is 1/(2n) sum sum (...)^2.
+    L = 1/2 sum_k (prediction_k - target_k)^2,  dL/dprediction = prediction - target
 
     Args:
-      prediction: ``[...]``.
-      target: of the same shape.
-
-    Returns:
-      A scalar.
+      prediction, target: ``[...]``, of one shape.
 
     Raises:
       ValueError: if the shapes differ.
@@ -53,16 +47,10 @@ def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean squared error over the outputs of one example.
-
-    L = 1/K sum_k (prediction_k - target_k)^2
+    """Mean squared error over K outputs: L = 1/K sum_k (prediction_k - target_k)^2.
 
     Args:
-      prediction: ``[...]`` of K elements.
-      target: of the same shape.
-
-    Returns:
-      A scalar.
+      prediction, target: ``[...]``, of one shape.
 
     Raises:
       ValueError: if the shapes differ.
@@ -76,19 +64,19 @@ def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
-    """Cross-entropy of independent yes-no outputs, from logits.
+    """Cross-entropy of independent binary outputs, from logits.
 
     L = - sum_k [t_k log s(z_k) + (1 - t_k) log(1 - s(z_k))], s the logistic function
 
     Args:
       logits: ``[...]``, before the sigmoid.
-      target: of the same shape, each in 0..1 (bool and integers too).
+      target: of the same shape, from 0 to 1; bool and integers too.
 
     Returns:
-      A scalar; nan where a traced target is out of 0..1.
+      A scalar; nan if a traced target is not from 0 to 1.
 
     Raises:
-      ValueError: if the shapes differ, or a target that is known is out of 0..1.
+      ValueError: if the shapes differ or a known target is not from 0 to 1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -108,18 +96,18 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     L = - log softmax(z)_label, or - sum_k t_k log softmax(z)_k for a distribution t
 
     Args:
-      logits: ``[classes]``, before the softmax; or ``[..., classes]``, a sequence for instance,
-        over which the mean is taken.
-      target: an integer label ``[]`` in 0..classes-1, or a distribution ``[classes]`` (one-hot);
-        with the leading axes of logits.
+      logits: ``[..., classes]``, before the softmax; the loss is the mean over leading axes, such
+        as the steps of a sequence.
+      target: integer labels ``[...]`` from 0 to classes - 1, or distributions ``[..., classes]``,
+        such as one-hot vectors.
 
     Returns:
-      A scalar; nan where a traced label is out of range, or a distribution is none.
+      A scalar; nan if a traced label is out of range or a traced distribution does not sum to 1.
 
     Raises:
       TypeError: if a label is not an integer.
-      ValueError: if the shapes do not fit, a label that is known is out of range, or a
-        distribution that is known has a negative entry or does not sum to 1.
+      ValueError: if the shapes do not fit, a known label is out of range, or a known distribution
+        has a negative entry or does not sum to 1.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -153,7 +141,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     classes = jnp.shape(logits)[-1]
     _raise_outside(target, classes - 1, "label of softmax_cross_entropy")
     target = jnp.asarray(target)
-    if target.dtype.itemsize < 4:  # 256 classes do not fit the bytes of their labels
+    if target.dtype.itemsize < 4:  # 256, a number of classes, is not a byte
         target = target.astype("int32")
     inside = (target >= 0) & (target < classes)
     labels = jnp.where(inside, target, 0)
@@ -162,7 +150,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def _same_shape(prediction: Any, target: Any) -> jax.Array:
-    """The target, in the dtype of the prediction, if the shapes agree."""
+    """The target in the dtype of the prediction; refuse another shape."""
     if jnp.shape(prediction) != jnp.shape(target):
         raise ValueError(
             f"target must have the shape of the prediction, {jnp.shape(prediction)}, got "
@@ -180,7 +168,7 @@ def _column_hint(prediction: Any, target: Any) -> str:
 
 
 def _raise_outside(value: jax.Array, high: int, what: str) -> None:
-    """Labels that are no tracers are checked at once, even while the rest is being traced."""
+    """Refuse known values out of 0..high; labels can be known while the logits are traced."""
     if isinstance(value, jax.core.Tracer):
         return
     known = np.asarray(value)
@@ -189,7 +177,7 @@ def _raise_outside(value: jax.Array, high: int, what: str) -> None:
 
 
 def _raise_no_distribution(target: Any) -> None:
-    """One-hot targets that are no tracers are checked at once: each row is a distribution."""
+    """Refuse known targets whose rows are not distributions."""
     if isinstance(target, jax.core.Tracer):
         return
     known = np.asarray(target, float)

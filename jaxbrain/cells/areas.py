@@ -1,6 +1,6 @@
-"""Who connects to whom: masks, signs and delays, made once on the host, as NumPy arrays.
+"""Connectivity of areas: masks, signs and delays, as NumPy arrays.
 
-Everything is ``[units, units]`` from rows to columns: row = presynaptic unit.
+Matrices are ``[units, units]``, from the presynaptic unit (row) to the postsynaptic one (column).
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from jaxbrain.core.requirements import require_count, require_fraction
 
 
 class Areas(NamedTuple):
-    """Who may connect to whom.
+    """Connectivity of one or several areas.
 
     Attributes:
-      mask: 1 where there may be a synapse ``[units, units]``, else 0.
-      signs: +1 of excitatory, -1 of inhibitory units ``[units]``.
-      slices: from names to the units that have them.
+      mask: 1 where a synapse is allowed ``[units, units]``, else 0.
+      signs: +1 for excitatory, -1 for inhibitory units ``[units]``.
+      slices: from the name of a population to its units.
     """
 
     mask: np.ndarray
@@ -28,7 +28,7 @@ class Areas(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """An array as a value that compares by its contents, so that cells with it do too."""
+    """An array that compares by its contents, so that cells with equal arrays are equal."""
 
     data: bytes
     dtype: str
@@ -36,18 +36,18 @@ class Packed(NamedTuple):
 
 
 def dale(units: int, *, excitatory: float = 0.8) -> Areas:
-    """One area of excitatory units, which come first, and inhibitory ones.
+    """Connectivity of one area under Dale's law, excitatory units first.
 
     Args:
       units: number of units.
-      excitatory: which part of them is excitatory; rounded, but never none.
+      excitatory: part of the units that is excitatory, rounded, at least one unit.
 
     Returns:
-      A mask of all but from a unit to itself, the signs, and the slices "excitatory" and
+      Areas with all synapses but those of a unit to itself, and the slices "excitatory" and
       "inhibitory".
 
     Raises:
-      ValueError: if units is not positive, or excitatory not from 0 to 1.
+      ValueError: if units is not positive or excitatory is not from 0 to 1.
 
     Source: Song, Yang and Wang 2016, doi 10.1371/journal.pcbi.1004792.
 
@@ -72,23 +72,23 @@ def modular(
     between: Any = 0.1,
     excitatory: float = 0.8,
 ) -> Areas:
-    """Several areas: dense inside, sparse between, where only excitatory units reach out.
+    """Random connectivity of several areas: dense within, sparse and excitatory between.
 
     Args:
-      key: for which synapses there are.
-      sizes: from the areas' names to their numbers of units.
-      within: the chance of a synapse inside an area; none leads from a unit to itself.
-      between: the chance of a synapse of an excitatory unit to another area; one number, or
+      key: for the synapses.
+      sizes: from the name of an area to its number of units.
+      within: probability of a synapse within an area; no unit connects to itself.
+      between: probability of a synapse of an excitatory unit to another area; one number, or
         ``[areas, areas]`` from rows to columns, whose diagonal is not used.
-      excitatory: which part of each area is excitatory; its first units.
+      excitatory: part of each area that is excitatory, its first units.
 
     Returns:
-      The mask, the signs, and a slice for each area.
+      Areas with a slice for each area.
 
     Raises:
-      TypeError: if sizes is no mapping.
-      ValueError: if a size is not positive, a chance is not from 0 to 1, or between has another
-        shape.
+      TypeError: if sizes is not a mapping.
+      ValueError: if a size is not positive, a probability is not from 0 to 1, or between has
+        another shape.
 
     Source: as in Michaels et al. 2020, doi 10.1073/pnas.2005087117.
 
@@ -117,19 +117,19 @@ def modular(
 
 
 def conduction_delays(slices: Mapping[str, slice], *, between: Any, within: int = 1) -> np.ndarray:
-    """How many steps a spike or a rate takes from one unit to another.
+    """Conduction delays between units, in time steps, for `excitatory_inhibitory`.
 
     Args:
       slices: of the areas, as `modular` returns them.
       between: steps from one area to another; one number, or ``[areas, areas]`` from rows to
         columns, whose diagonal is not used.
-      within: steps inside an area; 1 is the recurrence of every other cell.
+      within: steps within an area; 1 is the usual recurrence.
 
     Returns:
-      Whole numbers ``[units, units]``, for `excitatory_inhibitory`.
+      Positive integers ``[units, units]``.
 
     Raises:
-      ValueError: if a delay is no positive whole number, between has another shape, or the slices
+      ValueError: if a delay is not a positive integer, between has another shape, or the slices
         leave units out.
 
     Examples:
@@ -148,18 +148,18 @@ def conduction_delays(slices: Mapping[str, slice], *, between: Any, within: int 
 
 
 def pack(array: Any) -> Packed:
-    """An array as a value."""
+    """An array as a value that compares by its contents."""
     array = np.ascontiguousarray(array)
     return Packed(array.tobytes(), array.dtype.str, array.shape)
 
 
 def unpack(packed: Packed) -> np.ndarray:
-    """The array of a value."""
+    """The array of a `Packed`."""
     return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
 
 
 def require_mask(name: str, units: int | None, mask: Any) -> Packed:
-    """A mask of 0 and 1 as a value; refuse one that is not square, or of another size."""
+    """A mask of 0 and 1, packed; refuse one that is not square or has another size."""
     array = _known(name, "mask", mask)
     square = array.ndim == 2 and array.shape[0] == array.shape[1]
     if not square or (units is not None and len(array) != units):
@@ -171,7 +171,7 @@ def require_mask(name: str, units: int | None, mask: Any) -> Packed:
 
 
 def require_signs(name: str, units: int, signs: Any) -> Packed:
-    """Signs as a value; refuse what is not +1 or -1, or has no +1."""
+    """Signs, packed; refuse numbers other than +1 and -1, and signs without a +1."""
     array = _known(name, "signs", signs)
     if array.shape != (units,) or not np.all(np.abs(array) == 1):
         raise ValueError(
@@ -179,18 +179,18 @@ def require_signs(name: str, units: int, signs: Any) -> Packed:
             f"{np.unique(array)[:5]}"
         )
     if not np.any(array > 0):
-        raise ValueError(f"{name}: signs must have a +1: only excitatory units project out")
+        raise ValueError(f"{name}: signs must have a +1: only excitatory units have outputs")
     return pack(array.astype(np.int8))
 
 
 def require_delays(name: str, units: int, delays: Any) -> Packed:
-    """Delays as a value; refuse another shape, and what is no positive whole number."""
+    """Delays, packed; refuse another shape and numbers that are not positive integers."""
     array = _known(name, "delays", delays)
     if array.shape != (units, units):
         raise ValueError(f"{name}: delays must be ({units}, {units}), got {array.shape}")
     if not np.all((array >= 1) & (array == np.round(array))):
         raise ValueError(
-            f"{name}: delays must be whole numbers of steps from 1 on, got {np.unique(array)[:5]}"
+            f"{name}: delays must be positive integers, in steps, got {np.unique(array)[:5]}"
         )
     return pack(array.astype(np.int32))
 
@@ -198,7 +198,7 @@ def require_delays(name: str, units: int, delays: Any) -> Packed:
 def _known(name: str, argument: str, value: Any) -> np.ndarray:
     if isinstance(value, jax.core.Tracer):
         raise TypeError(
-            f"{name}: {argument} is traced, but the structure of a cell must be known; to vary "
+            f"{name}: {argument} is traced, but the structure of a cell must be constant; to vary "
             "synapses, multiply the weights in params"
         )
     return np.asarray(value)

@@ -1,4 +1,4 @@
-"""Cells made of cells: one on top of another, with a shortcut, and two in both directions."""
+"""Composition of cells: stacks, residual connections, both directions of time."""
 
 from typing import Any
 
@@ -12,9 +12,7 @@ from jaxbrain.core.types import Cell, Network, Params
 
 @configured
 def stack(*cells: Cell) -> Cell:
-    """Cells on top of each other: at every step the output of one is the input of the next.
-
-    y = cells[n-1](... cells[0](x))
+    """A stack of cells: in every step the output of one is the input of the next.
 
     Args:
       *cells: from the input to the output.
@@ -28,8 +26,6 @@ def stack(*cells: Cell) -> Cell:
     Examples:
       >>> import jax, jaxbrain as jb
       >>> cell, x = stack(jb.cells.gru(4), jb.cells.elman(3)), jax.numpy.ones(2)
-      >>> cell
-      stack(gru(4), elman(3))
       >>> params = cell.init(jax.random.key(0), x)
       >>> cell.step(params, cell.carry(params, x), x)[1].shape
       (3,)
@@ -64,12 +60,10 @@ def stack(*cells: Cell) -> Cell:
 
 @configured
 def residual(cell: Cell) -> Cell:
-    """A shortcut around a cell, at every step: what it computes is added to its input.
-
-    y_t = x_t + cell(x_t)
+    """A residual connection around a cell: y_t = x_t + cell(x_t).
 
     Args:
-      cell: a cell whose output has the shape of its input; its params are used as they are.
+      cell: a cell whose output has the shape of its input.
 
     Returns:
       A Cell with the params and the carry of cell.
@@ -100,30 +94,29 @@ def residual(cell: Cell) -> Cell:
             )
         return carry, x.astype(y.dtype) + y
 
-    # no projection: what it returns would not hold the input that the shortcut needs
+    # no projection: it would replace the input that the shortcut needs
     return Cell(cell.init, cell.carry, step)
 
 
 @configured
 def bidirectional(forward: Cell, backward: Cell, *, block: int | None = None) -> Network:
-    """Two cells over a sequence, one from the start and one from the end, outputs side by side.
+    """Two cells over a sequence, one forward and one backward in time, outputs concatenated.
 
     y_t = [forward(x_1 .. x_t), backward(x_T .. x_t)]
 
-    For sequences of different lengths mask both: ``bidirectional(masked(f), masked(b))`` of
-    ``(xs, valid)``. The second passes over the padding, which comes first there, unchanged.
+    For padded sequences mask both: ``bidirectional(masked(f), masked(b))`` of ``(xs, valid)``.
 
     Args:
       forward: from the first step to the last.
       backward: from the last step to the first.
-      block: steps to recompute at once in the backward pass; see `scan`.
+      block: see `scan`.
 
     Returns:
-      A network ``[time, ...] -> [time, features of both]``, whose params are a pair.
+      A network ``[time, ...] -> [time, features of both]`` whose params are a pair.
 
     Raises:
       TypeError: if a cell is not a Cell.
-      ValueError: if block is not positive; at trace time, if there is no step.
+      ValueError: if block is not positive.
 
     Source: Schuster and Paliwal 1997, doi 10.1109/78.650093.
 

@@ -135,8 +135,8 @@ def leaky_integrator(
       >>> import jax, jaxbrain as jb
       >>> net, xs = jb.cells.unroll(leaky_integrator(1, tau=2.0)), jax.numpy.zeros((3, 2))
       >>> params = {"kernel": jax.numpy.ones((2, 1)), "bias": jax.numpy.zeros(1)}
-      >>> print(net.apply(params, xs.at[0, 0].set(1.0))[:, 0].round(3))
-      [1.    0.607 0.368]
+      >>> [f"{y:.3f}" for y in net.apply(params, xs.at[0, 0].set(1.0))[:, 0]]
+      ['1.000', '0.607', '0.368']
     """
     units = require_count("leaky_integrator", "units", units)
     require_times("leaky_integrator", units, {"tau": tau}, dt)

@@ -66,6 +66,11 @@ def retention(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
     return jnp.exp(-as_number(dt, like) / as_number(tau, like))
 
 
+def leak(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
+    """The part of a state that is lost in a step of Euler's method: dt / tau."""
+    return as_number(dt, like) / as_number(tau, like)
+
+
 def require_step(x: Any) -> int:
     """The number of inputs; refuse anything but the input ``[inputs]`` of one step."""
     if len(x.shape) != 1:

@@ -1,4 +1,4 @@
-"""Izhikevich neurons: a quadratic membrane with a recovery variable. Times in ms, voltages in mV."""
+"""Izhikevich neurons: a quadratic membrane with a recovery variable. Units: ms, mV."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,6 @@ from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
 from jaxbrain.cells.parts import weights, zero_carry
 from jaxbrain.cells.spiking import input_current
-from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
@@ -117,12 +116,8 @@ def izhikevich(
         v = spikes + _REST
         return Quadratic(v, as_number(kind.b, v) * v, spikes)
 
-    def drive(params: Params, carry: Quadratic, x: Any) -> jax.Array:
-        return input_current(name, params, x, carry.spikes)
-
-    def respond(
-        params: Params, carry: Quadratic, current: Any, *, key: jax.Array | None = None
-    ) -> Any:
+    def step(params: Params, carry: Quadratic, x: Any, *, key: jax.Array | None = None) -> Any:
+        current = input_current(name, params, x, carry.spikes)
         a, b, c, d, time = (as_number(number, current) for number in (*kind, dt))
         v = carry.v + carry.spikes * (c - carry.v)
         u = carry.u + carry.spikes * d
@@ -132,4 +127,4 @@ def izhikevich(
         spikes = surrogate((v - _PEAK) / _PEAK)
         return Quadratic(v, u, spikes), spikes
 
-    return Cell(init, carry, TwoStageStep(drive, respond))
+    return Cell(init, carry, step)

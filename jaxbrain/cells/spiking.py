@@ -187,7 +187,7 @@ def alif(
       >>> cell = alif(1, beta=1.0, kernel_init=jax.nn.initializers.ones, recurrent_init=None)
       >>> net, current = jb.cells.unroll(cell), jax.numpy.full((9, 1), 1.1)
       >>> net.apply(net.init(jax.random.key(0), current), current)[:, 0].tolist()
-      [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
+      [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]
     """
     units = require_count("alif", "units", units)
     require_times("alif", units, {"tau": tau, "tau_adaptation": tau_adaptation}, dt)

@@ -1,7 +1,7 @@
-"""Recurrent cells with structure: of low rank, of excitatory and inhibitory units, with delays.
+"""Recurrent cells with structured connectivity: low rank, Dale's law, masks, delays. Times in s.
 
-Weights lead from rows to columns: row = presynaptic unit. The leak, its times and its noise are
-those of `ctrnn`. Masks, signs and delays are made in `jaxbrain.cells.areas`.
+Weights lead from rows (presynaptic) to columns. Leak, time constants and noise are those of
+`ctrnn`; `dale`, `modular` and `conduction_delays` make masks, signs and delays.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,12 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
 from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
-from jaxbrain.cells.parts import fit_input, weights
+from jaxbrain.cells.continuous import leaky_step
+from jaxbrain.cells.parts import fit_input, leak, weights, zero_carry
 from jaxbrain.cells.stages import with_params
 from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.core.requirements import require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.networks.parts import float_like
 
@@ -34,33 +35,30 @@ def low_rank(
     kernel_init: Initializer = normal(1.0),
     factor_init: Initializer = normal(1.0),
 ) -> Cell:
-    """A recurrent network whose weights are the product of few vectors.
+    """The low-rank recurrent network: its weights are a product of few vectors.
 
     x_t = x_{t-1} + a (-x_{t-1} + f(x_{t-1}) n m^T / units + u_t W) + sqrt(2 a) noise xi_t
     a = dt / tau,  y_t = f(x_t)
 
-    Without noise x stays in the span of the columns of m and the rows of W, whatever n is: there is
-    no bias, which would add a direction.
+    Without noise x stays in the span of the columns of m and the rows of W. There is no bias, which
+    would add a direction.
 
     Args:
-      units: of x.
       rank: number of columns of m and of n.
       activation: f.
-      dt: the time step, not longer than tau.
-      tau: the time constant: one, or one per unit ``[units]``.
-      noise: standard deviation of x from noise alone, without weights; drawn where there is a key.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      factor_init: initialiser of m and of n ``[units, rank]``.
+      dt: time step, at most tau.
+      tau: time constant, one or ``[units]``.
+      noise: standard deviation of x under noise alone; drawn where a step gets a key.
+      factor_init: initializer of m and of n ``[units, rank]``.
 
     Returns:
       A Cell ``[inputs] -> [units]`` with params ``{"kernel", "m", "n"}`` whose carry is x.
 
     Raises:
-      ValueError: if a number is not positive, rank is above units, or dt above tau; at trace time,
-        if the inputs do not fit the kernel.
+      ValueError: if a number is not positive, rank is above units, or dt is above tau.
 
     Source: Mastrogiuseppe and Ostojic 2018, doi 10.1016/j.neuron.2018.07.003; Dubreuil et al. 2022,
-      doi 10.1038/s41593-022-01088-4.
+    doi 10.1038/s41593-022-01088-4.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -80,16 +78,14 @@ def low_rank(
         m, n = (factor_init(k, (units, rank), float_like(x)) for k in keys)
         return {"kernel": given["kernel"], "m": m, "n": n}
 
-    def carry(params: Params, x: Any) -> jax.Array:
-        return jnp.zeros((units,), params["kernel"].dtype)
-
     def step(params: Params, carry: jax.Array, x: Any, *, key: jax.Array | None = None) -> Any:
         x = fit_input(name, params, x)
         own = (activation(carry) @ params["n"]) @ params["m"].T / units
-        state = leak(carry, own + x @ params["kernel"], tau, dt, noise, key)
+        given = own + x @ params["kernel"]
+        state = leaky_step(carry, given, leak(tau, dt, carry), noise, key)
         return state, activation(state)
 
-    return Cell(init, carry, step)
+    return Cell(init, zero_carry(units), step)
 
 
 @configured
@@ -107,37 +103,30 @@ def excitatory_inhibitory(
     recurrent_init: Initializer = lecun_normal(),
     bias_init: Initializer = zeros,
 ) -> Cell:
-    """A rate network under Dale's law: a unit excites all its targets or inhibits them all.
+    """A rate network under Dale's law: each unit is either excitatory or inhibitory.
 
     x_t = x_{t-1} + a (-x_{t-1} + r_{t-1} R + u_t W + b) + sqrt(2 a) noise xi_t,  r_t = f(x_t)
     R_ij = signs_i mask_ij |A_ij|,  a = dt / tau,  y_t = r_t of the excitatory units
 
-    No value of A breaks the law. At first it is balanced: the excitation and the inhibition that a
-    unit receives cancel, so that inhibitory weights are N_E / N_I as strong. With delays, unit j
-    gets r_i of delays_ij steps before.
+    The law holds for every A. The initial A is balanced: the excitatory and the inhibitory weights
+    to a unit have the same sum. With delays, unit j receives r_i of delays_ij steps before.
 
     Args:
-      units: of x.
-      signs: +1 or -1 for each unit; None is four fifths excitatory, the first ones.
-      mask: where there may be synapses ``[units, units]``, from rows to columns; None is all but
-        from a unit to itself.
-      delays: steps ``[units, units]``, 1 and more; None is 1 everywhere.
+      signs: +1 or -1 for each unit; None: the first four fifths are excitatory.
+      mask: 1 where a synapse is allowed ``[units, units]``; None: all but of a unit to itself.
+      delays: in steps ``[units, units]``, positive; None: 1 everywhere.
       activation: f, not negative.
-      dt: the time step, not longer than tau.
-      tau: the time constant: one, or one per unit ``[units]``.
-      noise: standard deviation of x from noise alone, without weights; drawn where there is a key.
-      kernel_init: initialiser of W ``[inputs, units]``.
-      recurrent_init: initialiser of A ``[units, units]`` before it is balanced.
-      bias_init: initialiser of b ``[units]``.
+      dt: time step, at most tau.
+      tau: time constant, one or ``[units]``.
+      noise: standard deviation of x under noise alone; drawn where a step gets a key.
 
     Returns:
       A Cell ``[inputs] -> [excitatory units]`` with params ``{"kernel", "recurrent", "bias"}``
       whose carry is x; with delays (x, earlier rates ``[longest delay - 1, units]``).
 
     Raises:
-      ValueError: if mask or delays are not ``[units, units]``, signs are other than +1 and -1 or
-        none is +1, a number is not positive, or dt is above tau; at trace time, if the inputs do
-        not fit the kernel.
+      ValueError: if mask or delays are not ``[units, units]``, signs are not +1 and -1 with one +1
+        at least, a number is not positive, or dt is above tau.
 
     Source: Song, Yang and Wang 2016, doi 10.1371/journal.pcbi.1004792.
 
@@ -172,10 +161,10 @@ def excitatory_inhibitory(
         state, earlier = (carry, jnp.zeros((0, units), x.dtype)) if lag is None else carry
         rates = activation(state)
         recurrent = signed_weights(params["recurrent"], unpack(allowed), unpack(sign))
-        past = jnp.concatenate([rates[None], earlier])  # row i: of i + 1 steps before
+        past = jnp.concatenate([rates[None], earlier])  # row i is i + 1 steps old
         own = rates @ recurrent if lag is None else _delayed_product(past, recurrent, unpack(lag))
         given = own + x @ params["kernel"] + params["bias"]
-        state = leak(state, given, tau, dt, noise, key)
+        state = leaky_step(state, given, leak(tau, dt, state), noise, key)
         y = activation(state)[np.flatnonzero(unpack(sign) > 0)]
         return (state if lag is None else (state, past[:-1])), y
 
@@ -183,20 +172,15 @@ def excitatory_inhibitory(
 
 
 def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
-    """Weights that obey Dale's law, from parameters that are free.
-
-    signs_i mask_ij |A_ij|
+    """Weights that obey Dale's law, from free parameters: signs_i mask_ij |A_ij|.
 
     Args:
-      magnitudes: A ``[units, units]``, from rows to columns.
-      mask: where there may be synapses ``[units, units]``.
+      magnitudes: A ``[units, units]``.
+      mask: 1 where a synapse is allowed ``[units, units]``.
       signs: of the presynaptic units ``[units]``.
 
-    Returns:
-      The weights ``[units, units]``.
-
     Raises:
-      ValueError: if the shapes do not fit together.
+      ValueError: if the shapes do not fit.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -219,16 +203,14 @@ def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
 
 @configured
 def connected(cell: Cell, mask: Any) -> Cell:
-    """A cell whose recurrent weights are zero, and stay so, where a mask is.
-
-    R mask in the place of R, for each gate
+    """A cell with masked recurrent weights: R mask in the place of R, for each gate.
 
     Args:
       cell: one with params ``"recurrent"`` ``[units, gates units]``, such as `elman` or `gru`.
-      mask: where there may be synapses ``[units, units]``, from rows to columns.
+      mask: 1 where a synapse is allowed ``[units, units]``.
 
     Returns:
-      A Cell with the params of cell; where there is no synapse their gradient is zero.
+      A Cell with the params of cell, whose gradients are zero where mask is zero.
 
     Raises:
       TypeError: if cell is not a Cell.
@@ -269,20 +251,18 @@ def connected(cell: Cell, mask: Any) -> Cell:
 
 @configured
 def delayed(cell: Cell, steps: int) -> Cell:
-    """A delay line behind a cell: what it says is heard some steps later.
-
-    y_t = (y of cell)_{t - steps}, zero before
+    """A cell with a delay line at its output: y_t is that of step t - steps, zero before.
 
     Args:
       cell: any cell.
-      steps: of the delay.
+      steps: length of the delay.
 
     Returns:
       A Cell with the params of cell, whose carry is (carry of cell, line ``[steps, ...]``).
 
     Raises:
       TypeError: if cell is not a Cell.
-      ValueError: if steps is no positive integer.
+      ValueError: if steps is not a positive integer.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -291,7 +271,7 @@ def delayed(cell: Cell, steps: int) -> Cell:
       [0.   0.   0.76 0.96]
     """
     require_cells("delayed", cell)
-    require_count("delayed", "steps", steps)
+    steps = require_count("delayed", "steps", steps)
 
     def carry(params: Params, x: Any) -> Any:
         inner = cell.carry(params, x)
@@ -308,21 +288,9 @@ def delayed(cell: Cell, steps: int) -> Cell:
 
 
 def _require_numbers(cell: str, units: int, tau: Any, dt: Any, noise: Any) -> None:
-    """Refuse times and a noise that a leaky cell cannot have."""
+    """Refuse times that do not fit, and negative noise."""
     require_times(cell, units, {"tau": tau}, dt)
     require_positive(cell, "noise", noise, zero=True)
-
-
-def leak(
-    state: jax.Array, given: jax.Array, tau: Any, dt: Any, noise: Any, key: jax.Array | None
-) -> jax.Array:
-    """One step of a leaky state; its noise has the same variance for every dt far below tau."""
-    a = as_number(dt, state) / as_number(tau, state)
-    after = state + a * (given - state)
-    if key is None or (isinstance(noise, int | float) and noise == 0):
-        return after
-    xi = jax.random.normal(key, state.shape, state.dtype)
-    return after + jnp.sqrt(2 * a) * as_number(noise, state) * xi
 
 
 def _balanced(drawn: jax.Array, mask: Packed, signs: Packed) -> jax.Array:

@@ -1,10 +1,10 @@
-"""Surrogate gradients: a spike forward, a slope of one's choice backward.
+"""Surrogate gradients of spikes.
 
-A spike is a step of the membrane, and the derivative of a step is zero wherever it exists. Each
-function here makes a function ``v -> spikes`` whose value is exactly 0 or 1 (1 from v = 0 on) and
-whose derivative, forward and reverse, is its slope. v is the distance to the threshold, as cells
-give it: ``(v - threshold) / threshold``. Where a name is a distribution's, the slope has the
-integral 1, as that of a step; `triangle` and `fast_sigmoid` are scaled as their papers do.
+A spike is a step function of the membrane; its derivative is zero almost everywhere. Each function
+here makes a function ``v -> spikes`` ``[...] -> [...]``, 0 for v < 0, else 1, with a surrogate of
+the derivative, forward and reverse. v is the relative distance to the threshold, ``(v - threshold)
+/ threshold``. All arguments are positive. `arctan`, `gaussian` and `boxcar` have the integral 1, as
+the derivative of a step has; `triangle` and `fast_sigmoid` are scaled as in their papers.
 
 Source: Neftci, Mostafa and Zenke 2019, arXiv 1901.09948.
 """
@@ -37,19 +37,11 @@ Spike = Callable[[jax.Array], jax.Array]
 
 @configured
 def triangle(*, gain: float | jax.Array = 0.3, width: float | jax.Array = 1.0) -> Spike:
-    """A spike whose slope falls straight to zero at both sides.
-
-    gain max(0, 1 - |v| / width)
+    """A spike with a triangular surrogate: gain max(0, 1 - |v| / width).
 
     Args:
-      gain: the slope at the threshold: how much of the error a spike lets through.
-      width: where it has fallen to zero.
-
-    Returns:
-      A function ``[...] -> [...]`` of 0 and 1.
-
-    Raises:
-      ValueError: if gain or width is not positive.
+      gain: value at the threshold.
+      width: distance at which it is zero.
 
     Source: Bellec et al. 2018, arXiv 1803.09574; after Esser et al. 2016, arXiv 1603.08270.
 
@@ -69,18 +61,10 @@ def triangle(*, gain: float | jax.Array = 0.3, width: float | jax.Array = 1.0) -
 
 @configured
 def fast_sigmoid(*, scale: float | jax.Array = 10.0) -> Spike:
-    """A spike with the slope of a fast sigmoid, whose tails are long.
-
-    1 / (1 + scale |v|)^2
+    """A spike with the derivative of a fast sigmoid: 1 / (1 + scale |v|)^2.
 
     Args:
-      scale: how steep the sigmoid is.
-
-    Returns:
-      A function ``[...] -> [...]`` of 0 and 1.
-
-    Raises:
-      ValueError: if scale is not positive.
+      scale: steepness of the sigmoid.
 
     Source: SuperSpike, Zenke and Ganguli 2018, doi 10.1162/neco_a_01086.
 
@@ -95,18 +79,10 @@ def fast_sigmoid(*, scale: float | jax.Array = 10.0) -> Spike:
 
 @configured
 def arctan(*, scale: float | jax.Array = 2.0) -> Spike:
-    """A spike with the slope of an arc tangent: Cauchy's distribution.
-
-    (scale / 2) / (1 + (pi scale v / 2)^2)
+    """A spike with the derivative of an arctangent: (scale / 2) / (1 + (pi scale v / 2)^2).
 
     Args:
-      scale: twice the slope at the threshold.
-
-    Returns:
-      A function ``[...] -> [...]`` of 0 and 1.
-
-    Raises:
-      ValueError: if scale is not positive.
+      scale: twice the value at the threshold.
 
     Source: Fang et al. 2021, arXiv 2007.05785.
 
@@ -126,18 +102,10 @@ def arctan(*, scale: float | jax.Array = 2.0) -> Spike:
 
 @configured
 def gaussian(*, width: float | jax.Array = 0.5) -> Spike:
-    """A spike whose slope is the normal density.
-
-    exp(-v^2 / (2 width^2)) / (width sqrt(2 pi))
+    """A spike with a normal density: exp(-v^2 / (2 width^2)) / (width sqrt(2 pi)).
 
     Args:
-      width: the standard deviation.
-
-    Returns:
-      A function ``[...] -> [...]`` of 0 and 1.
-
-    Raises:
-      ValueError: if width is not positive.
+      width: standard deviation.
 
     Source: Yin, Corradi and Bohte 2021, arXiv 2103.12593.
 
@@ -157,18 +125,10 @@ def gaussian(*, width: float | jax.Array = 0.5) -> Spike:
 
 @configured
 def boxcar(*, width: float | jax.Array = 1.0) -> Spike:
-    """A spike whose slope is the same within a window, and zero out of it.
-
-    1 / width where |v| < width / 2, else 0
+    """A spike with a constant surrogate in a window: 1 / width if |v| < width / 2, else 0.
 
     Args:
-      width: of the window.
-
-    Returns:
-      A function ``[...] -> [...]`` of 0 and 1.
-
-    Raises:
-      ValueError: if width is not positive.
+      width: width of the window.
 
     Source: Wu et al. 2018, arXiv 1706.02609.
 
@@ -196,7 +156,7 @@ def _spike(slope: Callable[[jax.Array], jax.Array]) -> Spike:
 
 @jax.custom_jvp
 def _step(v: jax.Array, slope: jax.Array) -> jax.Array:
-    """Heaviside's step, 1 at 0. The slope is unused, and gone from what is compiled."""
+    """The Heaviside step, 1 at 0. The slope is unused here and not part of a compiled program."""
     return (v >= 0).astype(v.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Time: a cell over a sequence. Time is the leading axis, as in ``jax.lax.scan``."""
+"""Cells over sequences. Time is the leading axis, as in ``jax.lax.scan``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,10 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.config import configured
+from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
+from jaxbrain.networks.parts import no_params
 
 
 def scan(
@@ -23,22 +24,19 @@ def scan(
     block: int | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Run a cell over a sequence from a carry, and hand the carry on.
+    """A cell over a sequence, from a given carry: (carry_t, y_t) = step(carry_{t-1}, x_t).
 
-    carry_t, y_t = step(carry_{t-1}, x_t)
-
-    For truncated back-propagation through a long stream call it window by window, each from
-    ``jax.lax.stop_gradient`` of the carry that the last one handed on.
+    For truncated back-propagation through a long stream, call it window by window, each time from
+    ``jax.lax.stop_gradient`` of the last carry.
 
     Args:
       cell: the cell.
-      params: of the cell.
+      params: its params.
       carry: before the first step; ``cell.carry(params, x)``.
       xs: ``[time, ...]``, an array or a pytree of arrays.
-      key: noise: each step gets a key of its own; without one, none.
-      block: how many steps to recompute at once in the backward pass instead of keeping what they
-        computed: with about the square root of the length, memory grows as that root, for about a
-        third more time. None keeps everything.
+      key: for noise; each step gets its own key.
+      block: number of steps that the backward pass recomputes at once. With about the square root
+        of the length, memory grows as that root, for about a third more time. None stores all.
       reverse: run from the last step to the first; ys stay in the order of xs.
 
     Returns:
@@ -47,7 +45,7 @@ def scan(
     Raises:
       ValueError: if there is no step, the arrays of xs differ in length, or block is not positive.
 
-    Source: recomputing, Chen et al. 2016, arXiv 1604.06174.
+    Source: recomputation, Chen et al. 2016, arXiv 1604.06174.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -62,7 +60,7 @@ def scan(
         require_count("scan", "block", block)
     if cell.project is not None:
         xs = cell.project(params, xs)
-    # made in the step, where a cell without noise never has them computed
+    # the key of a step is made in the step: without noise it is never computed
     times = None if key is None else jnp.arange(length)
 
     def one(carry: Any, now: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -78,7 +76,7 @@ def scan(
 def _in_blocks(
     one: Callable, carry: Any, inputs: Any, length: int, block: int, reverse: bool
 ) -> tuple[Any, Any]:
-    """The same scan; of every block only the carry before it is kept for the backward pass."""
+    """The same scan; for the backward pass only the carry before each block is stored."""
 
     @jax.checkpoint
     def several(carry: Any, inputs: Any) -> tuple[Any, Any]:
@@ -88,7 +86,7 @@ def _in_blocks(
     blocks, rest = _split(inputs, whole)
     blocks = jax.tree.map(lambda a: a.reshape(-1, block, *a.shape[1:]), blocks)
     parts = []
-    if reverse and whole < length:  # what is left over is at the end, which comes first
+    if reverse and whole < length:  # the incomplete block is at the end, which comes first
         carry, last = several(carry, rest)
         parts.append(last)
     carry, ys = jax.lax.scan(several, carry, blocks, reverse=reverse)
@@ -105,14 +103,12 @@ def _split(tree: Any, at: int) -> tuple[Any, Any]:
 
 @configured
 def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Network:
-    """A cell over a sequence as a network, so that rules train it and `fit` fits it.
-
-    y_1..y_T = step(... step(carry, x_1) ..., x_T)
+    """A cell over a sequence as a network, which rules train and `fit` fits.
 
     Args:
       cell: the cell; its params are those of the network.
-      block: steps to recompute at once in the backward pass; see `scan`.
-      reverse: from the last step to the first.
+      block: number of steps that the backward pass recomputes at once; see `scan`.
+      reverse: run from the last step to the first.
 
     Returns:
       A network ``[time, ...] -> [time, ...]`` of one sequence.
@@ -144,15 +140,13 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
         carry = cell.carry(params, first(x))
         return scan(cell, params, carry, x, key=key, block=block, reverse=reverse)[1]
 
-    return Network(init, apply, ())
+    return Network(init, apply)
 
 
+@without_weights
 @configured
 def last() -> Network:
     """The last step of a sequence: ``[time, ...] -> [...]``.
-
-    Returns:
-      A network without parameters.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -160,22 +154,19 @@ def last() -> Network:
       [3.0, 4.0]
     """
 
-    def init(key: jax.Array, x: Any) -> tuple:
-        return ()
-
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         require_time("last()", x)
         return jax.tree.map(lambda a: a[-1], x)
 
-    return Network(init, apply, ())
+    return Network(no_params, apply)
 
 
 @configured
 def learned_carry(cell: Cell) -> Cell:
-    """A cell whose first carry is learned too.
+    """A cell whose first carry is a parameter.
 
     Args:
-      cell: any cell; its own first carry is where learning begins.
+      cell: any cell; its own first carry is the initial value of the parameter.
 
     Returns:
       A Cell with params ``{"cell", "carry"}``.
@@ -209,22 +200,22 @@ def learned_carry(cell: Cell) -> Cell:
 
 @configured
 def masked(cell: Cell) -> Cell:
-    """A cell for sequences of different lengths: a step that is not valid changes nothing.
+    """A cell for padded sequences: a step that is not valid changes neither carry nor output.
 
-    carry_t, y_t = step(carry_{t-1}, x_t) where valid_t, else carry_{t-1}, y_{t-1}
+    carry_t, y_t = step(carry_{t-1}, x_t) if valid_t, else carry_{t-1}, y_{t-1}
 
-    The output is held too, so that `last` finds the last valid one (zero before the first). What
-    the padding holds is never used; nan in it would still make gradients nan, so pad with zeros.
+    Since the output is held, `last` gives the last valid one (zero before the first). Pad with
+    zeros: nan in the padding would make gradients nan.
 
     Args:
       cell: any cell without a projection.
 
     Returns:
-      A Cell of ``(x, valid)``, valid ``[]`` of bool: unrolled, of ``[time, ...]`` and ``[time]``.
+      A Cell of ``(x, valid)``, valid a bool ``[]``: unrolled, of ``[time, ...]`` and ``[time]``.
 
     Raises:
       TypeError: if cell is not a Cell.
-      ValueError: if it has a projection; at trace time, if valid is no single bool a step.
+      ValueError: if it has a projection; at trace time, if valid is not a bool of shape ``[]``.
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
@@ -264,21 +255,18 @@ def masked(cell: Cell) -> Cell:
 
 
 def valid_steps(length: Any, time: int) -> jax.Array:
-    """Which steps of a padded sequence are there: what `masked` takes beside the sequence.
-
-    valid_t = t < length
+    """The validity of the steps of padded sequences, for `masked`: valid_t = t < length.
 
     Args:
-      length: steps before the padding ``[]``, or of several sequences ``[...]``.
-      time: steps with the padding.
+      length: number of steps before the padding, integers ``[...]``.
+      time: number of steps with the padding.
 
     Returns:
       ``[..., time]`` of bool.
 
     Raises:
-      TypeError: if a length is no integer.
-      ValueError: if time is not positive; where it is known, if a length is below one or goes
-        beyond the padding.
+      TypeError: if a length is not an integer.
+      ValueError: if time is not positive, or a known length is not from 1 to time.
 
     Examples:
       >>> valid_steps(2, 3).tolist()
@@ -314,7 +302,7 @@ def first(xs: Any) -> Any:
 
 
 def require_time(name: str, xs: Any) -> int:
-    """The number of steps; refuse a sequence without any, or of several lengths."""
+    """The number of steps; refuse an empty sequence, and arrays of different lengths."""
     shapes = [jnp.shape(a) for a in jax.tree.leaves(xs)]
     if not shapes or any(not shape for shape in shapes):
         raise ValueError(f"{name} needs a sequence [time, ...], got shapes {shapes}")
@@ -330,7 +318,7 @@ def require_time(name: str, xs: Any) -> int:
 
 
 def require_cells(where: str, *cells: Any) -> None:
-    """Refuse what is no Cell."""
+    """Refuse values that are not a Cell."""
     if not cells:
         raise TypeError(f"{where}() needs at least one cell, got none")
     for i, cell in enumerate(cells):

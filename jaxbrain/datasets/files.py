@@ -44,15 +44,13 @@ def idx(path: str | os.PathLike[str]) -> np.ndarray:
     """An array from a file in the IDX format of MNIST, plain or gzipped.
 
     Args:
-      path: the file: two zero bytes, the type, the rank, the sizes (4 bytes each, big-endian),
-        then the numbers, big-endian. Its content tells if it is gzipped.
+      path: the file; its content tells if it is gzipped.
 
     Returns:
       An array of rank 1 to 4 of uint8, int8, int16, int32, float32 or float64.
 
     Raises:
       ValueError: if the file has another format or is incomplete.
-      OSError: if the file cannot be opened.
 
     Source: http://yann.lecun.com/exdb/mnist/ (the file format at its end).
 
@@ -79,7 +77,10 @@ def idx(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _read_idx(path: str, file, held: int | None) -> np.ndarray:
-    """Header and numbers of a file that holds so many bytes; None: an unknown number."""
+    """Header and numbers: two zero bytes, type, rank, sizes of 4 bytes each, numbers; big-endian.
+
+    The file holds so many bytes; None: an unknown number.
+    """
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ValueError(f"{path}: not an IDX file: begins with {start!r}, expected two zero bytes")
@@ -126,7 +127,6 @@ def text(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
 
     Raises:
       ValueError: if the file is empty or not UTF-8.
-      OSError: if the file cannot be opened.
 
     Examples:
       >>> import pathlib, tempfile
@@ -164,7 +164,6 @@ def table(
     Raises:
       ValueError: if there are no examples or features, rows differ in length, or a cell is missing,
         not a number or not finite; the message names line and column.
-      OSError: if the file cannot be opened.
 
     Examples:
       >>> import pathlib, tempfile

@@ -1,7 +1,8 @@
-"""Generated two-class data sets: points in the plane, in pure JAX.
+"""Generated data sets: two classes of points in the plane, in pure JAX.
 
-Every set is ``x [n, 2]`` and ``y [n, 1]``, float32 of 0 and 1: the target of a network with one
-output. The labels that `jaxbrain.losses.softmax_cross_entropy` takes are ``y[:, 0].astype(int)``.
+Every set is a pair ``x [n, 2]`` and ``y [n, 1]``, both float32. y is 0 or 1, the target of a
+network with one output; labels for `jaxbrain.losses.softmax_cross_entropy` are
+``y[:, 0].astype(int)``.
 """
 
 import math
@@ -18,10 +19,7 @@ _REAL = (int, float, np.integer, np.floating)
 
 
 def xor() -> tuple[jax.Array, jax.Array]:
-    """The four cases of exclusive or: `y = (x_1 != x_2)`.
-
-    Returns:
-      x ``[4, 2]`` and y ``[4, 1]``, float32 of 0 and 1.
+    """The four cases of exclusive or: y = (x_1 != x_2).
 
     Examples:
       >>> x, y = xor()
@@ -42,9 +40,6 @@ def moons(key: jax.Array, n: int = 200, *, noise: Any = 0.1) -> tuple[jax.Array,
       key: for the noise and the order of the rows.
       n: number of points, static; ``n // 2`` of them in class 0.
       noise: standard deviation; may be traced.
-
-    Returns:
-      x ``[n, 2]`` and y ``[n, 1]``, float32.
 
     Raises:
       ValueError: if n is below 2 or the noise is negative.
@@ -78,16 +73,11 @@ def circles(
     t evenly over one turn, plus Gaussian noise
 
     Args:
-      key: for the noise and the order of the rows.
-      n: number of points, static; ``n // 2`` of them in class 0.
-      noise: standard deviation; may be traced.
+      key, n, noise: as in `moons`.
       factor: radius of the inner circle, from 0 to below 1; may be traced.
 
-    Returns:
-      x ``[n, 2]`` and y ``[n, 1]``, float32.
-
     Raises:
-      ValueError: if n is below 2, the noise is negative, or factor is not in [0, 1).
+      ValueError: as `moons`, or if factor is not in [0, 1).
 
     Examples:
       >>> import jax
@@ -118,16 +108,11 @@ def spirals(
     for each class of m points, plus Gaussian noise; the root spaces points evenly along the arms
 
     Args:
-      key: for the noise and the order of the rows.
-      n: number of points, static; ``n // 2`` of them in class 0.
-      noise: standard deviation; may be traced.
+      key, n, noise: as in `moons`.
       turns: revolutions of each arm; may be traced.
 
-    Returns:
-      x ``[n, 2]`` and y ``[n, 1]``, float32.
-
     Raises:
-      ValueError: if n is below 2, the noise is negative, or turns is not positive.
+      ValueError: as `moons`, or if turns is not positive.
 
     Source: after Lang and Witbrock 1988, "Learning to tell two spirals apart".
 

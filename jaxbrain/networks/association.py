@@ -1,11 +1,11 @@
-"""Associative memory as layers: what is stored, or what is asked, is learned.
+"""Associative memory as layers, with learned patterns or learned queries.
 
-All are steps of the modern Hopfield network, which are attention:
+All are updates of the modern Hopfield network, that is attention:
 
     q <- softmax(beta q K^T) K  (steps - 1 times),   y = softmax(beta q K^T) V
 
-`associative_lookup` learns K and V, `associative_pool` learns q; `self_association` has all three
-from its input.
+`associative_lookup` learns K and V, `associative_pool` learns q, and `self_association` computes
+all three from its input. beta is the inverse temperature.
 """
 
 from typing import Any
@@ -31,24 +31,24 @@ def associative_lookup(
     key_init: Initializer = normal(1.0),
     value_init: Initializer = lecun_normal(in_axis=-2, out_axis=-1),
 ) -> Network:
-    """A learned table of keys and values, looked up by likeness.
+    """A learned table of keys and values, read by similarity.
 
     y = softmax(beta x K^T) V
 
     Args:
-      patterns: how many are stored.
-      features: the length of each value.
-      beta: the inverse temperature, positive; None: 1 / sqrt(inputs), as in attention.
-      steps: of the modern Hopfield network; all but the last move the query among the keys.
-      key_init: initialiser of K ``[patterns, inputs]``.
-      value_init: initialiser of V ``[patterns, features]``.
+      patterns: number of stored patterns.
+      features: length of each value.
+      beta: positive; None: 1 / sqrt(inputs), as in attention.
+      steps: number of updates; all but the last are among the keys.
+      key_init: initializer of K ``[patterns, inputs]``.
+      value_init: initializer of V ``[patterns, features]``.
 
     Returns:
-      A network ``[..., inputs] -> [..., features]`` with params ``{"keys", "values"}``. With
-      patterns of your own as both params it is their memory.
+      A network ``[..., inputs] -> [..., features]`` with params ``{"keys", "values"}``. With given
+      patterns as both it is a memory of them.
 
     Raises:
-      ValueError: if a number is not positive, or at trace time if the inputs do not fit the keys.
+      ValueError: if a number is not positive.
 
     Source: the Hopfield layer of Ramsauer et al. 2021, arXiv 2008.02217.
 
@@ -91,27 +91,27 @@ def associative_pool(
     kernel_init: Initializer = lecun_normal(),
     query_init: Initializer = normal(1.0),
 ) -> Network:
-    """A set of any size to a fixed number of vectors: what each learned query finds in it.
+    """A set of any size to a fixed number of vectors, one for each learned query.
 
     y = softmax(beta Q (X W_key)^T) X W_value
 
     Args:
-      queries: how many are learned, each with one vector of the output.
-      features: the length of queries, keys and values.
-      beta: the inverse temperature, positive; None: 1 / sqrt(features), as in attention.
-      steps: of the modern Hopfield network; all but the last move the queries among the keys.
-      kernel_init: initialiser of W_key and W_value ``[inputs, features]``.
-      query_init: initialiser of Q ``[queries, features]``.
+      queries: number of learned queries.
+      features: length of queries, keys and values.
+      beta: positive; None: 1 / sqrt(features), as in attention.
+      steps: number of updates; all but the last are among the keys.
+      query_init: initializer of Q ``[queries, features]``.
 
     Returns:
       A network ``[items, inputs] -> [queries, features]`` with params ``{"queries", "key_kernel",
       "value_kernel"}``; the order of the items does not matter.
 
     Raises:
-      ValueError: if a number is not positive, or at trace time if the input is no set of vectors.
+      ValueError: if a number is not positive; at trace time, if the input is not
+        ``[items, inputs]``.
 
-    Source: Hopfield pooling of Ramsauer et al. 2021, arXiv 2008.02217; for bags of items
-      Widrich et al. 2020, arXiv 2007.13505.
+    Source: Hopfield pooling of Ramsauer et al. 2021, arXiv 2008.02217; for bags of items Widrich et
+    al. 2020, arXiv 2007.13505.
 
     Examples:
       >>> import jax
@@ -154,24 +154,23 @@ def self_association(
     steps: int = 1,
     kernel_init: Initializer = lecun_normal(),
 ) -> Network:
-    """Each item of a set recalls from the whole set: attention.
+    """Self-attention: each item of a set recalls from the whole set.
 
     y = softmax(beta X W_query (X W_key)^T) X W_value  in each head
 
     Args:
-      features: of the output: those of all heads together.
-      heads: how many; a divisor of features.
-      beta: the inverse temperature, positive; None: 1 / sqrt(features / heads), as in attention.
-      steps: of the modern Hopfield network; all but the last move the queries among the keys.
-      kernel_init: initialiser of the three kernels ``[inputs, features]``.
+      features: of all heads together.
+      heads: number of heads, a divisor of features.
+      beta: positive; None: 1 / sqrt(features / heads), as in attention.
+      steps: number of updates; all but the last are among the keys.
 
     Returns:
       A network ``[items, inputs] -> [items, features]`` with params ``{"query_kernel",
-      "key_kernel", "value_kernel"}``; to mix the heads, a `dense` after it.
+      "key_kernel", "value_kernel"}``; a `dense` after it mixes the heads.
 
     Raises:
-      ValueError: if a number is not positive, if heads do not divide features, or at trace time if
-        the input is no set of vectors.
+      ValueError: if a number is not positive or heads do not divide features; at trace time, if the
+        input is not ``[items, inputs]``.
 
     Source: Ramsauer et al. 2021, arXiv 2008.02217; Vaswani et al. 2017, arXiv 1706.03762.
 
@@ -213,7 +212,7 @@ def _retrieve(
     beta: float | jax.Array | None,
     steps: int,
 ) -> jax.Array:
-    """Steps of the modern Hopfield network among the keys, the last one into the values."""
+    """Updates of the modern Hopfield network among the keys, the last one into the values."""
     sharpness = jnp.asarray(keys.shape[-1] ** -0.5 if beta is None else beta).astype(keys.dtype)
     for among in (*(keys for _ in range(steps - 1)), values):
         queries = jax.nn.softmax(sharpness * (queries @ keys.T)) @ among
@@ -221,7 +220,7 @@ def _retrieve(
 
 
 def _require_options(layer: str, beta: Any, steps: int) -> None:
-    """Refuse a number of steps or a sharpness that is not positive."""
+    """Refuse a beta or a number of steps that is not positive."""
     require_count(layer, "steps", steps)
     if beta is not None and not isinstance(beta, Tracer) and not beta > 0:
         raise ValueError(f"{layer}: beta must be positive, got {beta}")

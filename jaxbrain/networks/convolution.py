@@ -24,25 +24,23 @@ def conv(
     kernel_init: Initializer = lecun_normal(),
     bias_init: Initializer | None = zeros,
 ) -> Network:
-    """A convolution (cross-correlation, as usual in deep learning) over the spatial axes.
+    """A convolution over the spatial axes (a cross-correlation, as usual in deep learning).
 
     y[i, j, f] = b[f] + sum_{u, v, c} x[i s + u, j s + v, c] W[u, v, c, f]
 
     Args:
-      features: the number of output channels.
-      kernel_size: ``(3, 3)``; its length is the number of spatial axes. One integer means a square
-        of two.
+      features: number of output channels.
+      kernel_size: one size per spatial axis, such as ``(3, 3)``; one integer is a square.
       stride: one number or one per spatial axis.
       padding: ``"SAME"``, ``"VALID"`` or a pair (before, after) per spatial axis.
-      kernel_init: initialiser of W ``[*kernel_size, channels, features]``.
-      bias_init: initialiser of b ``[features]``; None leaves the bias out.
 
     Returns:
-      A network ``[*space, channels] -> [*space, features]`` with params ``{"kernel", "bias"}``.
+      A network ``[*space, channels] -> [*space, features]`` with params ``{"kernel", "bias"}``: W
+      ``[*kernel_size, channels, features]`` and b ``[features]``.
 
     Raises:
-      ValueError: if a size is not positive or the padding is none of these, or at trace time if
-        the input has other axes.
+      ValueError: if a size is not positive or padding is invalid; at trace time, if the input has
+        another number of axes.
 
     Examples:
       >>> import jax
@@ -86,19 +84,16 @@ def max_pool(
     stride: int | Sequence[int] | None = None,
     padding: str | Sequence[tuple[int, int]] = "VALID",
 ) -> Network:
-    """The largest value of each window, channel by channel.
+    """Max pooling: the largest value of each window, per channel.
 
     Args:
-      window: one integer (a square of two axes) or one per spatial axis.
+      window: one size per spatial axis; one integer is a square.
       stride: one number or one per spatial axis; None: the window.
       padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
 
-    Returns:
-      A network ``[*space, channels] -> [*space, channels]`` without parameters.
-
     Raises:
-      ValueError: if a size is not positive or the padding is none of these, or at trace time if
-        the input has other axes.
+      ValueError: if a size is not positive or padding is invalid; at trace time, if the input has
+        another number of axes.
 
     Examples:
       >>> import jax
@@ -124,21 +119,16 @@ def avg_pool(
     stride: int | Sequence[int] | None = None,
     padding: str | Sequence[tuple[int, int]] = "VALID",
 ) -> Network:
-    """The mean of each window, channel by channel; padding does not count.
-
-    Integer inputs, such as pixels, give float32.
+    """Average pooling: the mean of each window, per channel, without the padding.
 
     Args:
-      window: one integer (a square of two axes) or one per spatial axis.
+      window: one size per spatial axis; one integer is a square.
       stride: one number or one per spatial axis; None: the window.
       padding: ``"VALID"``, ``"SAME"`` or a pair (before, after) per spatial axis.
 
-    Returns:
-      A network ``[*space, channels] -> [*space, channels]`` without parameters.
-
     Raises:
-      ValueError: if a size is not positive or the padding is none of these, or at trace time if
-        the input has other axes.
+      ValueError: if a size is not positive or padding is invalid; at trace time, if the input has
+        another number of axes.
 
     Examples:
       >>> import jax

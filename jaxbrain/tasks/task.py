@@ -77,11 +77,11 @@ def batches(task: Task, size: int) -> Draw:
       >>> net = jb.serial(jb.cells.unroll(jb.cells.gru(8)), jb.dense(2))
       >>> rule, adam = jb.backprop(net, jb.tasks.graded(jb.losses.mse)), optax.adam(1e-2)
       >>> draw, update = batches(task, 16), jb.step(rule, adam)
-      >>> first, start, *keys = jax.random.split(jax.random.key(0), 52)
-      >>> state = jb.init_state(rule, adam, task.sample(first).inputs, key=start)
+      >>> x = task.sample(jax.random.key(0)).inputs
+      >>> state = jb.init_state(rule, adam, x, key=jax.random.key(1))
       >>> train = jax.jit(lambda state, keys: jax.lax.scan(
       ...     lambda state, key: update(state, draw(key)), state, keys))
-      >>> state, losses = train(state, jax.numpy.stack(keys))
+      >>> state, losses = train(state, jax.random.split(jax.random.key(2), 50))
       >>> losses.shape, bool(losses[-1] < losses[0])
       ((50,), True)
     """

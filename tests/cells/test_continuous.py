@@ -140,7 +140,7 @@ def test_what_a_user_sweeps_may_be_traced(make, xs):
 
 @both
 def test_a_learned_tau(make, xs):
-    """It begins where it is told, its gradient is the slope, and learning finds another's tau."""
+    """It starts at the given tau, its gradient is the slope, and learning finds other taus."""
     start = make(UNITS, dt=0.02, tau=jax.nn.initializers.constant(0.1))
     params = start.init(new_key(), xs[0])
     fixed = {part: params[part] for part in ("kernel", "recurrent", "bias")}

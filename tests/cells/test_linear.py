@@ -1,4 +1,4 @@
-"""The linear recurrent unit: its equations, at once as step by step, and how it begins."""
+"""The linear recurrent unit: its equations, its parallel form, and its initialization."""
 
 from functools import partial
 

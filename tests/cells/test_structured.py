@@ -186,7 +186,7 @@ def test_it_begins_balanced():
 
 
 def test_only_excitatory_units_project():
-    """A loss on what comes out sees inhibitory units through excitatory ones only."""
+    """A loss on the output depends on inhibitory units through excitatory ones only."""
     signs = np.array([1, -1, 1, -1])
     cell = excitatory_inhibitory(4, signs=signs, mask=np.zeros((4, 4)))
     params, xs = generic(cell), jnp.abs(sequence())
@@ -221,7 +221,7 @@ def test_noise_is_an_ornstein_uhlenbeck_process(make):
 
 
 def test_a_modular_network_with_conduction_delays():
-    """What enters one area reaches the other after its delay, not before."""
+    """The input of one area reaches the other after the delay, not before."""
     area = modular(new_key(), {"in": 6, "out": 4}, between=[[0, 1.0], [0, 0]], excitatory=0.5)
     for steps in (1, 4):
         cell = excitatory_inhibitory(
@@ -287,9 +287,9 @@ REFUSED = [
     (lambda: excitatory_inhibitory(3, mask=np.ones((4, 4))), r"mask must be \(3, 3\)"),
     (lambda: excitatory_inhibitory(3, mask=np.full((3, 3), 0.5)), r"mask must be of 0 and 1"),
     (lambda: excitatory_inhibitory(3, signs=[1, 0, -1]), r"signs must be \(3,\) of \+1 and -1"),
-    (lambda: excitatory_inhibitory(3, signs=[-1, -1, -1]), "only excitatory units project"),
+    (lambda: excitatory_inhibitory(3, signs=[-1, -1, -1]), "only excitatory units have outputs"),
     (lambda: excitatory_inhibitory(3, delays=np.ones((3, 2))), r"delays must be \(3, 3\)"),
-    (lambda: excitatory_inhibitory(3, delays=np.zeros((3, 3))), "whole numbers of steps from 1"),
+    (lambda: excitatory_inhibitory(3, delays=np.zeros((3, 3))), "delays must be positive integers"),
     (lambda: connected(gru(3), np.ones((3, 4))), "mask must be square, from units to units"),
     (lambda: connected(low_rank(3, 1), np.eye(4)).init(new_key(), jnp.ones(2)), "4 units.*none"),
     (lambda: delayed(gru(3), 0), "steps must be a positive integer, got 0"),

@@ -44,8 +44,8 @@ def test_a_scan_is_a_loop_and_hands_its_carry_on(problem):
     carry, early = scan(cell, params, cell.carry(params, xs[0]), xs[:4])
     after, late = scan(cell, params, carry, xs[4:])
     close((after, jnp.concatenate([early, late])), whole)
-    anew = scan(cell, params, cell.carry(params, xs[0]), xs[4:])
-    assert np.abs(anew[1] - late).max() > 1e-3
+    again = scan(cell, params, cell.carry(params, xs[0]), xs[4:])
+    assert np.abs(again[1] - late).max() > 1e-3
 
 
 @pytest.mark.parametrize(("block", "reverse"), [(1, False), (4, False), (50, False), (4, True)])

@@ -85,7 +85,7 @@ def test_rule_keeps_the_type_of_its_state(name, dtype, wide):
     with jax.enable_x64(wide):
         rule, params, state, x, y = setting(name, dtype)
         grads = partial(rule.grads, key=noise(name))
-        if RULES[name].wide and dtype == "bfloat16":  # what it measures would drown
+        if RULES[name].wide and dtype == "bfloat16":  # half precision is refused
             with pytest.raises(TypeError, match=r"32 bits, got bfloat16.*with_precision"):
                 jax.eval_shape(grads, params, state, x, y)
             return

@@ -1,4 +1,4 @@
-"""Files of the user's: what was written is read, and what is wrong is named at no cost."""
+"""Readers of files: what was written is read, and mistakes are named without cost."""
 
 import gzip
 import os

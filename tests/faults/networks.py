@@ -26,7 +26,8 @@ FAULTS = [
     ),
     Fault(
         "convolution: the strides of the axes are swapped", f"{NETWORKS}/convolution.py",
-        "            strides,\n            padding,\n", "            strides[::-1],\n            padding,\n",
+        "            strides,\n            padding,\n",
+        "            strides[::-1],\n            padding,\n",
         "tests/networks/test_convolution.py",
     ),
     Fault(
@@ -71,12 +72,14 @@ FAULTS = [
     ),
     Fault(
         "softmax cross-entropy: a traced label out of range is clamped", "jaxbrain/losses.py",
-        "jnp.mean(jnp.where(inside, loss, jnp.nan))\n\n\ndef _same_shape", "jnp.mean(loss)\n\n\ndef _same_shape",
+        "jnp.mean(jnp.where(inside, loss, jnp.nan))\n\n\ndef _same_shape",
+        "jnp.mean(loss)\n\n\ndef _same_shape",
         "tests/test_losses.py",
     ),
     Fault(
         "adding: the step before the last is graded", f"{TASKS}/recall.py",
-        "mask = jnp.zeros(steps, real()).at[-1].set(1)", "mask = jnp.zeros(steps, real()).at[-2].set(1)",
+        "mask = jnp.zeros(steps, real()).at[-1].set(1)",
+        "mask = jnp.zeros(steps, real()).at[-2].set(1)",
         "tests/tasks/test_recall.py",
     ),
     Fault(
@@ -86,7 +89,8 @@ FAULTS = [
     ),
     Fault(
         "copy: the sign comes one step late", f"{TASKS}/recall.py",
-        ".at[items + delay_steps - 1].set(symbols + 1)", ".at[items + delay_steps].set(symbols + 1)",
+        ".at[items + delay_steps - 1].set(symbols + 1)",
+        ".at[items + delay_steps].set(symbols + 1)",
         "tests/tasks/test_recall.py",
     ),
     Fault(
@@ -103,7 +107,8 @@ FAULTS = [
     ),
     Fault(
         "delayed match: a stimulus that should differ may be the same", f"{TASKS}/decisions.py",
-        "jax.random.randint(k_other, (), 1, stimuli)", "jax.random.randint(k_other, (), 0, stimuli)",
+        "jax.random.randint(k_other, (), 1, stimuli)",
+        "jax.random.randint(k_other, (), 0, stimuli)",
         "tests/tasks/test_decisions.py",
     ),
     Fault(

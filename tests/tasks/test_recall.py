@@ -96,7 +96,7 @@ def test_sequences_come_again_in_their_order():
 
 @pytest.mark.slow
 def test_a_gru_learns_to_add_over_50_steps():
-    """To an error below 0.01, where who answers 1 has 0.167."""
+    """To an error below 0.01; the constant answer 1 has 0.167."""
     task, key = adding(steps=50), jax.random.key(0)
     net = jb.serial(jb.cells.unroll(jb.cells.gru(64)), jb.dense(1))
     rule = jb.backprop(net, graded(jb.losses.mse))

@@ -127,7 +127,7 @@ def test_only_graded_steps_count():
 
 @pytest.mark.slow
 def test_a_network_learns_a_task_inside_the_compiled_loop():
-    """Sixteen units hold a bit, and what they were taught is no other answer."""
+    """Sixteen units hold a bit; the opposite answer has a large error."""
     task = flip_flop(bits=1, steps=15, probability=0.2)
     net = jb.serial(jb.cells.unroll(jb.cells.elman(16)), jb.dense(1))
     rule, adam = jb.backprop(net, graded(jb.losses.mse)), optax.adam(5e-3)

@@ -10,7 +10,9 @@ from jax.nn.initializers import Initializer, lecun_normal, uniform, zeros
 
 from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpack
 from jaxbrain.cells.parts import fit_input, weights
-from jaxbrain.cells.structured import leak, signed_weights
+from jaxbrain.cells.continuous import leaky_step
+from jaxbrain.cells.parts import leak
+from jaxbrain.cells.structured import signed_weights
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -101,7 +103,8 @@ def laminar_cortex(
             params["recurrent"], unpack(mask), unpack(signs)
         )
         given = own + x @ _entering(params["kernel"], inputs) + params["bias"]
-        state = leak(carry.state, given, tau, dt, noise, key)
+        a = leak(tau, dt, carry.state)
+        state = leaky_step(carry.state, given, a, noise, key)
         carry = Cortex(state, carry.gain)
         return carry, cortex_rates(carry, activation=activation)[start:stop]
 
