@@ -151,7 +151,8 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
     )
 
     def loop(perturbation=None):
-        return jb.cells.unroll(closed_loop(cell, point_mass(), delay_steps=1, perturbation=perturbation))
+        cell_and_body = closed_loop(cell, point_mass(), delay_steps=1, perturbation=perturbation)
+        return jb.cells.unroll(cell_and_body)
 
     params = loop().init(new_key(), scenes)
     params[1]["bias"] = jnp.ones(2)

@@ -1,4 +1,4 @@
-"""Trained reaches: what a controller learns is what people do, and what it adapts to."""
+"""Trained reaches: kinematics, tuning, rotations and adaptation as in experiments."""
 
 import functools
 from functools import partial
@@ -21,7 +21,7 @@ slow = pytest.mark.slow
 
 
 class Trained(NamedTuple):
-    """A network that reaches, the same untrained, and its life in a field and after."""
+    """A network that reaches: untrained, trained, adapted to a field, and after washout."""
 
     net: jb.Network
     params: Any

@@ -1,4 +1,4 @@
-"""The adaptive filter: its equations, the Wiener solution, and predicting what is sensed late."""
+"""The adaptive filter: its equations, the Wiener solution, prediction of delayed feedback."""
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +112,7 @@ def test_the_weights_go_to_the_wiener_solution(plant, learn):
     assert np.square(beyond - ys)[STEPS // 2 :].mean() < 1.1 * least
 
 
-def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
+def test_delayed_errors_teach_the_prediction_that_they_belong_to(plant):
     mossy, _, _, within, _ = plant
     late = 8
 
@@ -147,7 +147,7 @@ def body():
     return command, np.stack(states)
 
 
-def test_a_forward_model_tells_now_what_the_senses_tell_later(body):
+def test_a_forward_model_predicts_the_delayed_feedback(body):
     command, states = body
     delay, tail = 6, slice(-2000, None)
     late = np.concatenate([np.zeros((delay, 2)), states[:-delay]])

@@ -81,7 +81,7 @@ def test_a_change_of_the_body_is_in_the_command_after_delay_and_conduction(delay
     assert first == at + delay + 1
 
 
-def test_the_first_command_is_nothing_and_the_line_is_full_of_rest():
+def test_the_first_command_is_zero_and_the_delay_line_is_full_of_rest():
     found = plain()
     np.testing.assert_array_equal(found.command[0], 0)
     rest = np.concatenate([10 * START, [0, 0], 10 * START])
