@@ -137,7 +137,7 @@ def test_delayed_errors_teach_the_prediction_that_they_belong_to(plant):
 
 @pytest.fixture(scope="module")
 def body():
-    """A damped swing under smooth commands: states, of which the senses tell late."""
+    """A damped oscillator under smooth commands: commands and states."""
     rng, steps = np.random.default_rng(2), 12000
     command = fibers(2 * rng.normal(size=(steps, 1)), (0.1,))[:, 0]
     state, states = np.zeros(2), []

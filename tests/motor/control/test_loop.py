@@ -43,10 +43,10 @@ def by_hand(delay):
     inputs, params = jax.tree.map(np.asarray, problem())
     inner, outer = params
     p, v, h, u = START, np.zeros(2), np.zeros(UNITS), np.zeros(2)
-    sensed, out = [], []
+    feedback, out = [], []
     for t in range(TIME):
-        sensed.append(np.concatenate([10 * p, v, 10 * p]))
-        late = sensed[max(t - delay, 0)]
+        feedback.append(np.concatenate([10 * p, v, 10 * p]))
+        late = feedback[max(t - delay, 0)]
         force = inputs.force[t] + CURL @ v
         out.append((late, h, u, p, v, force))
         x = np.concatenate([inputs.cue[t], late])

@@ -17,8 +17,8 @@ from tests.motor.tasks.trials import ANGLES, PERIODS, close, drawn, new_key
 
 def test_there_is_a_force_only_where_one_was_asked_for():
     for name in ("center_out", "delayed_reach", "random_target"):
-        scene = drawn(name).inputs
-        assert not scene.force.any() and not scene.field.any()
+        inputs = drawn(name).inputs
+        assert not inputs.force.any() and not inputs.field.any()
     assert not drawn("curl_field_task").inputs.force.any()
     assert not drawn("perturbed_reach").inputs.field.any()
 
