@@ -210,7 +210,7 @@ FAULTS = [
     ),
     Fault(
         "muscle activity makes the opposite torques", f"{TASKS}/muscles.py",
-        "turns = -arm26_moment_arms(angles).T", "turns = arm26_moment_arms(angles).T",
+        "torques = -arm26_moment_arms(angles).T", "torques = arm26_moment_arms(angles).T",
         f"{OF_TASKS}/test_muscles.py",
     ),
 ]  # fmt: skip

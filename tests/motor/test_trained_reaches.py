@@ -1,4 +1,4 @@
-"""Trained reaches: what a controller learns is what people do, and what it adapts to."""
+"""Trained reaches: kinematics, tuning, rotations and adaptation as in experiments."""
 
 import functools
 from functools import partial
@@ -21,7 +21,7 @@ slow = pytest.mark.slow
 
 
 class Trained(NamedTuple):
-    """A network that reaches, the same untrained, and its life in a field and after."""
+    """A network that reaches: untrained, trained, adapted to a field, and after washout."""
 
     net: jb.Network
     params: Any
@@ -41,8 +41,8 @@ def learning(net, task, optimizer, batch, loss):
     start = jb.init_state(rule, optimizer, task.sample(new_key()).inputs, key=jax.random.key(1))
 
     def one(state, key, field):
-        scene, graded = draw(key)
-        return update(state, (scene._replace(field=scene.field + field[None, None]), graded))
+        inputs, graded = draw(key)
+        return update(state, (inputs._replace(field=inputs.field + field[None, None]), graded))
 
     # unlike what runs once, this is worth what optimizing it costs
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 3})
@@ -66,9 +66,9 @@ def fan(count, delay, **periods):
 
 @functools.partial(jax.jit, static_argnums=0)
 def reach(net, params, trials, field=0.0):
-    scene = trials.inputs
-    scene = scene._replace(field=scene.field + motor.perturbations.curl(field)[None, None])
-    return jb.batch(net).apply(params, scene)
+    inputs = trials.inputs
+    inputs = inputs._replace(field=inputs.field + motor.perturbations.curl(field)[None, None])
+    return jb.batch(net).apply(params, inputs)
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -205,8 +205,8 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         return kinetic_energy(arm, state) + stop_energy(arm, state.angles)
 
     def power(state: ArmState, action: Action) -> jax.Array:
-        loaded = jnp.sum(action.force * hand(arm, state).velocity)
-        return jnp.sum(action.command * state.velocities) + loaded - dissipation(arm, state)
+        external = jnp.sum(action.force * hand(arm, state).velocity)
+        return jnp.sum(action.command * state.velocities) + external - dissipation(arm, state)
 
     def carry(params: Params, action: Any) -> ArmState:
         center = jnp.asarray(CENTER).astype(action.command.dtype)

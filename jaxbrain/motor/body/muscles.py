@@ -91,7 +91,7 @@ def muscled_arm(
     l = (L(q) - tendon) / L0, v = R(q) w / (L0 vmax), R = dL/dq
 
     Joints and activations are integrated together by the Runge-Kutta method of order four, in
-    substeps: muscles damp joints by some hundred per second, too fast for one step of 10 ms. An
+    substeps: muscles damp joints at some hundred per second, too fast for one step of 10 ms. An
     excitation is clipped to 0..1. Sensory feedback: the deviation of each muscle from its optimal
     length, in L0/10, and its velocity, in L0/s.
 
@@ -146,9 +146,9 @@ def muscled_arm(
 
     def power(state: MuscledArm, action: Action) -> jax.Array:
         pulled = pull(state)
-        pushed = jnp.sum(action.force * hand(arm, state.arm).velocity)
+        external = jnp.sum(action.force * hand(arm, state.arm).velocity)
         worked = -jnp.sum(tensions(state, pulled) * pulled.velocities)
-        return worked + pushed - dissipation(arm, state.arm)
+        return worked + external - dissipation(arm, state.arm)
 
     def energy(state: MuscledArm) -> jax.Array:
         return kinetic_energy(arm, state.arm) + stop_energy(arm, state.arm.angles)

@@ -25,13 +25,13 @@ def reach_loss(
 ) -> Callable[[Signals, tuple[Any, Any]], jax.Array]:
     """The loss of a reaching trial: be at the target and at rest, with little and smooth activity.
 
-    sum_t w_t (|x_t - x*_t| + speed |v_t|) / sum_t w_t
-      + effort mean u_t^2 + change mean ((u_t - u_{t-1}) / dt)^2,  |a| = sqrt(a.a + 1e-4)
+    sum_t w_t (|x_t - x*_t| + speed_weight |v_t|) / sum_t w_t
+      + effort_weight mean u_t^2 + change_weight mean ((u_t - u_{t-1}) / dt)^2
 
-    x in dm, v in m/s, u the command. w is the mask of the trial; in the hold period, before the
-    first ungraded step, it is multiplied by ``hold_weight``. Without an ungraded step there is no
-    hold period; without a graded one only the last two terms count. The path is not prescribed:
-    straight paths and bell-shaped speeds follow from the two terms on commands.
+    x in dm, v in m/s, u the command, |a| = sqrt(a.a + 1e-4). w is the mask of the trial, multiplied
+    by ``hold_weight`` in the hold period, before the first ungraded step. Without an ungraded step
+    there is no hold period; without a graded one only the last two terms count. The path is not
+    prescribed: straight paths and bell-shaped speeds follow from the two terms on commands.
 
     Args:
       speed_weight: of the speed in graded steps.

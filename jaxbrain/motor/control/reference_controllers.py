@@ -149,7 +149,7 @@ def linear_reach(
 ) -> LinearReach:
     """The optimal reach of a linear body in `closed_loop`: its least cost and its feedback.
 
-    cost = effort sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*),  b* at rest at the target,
+    cost = effort_weight sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*),  b* at rest at the target,
     T = steps - 1
 
     The sum is over the commands that reach the body. The first is zero, and each later one was made
@@ -202,7 +202,7 @@ def reach_cost(
 ) -> jax.Array:
     """The cost of a trial in the terms of `linear_reach`; the ratio of the two is at least 1.
 
-    effort sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*)
+    effort_weight sum_t |u_t|^2 + (b_T - b*)' final (b_T - b*)
 
     Args:
       command: of the Signals of a trial ``[time, commands]``.

@@ -144,13 +144,13 @@ def _tensions(angles: jax.Array, torque: jax.Array) -> jax.Array:
     m alone determines which muscles pull: each step of Newton's method solves for m with those.
     """
     strength = jnp.asarray(ARM26_MUSCLES.force).astype(torque.dtype)
-    turns = -arm26_moment_arms(angles).T * strength[None]
-    multipliers = jnp.linalg.solve(turns @ turns.T, torque)
+    torques = -arm26_moment_arms(angles).T * strength[None]
+    multipliers = jnp.linalg.solve(torques @ torques.T, torque)
     for _ in range(_NEWTON):
         # With no torque all are at zero; they count as pulling, else the matrix is singular.
-        pulls = (multipliers @ turns >= 0).astype(torque.dtype)
-        multipliers = jnp.linalg.solve((turns * pulls[None]) @ turns.T, torque)
-    return jax.nn.relu(multipliers @ turns)
+        pulls = (multipliers @ torques >= 0).astype(torque.dtype)
+        multipliers = jnp.linalg.solve((torques * pulls[None]) @ torques.T, torque)
+    return jax.nn.relu(multipliers @ torques)
 
 
 def _require_periods(hold: Any, delay: Any, reaction: Any, movement: Any, rest: Any) -> None:

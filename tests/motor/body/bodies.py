@@ -26,22 +26,22 @@ def each(function, *arguments):
 def euler(plant):
     """The same body under the integrator of the peers."""
 
-    def advance(state, drive, dt):
+    def advance(state, action, dt):
         move = lambda s, k: s + jnp.asarray(dt).astype(s.dtype) * k  # noqa: E731
-        return jax.tree.map(move, state, plant.physics.flow(state, drive))
+        return jax.tree.map(move, state, plant.physics.flow(state, action))
 
-    def step(params, state, drive, *, key=None):
-        state = advance(state, drive, plant.dt)
+    def step(params, state, action, *, key=None):
+        state = advance(state, action, plant.dt)
         return state, plant.hand(params, state)
 
     return plant._replace(step=step, physics=plant.physics._replace(advance=advance))
 
 
-def rolled(plant, state, drive, steps):
+def rolled(plant, state, action, steps):
     """The last state, compiled."""
 
-    def run(state, drive):
-        body = lambda s, _: (plant.step((), s, drive)[0], None)  # noqa: E731
+    def run(state, action):
+        body = lambda s, _: (plant.step((), s, action)[0], None)  # noqa: E731
         return jax.lax.scan(body, state, length=steps)[0]
 
-    return jax.jit(run)(state, drive)
+    return jax.jit(run)(state, action)

@@ -106,10 +106,10 @@ def test_energy_is_accounted_for_at_the_limits():
     """Against friction, loads and both stops: energy gained is the power, integrated."""
     plant = jb.motor.two_link_arm(arm=LI_TODOROV)
     physics = plant.physics
-    drive = Action(jnp.array([-2.0, 1.5]), jnp.array([3.0, -1.0]))
+    action = Action(jnp.array([-2.0, 1.5]), jnp.array([3.0, -1.0]))
 
     def flow(both):
-        return physics.flow(both[0], drive), physics.power(both[0], drive)
+        return physics.flow(both[0], action), physics.power(both[0], action)
 
     def run(start):
         body = lambda s, _: (jb.motor.runge_kutta(flow, s, 5e-4), s[0].angles)  # noqa: E731
@@ -136,11 +136,11 @@ def test_the_arm_moves_as_scipy_says():
     truth = scipy.solve_ivp(
         slope, (0, 0.5), np.concatenate(start), method="DOP853", rtol=1e-12, atol=1e-13
     ).y[:, -1]
-    drive = Action(jnp.array(torque), jnp.array(force))
+    action = Action(jnp.array(torque), jnp.array(force))
     plant = jb.motor.two_link_arm(arm=arm, dt=5e-3)
-    found = rolled(plant, start, drive, 100)
+    found = rolled(plant, start, action, 100)
     np.testing.assert_allclose(np.concatenate(found), truth, atol=1e-6)
-    coarse = rolled(euler(plant), start, drive, 100)
+    coarse = rolled(euler(plant), start, action, 100)
     assert np.abs(np.concatenate(coarse) - truth).max() > 1e-2
 
 
@@ -168,8 +168,8 @@ def test_gradients_pass_the_limits():
     at = ArmState(jnp.array([0.0, 2.705260340591211]), jnp.zeros(2))  # on both limits
 
     def end(torque):
-        drive = Action(torque, jnp.zeros(2))
-        body = lambda s, _: plant.step((), s, drive)  # noqa: E731
+        action = Action(torque, jnp.zeros(2))
+        body = lambda s, _: plant.step((), s, action)  # noqa: E731
         return jax.lax.scan(body, at, length=30)[0].angles[1]
 
     slope = jax.jit(jax.grad(end))(jnp.array([-2.0, 2.0]))  # pressed against them
@@ -184,8 +184,8 @@ def test_nothing_explodes_beyond_the_limits(arm):
         plant = jb.motor.two_link_arm(arm=arm)
         angles = jnp.asarray(rng.uniform(-1, 3.5, (32, 2)), jnp.float32)
         start = ArmState(angles, jnp.asarray(10 * rng.normal(size=(32, 2)), jnp.float32))
-        drive = Action(jnp.array([20.0, -20.0]), jnp.zeros(2))
-        body = lambda s, _: (plant.step((), s, drive)[0], None)  # noqa: E731
+        action = Action(jnp.array([20.0, -20.0]), jnp.zeros(2))
+        body = lambda s, _: (plant.step((), s, action)[0], None)  # noqa: E731
         run = jax.jit(jax.vmap(lambda s: jax.lax.scan(body, s, length=300)[0]))
         end = run(start)
     low, high = np.asarray(arm.limits).T
@@ -198,15 +198,15 @@ def test_constants_are_swept_by_building_inside_of_vmap():
     masses = jnp.array([[1.0, 1.0], [2.0, 1.0], [2.0, 3.0]])
     friction = jnp.array([0.0, 1.0, 2.0])
     start = ArmState(jnp.array([0.5, 1.5]), jnp.array([1.0, 1.0]))
-    drive = Action(jnp.array([0.3, -0.2]), jnp.array([1.0, 0.0]))
+    action = Action(jnp.array([0.3, -0.2]), jnp.array([1.0, 0.0]))
 
     def one(masses):
         arm = NIJHOF_KOUWENHOVEN._replace(masses=masses)
-        return jb.motor.two_link_arm(arm=arm).step((), start, drive)[1]
+        return jb.motor.two_link_arm(arm=arm).step((), start, action)[1]
 
     def other(friction):
         plant = jb.motor.point_mass(mass=1 + friction, friction=friction)
-        return plant.step((), jb.motor.PointState(*start), drive)[1]
+        return plant.step((), jb.motor.PointState(*start), action)[1]
 
     for function, values in ((one, masses), (other, friction)):
         swept = each(function, values)

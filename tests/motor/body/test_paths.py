@@ -69,6 +69,6 @@ def test_a_path_without_length_has_a_finite_derivative():
     ],
     ids=["one-point", "link-3"],
 )
-def test_paths_that_are_none_are_refused(paths, message):
+def test_wrong_paths_are_refused(paths, message):
     with pytest.raises(ValueError, match=message):
         path_length(MOTORNET, paths)

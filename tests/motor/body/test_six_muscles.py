@@ -1,4 +1,4 @@
-"""The arm of six muscles, and arms with muscles of one's own."""
+"""The arm of six muscles: geometry, forces, motion."""
 
 from functools import partial
 
@@ -115,7 +115,7 @@ def test_flexors_flex_and_extensors_extend():
 
 
 @pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
-def test_what_muscles_give_joints_get(hill):
+def test_the_power_of_muscles_is_that_at_the_joints(hill):
     body = arm26(hill=hill)
     force = jnp.array([3.0, -4.0])
 
@@ -169,14 +169,14 @@ def test_with_the_curves_of_kistemaker_it_obeys_mechanics_but_for_the_order():
 
 
 def test_a_step_is_that_many_runge_kutta_steps():
-    body, drive = arm26(substeps=2, dt=0.012), Action(jnp.linspace(0, 1, 6), jnp.array([2.0, 5.0]))
+    body, action = arm26(substeps=2, dt=0.012), Action(jnp.linspace(0, 1, 6), jnp.array([2.0, 5.0]))
 
     def plainly(state):
         for _ in range(2):
-            state = runge_kutta(lambda s: body.physics.flow(s, drive), state, 0.006)
+            state = runge_kutta(lambda s: body.physics.flow(s, action), state, 0.006)
         return state
 
-    stepped = jax.jit(jax.vmap(lambda s: body.step((), s, drive)[0]))(states())
+    stepped = jax.jit(jax.vmap(lambda s: body.step((), s, action)[0]))(states())
     jax.tree.map(partial(close, tolerance=1e-11), stepped, jax.jit(jax.vmap(plainly))(states()))
 
 
@@ -255,7 +255,7 @@ def test_a_constant_of_the_body_is_swept_by_vmap():
     assert np.all(gains > 0)
 
 
-def test_what_it_senses_and_where_it_is_placed():
+def test_sensory_feedback_and_placement():
     state = BODY.place((), jnp.array([0.1, 0.45]))
     close(BODY.hand((), state).position, [0.1, 0.45])
     sensed = BODY.sensory_feedback((), state)
@@ -281,6 +281,6 @@ def test_what_it_senses_and_where_it_is_placed():
     ],
     ids=["tendon", "optimal", "six", "dt", "substeps"],
 )  # fmt: skip
-def test_what_is_no_body_is_refused(build, message):
+def test_wrong_constants_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()

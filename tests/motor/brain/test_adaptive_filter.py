@@ -1,4 +1,4 @@
-"""The adaptive filter: its equations, the Wiener solution, and predicting what is sensed late."""
+"""The adaptive filter: its equations, the Wiener solution, prediction of delayed feedback."""
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +112,7 @@ def test_the_weights_go_to_the_wiener_solution(plant, learn):
     assert np.square(beyond - ys)[STEPS // 2 :].mean() < 1.1 * least
 
 
-def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
+def test_delayed_errors_teach_the_prediction_that_they_belong_to(plant):
     mossy, _, _, within, _ = plant
     late = 8
 
@@ -137,7 +137,7 @@ def test_errors_that_come_late_teach_the_prediction_that_they_are_about(plant):
 
 @pytest.fixture(scope="module")
 def body():
-    """A damped swing under smooth commands: states, of which the senses tell late."""
+    """A damped oscillator under smooth commands: commands and states."""
     rng, steps = np.random.default_rng(2), 12000
     command = fibers(2 * rng.normal(size=(steps, 1)), (0.1,))[:, 0]
     state, states = np.zeros(2), []
@@ -147,7 +147,7 @@ def body():
     return command, np.stack(states)
 
 
-def test_a_forward_model_tells_now_what_the_senses_tell_later(body):
+def test_a_forward_model_predicts_the_delayed_feedback(body):
     command, states = body
     delay, tail = 6, slice(-2000, None)
     late = np.concatenate([np.zeros((delay, 2)), states[:-delay]])

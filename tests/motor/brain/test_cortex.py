@@ -1,4 +1,4 @@
-"""The laminar cortex: how activity spreads, Dale's law, inputs, output, lesions."""
+"""The laminar cortex: spread of activity, Dale's law, inputs, output, lesions."""
 
 from functools import partial
 
@@ -310,7 +310,7 @@ def test_transforms_types_and_names(cell, params, layers):
     assert all(np.isfinite(s) and s != 0 for s in slopes)
 
 
-def test_what_does_not_fit_is_refused(layers):
+def test_arguments_that_do_not_fit_are_refused(layers):
     with pytest.raises(TypeError, match="cortical_layers"):
         laminar_cortex(100)
     for wrong, match in (

@@ -1,4 +1,4 @@
-"""The wiring of cortical layers: published numbers, what they imply, and what is drawn of them."""
+"""The wiring of cortical layers: published numbers, their consequences, random columns."""
 
 from functools import partial
 
@@ -87,7 +87,7 @@ def deviations(layers, chances):
 
 
 @pytest.mark.parametrize("wiring", [MOTOR, SENSORY], ids=["motor", "sensory"])
-def test_synapses_are_as_many_as_their_chances_say(wiring):
+def test_synapses_have_their_probabilities(wiring):
     layers = cortical_layers(jax.random.key(3), 900, wiring=wiring)
     found = deviations(layers, wiring.chances)
     assert np.abs(found).max() < 4.5 and 0.6 < found.std() < 1.5
@@ -135,7 +135,7 @@ def test_layer_activity_is_the_mean_of_each_population():
         layer_activity(layers, rates.T)
 
 
-def test_what_does_not_fit_is_refused():
+def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="units must be at least 11"):
         cortical_layers(new_key(), 10)
     with pytest.raises(ValueError, match="units must be a positive integer"):

@@ -16,7 +16,7 @@ TWO = np.array([0.4, 0.6, 0, 0, 0, 0])
 
 
 @pytest.fixture(scope="module")
-def settle():
+def rates_at_rest():
     """(saliences [cases, channels], dopamine [cases]) -> rates after two seconds."""
     cell = basal_ganglia()
 
@@ -59,13 +59,13 @@ def numpy_steps(a, xs, dopamine, w, theta, tau, dt):
     return a
 
 
-def test_without_input_it_rests_where_the_closed_form_says(settle):
+def test_the_rest_without_input_is_the_closed_form(rates_at_rest):
     """z = 0.9 * 6 y + 0.2 and y = 0.25 - z, with y of STN and z of GPe."""
     z = (0.9 * 6 * 0.25 + 0.2) / (1 + 0.9 * 6)
     wanted = {"stn": 0.25 - z, "gpe": z, "gpi": 0.9 * 6 * (0.25 - z) - 0.3 * z + 0.2}
     assert wanted == pytest.approx({"stn": 0.0078125, "gpe": 0.2421875, "gpi": 0.16953125})
     begins = nuclei_rates(basal_ganglia().carry((), jnp.zeros(CHANNELS)))
-    ends = settle(0 * ONE, 0.2)
+    ends = rates_at_rest(0 * ONE, 0.2)
     for nucleus, value in wanted.items():
         np.testing.assert_allclose(getattr(begins, nucleus), value, atol=1e-14)
         np.testing.assert_allclose(getattr(ends, nucleus), value, atol=1e-9)
@@ -74,21 +74,21 @@ def test_without_input_it_rests_where_the_closed_form_says(settle):
     assert abs(other.stn[0] - wanted["stn"]) > 1e-3  # control: it depends on the channels
 
 
-def test_published_values_of_one_salient_channel(settle):
-    gpi = settle(ONE, [0.0, 0.2, 0.5]).gpi
+def test_published_values_of_one_salient_channel(rates_at_rest):
+    gpi = rates_at_rest(ONE, [0.0, 0.2, 0.5]).gpi
     np.testing.assert_allclose(gpi[:, 0], [0.216, 0.085, 0.0], atol=1e-3)
     for channel in range(1, CHANNELS):
         np.testing.assert_allclose(gpi[:, channel], [0.356, 0.329, 0.289], atol=1e-3)
-    still = settle(0 * ONE, 0.2).gpi[0]
+    still = rates_at_rest(0 * ONE, 0.2).gpi[0]
     assert gpi[1, 0] < still[0] - 0.05 and np.all(gpi[1, 1:] > still[1:] + 0.05)
     assert np.abs(gpi[0] - gpi[1]).max() > 0.02  # control: dopamine matters
 
 
-def test_a_more_salient_channel_takes_over(settle):
-    before, after = settle(ONE, 0.2).gpi[0], settle(TWO, 0.2).gpi[0]
+def test_a_more_salient_channel_takes_over(rates_at_rest):
+    before, after = rates_at_rest(ONE, 0.2).gpi[0], rates_at_rest(TWO, 0.2).gpi[0]
     np.testing.assert_allclose(after[:2], [0.234, 0.042], atol=1e-3)
     assert np.argmin(before) == 0 and np.argmin(after) == 1
-    weaker = settle(np.array([0.4, 0.2, 0, 0, 0, 0]), 0.2).gpi[0]
+    weaker = rates_at_rest(np.array([0.4, 0.2, 0, 0, 0, 0]), 0.2).gpi[0]
     assert np.argmin(weaker) == 0  # control
 
 
@@ -142,7 +142,7 @@ def test_the_rest_is_one_for_other_weights_too():
     assert np.abs(moved.gpi - start.gpi).max() > 1e-3  # control
 
 
-def test_halving_the_step_converges_and_many_channels_settle():
+def test_halving_the_step_converges_and_many_channels_come_to_rest():
     x = jnp.zeros(12).at[3].set(0.7).at[5].set(0.5)
 
     def at_the_end(steps):

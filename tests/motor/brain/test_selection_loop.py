@@ -1,4 +1,4 @@
-"""The loop that selects: the authors' equations, and the five results of their abstract."""
+"""Action selection: the authors' equations and the five results of their abstract."""
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,7 @@ def selected(inhibition):
 
 
 def authors(a, xs, dopamine, w, k, ganglia, dt):
-    """The authors' script (ModelDB 83562), written anew: order cortex, VL, TRN, then ganglia."""
+    """The authors' script (ModelDB 83562), written again: order cortex, VL, TRN, then ganglia."""
 
     def ramp(a, e):
         return np.clip(a - e, 0, 1)

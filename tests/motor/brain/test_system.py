@@ -141,7 +141,7 @@ def only(where):
 
 
 @pytest.mark.parametrize("wire", ["state", "gain"])
-def test_each_part_hears_one_population_of_cortex(wire):
+def test_each_part_receives_one_population_of_cortex(wire):
     inner, command = slopes()
     of = lambda slope: heard(getattr(slope[0].cortex, wire))  # noqa: E731
     np.testing.assert_array_equal(of(inner.ganglia), only(STRIATAL))
@@ -205,7 +205,7 @@ def test_dopamine_lets_the_selected_channel_go():
     assert np.abs(of_command).max() > 1e-6, "dopamine must reach the muscles"
 
 
-def test_what_the_ganglia_hold_down_is_down_by_the_inhibition():
+def test_the_inhibition_of_the_ganglia_reaches_the_thalamus():
     free = motor_system(LAYERS, COMMANDS, channels=CHANNELS, **{**OPTIONS, "inhibition": 0.0})
     with_it, without = jax.jit(
         lambda: (thalamus_after(0.35, 12)[0], thalamus_after(0.35, 12, free)[0])
@@ -275,7 +275,7 @@ def test_precision_is_that_of_the_params(dtype):
     assert {leaf.dtype.name for leaf in jax.tree.leaves(made)} == {dtype}
 
 
-def test_a_cell_is_what_it_was_made_of():
+def test_a_cell_is_equal_to_one_made_alike():
     layers = LAYERS._replace(mask=LAYERS.mask.copy(), signs=LAYERS.signs.copy())  # no identity
     again = motor_system(layers, COMMANDS, channels=CHANNELS, **OPTIONS)
     assert again == CELL and hash(again) == hash(CELL) != hash(motor_system(LAYERS, COMMANDS))

@@ -22,7 +22,7 @@ def controller():
 
 @functools.cache
 def problem():
-    """TaskInputs with everything in them, and params that push."""
+    """Inputs with cues, forces and a field, and params that push."""
     cue = jax.random.normal(jax.random.key(1), (TIME, 2))
     force = jax.random.normal(jax.random.key(2), (TIME, 2))
     start, field = (jnp.broadcast_to(a, (TIME, *a.shape)) for a in (START, CURL))

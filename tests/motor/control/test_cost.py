@@ -64,7 +64,7 @@ def test_the_cost_is_the_one_of_the_equation(case):
         assert (abs(float(other) - total) > 1e-4) == (name != "speed_weight" or any(weight))
 
 
-def test_holding_counts_before_the_movement_only():
+def test_the_hold_period_is_weighted_before_the_movement_only():
     mask = np.array(MASKS["a reach"][0], float)
     _, velocity, command, wanted = movement()
     early, late = np.zeros((2, 9, 1))

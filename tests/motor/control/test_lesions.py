@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxbrain.motor import TaskInput
 from jaxbrain.motor import perturbations as perturb
 from tests.motor.control.loops import TIME, UNITS, close, differ, plain, problem, run
 
@@ -56,3 +57,12 @@ def test_a_lesion_can_be_undone_and_a_pulse_of_current_too():
     close(state[4] - usual[4], 0.3 * np.eye(UNITS)[2])
     close(pushed.command[:5], plain().command[:5])
     assert differ(pushed.command[5], plain().command[5]) > 1e-4
+
+
+def test_any_part_of_a_carry_can_be_changed():
+    carry = {"a": (jnp.ones(2), TaskInput(*[jnp.zeros(2)] * 4))}
+    signals = plain()._replace(controller=carry)
+    after = perturb.on_controller(lambda c: c + 7.0, part=("a", 1, "force"))(0, signals).controller
+    assert after["a"][1].force.tolist() == [7.0, 7.0] and not after["a"][1].cue.any()
+    by_number = perturb.on_controller(lambda c: c + 7.0, part=("a", 1, 2))(0, signals).controller
+    close(by_number, after)

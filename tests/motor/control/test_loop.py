@@ -11,7 +11,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.motor import closed_loop, point_mass, with_gain
 from jaxbrain.motor import perturbations as perturb
-from jaxbrain.motor.control.loop import Loop, Signals
+from jaxbrain.motor.control.loop import Signals
 from tests.motor.control.loops import (
     CURL,
     DELAY,
@@ -43,10 +43,10 @@ def by_hand(delay):
     inputs, params = jax.tree.map(np.asarray, problem())
     inner, outer = params
     p, v, h, u = START, np.zeros(2), np.zeros(UNITS), np.zeros(2)
-    sensed, out = [], []
+    feedback, out = [], []
     for t in range(TIME):
-        sensed.append(np.concatenate([10 * p, v, 10 * p]))
-        late = sensed[max(t - delay, 0)]
+        feedback.append(np.concatenate([10 * p, v, 10 * p]))
+        late = feedback[max(t - delay, 0)]
         force = inputs.force[t] + CURL @ v
         out.append((late, h, u, p, v, force))
         x = np.concatenate([inputs.cue[t], late])
@@ -81,7 +81,7 @@ def test_a_change_of_the_body_is_in_the_command_after_delay_and_conduction(delay
     assert first == at + delay + 1
 
 
-def test_the_first_command_is_nothing_and_the_line_is_full_of_rest():
+def test_the_first_command_is_zero_and_the_delay_line_is_full_of_rest():
     found = plain()
     np.testing.assert_array_equal(found.command[0], 0)
     rest = np.concatenate([10 * START, [0, 0], 10 * START])
@@ -100,7 +100,9 @@ def test_noise_needs_a_key_and_has_the_size_that_was_asked_for():
         cell = loop(delay_steps=0, sensory_noise=noises[0], motor_noise=noises[1])
         return cell.step(params, cell.carry(params, x), x, key=key)
 
-    keys = lambda n: jax.random.split(new_key(), n)  # noqa: E731
+    def keys(n):
+        return jax.random.split(new_key(), n)
+
     without = once(keys(1), (0.0, 0.0))
     senses = once(keys(4000), (0.3, 0.0))[1].sensory - without[1].sensory
     np.testing.assert_allclose(senses.std(axis=0), 0.3, rtol=0.05)
@@ -111,29 +113,24 @@ def test_noise_needs_a_key_and_has_the_size_that_was_asked_for():
 
 
 def test_the_noises_of_senses_command_and_controller_are_independent():
-    """The controller of one unit command keeps its own noise in its carry."""
-    inputs, _ = problem()
-    x = jax.tree.map(lambda a: a[0], inputs)
+    x = jax.tree.map(lambda a: a[0], problem()[0])
 
-    def draw(params, carry, x, *, key=None):
-        return jax.random.normal(key, (2,)), jnp.ones(2)
+    def noisy(params, carry, x, *, key=None):
+        noise = jnp.zeros(2) if key is None else jax.random.normal(key, (2,))
+        return noise, jnp.ones(2)
 
-    probe = jb.Cell(lambda key, x: (), lambda params, x: jnp.zeros(2), draw)
-    cell = closed_loop(probe, point_mass(), delay_steps=0, sensory_noise=1.0, motor_noise=1.0)
+    only_noise = jb.Cell(lambda key, x: (), lambda params, x: jnp.zeros(2), noisy)
+    cell = closed_loop(only_noise, point_mass(), sensory_noise=1.0, motor_noise=1.0)
 
     @jax.jit
     @jax.vmap
-    def noises(key):
-        start = jax.tree.map(jnp.asarray, Loop(0, jnp.zeros(2), jnp.zeros(2), body, line))
-        after, signals = cell.step((), start, x, key=key)
-        return jnp.concatenate([signals.sensory - rest, after.command - 1, after.controller])
+    def draw(key):
+        after, signals = cell.step((), cell.carry((), x), x, key=key)
+        return jnp.concatenate([signals.sensory, after.command, after.controller])
 
-    body = point_mass().place((), jnp.asarray(START))
-    line, rest = jnp.zeros((0, 6)), jnp.asarray([*10 * START, 0, 0, *10 * START])
-    drawn = np.asarray(noises(jax.random.split(new_key(), 2000)))
+    drawn = np.asarray(draw(jax.random.split(new_key(), 2000)))
     np.testing.assert_allclose(drawn.std(axis=0), 1, rtol=0.1)
-    apart = np.corrcoef(drawn.T) - np.eye(10)
-    assert np.abs(apart).max() < 0.1
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(10)).max() < 0.1
 
 
 def test_backprop_trains_it_and_blocks_change_nothing():

@@ -17,8 +17,8 @@ from tests.motor.tasks.trials import ANGLES, PERIODS, close, drawn, new_key
 
 def test_there_is_a_force_only_where_one_was_asked_for():
     for name in ("center_out", "delayed_reach", "random_target"):
-        scene = drawn(name).inputs
-        assert not scene.force.any() and not scene.field.any()
+        inputs = drawn(name).inputs
+        assert not inputs.force.any() and not inputs.field.any()
     assert not drawn("curl_field_task").inputs.force.any()
     assert not drawn("perturbed_reach").inputs.field.any()
 
@@ -53,7 +53,7 @@ def test_chances_and_strengths_may_be_swept():
     assert 30 < np.sum(found[1] == 0) < 70
 
 
-def test_a_push_is_across_the_reach_for_as_long_as_it_was_said():
+def test_a_push_is_across_the_reach_for_its_duration():
     trials = drawn("perturbed_reach")
     force, condition = trials.inputs.force, trials.condition
     steps = np.arange(force.shape[1])
@@ -103,5 +103,5 @@ def test_in_double_precision_and_with_numbers_of_another():
         assert plan.dtype == jnp.float64
 
 
-def test_a_push_up_to_the_last_step_is_none_too_late():
+def test_a_push_may_last_until_the_last_step():
     assert perturbed_reach(onset_steps=(5, 89), duration_steps=1) is not None

@@ -1,4 +1,4 @@
-"""Muscle activity to generate: it moves the arm as wanted, by the least effort; and networks do."""
+"""Muscle activity to generate: it moves the arm to the target with least effort."""
 
 import functools
 import itertools
@@ -148,7 +148,7 @@ def trials():
     return jax.jit(jax.vmap(task.sample))(jax.random.split(new_key(), 128))
 
 
-def test_a_trial_shows_the_direction_then_says_go_then_leaves_the_network_alone():
+def test_a_trial_shows_the_direction_until_the_go_cue_and_nothing_after_it():
     inputs, targets, mask, condition = (jax.tree.map(np.asarray, a) for a in trials())
     assert inputs.shape == (128, 20, 3) and targets.shape == (128, 20, 6) and (mask == 1).all()
     assert inputs.dtype == targets.dtype == np.float32
@@ -205,7 +205,7 @@ def test_a_fan_of_reaches_is_one_vmap():
         ({"center": (0.0, 0.08)}, "a reach leaves the workspace of the arm: "),
     ],
 )
-def test_what_no_arm_could_do_is_refused(options, message):
+def test_wrong_arguments_are_refused(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         emg_generation(**options)
 

@@ -46,7 +46,7 @@ def timing(name, count):
 
 
 @names
-def test_a_trial_is_what_was_announced(name):
+def test_a_trial_has_its_cues_targets_and_mask(name):
     trials = jax.tree.map(lambda a: a[:50], drawn(name))
     cue, wanted, mask = timing(name, 50)
     close(trials.inputs.cue, cue)
@@ -87,7 +87,7 @@ def test_whatever_is_drawn_the_trial_has_room_for_it(name):
 
 
 @names
-def test_nothing_depends_on_how_it_is_called(name):
+def test_jit_vmap_and_eval_shape_agree(name):
     task = TASKS[name]
     keys = jax.random.split(new_key(), 2000)
     alone = jax.jit(task.sample)(keys[3])
@@ -100,7 +100,7 @@ def test_nothing_depends_on_how_it_is_called(name):
     assert x.cue.shape == (5, *alone.inputs.cue.shape) and mask.shape == wanted.shape[:2]
 
 
-def test_delays_are_even_and_say_nothing_of_the_target():
+def test_delays_are_uniform_and_independent_of_the_target():
     condition = drawn("delayed_reach").condition
     delay = condition["go"] - PERIODS["hold_steps"]
     values, counts = np.unique(delay, return_counts=True)
@@ -111,7 +111,7 @@ def test_delays_are_even_and_say_nothing_of_the_target():
     assert (drawn("center_out").condition["go"] == PERIODS["hold_steps"]).all()  # at once: no delay
 
 
-def test_points_are_even_over_the_disc():
+def test_points_are_uniform_over_the_disc():
     condition = drawn("random_target").condition
     for name in ("start", "target"):
         off = (condition[name] - np.array(CENTER)) / DISTANCE
@@ -233,7 +233,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_experiment_is_refused(case):
+def test_wrong_arguments_are_refused(case):
     act, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         act()
