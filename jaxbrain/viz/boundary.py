@@ -49,7 +49,7 @@ def _ask(predict: Callable, grid: np.ndarray) -> np.ndarray:
     if answer.ndim not in (1, 2) or answer.shape[0] != len(grid):
         raise ValueError(
             f"predict must map points [{len(grid)}, 2] to outputs [{len(grid)}] or "
-            f"[{len(grid)}, classes], got {list(answer.shape)}; of a network pass "
+            f"[{len(grid)}, classes], got {list(answer.shape)}; for a network pass "
             "partial(jaxbrain.batch(net).apply, params)"
         )
     return answer.reshape(len(grid), -1)
@@ -59,12 +59,12 @@ def _checked(p: np.ndarray) -> np.ndarray:
     """Probabilities `[points, classes]`; one p becomes the classes 0 and 1."""
     if p.shape[1] == 1:
         p = np.concatenate([1 - p, p], axis=1)
-    # half precision leaves sums that are 1 to two digits
+    # In half precision, sums are 1 to two digits only.
     if not (p.min() > -_ROUNDING and np.abs(p.sum(axis=1) - 1).max() < _ROUNDING):
         raise ValueError(
             "probabilities must return p in 0..1 of class 1, or [points, classes] with rows that "
             f"sum to 1, got {p.min():.3g}..{p.max():.3g} and sums {p.sum(axis=1).min():.3g}.."
-            f"{p.sum(axis=1).max():.3g}; leave it out where predict returns logits"
+            f"{p.sum(axis=1).max():.3g}; leave it out if predict returns logits"
         )
     return p
 
@@ -78,7 +78,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-_UNDECIDED = 0.02  # a difference in probability that nobody can see
+_UNDECIDED = 0.02  # an invisible difference in probability
 _ROUNDING = 0.02
 
 
@@ -120,7 +120,7 @@ def _lines(ax: "Axes", p: np.ndarray, extent: tuple[float, ...]) -> None:
     across, up = np.linspace(left, right, n), np.linspace(bottom, top, n)
     for k in range(1 if p.shape[-1] == 2 else 0, p.shape[-1]):
         lead = p[..., k] - np.delete(p, k, axis=-1).max(axis=-1)
-        # where a network cannot tell the classes apart, a line would only follow its rounding
+        # Where a network cannot tell the classes apart, a line would only follow rounding errors.
         if lead.min() < 0 < lead.max() and np.ptp(lead) > _UNDECIDED:
             ax.contour(across, up, lead, levels=[0.0], colors="#222222", linewidths=1.4)
 
@@ -289,7 +289,7 @@ def confusion(
     ax = fitted(ax, 1.0, sides=1.9, above=1.2)
     top = 1.0 if normalize else max(table.max(), 1.0)
     image = ax.imshow(table, cmap=MAGNITUDE, vmin=0.0, vmax=top)
-    color_bar(ax, image, "part of the true class" if normalize else "samples")
+    color_bar(ax, image, "fraction of the true class" if normalize else "samples")
     if classes <= 20:
         _write_cells(ax, table, image.to_rgba(table), normalize)
         names = [str(k) for k in range(classes)] if labels is None else [str(k) for k in labels]

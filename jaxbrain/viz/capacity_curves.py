@@ -139,7 +139,7 @@ def _marks(
     middle = values.mean(axis=1)
     spread = values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(loads))
     if log:
-        # a bar that reaches zero would leave the axis
+        # A bar that reaches zero would leave the axis.
         middle = np.where(middle > 0, middle, np.nan)
         below = np.minimum(spread, 0.9 * np.nan_to_num(middle))
     else:

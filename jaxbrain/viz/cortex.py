@@ -22,8 +22,8 @@ from jaxbrain.viz.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROOM = 0.045  # of a name, as part of all rows
-_SHARP = 400  # rows or columns up to which every one is drawn with its own edges
+_ROOM = 0.045  # of a name, as a fraction of all rows
+_SHARP = 400  # largest number of rows or columns with sharp edges
 
 
 class _Rows(NamedTuple):

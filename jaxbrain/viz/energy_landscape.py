@@ -207,7 +207,7 @@ def _over(
     shape = jax.eval_shape(energy, jax.ShapeDtypeStruct(states.shape[1:], states.dtype)).shape
     if shape != ():
         raise ValueError(
-            f"energy must map a state [{states.shape[1]}] to a scalar, got {list(shape)}; of a "
+            f"energy must map a state [{states.shape[1]}] to a scalar, got {list(shape)}; for a "
             "memory pass partial(memory.energy, params)"
         )
     values = floats("energy(state)", jax.jit(jax.vmap(energy))(states)).reshape(n, n)

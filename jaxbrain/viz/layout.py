@@ -24,10 +24,10 @@ class Chain(NamedTuple):
 class Column(NamedTuple):
     """The drawn neurons of one layer."""
 
-    size: int  # units the layer has
-    units: np.ndarray  # indices of those drawn
+    size: int  # of the layer
+    units: np.ndarray  # indices of the drawn units
     x: float
-    y: np.ndarray  # height of each unit drawn
+    y: np.ndarray  # height of each drawn unit
     dots: np.ndarray  # heights of the dots that stand for the others; empty if there are none
 
 

@@ -129,7 +129,7 @@ def _results(
         )
     steps = values.reshape(recalls, -1, units)
     count = steps.shape[1]
-    # Of many steps every so many, the last one always.
+    # Evenly spaced steps, with the last one.
     chosen = np.unique(np.linspace(0, count - 1, min(count, _COLUMNS)).round().astype(int))
     return [
         _Column("result" if step == count - 1 else f"step {step + 1}", steps[:, step])

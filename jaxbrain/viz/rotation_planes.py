@@ -127,7 +127,7 @@ def surrogate_histogram(
     ax.set_title(f"p = {p:.2g} ({len(null)} surrogates)", size=10)
     ax.set_xlabel(name)
     ax.set_ylabel("surrogates")
-    ax.margins(y=0.25)  # the key stands above the bars
+    ax.margins(y=0.25)  # room for the legend above the bars
     integer_ticks(ax.yaxis)
     ax.legend(frameon=False, loc="upper left", fontsize=8.5)
     bare(ax)

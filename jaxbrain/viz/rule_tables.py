@@ -122,7 +122,7 @@ def _limits(
     if lowest is None and floor is not None and high > floor:
         low = max(low, floor - (high - floor))
     span = max(high - low, 1e-3)
-    # on the left there is room for the arrows
+    # Room for the arrows on the left.
     return low, (low - (0.2 if values.min() < low else 0.04) * span, high + 0.04 * span)
 
 

@@ -10,7 +10,7 @@ from jaxbrain.viz.style import LINE_COLORS, as_floats, axes, bare, hosts, intege
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_GAP = 0.04  # between populations, as part of all units
+_GAP = 0.04  # between populations, as a fraction of all units
 _HEIGHT = 0.85  # of a mark, in rows
 
 
