@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MAX_POINTS = 2000
+_UNDECIDED = 0.02  # an invisible difference in probability
+_ROUNDING = 0.02  # of sums of probabilities in half precision
 
 
 def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -59,7 +61,6 @@ def _checked(p: np.ndarray) -> np.ndarray:
     """Probabilities `[points, classes]`; one p becomes the classes 0 and 1."""
     if p.shape[1] == 1:
         p = np.concatenate([1 - p, p], axis=1)
-    # In half precision, sums are 1 to two digits only.
     if not (p.min() > -_ROUNDING and np.abs(p.sum(axis=1) - 1).max() < _ROUNDING):
         raise ValueError(
             "probabilities must return p in 0..1 of class 1, or [points, classes] with rows that "
@@ -76,10 +77,6 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     # Relative to the largest logit nothing overflows.
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     return weight / weight.sum(axis=1, keepdims=True)
-
-
-_UNDECIDED = 0.02  # an invisible difference in probability
-_ROUNDING = 0.02
 
 
 def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:

@@ -43,7 +43,7 @@ def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "
     if matrix.ndim != 2:
         raise ValueError(
             f"w must be a matrix [in, out], got shape {list(matrix.shape)}; "
-            "for convolution kernels there is receptive_fields"
+            "draw convolution kernels with receptive_fields"
         )
     rows, across = matrix.shape
     square = 1 / 3 <= rows / across <= 3
@@ -161,7 +161,7 @@ def _by_label(ax: "Axes", labels: np.ndarray) -> None:
 def activations(acts: Any, *, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
     """Activations of a layer as an image: one row per unit, one column per sample.
 
-    Colors are cividis if no activation is negative, else PuOr about zero. Of more than 1,000
+    The colors are cividis if no activation is negative, else PuOr about zero. Of more than 1,000
     samples or 512 units some are drawn, and the title says so.
 
     Args:
