@@ -100,7 +100,8 @@ def main(out: Path, quick: bool) -> None:
     print(f"\nCurl field of {FIELD} N s/m\n{analysis.adaptation(**sides)}")
     wired = jb.cells.signed_weights(state.params["cortex"]["recurrent"], layers.mask, layers.signs)
     ends, seen = trials.condition["target"], (rates, layers, wired, turns)
-    figure, more = viz.motor_dashboard(signals.hand, ends, *seen, go=GO, spare=3)
+    figure = viz.motor_dashboard(signals.hand, ends, *seen, go=GO, spare=3)
+    more = figure.axes[-3:]
     every = 1e3 * np.concatenate(list(sides.values())).mean(axis=1)
     viz.adaptation_curve(every, phases=phases, unit="mm", smooth=1, ax=more[0]).set_xlabel("update")
     viz.hand_paths(paths["field"], targets=ends, ax=more[1]).set_title("first exposure", size=10)

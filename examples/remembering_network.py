@@ -18,7 +18,7 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
-from jaxbrain.viz.style import LINE_COLOURS
+from jaxbrain.viz.style import LINE_COLORS
 
 LETTERS, DIGITS, PAIRS, SEEDS = 16, 10, (1, 2, 4, 8, 12, 16), 3
 SCORE = {"accuracy": jb.accuracy}
@@ -86,7 +86,7 @@ def main(out: Path) -> None:
             size = sum(leaf.size for leaf in jax.tree.leaves(p))
             means = np.mean(np.reshape(right, (SEEDS, -1)), axis=0)
             print(f"{name:<23}{size:10,}" + "".join(f"{mean:8.3f}" for mean in means))
-            ax.plot(PAIRS, means, "os^"[i] + "-", color=LINE_COLOURS[i], ms=11 - 3 * i, label=name)
+            ax.plot(PAIRS, means, "os^"[i] + "-", color=LINE_COLORS[i], ms=11 - 3 * i, label=name)
         ax.axhline(1 / DIGITS, color="#777777", lw=1, ls=":", label="chance")
         ax.set(title=f"accuracy, {task}", xlabel="pairs", xticks=PAIRS, ylim=(0, 1.05))
     axes[0].legend(frameon=False, loc="center right")

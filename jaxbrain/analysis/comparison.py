@@ -20,7 +20,7 @@ from jaxbrain.training.metrics import Metric, accuracy, evaluate, require_pairs
 from jaxbrain.training.progress import Progress
 
 Contender = LearningRule | tuple[LearningRule, optax.GradientTransformation]
-_PATIENCE = 2.0  # seconds before a progress line is worth looking at
+_PATIENCE = 2.0  # seconds before a progress line appears
 _ROWS = 2048  # of the validation data at a time
 
 

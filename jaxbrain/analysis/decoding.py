@@ -64,7 +64,7 @@ def decode(
     The parts are separate: the first held-out bins are decoded without the activity before them.
 
     Args:
-      decoder: of `ridge_decoder` or `recurrent_decoder`, or one's own.
+      decoder: of `ridge_decoder` or `recurrent_decoder`, or your own.
       activity: ``[time, units]``, consecutive bins.
       movement: ``[time, outputs]`` in the same bins: velocity, position, force.
       held_out: the fraction at the end that is used for the test only.

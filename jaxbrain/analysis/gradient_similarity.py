@@ -122,7 +122,7 @@ def compared_to(
       measure: ``(gradient, reference gradient) -> pytree``.
 
     Returns:
-      ``(state) -> Similarity``, or what `measure` returns.
+      ``(state) -> Similarity``, or the pytree of `measure`.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax

@@ -89,27 +89,25 @@ def jpca(
     activity / (range + soft_normalize), minus its mean over conditions
 
     Activity that is smooth in time and of few dimensions, or any sequence of peaks, appears to
-    rotate: each result is to be judged against those of surrogates. A change between neighboring
-    times is related to the state midway, so that a rotation is exactly antisymmetric and its
-    frequency exact, however coarse the times are. (Churchland et al. relate it to the earlier
-    state; `skew_fit` takes any.)
+    rotate: compare each result with those of surrogates. A change between neighboring times is
+    fitted to the state midway, so that M of a rotation is exactly antisymmetric and its frequency
+    exact for any dt. (Churchland et al. fit it to the earlier state; `skew_fit` takes any state.)
 
     Args:
       key: of the surrogates.
-      activity: ``[conditions, time, units]``, of the times to look at, such as movement; the first
-        of them is that of preparation.
+      activity: ``[conditions, time, units]``, of the times to analyze, such as movement; the first
+        time is that of preparation.
       dt: between times, in s.
       components: principal components, an even number.
-      soft_normalize: added to the range of each unit by which it is divided, 5 for spikes/s; use a
-        number that is small for an active unit. None: units are not normalized.
+      soft_normalize: each unit is divided by its range plus this number, which should be small for
+        an active unit, such as 5 spikes/s. None: units are not normalized.
       subtract_mean: True removes the mean over conditions.
       surrogates: number of surrogates.
-      surrogate: ``(activity) -> sample(key)``, of normalized activity (minus its mean, as above):
-        `maximum_entropy`, `condition_shuffle`, `condition_inversion` or one's own.
+      surrogate: ``(activity) -> sample(key)``, of normalized activity minus its mean over
+        conditions: `maximum_entropy`, `condition_shuffle`, `condition_inversion` or your own.
 
     Raises:
-      ValueError: if there are too few conditions, times or units, components is odd, a number is
-        out of range, or activity is not finite.
+      ValueError: if there are too few conditions, times or units, or components is odd.
 
     Source: Churchland et al. 2012, doi 10.1038/nature11129; surrogates: Elsayed and Cunningham
     2017, doi 10.1038/nn.4617; Lebedev et al. 2019, doi 10.1038/s41598-019-54760-4.

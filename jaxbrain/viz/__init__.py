@@ -1,8 +1,9 @@
-"""Pictures of networks and of how they learn, with matplotlib (the extra `viz`).
+"""Pictures of networks, learning, memories, dynamics and movements with matplotlib (extra `viz`).
 
-Every function takes jax or numpy arrays, draws into the `ax` it is given or into a new figure,
-and returns the Axes; it never shows, saves or changes matplotlib's settings. matplotlib is
-imported when a function is called, not before.
+A function draws into the `ax` it is given or into a new figure, and returns the Axes; a function
+that draws a whole page returns a new Figure. None of them shows or saves a picture or changes
+matplotlib's settings. Arrays may be of JAX or NumPy: traced ones raise a TypeError, wrong shapes a
+ValueError. matplotlib is imported at the first call; without it a call raises an ImportError.
 """
 
 from jaxbrain.viz.animation import arm_animation

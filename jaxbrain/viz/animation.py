@@ -1,33 +1,33 @@
-"""A film of the arm as it reaches."""
+"""Animation of a reaching arm."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxbrain.viz.directions import colours_of
+from jaxbrain.viz.directions import colors_of
 from jaxbrain.viz.style import floats, hosts, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CM = 100.0  # of a metre
+_CM = 100.0  # of a meter
 _ARM, _DPI, _SIDE = "#5b6470", 75, 4.2
 _PALE = "#c9ced6"
 
 
 class _Reach(NamedTuple):
-    """One reach as it is drawn, in cm."""
+    """One reach as drawn, in cm."""
 
     elbow: np.ndarray  # [time, 2]
     hand: np.ndarray  # [time, 2]
     target: np.ndarray | None  # [2]
-    colour: Any
+    color: Any
 
 
 class _Panel(NamedTuple):
-    """What moves in one Axes."""
+    """Moving artists of one Axes."""
 
     arm: Any
     trail: Any
@@ -46,26 +46,22 @@ def arm_animation(
     columns: int = 1,
     speed: float = 0.5,
 ) -> Path:
-    """Writes a GIF of a two-link arm that reaches: the arm, the targets, the trail of the hand.
+    """Animation of a two-link arm that reaches, as a GIF: arm, targets and trail of the hand.
 
-    The elbow is at l1 (cos q1, sin q1), the hand at l2 (cos(q1 + q2), sin(q1 + q2)) from it.
+    elbow = l1 (cos q1, sin q1),  hand = elbow + l2 (cos(q1 + q2), sin(q1 + q2))
 
     Args:
-      angles: of shoulder and elbow in radians, `[time, 2]` or `[reaches, time, 2]`.
-      path: of the file, which ends in .gif; an older one is replaced.
-      lengths: of upper arm and forearm, in m.
+      angles: q of shoulder and elbow in radians, `[time, 2]` or `[reaches, time, 2]`.
+      path: of the file, which ends in .gif; an older file is replaced.
+      lengths: l1 of the upper arm and l2 of the forearm, in m.
       targets: of the hand in m, `[2]` or `[reaches, 2]`.
       dt: time of a step, in s.
-      columns: reaches beside each other; each column shows its reaches one after the other.
-      speed: of the film; 1 is real time, 0.5 half of it.
+      columns: number of panels side by side; each shows its share of the reaches, one after
+        another.
+      speed: of the animation relative to real time.
 
     Returns:
       The path of the file.
-
-    Raises:
-      ValueError: a shape, the path, or a number is wrong.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import tempfile, numpy as np
@@ -106,21 +102,21 @@ def arm_animation(
 def _reaches(
     moves: np.ndarray, lengths: tuple[float, float], goals: np.ndarray | None
 ) -> list[_Reach]:
-    """Where elbow and hand are."""
+    """Elbow and hand of each reach, with its target and color."""
     first, both = moves[..., 0], moves.sum(axis=-1)
     elbow = _CM * lengths[0] * np.stack([np.cos(first), np.sin(first)], axis=-1)
     hand = elbow + _CM * lengths[1] * np.stack([np.cos(both), np.sin(both)], axis=-1)
     ends = hand[:, -1] if goals is None else _CM * goals
     way = ends - hand[:, 0]
-    colours = colours_of(np.arctan2(way[:, 1], way[:, 0]))
+    colors = colors_of(np.arctan2(way[:, 1], way[:, 0]))
     places = [None] * len(moves) if goals is None else list(_CM * goals)
-    return [_Reach(*one) for one in zip(elbow, hand, places, colours, strict=True)]
+    return [_Reach(*one) for one in zip(elbow, hand, places, colors, strict=True)]
 
 
 def _write(
     path: Path, reaches: list[_Reach], columns: int, dt: float, speed: float, fps: int
 ) -> None:
-    """Draws and writes frame after frame."""
+    """Draw and write frame after frame."""
     from matplotlib.animation import PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -163,7 +159,7 @@ def _panels(figure: "Figure", reaches: list[_Reach], columns: int) -> list[_Pane
 
 
 def _panel(ax: "Axes", reaches: list[_Reach]) -> _Panel:
-    """What stands still, and the artists that will move."""
+    """The still parts of a panel, and the artists that move."""
     from matplotlib.collections import LineCollection
     from matplotlib.patches import Circle
 
@@ -182,14 +178,14 @@ def _panel(ax: "Axes", reaches: list[_Reach]) -> _Panel:
 
 
 def _show(panel: _Panel, reaches: list[_Reach], step: int, dt: float) -> None:
-    """One step of the last of the reaches, over the trails of those before it."""
+    """One step of the last of the reaches, over the trails of the reaches before it."""
     *before, reach = reaches
     panel.before.set_segments([one.hand for one in before])
-    panel.before.set_color([one.colour for one in before])
+    panel.before.set_color([one.color for one in before])
     panel.arm.set_data(*np.stack([np.zeros(2), reach.elbow[step], reach.hand[step]]).T)
     panel.trail.set_data(*reach.hand[: step + 1].T)
-    panel.trail.set_color(reach.colour)
+    panel.trail.set_color(reach.color)
     if reach.target is not None:
-        panel.target.set(center=tuple(reach.target), visible=True, edgecolor=reach.colour,
-                         facecolor=(*reach.colour, 0.2))  # fmt: skip
+        panel.target.set(center=tuple(reach.target), visible=True, edgecolor=reach.color,
+                         facecolor=(*reach.color, 0.2))  # fmt: skip
     panel.clock.set_text(f"{dt * step:.2f} s")

@@ -1,4 +1,4 @@
-"""What a classifier says: over the plane, and class by class."""
+"""Decision boundaries and confusion matrices of classifiers."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,15 +8,15 @@ import numpy as np
 
 from jaxbrain.viz.style import (
     DIVERGING,
-    FILL_COLOURS,
-    LINE_COLOURS,
+    FILL_COLORS,
+    LINE_COLORS,
     MAGNITUDE,
     MARKERS,
     NEGATIVE,
     POSITIVE,
     as_floats,
     axes,
-    colour_bar,
+    color_bar,
     fitted,
     hosts,
     labels_of,
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MAX_POINTS = 2000
+_UNDECIDED = 0.02  # an invisible difference in probability
+_ROUNDING = 0.02  # of sums of probabilities in half precision
 
 
 def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Points of an n x n grid [n * n, 2] around the data, and its (left, right, bottom, top)."""
+    """Points of an n x n grid `[n * n, 2]` around the data, and its (left, right, bottom, top)."""
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     margin = pad * np.where(high > low, high - low, 1.0)
     (left, bottom), (right, top) = low - margin, high + margin
@@ -39,7 +41,7 @@ def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[flo
 
 
 def _ask(predict: Callable, grid: np.ndarray) -> np.ndarray:
-    """What predict says of the grid: [points, classes], or [points, 1] of a binary classifier."""
+    """Outputs of predict on the grid: `[points, classes]`, or `[points, 1]` if it is binary."""
     try:
         answer = jax.jit(predict)(grid)
     except jax.errors.JAXTypeError:
@@ -49,37 +51,32 @@ def _ask(predict: Callable, grid: np.ndarray) -> np.ndarray:
     if answer.ndim not in (1, 2) or answer.shape[0] != len(grid):
         raise ValueError(
             f"predict must map points [{len(grid)}, 2] to outputs [{len(grid)}] or "
-            f"[{len(grid)}, classes], got {list(answer.shape)}; of a network pass "
+            f"[{len(grid)}, classes], got {list(answer.shape)}; for a network pass "
             "partial(jaxbrain.batch(net).apply, params)"
         )
     return answer.reshape(len(grid), -1)
 
 
 def _checked(p: np.ndarray) -> np.ndarray:
-    """[points, classes] of what `probabilities` returned; one p becomes the classes 0 and 1."""
+    """Probabilities `[points, classes]`; one p becomes the classes 0 and 1."""
     if p.shape[1] == 1:
         p = np.concatenate([1 - p, p], axis=1)
-    # half precision leaves sums that are 1 to two digits
     if not (p.min() > -_ROUNDING and np.abs(p.sum(axis=1) - 1).max() < _ROUNDING):
         raise ValueError(
             "probabilities must return p in 0..1 of class 1, or [points, classes] with rows that "
             f"sum to 1, got {p.min():.3g}..{p.max():.3g} and sums {p.sum(axis=1).min():.3g}.."
-            f"{p.sum(axis=1).max():.3g}; leave it out where predict returns logits"
+            f"{p.sum(axis=1).max():.3g}; leave it out if predict returns logits"
         )
     return p
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    """[points, classes]; one logit becomes the two classes 0 and 1."""
+    """Probabilities `[points, classes]`; one logit becomes the classes 0 and 1."""
     if logits.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     # Relative to the largest logit nothing overflows.
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     return weight / weight.sum(axis=1, keepdims=True)
-
-
-_UNDECIDED = 0.02  # a difference in probability that nobody can see
-_ROUNDING = 0.02
 
 
 def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:
@@ -94,18 +91,18 @@ def _fill_two(ax: "Axes", p: np.ndarray, extent: Any) -> None:
         alpha=0.45,
         interpolation="bilinear",
     )
-    colour_bar(ax, image, "probability of class 1")
+    color_bar(ax, image, "probability of class 1")
 
 
 def _fill_many(ax: "Axes", p: np.ndarray, extent: Any) -> None:
     from matplotlib.colors import to_rgb
 
     classes = p.shape[-1]
-    colours = np.array([to_rgb(FILL_COLOURS[k % len(FILL_COLOURS)]) for k in range(classes)])
+    colors = np.array([to_rgb(FILL_COLORS[k % len(FILL_COLORS)]) for k in range(classes)])
     best = p.argmax(axis=-1)
     sure = 0.45 * (p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
     ax.imshow(
-        1 - sure * (1 - colours[best]),
+        1 - sure * (1 - colors[best]),
         extent=extent,
         origin="lower",
         aspect="auto",
@@ -114,13 +111,13 @@ def _fill_many(ax: "Axes", p: np.ndarray, extent: Any) -> None:
 
 
 def _lines(ax: "Axes", p: np.ndarray, extent: tuple[float, ...]) -> None:
-    """The lines on which the most probable class changes."""
+    """Lines on which the most probable class changes."""
     left, right, bottom, top = extent
     n = p.shape[0]
     across, up = np.linspace(left, right, n), np.linspace(bottom, top, n)
     for k in range(1 if p.shape[-1] == 2 else 0, p.shape[-1]):
         lead = p[..., k] - np.delete(p, k, axis=-1).max(axis=-1)
-        # where a network cannot tell the classes apart, a line would only follow its rounding
+        # Where a network cannot tell the classes apart, a line would only follow rounding errors.
         if lead.min() < 0 < lead.max() and np.ptp(lead) > _UNDECIDED:
             ax.contour(across, up, lead, levels=[0.0], colors="#222222", linewidths=1.4)
 
@@ -131,16 +128,16 @@ def _points(ax: "Axes", x: np.ndarray, y: np.ndarray | None, classes: int) -> No
         return
     if classes == 2:
         # Labels -1 and 1 serve as well as 0 and 1.
-        y, colours = (y > 0).astype(int), (NEGATIVE, POSITIVE)
+        y, colors = (y > 0).astype(int), (NEGATIVE, POSITIVE)
     else:
-        colours = LINE_COLOURS if classes <= len(LINE_COLOURS) else FILL_COLOURS
+        colors = LINE_COLORS if classes <= len(LINE_COLORS) else FILL_COLORS
     for k in np.unique(y):
         here = x[y == k]
         ax.scatter(
             here[:, 0],
             here[:, 1],
             s=26,
-            c=colours[k % len(colours)],
+            c=colors[k % len(colors)],
             marker=MARKERS[k % len(MARKERS)],
             edgecolors="white",
             linewidths=0.7,
@@ -167,28 +164,21 @@ def decision_boundary(
     probabilities: Callable[[Any], Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws what a classifier of the plane answers: confidence as colour, the boundary as line.
+    """Decision boundary of a classifier of the plane: confidence as color, boundary as a line.
+
+    Of more than 2,000 samples every n-th is drawn, and the title says so.
 
     Args:
-      predict: maps points `[m, 2]` to logits: `[m]` or `[m, 1]` of a binary classifier, or
+      predict: from points `[m, 2]` to logits: `[m]` or `[m, 1]` of a binary classifier, or
         `[m, classes]`. It is compiled once, for the n x n points of the picture.
       x: the data `[samples, 2]`.
-      y: its labels `[samples]` or one-hot `[samples, classes]`, of two classes 0 and 1 or -1 and 1;
-        each class has its own marker.
+      y: labels `[samples]` or one-hot `[samples, classes]`; two classes may be 0 and 1 or -1 and 1.
+        Each class has its own marker.
       n: points of the grid along each side.
-      pad: margin around the data, as a part of its extent.
-      probabilities: from what predict returns to probabilities, `[m]` or `[m, 1]` of class 1 or
-        `[m, classes]`; of a network that ends in a sigmoid or softmax pass `lambda p: p`. None:
+      pad: margin around the data, as a fraction of its extent.
+      probabilities: from the output of predict to probabilities, `[m]` or `[m, 1]` of class 1 or
+        `[m, classes]`; for a network that ends in a sigmoid or softmax pass `lambda p: p`. None:
         sigmoid or softmax of logits.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes; of more than 2,000 samples it shows every so many, and its title says so.
-
-    Raises:
-      ValueError: a shape is wrong, a label out of range, or what should be a probability is none.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import numpy as np
@@ -240,8 +230,8 @@ def _require_classes(labels: np.ndarray, classes: int) -> None:
         )
 
 
-def _write_cells(ax: "Axes", table: np.ndarray, colours: np.ndarray, normalize: bool) -> None:
-    bright = colours[..., :3] @ np.array([0.299, 0.587, 0.114])
+def _write_cells(ax: "Axes", table: np.ndarray, colors: np.ndarray, normalize: bool) -> None:
+    bright = colors[..., :3] @ np.array([0.299, 0.587, 0.114])
     for (row, column), value in np.ndenumerate(table):
         text = f"{value:.2f}".lstrip("0") if normalize and value < 1 else f"{value:g}"
         ax.text(
@@ -263,22 +253,13 @@ def confusion(
     normalize: bool = False,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws how often each class is taken for each other one.
+    """Confusion matrix of a classifier, true classes in rows; the title gives the accuracy.
 
     Args:
       y_true: labels `[samples]` from 0, or one-hot `[samples, classes]`.
       y_pred: predicted labels `[samples]`, or logits `[samples, classes]`.
       labels: names of the classes.
-      normalize: whether each row (true class) sums to one instead of showing counts.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes; its title gives the accuracy.
-
-    Raises:
-      ValueError: lengths differ, or a label is negative or has no name.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      normalize: True makes each row (true class) sum to 1; False shows counts.
 
     Examples:
       >>> import numpy as np
@@ -302,10 +283,10 @@ def confusion(
     right = int(np.trace(table))
     if normalize:
         table /= np.maximum(table.sum(axis=1, keepdims=True), 1.0)
-    ax = fitted(ax, 1.0, beside=1.9, above=1.2)
+    ax = fitted(ax, 1.0, sides=1.9, above=1.2)
     top = 1.0 if normalize else max(table.max(), 1.0)
     image = ax.imshow(table, cmap=MAGNITUDE, vmin=0.0, vmax=top)
-    colour_bar(ax, image, "part of the true class" if normalize else "samples")
+    color_bar(ax, image, "fraction of the true class" if normalize else "samples")
     if classes <= 20:
         _write_cells(ax, table, image.to_rgba(table), normalize)
         names = [str(k) for k in range(classes)] if labels is None else [str(k) for k in labels]

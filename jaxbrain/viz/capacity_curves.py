@@ -1,4 +1,4 @@
-"""How much a memory holds: what was measured against load, with the theory drawn in."""
+"""Capacity of memories: measured recall against load, with theory."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,27 +22,18 @@ def capacity(
     log: bool = False,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws what memories recall against what they hold, with the theory as lines.
+    """Capacity curves of memories: recall against load, measured as marks and theory as lines.
 
-    Measured are the marks, with the sample standard deviation over trials as bars. A line of theory
-    that has the name of a memory has its colour too.
+    Bars are the sample standard deviation over trials. A line of theory with the name of a memory
+    has the color of that memory.
 
     Args:
       curves: a `jaxbrain.memory.CapacityCurve`, or a pair (loads `[loads]`, values `[loads]` or
         `[loads, trials]`), or a mapping from names to either.
-      theory: from names to a pair (loads, values), drawn as line, or to one load, such as 0.138,
-        drawn as upright.
-      metric: which field of a curve is drawn, and what the axis is called.
-      log: whether the value axis is logarithmic; what is zero is then left out.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a curve has no such field, or loads and values differ in number.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      theory: from names to a pair (loads, values), drawn as a line, or to one load, such as 0.138,
+        drawn as a vertical line.
+      metric: field of the curves to draw, and label of the axis.
+      log: True for a logarithmic value axis, without values of zero.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -89,7 +80,7 @@ def _title(argument: str, name: Any) -> str:
 
 
 def _pair(title: str, curve: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """loads [loads] and values [loads, trials], in the order of the loads."""
+    """Loads `[loads]` and values `[loads, trials]`, in the order of the loads."""
     if hasattr(curve, "loads"):
         if not hasattr(curve, metric):
             known = ", ".join(getattr(curve, "_fields", dir(curve)))
@@ -116,7 +107,7 @@ def _two(title: str, curve: Any) -> list[np.ndarray]:
 
 
 def _line(title: str, line: Any) -> Any:
-    """One load as number, or loads and values."""
+    """One load as a number, or loads and values."""
     if np.ndim(line) == 0 and not isinstance(line, list | tuple):
         return float(floats(title, line))
     loads, values = _pair(title, line, "values")
@@ -148,7 +139,7 @@ def _marks(
     middle = values.mean(axis=1)
     spread = values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(loads))
     if log:
-        # a bar that reaches zero would leave the axis
+        # A bar that reaches zero would leave the axis.
         middle = np.where(middle > 0, middle, np.nan)
         below = np.minimum(spread, 0.9 * np.nan_to_num(middle))
     else:
@@ -157,7 +148,7 @@ def _marks(
         loads,
         middle,
         yerr=[below, spread] if values.shape[1] > 1 else None,
-        color=look.colour,
+        color=look.color,
         marker=look.marker,
         linestyle=look.dash if joined else "none",
         linewidth=1.1,
@@ -172,7 +163,7 @@ def _marks(
 
 
 def _theory(ax: "Axes", line: Any, look: Any, label: str) -> list:
-    colour, dash = ("#555555", (0, (4, 3))) if look is None else (look.colour, look.dash)
+    color, dash = ("#555555", (0, (4, 3))) if look is None else (look.color, look.dash)
     if isinstance(line, float):
-        return [ax.axvline(line, color=colour, lw=1.2, linestyle=(0, (1, 1.2)), label=label)]
-    return ax.plot(*line, color=colour, linewidth=1.5, linestyle=dash, label=label, alpha=0.85)
+        return [ax.axvline(line, color=color, lw=1.2, linestyle=(0, (1, 1.2)), label=label)]
+    return ax.plot(*line, color=color, linewidth=1.5, linestyle=dash, label=label, alpha=0.85)

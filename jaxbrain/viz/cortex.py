@@ -1,4 +1,4 @@
-"""The layers of a cortex: what they do in time, and how they are wired."""
+"""Layers of a cortex: laminar activity in time, and connectivity."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from jaxbrain.viz.style import (
     as_floats,
     axes,
     bare,
-    colour_bar,
+    color_bar,
     fitted,
     floats,
     hosts,
@@ -22,12 +22,12 @@ from jaxbrain.viz.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROOM = 0.045  # of a name, as part of all rows
-_SHARP = 400  # rows or columns up to which every one is drawn with its own edges
+_ROOM = 0.045  # of a name, as a fraction of all rows
+_SHARP = 400  # largest number of rows or columns with sharp edges
 
 
 class _Rows(NamedTuple):
-    """Which rows belong to a population, from the surface down."""
+    """Rows of one population, from the surface down."""
 
     name: str
     start: int
@@ -35,7 +35,7 @@ class _Rows(NamedTuple):
 
     @property
     def layer(self) -> str:
-        """The name without what follows a space, or an "e" or "i" at the end."""
+        """The name up to its first space, without an "e" or "i" at the end."""
         return re.sub(r"(?<=[0-9A-Z])[ei]$", "", (self.name.split() or [""])[0])
 
     @property
@@ -52,28 +52,18 @@ def laminar_activity(
     events: Mapping[str, float] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws activity as depth by time, the surface of the cortex at the top.
+    """Laminar activity: depth by time, the surface of the cortex at the top.
 
-    The layer of "L5e" and of "L5 excitatory" is L5: between layers there is a border.
+    The layer of "L5e" and of "L5 excitatory" is L5; a border separates layers.
 
     Args:
       activity: `[time, populations]`, or of single units `[time, units]`.
-      names: of the populations, from the surface down; of units a mapping from the names of the
-        populations to the slices that they are, such as `slices` of the layers of a cortex. Where
-        populations are too small for a name each, the layers are named.
+      names: of the populations, from the surface down; for units a mapping from the names of
+        populations to their slices, such as `slices` of the layers of a cortex. If populations are
+        too small for their names, the layers are named.
       dt: time of a step, in s.
       unit: of the activity.
       events: from names to times in s, such as {"go": 0.3}: lines across all layers.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: the names do not fit the activity, slices leave a gap or overlap, or dt is not
-        positive.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import numpy as np
@@ -92,7 +82,7 @@ def laminar_activity(
     shown = ax.imshow(image, cmap=cmap, norm=norm, aspect="auto",
                       extent=(0.0, end, len(image) - 0.5, -0.5),
                       interpolation="nearest" if len(image) <= _SHARP else "auto")  # fmt: skip
-    colour_bar(ax, shown, "rate" if unit is None else f"rate ({unit})")
+    color_bar(ax, shown, "rate" if unit is None else f"rate ({unit})")
     for above, below in pairwise(rows):
         apart = above.layer != below.layer
         ax.axhline(below.start - 0.5, color="white", linewidth=2.2 if apart else 0.5)
@@ -115,28 +105,19 @@ def connectivity(
     label: str = "weight",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws who excites (purple) and inhibits (orange) whom, with the borders of the layers.
+    """Connectivity matrix: excitation (purple) and inhibition (orange), with the borders of layers.
 
     The layer of "L5e" and of "L5 excitatory" is L5: borders of layers are black, those of
-    populations within a layer thin and grey.
+    populations within a layer thin and gray.
 
     Args:
       weights: `[from, to]`, such as the recurrent matrix of a cell, or one number for each pair of
         populations.
-      slices: from the names of populations to the slices of the units that they are, from the
-        surface down; or the names alone where each is one row. Where populations are too small for
-        a name each, the layers are named.
-      vmax: weight of the darkest colour; default: the largest |w|.
-      label: of the colour bar.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: weights is not square, or the slices do not cover it, leave a gap or overlap.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      slices: from the names of populations to the slices of their units, from the surface down; or
+        the names alone if each is one row. If populations are too small for their names, the layers
+        are named.
+      vmax: weight of the darkest color; default: the largest |w|.
+      label: of the color bar.
 
     Examples:
       >>> import numpy as np
@@ -149,11 +130,11 @@ def connectivity(
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"weights must be square, [from, to], got shape {list(matrix.shape)}")
     rows = _named_rows("weights", slices, len(matrix))
-    ax = fitted(ax, 1.0, beside=2.2, above=1.2)
+    ax = fitted(ax, 1.0, sides=2.2, above=1.2)
     cmap, norm = symmetric(matrix, vmax)
     image = ax.imshow(matrix, cmap=cmap, norm=norm,
                       interpolation="nearest" if len(matrix) <= _SHARP else "auto")  # fmt: skip
-    bar = colour_bar(ax, image, label)
+    bar = color_bar(ax, image, label)
     if vmax is not None and np.nanmax(np.abs(matrix)) > vmax:
         bar.set_label(f"{label} (cut at ± {vmax:g})")
     for above, below in pairwise(rows):
@@ -170,11 +151,7 @@ def connectivity(
 
 
 def _named_rows(name: str, given: Sequence[str] | Mapping[str, slice], count: int) -> list[_Rows]:
-    """The populations by depth; they cover all rows.
-
-    Raises:
-      ValueError: they do not.
-    """
+    """The populations by depth, checked to cover all rows."""
     if isinstance(given, Mapping):
         spans = [(str(key), *part.indices(count)) for key, part in given.items()]
         if any(step != 1 for *_, step in spans):
@@ -197,7 +174,7 @@ def _named_rows(name: str, given: Sequence[str] | Mapping[str, slice], count: in
 
 
 def _label(axis: Any, rows: list[_Rows]) -> None:
-    """Names the populations, or the layers where populations are too small for a name each."""
+    """Names of the populations, or of the layers if populations are too small for theirs."""
     room = [below.middle - above.middle for above, below in pairwise(rows)]
     if room and min(room) < _ROOM * rows[-1].stop:
         layers = [list(group) for _, group in groupby(rows, lambda row: row.layer)]

@@ -1,4 +1,4 @@
-"""The energy of a memory: along recalls, and over a plane with the ways that recalls take."""
+"""Energy of memories: along recalls, and as a landscape over a plane of states."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,13 +8,13 @@ import numpy as np
 
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.style import (
-    LINE_COLOURS,
+    LINE_COLORS,
     MAGNITUDE,
     MARKERS,
     as_floats,
     axes,
     bare,
-    colour_bar,
+    color_bar,
     fitted,
     floats,
     hosts,
@@ -27,21 +27,13 @@ if TYPE_CHECKING:
 
 
 def energy(energies: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draws the energy along recalls, a line each, and marks every step on which it rises.
+    """Energy along recalls, one line each; a cross marks each step on which it rises.
+
+    The title counts the steps on which the energy rises by more than rounding.
 
     Args:
       energies: `[steps]`; several recalls `[recalls, steps]` or a sequence of `[steps]` of
-        different lengths (what is nan, after the rest, is not drawn); or a mapping from names to
-        any of these.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes; its title says whether the energy ever rises, by more than rounding.
-
-    Raises:
-      ValueError: there is nothing to draw, or a shape is wrong.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+        different lengths (nan at the end is not drawn); or a mapping from names to any of these.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -61,17 +53,17 @@ def energy(energies: Any, *, ax: "Axes | None" = None) -> "Axes":
             ax.plot(
                 x,
                 line,
-                color=look.colour,
+                color=look.color,
                 linestyle=look.dash,
                 linewidth=1.6 if len(group) < 6 else 0.9,
                 alpha=1.0 if len(group) < 6 else 0.6,
                 label=str(name) if name is not None and not k else None,
             )
-            ax.plot(x[-1:], line[-1:], look.marker, color=look.colour, markersize=4.5)
+            ax.plot(x[-1:], line[-1:], look.marker, color=look.color, markersize=4.5)
             up = _rising(line)
             rises, steps = rises + int(up.sum()), steps + len(up)
             ax.plot(
-                x[1:][up], line[1:][up], MARKERS[6], color=LINE_COLOURS[1], markersize=9, zorder=4
+                x[1:][up], line[1:][up], MARKERS[6], color=LINE_COLORS[1], markersize=9, zorder=4
             )
     ax.set_title("never rises" if not rises else f"rises on {rises} of {steps} steps (crosses)")
     ax.title.set_fontsize(10)
@@ -85,7 +77,7 @@ def energy(energies: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def _lines(name: Any, group: Any) -> list[np.ndarray]:
-    """The recalls of one group, each without what follows its rest."""
+    """The recalls of one group, without nan at the end."""
     title = "energies" if name is None else f"energies[{name!r}]"
     ragged = isinstance(group, list | tuple) and any(np.ndim(one) for one in group)
     if ragged:
@@ -99,7 +91,7 @@ def _lines(name: Any, group: Any) -> list[np.ndarray]:
 
 
 def _rising(line: np.ndarray) -> np.ndarray:
-    """[steps - 1]: whether the energy rises by more than the rounding of float32."""
+    """`[steps - 1]`: True where the energy rises by more than the rounding of float32."""
     return np.diff(line) > 1e-5 * np.nanmax(np.abs(line))
 
 
@@ -114,30 +106,23 @@ def landscape(
     n: int = 121,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws an energy over a plane: dark valleys, the patterns as stars, recalls as paths.
+    """Energy landscape over a plane: dark valleys, patterns as stars, recalls as paths.
+
+    A path begins at a ring and ends at a disc.
 
     Args:
-      energy: maps a state `[2]` to a scalar, or where there is a plane a state `[units]`; of a
-        memory pass `partial(memory.energy, params)`. It is compiled once, for the n x n states of
-        the picture.
+      energy: from a state `[2]` to a scalar, or with a plane from a state `[units]`; for a memory
+        pass `partial(memory.energy, params)`. It is compiled once, for the n x n states of the
+        picture.
       bounds: (left, right, bottom, top); default: around patterns and paths, else -1.5 to 1.5.
-      plane: (origin, first, second), each `[units]`: drawn are origin + a first + b second, for
-        instance of three patterns x, y, z the plane (x, y - x, z - x).
-      patterns: `[patterns, 2]`, or `[patterns, units]` where there is a plane: what lies beside it
-        is projected onto it (least squares).
+      plane: (origin, first, second), each `[units]`: the states origin + a first + b second. For
+        the plane of three patterns x, y, z pass (x, y - x, z - x).
+      patterns: `[patterns, 2]`, or with a plane `[patterns, units]`, projected onto it (least
+        squares).
       paths: states one after another, `[steps, 2]` or `[steps, units]`; several as
-        `[paths, steps, units]` or a sequence. A path begins at a ring and ends at a disc.
-      highest: energies above are drawn alike, so that steep walls leave the valleys their colours.
+        `[paths, steps, units]` or a sequence.
+      highest: energies above it have one color, so that steep walls leave colors for the valleys.
       n: states along each side.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, the plane is none, or the energy is nowhere finite.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -157,7 +142,7 @@ def landscape(
     ratio = (extent[1] - extent[0]) / (extent[3] - extent[2])
     # Directions of a plane have lengths of their own: only two true units are drawn alike.
     equal = base is None and 1 / 3 <= ratio <= 3
-    ax = fitted(ax, ratio if equal else 1.2, beside=2.3, above=1.1)
+    ax = fitted(ax, ratio if equal else 1.2, sides=2.3, above=1.1)
     _valleys(ax, values, extent, highest)
     for index, way in enumerate(ways):
         _path(ax, way, label="recall" if index == 0 else None)
@@ -176,14 +161,14 @@ def landscape(
 
 
 def _apart(paths: Any) -> list[Any]:
-    """The paths of an array [paths, steps, units], of a sequence, or the one path given."""
+    """The paths of an array `[paths, steps, units]`, of a sequence, or the one path given."""
     if isinstance(paths, list | tuple) and all(np.ndim(path) == 2 for path in paths):
         return list(paths)
     return list(paths) if np.ndim(paths) == 3 else [paths]
 
 
 def _onto(name: str, states: Any, base: np.ndarray | None) -> np.ndarray:
-    """[states, 2]: where they lie on the plane."""
+    """Coordinates of states on the plane, `[states, 2]`."""
     points = floats(name, states, ndim=(1, 2))
     points = np.atleast_2d(points)
     units = 2 if base is None else base.shape[1]
@@ -214,7 +199,7 @@ def _bounds(bounds: Sequence[float] | None, points: np.ndarray) -> tuple[float, 
 def _over(
     energy: Callable, base: np.ndarray | None, extent: tuple[float, ...], n: int
 ) -> np.ndarray:
-    """The energy of every state of the picture [n, n], bottom row first."""
+    """Energies of all states of the picture `[n, n]`, the bottom row first."""
     states = grid(extent, n)
     if base is not None:
         states = base[0] + states @ base[1:]
@@ -222,7 +207,7 @@ def _over(
     shape = jax.eval_shape(energy, jax.ShapeDtypeStruct(states.shape[1:], states.dtype)).shape
     if shape != ():
         raise ValueError(
-            f"energy must map a state [{states.shape[1]}] to a scalar, got {list(shape)}; of a "
+            f"energy must map a state [{states.shape[1]}] to a scalar, got {list(shape)}; for a "
             "memory pass partial(memory.energy, params)"
         )
     values = floats("energy(state)", jax.jit(jax.vmap(energy))(states)).reshape(n, n)
@@ -260,11 +245,11 @@ def _valleys(
     if np.ptp(finite) > 0:
         ax.contour(*grid, values, levels=levels, colors="white", linewidths=0.5, alpha=0.6,
                    linestyles="solid")  # fmt: skip
-    colour_bar(ax, image, "energy")
+    color_bar(ax, image, "energy")
 
 
 def _path(ax: "Axes", way: np.ndarray, label: str | None) -> None:
-    """A white line with a dark edge, seen on every colour."""
+    """A white line with a dark edge, visible on every color."""
     from matplotlib import patheffects
 
     def edged(width: float) -> list:
@@ -274,5 +259,5 @@ def _path(ax: "Axes", way: np.ndarray, label: str | None) -> None:
             path_effects=edged(3.2), label=label)  # fmt: skip
     ax.plot(*way[0], "o", markerfacecolor="none", markeredgecolor="white", markersize=9,
             markeredgewidth=1.4, path_effects=edged(3.2), zorder=4)  # fmt: skip
-    ax.plot(*way[-1], "o", color=LINE_COLOURS[1], markeredgecolor="black", markersize=5,
+    ax.plot(*way[-1], "o", color=LINE_COLORS[1], markeredgecolor="black", markersize=5,
             markeredgewidth=0.7, zorder=6)  # fmt: skip

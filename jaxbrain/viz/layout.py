@@ -1,4 +1,4 @@
-"""Where the neurons and connections of a network go, apart from any drawing library."""
+"""Layout of a network diagram: places of neurons and connections."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,17 +22,17 @@ class Chain(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The neurons of one layer that are drawn."""
+    """The drawn neurons of one layer."""
 
-    size: int  # units the layer has
-    units: np.ndarray  # indices of those drawn
+    size: int  # of the layer
+    units: np.ndarray  # indices of the drawn units
     x: float
-    y: np.ndarray  # height of each unit drawn
+    y: np.ndarray  # height of each drawn unit
     dots: np.ndarray  # heights of the dots that stand for the others; empty if there are none
 
 
 class Edges(NamedTuple):
-    """The connections that are drawn, the strongest last."""
+    """The drawn connections, the strongest last."""
 
     segments: np.ndarray  # [edges, 2 ends, 2 coordinates]
     weights: np.ndarray  # [edges]
@@ -48,21 +48,22 @@ def _is_kernel(path: tuple, leaf: Any) -> bool:
 
 
 def _bias_of(path: tuple, leaf: Any, leaves: Sequence[tuple]) -> Any:
-    beside = [
+    vectors = [
         other
         for other_path, other in leaves
         if other_path[:-1] == path[:-1] and np.shape(other) == (np.shape(leaf)[1],)
     ]
-    return beside[0] if len(beside) == 1 else None
+    return vectors[0] if len(vectors) == 1 else None
 
 
 def chain(params: Any) -> Chain:
-    """Finds the dense layers of a parameter pytree: its 2-D `kernel` leaves, in tree order.
+    """The dense layers of a parameter pytree: its 2-D `kernel` leaves, in tree order.
 
     Matrices without a name, as in a hand-written `[(w1, b1), (w2, b2)]`, count as kernels too.
 
     Raises:
-      ValueError: there is no such leaf, or one layer's outputs are not the next one's inputs.
+      ValueError: if there is no such leaf, or the outputs of a layer are not the inputs of the
+        next.
     """
     leaves = jax.tree_util.tree_leaves_with_path(params)
     found = [(path, leaf) for path, leaf in leaves if _is_kernel(path, leaf)]
@@ -105,12 +106,9 @@ def _column(size: int, x: float, height: float, max_units: int) -> Column:
 
 
 def columns(sizes: Sequence[int], max_units: int) -> list[Column]:
-    """Places the layers from left to right, at most `max_units` neurons in each.
+    """Places of the layers from left to right, at most `max_units` neurons in each.
 
-    A larger layer shows its first and last neurons and dots for those between.
-
-    Raises:
-      ValueError: `max_units` is below 1.
+    A larger layer shows its first and last neurons, and dots for the others.
     """
     if max_units < 1:
         raise ValueError(f"max_units must be at least 1, got {max_units}")
@@ -124,11 +122,7 @@ def columns(sizes: Sequence[int], max_units: int) -> list[Column]:
 
 
 def edges(kernels: Sequence[np.ndarray], placed: Sequence[Column], max_edges: int) -> Edges:
-    """The connections between drawn neurons, the `max_edges` largest of them in |w|.
-
-    Raises:
-      ValueError: `max_edges` is negative.
-    """
+    """The connections between drawn neurons, the `max_edges` largest in |w|."""
     if max_edges < 0:
         raise ValueError(f"max_edges must not be negative, got {max_edges}")
     segments, weights = [], []

@@ -1,4 +1,4 @@
-"""Learning rules side by side: how well they do, and how near to backpropagation."""
+"""Alignment of gradients and scores of learning rules."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _layers(angles: Any, layers: Sequence[str] | None) -> tuple[list[str], list[np.ndarray]]:
-    """Names and [seeds, epochs] of every layer."""
+    """Names and `[seeds, epochs]` of every layer."""
     if isinstance(angles, Mapping):
         names = [str(name) for name in (angles if layers is None else layers)]
         arrays = hosts("angles", list(angles.values()))
@@ -37,24 +37,15 @@ def _layers(angles: Any, layers: Sequence[str] | None) -> tuple[list[str], list[
 def alignment(
     angles: Any, *, layers: Sequence[str] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws the angle between a rule's weight changes and those of backprop, layer by layer.
+    """Angle between a rule's gradient and that of backprop over training, layer by layer.
 
-    At 0 degrees the rule is backprop; from 90 degrees it is no better than a random direction.
+    0 degrees is the direction of backprop, 90 degrees that of a random change.
 
     Args:
-      angles: degrees, `[epochs, layers]` or `[seeds, epochs, layers]`, or a mapping from layer
+      angles: in degrees, `[epochs, layers]` or `[seeds, epochs, layers]`, or a mapping from layer
         names to `[epochs]` or `[seeds, epochs]`. Over seeds the mean and the sample standard
         deviation are drawn.
       layers: names of the layers, first layer first.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: an angle lies outside 0 to 180, or names and layers differ in number.
-      TypeError: an array is traced, or `angles` is a list.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import numpy as np
@@ -95,13 +86,24 @@ def alignment(
         ax.set_title(f"mean ± sd of {max(seeds)} seeds", fontsize=10, loc="right")
     integer_ticks(ax.xaxis)
     bare(ax)
-    # Beside the lines: angles may lie anywhere, so no corner of the Axes is sure to be free.
+    # To the right: angles may lie anywhere, so no corner of the Axes is sure to be free.
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3.4)
     return ax
 
 
+<<<<<<< HEAD
+=======
+def _final(run: Any, values: np.ndarray) -> np.ndarray:
+    """`[seeds]`: the last epoch of a History, or the values themselves."""
+    several = isinstance(run, list | tuple) and any(map(is_history, run))
+    if is_history(run) or several:
+        values = values[..., -1]
+    return np.atleast_1d(values)
+
+
+>>>>>>> a4ff6bb4d4e153b5b4c274d20d443b1b5f15b18a
 def _limits(values: np.ndarray, lines: Sequence[float]) -> tuple[float, float]:
-    """Range that holds every value, and those lines that are not far from them."""
+    """A range that holds every value, and those lines that are near."""
     low, high = float(values.min()), float(values.max())
     span = max(high - low, 0.02 * max(abs(high), abs(low)), 1e-6)
     near = [line for line in lines if low - 4 * span <= line <= high + 4 * span]
@@ -111,7 +113,7 @@ def _limits(values: np.ndarray, lines: Sequence[float]) -> tuple[float, float]:
 
 
 def _reference(ax: "Axes", name: str, value: float, level: int) -> None:
-    """A line across all rules, or an arrow where it lies outside."""
+    """A line across all rules, or an arrow where the line lies outside."""
     left, right = ax.get_xlim()
     text = f"{name} {value:.3g}"
     if left <= value <= right:
@@ -140,25 +142,16 @@ def rule_scores(
     chance: float | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws rules side by side: every seed as a dot, the mean as a bar and as a number.
+    """Scores of learning rules: every seed as a dot, the mean as a bar and as a number.
 
-    The axis spans the dots; a reference line far away from them is named by an arrow instead.
+    The axis spans the dots; an arrow names a reference line that is far away.
 
     Args:
       runs: from the name of a rule to the final values `[seeds]`, or to a `History`, or to a
         sequence of them, one per seed, whose last epoch counts. The order given is kept.
-      metric: which series of a `History` is drawn, and what the axis is called.
-      floor: the value that a rule must pass to show that its hidden layers learn.
-      chance: the value that guessing reaches.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: `runs` is empty, a value is not finite, or `metric` is not in a history.
-      TypeError: an array is traced, or `runs` is no mapping.
-      ImportError: matplotlib is not installed.
+      metric: series of a `History` to draw, and label of the axis.
+      floor: value that a rule must exceed to show that its hidden layers learn.
+      chance: value of guessing.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -194,7 +187,7 @@ def _rule(ax: "Axes", row: int, values: np.ndarray) -> None:
         values,
         row + spread,
         s=34,
-        color=look.colour,
+        color=look.color,
         marker=look.marker,
         edgecolors="white",
         linewidths=0.7,
@@ -204,7 +197,7 @@ def _rule(ax: "Axes", row: int, values: np.ndarray) -> None:
     ax.plot(
         [values.mean()] * 2,
         [row - 0.32, row + 0.32],
-        color=look.colour,
+        color=look.color,
         linewidth=4,
         alpha=0.4,
         solid_capstyle="butt",

@@ -1,4 +1,4 @@
-"""How the hand moves: its paths, its speed, and how its errors change from trial to trial."""
+"""Movements of the hand: paths, velocity profiles, adaptation from trial to trial."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -6,37 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.directions import GREY, colours_of, compass, require_directions
+from jaxbrain.viz.directions import GRAY, colors_of, compass, require_directions
 from jaxbrain.viz.projection import runs_of
 from jaxbrain.viz.series import smoothed
-from jaxbrain.viz.style import DASHES, LINE_COLOURS, axes, bare, floats, integer_ticks
+from jaxbrain.viz.style import DASHES, LINE_COLORS, axes, bare, floats, integer_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CM = 100.0  # of a metre
+_CM = 100.0  # of a meter
 
 
 def hand_paths(
     paths: Any, *, targets: Any = None, radius: float = 0.01, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws where the hand went, each path in the colour of its direction.
+    """Paths of the hand in cm, each in the color of its direction.
 
     Args:
       paths: positions in m, `[time, 2]`, `[..., time, 2]`, or a sequence of `[time, 2]` of
         different lengths.
-      targets: in m. One for each path `[trials, 2]`: they say its direction; or any other number
-        of places `[n, 2]`. Without one for each path its direction is that from start to end.
+      targets: in m. One for each path `[trials, 2]` gives its direction. Any other number of
+        targets `[n, 2]`, or none: the direction of a path is that from its start to its end.
       radius: of a target, in m.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes, in cm.
-
-    Raises:
-      ValueError: a shape is wrong, or the radius is not positive.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import numpy as np
@@ -62,8 +53,8 @@ def hand_paths(
     ax = axes(ax, width=5.2, height=5.2)
     _draw_targets(ax, places, angles if mine else np.full(len(places), np.nan), radius)
     many = len(runs) > 40
-    for run, colour in zip(runs, colours_of(angles), strict=True):
-        ax.plot(*(_CM * run.T), color=colour, linewidth=1.0 if many else 1.6,
+    for run, color in zip(runs, colors_of(angles), strict=True):
+        ax.plot(*(_CM * run.T), color=color, linewidth=1.0 if many else 1.6,
                 alpha=0.85 if many else 1.0, solid_capstyle="round", zorder=3)  # fmt: skip
     for start in np.unique(np.round(_CM * starts, 3), axis=0):
         ax.plot(*start, "o", color="black", markerfacecolor="white", markersize=5, zorder=4)
@@ -82,12 +73,12 @@ def _first(run: np.ndarray) -> np.ndarray:
 
 
 def _draw_targets(ax: "Axes", places: np.ndarray, angles: np.ndarray, radius: float) -> None:
-    """Pale discs with an edge in the colour of the direction; the same place is drawn once."""
+    """Pale discs with an edge in the color of the direction; the same place is drawn once."""
     from matplotlib.patches import Circle
 
     _, first = np.unique(np.round(places, 6), axis=0, return_index=True)
-    for place, colour in zip(places[first], colours_of(angles[first]), strict=True):
-        disc = Circle(tuple(_CM * place), _CM * radius, facecolor=(*colour, 0.16), edgecolor=colour,
+    for place, color in zip(places[first], colors_of(angles[first]), strict=True):
+        disc = Circle(tuple(_CM * place), _CM * radius, facecolor=(*color, 0.16), edgecolor=color,
                       linewidth=1.2, zorder=2)  # fmt: skip
         ax.add_patch(disc)
 
@@ -100,23 +91,14 @@ def velocity_profiles(
     reference: Any = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the speed of the hand in time: each trial, their mean, and what they should be.
+    """Velocity profiles: the speed of the hand in each trial, their mean, and a reference.
 
     Args:
       speeds: in m/s, `[time]` or `[trials, time]`.
       dt: time of a step, in s.
-      directions: of the trials in radians `[trials]`: their colours; default: grey.
+      directions: of the trials in radians `[trials]`, for their colors; default: gray.
       reference: a curve `[time]` in m/s, such as that of minimum jerk, or a mapping from a name to
-        it; the key says how the mean correlates with it.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, or dt is not positive.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+        it; the legend gives its correlation with the mean.
 
     Examples:
       >>> import numpy as np
@@ -137,14 +119,14 @@ def velocity_profiles(
         angles = require_directions("directions", directions, len(trials), "trials")
     curve = None if reference is None else _reference(reference, len(time))
     ax = axes(ax, width=5.6, height=3.8)
-    for one, colour in zip(trials, colours_of(angles), strict=True):
-        ax.plot(time, one, color=colour, linewidth=0.9, alpha=0.75, zorder=2)
+    for one, color in zip(trials, colors_of(angles), strict=True):
+        ax.plot(time, one, color=color, linewidth=0.9, alpha=0.75, zorder=2)
     if len(trials) > 1:
         ax.plot(time, mean, color="black", linewidth=2.4, label=f"mean of {len(trials)}", zorder=4)
     if curve is not None:
         name, values = curve
         r = np.corrcoef(mean, values)[0, 1] if min(np.ptp(mean), np.ptp(values)) > 0 else np.nan
-        ax.plot(time, values, color=LINE_COLOURS[0], linestyle=DASHES[1], linewidth=2.0,
+        ax.plot(time, values, color=LINE_COLORS[0], linestyle=DASHES[1], linewidth=2.0,
                 label=f"{name} (r = {r:.3f})", zorder=5)  # fmt: skip
     ax.set_xlim(0, time[-1] or dt)
     if trials.min() >= 0:
@@ -160,7 +142,7 @@ def velocity_profiles(
 
 
 def _reference(reference: Any, steps: int) -> tuple[str, np.ndarray]:
-    """Name and curve [steps]."""
+    """Name and curve `[steps]`."""
     name = "reference"
     if isinstance(reference, Mapping):
         if len(reference) != 1:
@@ -182,23 +164,14 @@ def adaptation_curve(
     smooth: int = 9,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws how far movements deviate, trial by trial, with the phases of the experiment.
+    """Adaptation curve: deviations trial by trial, with the phases of the experiment.
 
     Args:
       deviation: signed, `[trials]`, or of several subjects or seeds `[seeds, trials]`: then their
         mean and standard deviation are drawn.
       phases: from names, in their order, to numbers of trials.
       unit: of the deviation; "m" is drawn in cm, any other as it is.
-      smooth: trials that the moving mean spans; it never reaches over the border of a phase.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, or the phases do not add up to the trials.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      smooth: trials in the moving mean, which never crosses the border of a phase.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -243,9 +216,9 @@ def _draw_phase(ax: "Axes", trial: np.ndarray, values: np.ndarray, smooth: int) 
     mean = values.mean(axis=0)
     if len(values) > 1:
         spread = values.std(axis=0, ddof=1)
-        ax.fill_between(trial, mean - spread, mean + spread, color=LINE_COLOURS[0], alpha=0.18,
+        ax.fill_between(trial, mean - spread, mean + spread, color=LINE_COLORS[0], alpha=0.18,
                         linewidth=0, zorder=2)  # fmt: skip
-        ax.plot(trial, mean, color=LINE_COLOURS[0], linewidth=1.6, zorder=4)
+        ax.plot(trial, mean, color=LINE_COLORS[0], linewidth=1.6, zorder=4)
         return
-    ax.plot(trial, mean, "o", color=GREY, markersize=3.5, markeredgewidth=0, zorder=3)
-    ax.plot(trial, smoothed(mean, smooth), color=LINE_COLOURS[0], linewidth=2.0, zorder=4)
+    ax.plot(trial, mean, "o", color=GRAY, markersize=3.5, markeredgewidth=0, zorder=3)
+    ax.plot(trial, smoothed(mean, smooth), color=LINE_COLORS[0], linewidth=2.0, zorder=4)

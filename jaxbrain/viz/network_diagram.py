@@ -1,4 +1,4 @@
-"""A network as neurons and connections."""
+"""Diagram of a network: neurons as circles, connections as lines."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxbrain.viz.layout import Chain, Column, chain, columns, edges
-from jaxbrain.viz.style import DIVERGING, as_floats, colour_bar, fitted, hosts, largest, scale
+from jaxbrain.viz.style import DIVERGING, as_floats, color_bar, fitted, hosts, largest, scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +17,8 @@ _SOLID, _DASHED = (0, None), (0, (2.2, 1.4))
 _INK = "#333333"
 
 
-def _line_colours(vmax: float) -> "tuple[Colormap, Normalize]":
-    """PuOr without its white middle: a weak connection is pale and thin but still there."""
+def _line_colors(vmax: float) -> "tuple[Colormap, Normalize]":
+    """PuOr without its white middle: a weak connection is pale and thin, but visible."""
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
@@ -148,7 +148,7 @@ def _title(layers: Chain, placed: Sequence[Column], drawn: int) -> str:
 
 
 def _bias_values(layers: Chain, placed: Sequence[Column]) -> np.ndarray:
-    """Bias of every unit drawn; nan where there is none."""
+    """Biases of the drawn units; nan where there is none."""
     values = [np.full(len(placed[0].units), np.nan)]
     for bias, column in zip(layers.biases, placed[1:], strict=True):
         values.append(np.full(len(column.units), np.nan) if bias is None else bias[column.units])
@@ -182,29 +182,21 @@ def network(
     vmax: float | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the dense layers of a network: neurons as circles, weights as lines.
+    """Network diagram of dense layers: neurons as circles, weights as lines.
 
-    The colour of a line shows sign and size of the weight (orange negative, purple positive),
-    its width the size, and dashes mean negative. A neuron is filled with the colour of its bias,
-    or of its activation where `activations` are given. Strong connections lie on top.
+    The color of a line shows sign and size of the weight (orange negative, purple positive), its
+    width the size; a dashed line is negative. A neuron has the color of its bias, or of its
+    activation if `activations` are given. Strong connections lie on top.
 
     Args:
-      params: any pytree with dense kernels `[in, out]`; see `jaxbrain.viz.layout.chain`.
+      params: any pytree with dense kernels `[in, out]`, in the order of the layers; matrices
+        without a name, as in `[(w1, b1), (w2, b2)]`, count too.
       activations: one array `[units]` for every column, input first.
-      labels: names of the inputs and of the outputs, `(["x", "y"], ["same"])`; None leaves a
-        side without names.
-      max_units: neurons drawn in one layer; dots stand for the others and the title says so.
+      labels: names of the inputs and of the outputs, `(["x", "y"], ["same"])`; None leaves a side
+        without names.
+      max_units: neurons drawn in one layer; dots stand for the others, and the title says so.
       max_edges: connections drawn, the largest in |w|.
-      vmax: weight of the darkest colour and the widest line; default: the largest |w| there is.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: `params` holds no chain of dense layers, or sizes do not fit.
-      TypeError: `params` is traced.
-      ImportError: matplotlib is not installed.
+      vmax: weight of the darkest color and the widest line; default: the largest |w|.
 
     Examples:
       >>> import numpy as np
@@ -224,10 +216,10 @@ def network(
     ax = fitted(
         ax,
         (right - left) / (high - low),
-        beside=(0.0 if shown is None else 0.8) + (0.3 if labels is None else 1.1),
+        sides=(0.0 if shown is None else 0.8) + (0.3 if labels is None else 1.1),
         above=1.55,
     )
-    cmap, norm = _line_colours(top)
+    cmap, norm = _line_colors(top)
     _draw_edges(ax, found, top, cmap, norm)
     if shown is None:
         bias_cmap, bias_norm = scale(np.array([-top, top]))
@@ -237,7 +229,7 @@ def network(
 
         mappable = ScalarMappable(cmap=scale(shown)[0], norm=scale(shown)[1])
         _draw_units(ax, placed, _faces(shown, mappable.get_cmap(), mappable.norm))
-        colour_bar(ax, mappable, "activation (neurons)")
+        color_bar(ax, mappable, "activation (neurons)")
     _name_units(ax, placed[0], labels[0] if labels else None, -1)
     _name_units(ax, placed[-1], labels[1] if labels else None, +1)
     _headings(ax, placed)

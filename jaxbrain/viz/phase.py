@@ -1,4 +1,4 @@
-"""The flow of a cell over a plane of its states."""
+"""Phase portraits of cells: the flow over a plane of states."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.projection import runs_of
-from jaxbrain.viz.style import LINE_COLOURS, MAGNITUDE, colour_bar, fitted, floats, hosts
+from jaxbrain.viz.style import LINE_COLORS, MAGNITUDE, color_bar, fitted, floats, hosts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,31 +28,22 @@ def phase_portrait(
     n: int = 61,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws where a step leads from each state of a plane, its speed, and where the step is none.
+    """Phase portrait of a cell: flow, speed and nullclines over a plane of its states.
 
-    Streamlines follow step(h) - h; of two units the nullclines show where one of them stands still,
-    and fixed points are where they cross.
+    Streamlines follow step(h) - h. With two units, the nullclines show where one of them does not
+    change; fixed points lie where they cross.
 
     Args:
-      cell: a cell of two units, or of more where there is a plane.
+      cell: a cell of two units, or of more with a plane.
       params: of the cell.
       x: the input of one step, held constant.
       bounds: (left, right, bottom, top); default: around fixed points and trajectories, else -1.5
         to 1.5.
-      plane: (origin, first, second), each `[units]`: drawn are origin + a first + b second, and of
-        the flow the part along the plane (least squares).
-      fixed: FixedPoints of `jaxbrain.analysis.fixed_points`, drawn full where stable.
+      plane: (origin, first, second), each `[units]`: the states origin + a first + b second, and
+        the component of the flow along the plane (least squares).
+      fixed: FixedPoints of `jaxbrain.analysis.fixed_points`, filled if stable.
       trajectories: `[..., time, units]` or a sequence of `[time, units]`.
       n: states along each side.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: the cell does not have two units and there is no plane, or a shape is wrong.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -73,7 +64,7 @@ def phase_portrait(
     flow = _flow(cell, params, x, base, extent, n)
     ratio = (extent[1] - extent[0]) / (extent[3] - extent[2])
     equal = plane is None and 1 / 3 <= ratio <= 3
-    ax = fitted(ax, ratio if equal else 1.2, beside=2.3, above=1.4)
+    ax = fitted(ax, ratio if equal else 1.2, sides=2.3, above=1.4)
     _draw_flow(ax, flow, extent, nullclines=plane is None)
     _draw_points(ax, paths, points, np.zeros(0, bool) if fixed is None else fixed.stable)
     ax.set_aspect("equal" if equal else "auto")
@@ -88,7 +79,7 @@ def phase_portrait(
 
 
 def _base(cell: Cell, params: Params, x: Any, plane: Sequence[Any] | None) -> np.ndarray:
-    """[3, units]: origin, first, second; of two units without a plane, their own axes."""
+    """`[3, units]`: origin, first, second; of two units without a plane, their own axes."""
     carry = jax.eval_shape(cell.carry, params, x)
     units = jax.eval_shape(to_vector, carry).shape[0]
     if plane is None:
@@ -102,7 +93,7 @@ def _base(cell: Cell, params: Params, x: Any, plane: Sequence[Any] | None) -> np
 
 
 def _on(base: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """[n, 2]: where states [n, units] lie on the plane."""
+    """Coordinates `[n, 2]` of states `[n, units]` on the plane."""
     if states.ndim != 2 or states.shape[1] != base.shape[1]:
         raise ValueError(
             f"fixed and trajectories must have the {base.shape[1]} units of the cell, got shape "
@@ -127,7 +118,7 @@ def _extent(bounds: Sequence[float] | None, points: np.ndarray) -> tuple[float, 
 def _flow(
     cell: Cell, params: Params, x: Any, base: np.ndarray, extent: tuple[float, ...], n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of step(h) - h along the plane [2, n, n], and its whole length [n, n]."""
+    """The component of step(h) - h along the plane `[2, n, n]`, and its length `[n, n]`."""
     states = base[0] + grid(extent, n) @ base[1:]
     like = cell.carry(params, x)
     dtype = to_vector(like).dtype
@@ -147,7 +138,7 @@ def _draw_flow(
     *,
     nullclines: bool,
 ) -> None:
-    """Speed as colour, direction as streamlines, nullclines dashed."""
+    """Speed as color, direction as streamlines, nullclines dashed and dotted."""
     import matplotlib
     from matplotlib import patheffects
     from matplotlib.colors import LogNorm
@@ -170,25 +161,25 @@ def _draw_flow(
     ax.streamplot(*grid, *along, color="white", linewidth=0.7, arrowsize=0.8, density=1.1, zorder=2)
     edged = [patheffects.Stroke(linewidth=3.2, foreground="black"), patheffects.Normal()]
     for part, (name, dash) in enumerate(
-        (("$h_1$ stands still", "dashed"), ("$h_2$ stands still", "dotted"))
+        (("$h_1$-nullcline", "dashed"), ("$h_2$-nullcline", "dotted"))
     ):
         if nullclines and np.nanmin(along[part]) < 0 < np.nanmax(along[part]):
             lines = ax.contour(*grid, along[part], levels=[0.0], colors="white",
                                linewidths=1.8, linestyles=dash, zorder=3)  # fmt: skip
             lines.set_path_effects(edged)
             ax.plot([], [], color="#777777", linestyle=dash, linewidth=1.8, label=name)
-    colour_bar(ax, image, "length of a step")
+    color_bar(ax, image, "length of a step")
 
 
 def _draw_points(
     ax: "Axes", paths: list[np.ndarray], points: np.ndarray, stable: np.ndarray
 ) -> None:
-    """Paths, and fixed points full where stable."""
+    """Paths, and fixed points, filled if stable."""
     for path in paths:
-        ax.plot(*path.T, color=LINE_COLOURS[1], linewidth=1.8, zorder=4)
-        ax.plot(*path[-1], "o", color=LINE_COLOURS[1], markersize=4.5, zorder=6)
-    for which, face, label in ((stable, "black", "stable"), (~stable, "white", "not stable")):
-        if which.any():
-            ax.plot(*points[which].T, "o", markerfacecolor=face, markeredgecolor="black",
+        ax.plot(*path.T, color=LINE_COLORS[1], linewidth=1.8, zorder=4)
+        ax.plot(*path[-1], "o", color=LINE_COLORS[1], markersize=4.5, zorder=6)
+    for chosen, face, label in ((stable, "black", "stable"), (~stable, "white", "not stable")):
+        if chosen.any():
+            ax.plot(*points[chosen].T, "o", markerfacecolor=face, markeredgecolor="black",
                     markersize=9, markeredgewidth=1.5, linestyle="none", label=label,
                     zorder=5)  # fmt: skip

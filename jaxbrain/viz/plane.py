@@ -1,4 +1,4 @@
-"""A plane through a space of many units: where states lie on it, and what part of it is drawn."""
+"""A plane through the space of states: coordinates, bounds, grid."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from jaxbrain.viz.style import floats
 
 
 def require_plane(plane: Sequence[Any], units: int | None = None) -> np.ndarray:
-    """[3, units]: origin, first, second; any number of units, or just so many."""
+    """`[3, units]`: origin, first, second; with `units`, of exactly so many."""
     base = floats("plane", list(plane), ndim=(2,))
     fits = len(base) == 3 and units in (None, base.shape[1])
     if not fits or np.linalg.matrix_rank(base[1:]) < 2:
@@ -21,7 +21,7 @@ def require_plane(plane: Sequence[Any], units: int | None = None) -> np.ndarray:
 
 
 def coordinates(base: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """[n, 2]: where states [n, units] lie on the plane, or the points of it nearest to them."""
+    """Coordinates `[n, 2]` on the plane of states `[n, units]`, or of their projections."""
     return np.linalg.lstsq(base[1:].T, (states - base[0]).T, rcond=None)[0].T
 
 
@@ -34,7 +34,7 @@ def require_bounds(bounds: Sequence[float]) -> tuple[float, ...]:
 
 
 def grid(extent: tuple[float, ...], n: int) -> np.ndarray:
-    """[n * n, 2]: the points of the plane that a picture computes, the bottom row first."""
+    """The points `[n * n, 2]` of a picture, the bottom row first."""
     left, right, bottom, top = extent
     across, up = np.meshgrid(np.linspace(left, right, n), np.linspace(bottom, top, n))
     return np.stack([across.ravel(), up.ravel()], axis=1)

@@ -1,4 +1,4 @@
-"""States of many units on two or three axes."""
+"""Projection of states onto two or three axes."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Projection(NamedTuple):
-    """Coordinates of a state: state @ matrix + offset."""
+    """Affine projection of states: state @ matrix + offset."""
 
     matrix: np.ndarray  # [units, dims]
     offset: np.ndarray  # [dims]
@@ -25,10 +25,10 @@ class Projection(NamedTuple):
 def project_onto(
     onto: Any, states: np.ndarray, *, ax: "Axes | None", dims: int | None
 ) -> Projection:
-    """The projection asked for, or onto the principal components of states [n, units].
+    """The projection asked for, or onto the principal components of states `[n, units]`.
 
     Raises:
-      ValueError: the number of dimensions is neither 2 nor 3, or does not fit ax, onto and units.
+      ValueError: if the dimensions are neither 2 nor 3, or do not fit ax, onto and units.
     """
     matrix, offset = (None, None) if onto is None else _readout(onto, states.shape[1])
     asked = {"dims": dims, "onto": None if matrix is None else matrix.shape[1]}
@@ -58,7 +58,7 @@ def _told(asked: dict[str, int]) -> str:
 
 
 def _readout(onto: Any, units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and offset of a matrix, or of the pair of them."""
+    """Matrix and offset, from a matrix or from a pair of both."""
     pair = isinstance(onto, tuple | list) and len(onto) == 2 and np.ndim(onto[0]) == 2
     parts = list(onto) if pair else [onto]
     matrix = floats("onto", parts[0], ndim=(2,))
@@ -72,7 +72,7 @@ def _readout(onto: Any, units: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _principal(states: np.ndarray, dims: int) -> Projection:
-    """The principal components, with the share of the variance in the names."""
+    """The principal components, with the fraction of the variance in their names."""
     units = states.shape[1]
     if units == dims:
         return Projection(
@@ -91,12 +91,12 @@ def _principal(states: np.ndarray, dims: int) -> Projection:
 
 
 def is_solid(ax: Any) -> bool:
-    """Whether an Axes has three dimensions."""
+    """True if an Axes has three dimensions."""
     return hasattr(ax, "zaxis")
 
 
 def state_axes(ax: "Axes | None", projection: Projection) -> "Axes":
-    """`ax`, or new Axes of as many dimensions, with the names of the projection on them."""
+    """`ax`, or new Axes of as many dimensions, labeled with the names of the projection."""
     solid = len(projection.names) == 3
     if ax is None and solid:
         ax = pyplot().figure(figsize=(6.8, 6.0), layout="constrained").add_subplot(projection="3d")
@@ -119,11 +119,7 @@ def state_axes(ax: "Axes | None", projection: Projection) -> "Axes":
 
 
 def runs_of(name: str, states: Any) -> list[np.ndarray]:
-    """Trajectories [time, units] of one, of an array [..., time, units], or of a sequence of them.
-
-    Raises:
-      ValueError: there is none, or they differ in their units.
-    """
+    """Trajectories `[time, units]`: one, an array `[..., time, units]`, or a sequence of them."""
     if isinstance(states, list | tuple) and states and all(np.ndim(one) == 2 for one in states):
         each = [floats(f"{name}[{i}]", one) for i, one in enumerate(hosts(name, states))]
     else:

@@ -1,4 +1,4 @@
-"""One figure with the whole of a motor system that reaches."""
+"""Dashboard of a motor system that reaches."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,31 +32,23 @@ def motor_dashboard(
     go: int,
     dt: float = 0.01,
     spare: int = 0,
-) -> "tuple[Figure, list[Axes]]":
-    """Draws a motor system from eight sides: what the hand does, what cells do, how they connect.
+) -> "Figure":
+    """Dashboard of a motor system: movements, tuning, laminar activity, rotations and weights.
 
-    Paths, speeds beside minimum jerk, tuning of the output layer over 0.4 s from the go cue on and
-    its preferred directions; the layers in time, each unit relative to its largest rate, in the
-    reach that is most to the left; the first plane of jPCA and its surrogates; the weights.
+    Panels: hand paths; speeds with minimum jerk; tuning of the output layer over 0.4 s from the go
+    cue, and its preferred directions; laminar activity in the reach that goes most to the left,
+    each unit relative to its largest rate; the first plane of jPCA and its surrogates; the weights.
 
     Args:
       hand: of reaches from one place, positions and velocities ``[reaches, time, 2]``.
       targets: in m ``[reaches, 2]``.
       rates: of all units ``[reaches, time, units]``.
-      layers: whose units they are, from `jaxbrain.motor.cortical_layers`.
-      weights: between the units, with signs ``[units, units]``, from rows to columns.
-      turns: from `jaxbrain.analysis.jpca` of some of the rates.
+      layers: of these units, from `jaxbrain.motor.cortical_layers`.
+      weights: signed, between the units ``[from, to]``.
+      turns: rotational dynamics, from `jaxbrain.analysis.jpca` of some of the rates.
       go: step of the go cue.
-      dt: of a step, in s.
-      spare: panels to leave empty in the last row, up to 3.
-
-    Returns:
-      A new Figure and its spare Axes.
-
-    Raises:
-      ValueError: a shape is wrong, go is not within the reaches, or spare not from 0 to 3.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      dt: time of a step, in s.
+      spare: number of empty panels in the last row, up to 3; they are the last of ``figure.axes``.
     """
     if spare not in range(4):
         raise ValueError(f"spare must be from 0 to 3, got {spare}")
@@ -92,17 +84,17 @@ def motor_dashboard(
     connectivity(parts[4], layers.slices, vmax=_strong(parts[4]), ax=ax["weights"])
     ax["paths"].set_title(f"{len(goals)} reaches", size=10)
     ax["weights"].set_title("weights between the units", size=10)
-    return figure, [ax[f"spare {i}"] for i in range(spare)]
+    return figure
 
 
 def _relative(rates: np.ndarray) -> np.ndarray:
-    """To the largest rate of each unit; else few units would be all that is seen."""
+    """Rates relative to the largest rate of each unit, so that every unit is visible."""
     largest = rates.max(axis=(0, 1))
     return rates / np.where(largest > 0, largest, 1)
 
 
 def _strong(weights: Any) -> float | None:
-    """A weight above which 5 % of the synapses are, which would make the others look like none."""
+    """The 95 % quantile of |w|: a color scale up to the largest would hide most weights."""
     sizes = np.abs(weights)
     return float(f"{np.quantile(sizes[sizes > 0], 0.95):.1g}") if sizes.any() else None
 
@@ -110,7 +102,7 @@ def _strong(weights: Any) -> float | None:
 def _speeds(
     velocity: np.ndarray, go: int, distance: float, angles: Any, dt: float, ax: "Axes"
 ) -> None:
-    """From the go cue on, beside minimum jerk of the duration of their mean."""
+    """Speeds from the go cue, with minimum jerk of the duration of their mean."""
     speeds = np.linalg.norm(velocity, axis=-1)
     level = 0.05
     mean = jnp.asarray(speeds.mean(axis=0))

@@ -1,4 +1,4 @@
-"""What a memory gives back: patterns, cues and results as images."""
+"""Recalled patterns of a memory: patterns, cues and results as images."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TILE = 0.95  # inches of the height of an image in a figure of its own
-_APART, _BELOW = 0.12, 0.3  # gaps beside and under an image, in heights of one
-_WRONG = (213, 94, 0)  # vermillion, the second line colour, as 0..255
+_APART, _BELOW = 0.12, 0.3  # gaps between and under images, in heights of an image
+_WRONG = (213, 94, 0)  # vermillion, the second line color, as 0..255
 _COLUMNS = 8
 
 
@@ -34,32 +34,22 @@ def recall(
     limit: int = 8,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws recalls as rows of images: the pattern, its cue, the steps or memories, the result.
+    """Recalls as rows of images: the pattern, its cue, the steps or memories, the result.
 
-    White is the lowest value of the patterns, black the highest. A unit that lies on the other
-    side of the middle than that of its pattern is orange; the middle itself, such as the 0 of a
-    bit not known, is grey. Below each image stands its overlap with
-    the pattern: mean s x of patterns of +1 and -1, else the cosine.
+    White is the lowest value of the patterns, black the highest. A unit is orange if its value and
+    that of the pattern lie on different sides of the middle; the middle itself, such as the 0 of an
+    unknown bit, is gray. The number below an image is its overlap with the pattern: mean s x for
+    patterns of +1 and -1, else the cosine.
 
     Args:
-      patterns: what should be recalled, `[recalls, units]`, `[recalls, height, width]`, or one
-        pattern `[units]`.
-      cues: what was shown to the memory, of the same shape.
-      states: results of the shape of `patterns`; or with the steps as second axis, the last one
-        the result, `[recalls, steps, units]`; or a mapping from names to results, such as
-        memories side by side.
+      patterns: `[recalls, units]`, `[recalls, height, width]`, or one pattern `[units]`.
+      cues: states from which the recalls start, of the same shape.
+      states: results of the shape of `patterns`; or with the steps as second axis, the last one the
+        result, `[recalls, steps, units]`; or a mapping from names, such as those of memories, to
+        results.
       shape: (height, width) of an image; default: square, or that of the patterns.
       rows: a name for each recall.
-      limit: recalls drawn, the first ones; the title says how many there are.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: the shapes do not fit together, or the units do not form an image of `shape`.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      limit: number of recalls drawn, the first ones; the title gives the number of all.
 
     Examples:
       >>> import numpy as np
@@ -112,7 +102,7 @@ def _shape(patterns: np.ndarray, shape: tuple[int, int] | None) -> tuple[int, in
 
 
 def _flat(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """[recalls, units] of one pattern or several, flat or as images."""
+    """`[recalls, units]` of one pattern or several, flat or as images."""
     values = as_floats(name, values, ndim=(1, 2, 3))
     if values.shape[-2:] == shape and values.shape[-1] != shape[0] * shape[1]:
         return values.reshape(-1, shape[0] * shape[1])
@@ -139,7 +129,7 @@ def _results(
         )
     steps = values.reshape(recalls, -1, units)
     count = steps.shape[1]
-    # Of many steps every so many, the last one always.
+    # Evenly spaced steps, with the last one.
     chosen = np.unique(np.linspace(0, count - 1, min(count, _COLUMNS)).round().astype(int))
     return [
         _Column("result" if step == count - 1 else f"step {step + 1}", steps[:, step])
@@ -156,16 +146,17 @@ def overlaps(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     return np.divide(products, size, out=np.full(len(size), np.nan), where=size > 0)
 
 
-def _coloured(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """[recalls, units, 3] of 0..255: white to black, towards orange where a unit is wrong."""
+def _colored(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+    """`[recalls, units, 3]` of 0..255: white to black, toward orange where a unit is wrong."""
     low, high = float(patterns.min()), float(patterns.max())
     high = high if high > low else low + 1.0
     ink = np.clip((np.nan_to_num(states, nan=low) - low) / (high - low), 0.0, 1.0)[..., None]
-    colours = np.broadcast_to(255 * (1 - 0.92 * ink), (*ink.shape[:2], 3))
+    colors = np.broadcast_to(255 * (1 - 0.92 * ink), (*ink.shape[:2], 3))
     middle = (low + high) / 2
-    wrong = ((states - middle) * (patterns - middle) < 0)[..., None]  # the middle is: not known
+    # The middle itself is unknown, not wrong.
+    wrong = ((states - middle) * (patterns - middle) < 0)[..., None]
     orange = np.array(_WRONG) * (0.55 + 0.45 * ink) + 255 * 0.45 * (1 - ink)
-    return np.where(wrong, orange, colours).astype(np.uint8)
+    return np.where(wrong, orange, colors).astype(np.uint8)
 
 
 def _draw(
@@ -180,8 +171,8 @@ def _draw(
     across, down = len(columns) * width - _APART, shown * height
     heads = [textwrap.fill(column.name, max(10, round(11 * wide))) for column in columns]
     head = 0.1 + 0.2 * (1 + max(text.count("\n") for text in heads))
-    beside = 0.35 + 0.11 * max(map(len, names), default=0)
-    ax = axes(ax, width=_TILE * across + beside, height=_TILE * (down + head) + 0.25)
+    margin = 0.35 + 0.11 * max(map(len, names), default=0)  # of the names, in inches
+    ax = axes(ax, width=_TILE * across + margin, height=_TILE * (down + head) + 0.25)
     target = columns[0].states
     size = _font(ax, across, down + head)
     for i, text in enumerate(heads):
@@ -189,7 +180,7 @@ def _draw(
     for i, (_, states) in enumerate(columns):
         left = i * width
         likeness = overlaps(states, target)
-        pixels = _coloured(states, target).reshape(-1, *shape, 3)
+        pixels = _colored(states, target).reshape(-1, *shape, 3)
         for row in range(shown):
             top = row * height
             place = (left, left + wide, top + 1.0, top)
@@ -221,7 +212,7 @@ def _write(ax: "Axes", x: float, y: float, text: str, *, va: str, size: float) -
 
 
 def _font(ax: "Axes", across: float, down: float) -> float:
-    """Points that fit into the gap under an image."""
+    """Font size in points that fits into the gap under an image."""
     box, dpi = ax.get_window_extent(), ax.figure.dpi
     width, height = box.width / dpi, box.height / dpi
     return float(np.clip(72 * 0.19 * min(width / across, height / down), 4.0, 10.0))

@@ -1,11 +1,11 @@
-"""Rotations of population activity, beside what chance makes of the same data."""
+"""Planes of rotational dynamics (jPCA), and histograms of surrogates."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.directions import colours_of, compass, require_directions
-from jaxbrain.viz.style import LINE_COLOURS, axes, bare, floats, hosts, integer_ticks
+from jaxbrain.viz.directions import colors_of, compass, require_directions
+from jaxbrain.viz.style import LINE_COLORS, axes, bare, floats, hosts, integer_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,26 +20,16 @@ def rotations(
     surrogates: Any = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws one plane of jPCA: a path for each condition, from a ring to an arrow.
+    """One plane of jPCA: a path for each condition, from a ring to an arrow.
 
     Args:
       projections: states in the plane, `[conditions, time, 2]` or `[time, 2]`, such as
-        `found.projections[0]` of what `jaxbrain.analysis.jpca` found.
-      directions: of the conditions in radians `[conditions]`: their colours; default: the circle
-        of colours in the order of the conditions.
+        `found.projections[0]` of `jaxbrain.analysis.jpca`.
+      directions: of the conditions in radians `[conditions]`, for their colors; default: the circle
+        of colors in the order of the conditions.
       frequency: of the plane in Hz, for the title.
-      r2: how well a pure rotation fits, for the title.
-      surrogates: the same number of surrogate data `[n]`: a histogram of them beside the plane,
-        with r2 in it; needs r2.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes of the plane.
-
-    Raises:
-      ValueError: a shape is wrong, or there are surrogates and no r2.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      r2: R2 of the fit of a rotation, for the title.
+      surrogates: R2 of surrogate data `[n]`, drawn as a histogram to the right; needs r2.
 
     Source: Churchland et al. 2012, doi 10.1038/nature11129.
 
@@ -69,13 +59,12 @@ def rotations(
     notes = [] if frequency is None else [f"{_number('frequency', frequency):.1f} Hz"]
     notes += [] if r2 is None else [f"R² = {_number('r2', r2):.2f}"]
     ax = axes(ax, width=5.0 if surrogates is None else 8.2, height=4.6)
-    _draw_paths(ax, paths, colours_of(angles))
+    _draw_paths(ax, paths, colors_of(angles))
     ax.set_title(", ".join(notes), size=10)
     if directions is not None:
         compass(ax, (0.87, 0.87, 0.13, 0.13))
     if surrogates is not None:
-        beside = ax.inset_axes((1.16, 0.0, 0.62, 1.0))
-        surrogate_histogram(r2, parts[1], ax=beside)
+        surrogate_histogram(r2, parts[1], ax=ax.inset_axes((1.16, 0.0, 0.62, 1.0)))
     return ax
 
 
@@ -83,17 +72,17 @@ def _number(name: str, value: Any) -> float:
     return floats(name, value, ndim=(0,)).item()
 
 
-def _draw_paths(ax: "Axes", paths: np.ndarray, colours: np.ndarray) -> None:
+def _draw_paths(ax: "Axes", paths: np.ndarray, colors: np.ndarray) -> None:
     reach = 1.12 * (np.abs(paths[np.isfinite(paths)]).max(initial=0) or 1.0)
     ax.plot(0, 0, "+", color="#777777", markersize=9, zorder=1)
-    for path, colour in zip(paths, colours, strict=True):
-        ax.plot(*path.T, color=colour, linewidth=1.5, solid_capstyle="butt", zorder=2)
-        ax.plot(*path[0], "o", color=colour, markerfacecolor="white", markersize=4.5, zorder=3)
+    for path, color in zip(paths, colors, strict=True):
+        ax.plot(*path.T, color=color, linewidth=1.5, solid_capstyle="butt", zorder=2)
+        ax.plot(*path[0], "o", color=color, markerfacecolor="white", markersize=4.5, zorder=3)
         # Along the last 4 % of the plane, not of the path, whose last step may be tiny.
         far = np.flatnonzero(np.hypot(*(path - path[-1]).T) > 0.04 * reach)
         if len(far):
             ax.annotate("", xy=tuple(path[-1]), xytext=tuple(path[far[-1]]), zorder=4,
-                        arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 0,
+                        arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 0,
                                     "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0})  # fmt: skip
     ax.set_xlim(-reach, reach)
     ax.set_ylim(-reach, reach)
@@ -106,23 +95,14 @@ def _draw_paths(ax: "Axes", paths: np.ndarray, colours: np.ndarray) -> None:
 def surrogate_histogram(
     value: Any, surrogates: Any, *, name: str = "R²", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws a number of the data in the distribution of the same number over surrogate data.
+    """Histogram of a statistic over surrogate data, with its value in the data.
 
-    The title gives p = (1 + surrogates that reach the value) / (1 + surrogates).
+    p = (1 + number of surrogates that reach the value) / (1 + number of surrogates), in the title
 
     Args:
-      value: of the data.
-      surrogates: of data without the structure in question `[n]`.
-      name: what the number is.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: the value is no single number, or there are no finite surrogates.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      value: of the statistic in the data.
+      surrogates: the statistic in data without the structure in question `[n]`.
+      name: of the statistic.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -140,14 +120,14 @@ def surrogate_histogram(
     edges = np.histogram_bin_edges(null, bins=int(np.clip(len(null) ** 0.5 * 1.5, 5, 40)))
     ax.hist(null, bins=list(edges), color="#b3b3b3", edgecolor="white", linewidth=0.5,
             label="surrogates")  # fmt: skip
-    ax.axvline(data, ymax=0.8, color=LINE_COLOURS[1], linewidth=2.2, label=f"data, {data:.2f}")
+    ax.axvline(data, ymax=0.8, color=LINE_COLORS[1], linewidth=2.2, label=f"data, {data:.2f}")
     low, high = min(null.min(), data), max(null.max(), data)
     margin = 0.07 * (high - low) or 0.1
     ax.set_xlim(low - margin, high + margin)
     ax.set_title(f"p = {p:.2g} ({len(null)} surrogates)", size=10)
     ax.set_xlabel(name)
     ax.set_ylabel("surrogates")
-    ax.margins(y=0.25)  # the key stands above the bars
+    ax.margins(y=0.25)  # room for the legend above the bars
     integer_ticks(ax.yaxis)
     ax.legend(frameon=False, loc="upper left", fontsize=8.5)
     bare(ax)

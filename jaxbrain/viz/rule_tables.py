@@ -1,42 +1,34 @@
-"""Many learning rules in one figure: how well, how near to the gradient, how dear."""
+"""Table of learning rules as a figure: accuracy, gradient alignment and cost."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.style import LINE_COLOURS, MAGNITUDE, bare, hosts, integer_ticks, pyplot
+from jaxbrain.viz.style import LINE_COLORS, MAGNITUDE, bare, hosts, integer_ticks, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PASSED, _FAILED, _NEITHER = LINE_COLOURS[0], LINE_COLOURS[1], "#777777"
+_PASSED, _FAILED, _NEITHER = LINE_COLORS[0], LINE_COLORS[1], "#777777"
 _ROW = 0.29  # inches for each rule
 
 
 def rule_table(
     found: Any, *, layers: Sequence[str] | None = None, lowest: float | None = None
 ) -> "Figure":
-    """Draws what `jaxbrain.analysis.compare_rules` returned, a row for each rule.
+    """Table of a comparison of learning rules, one row for each rule, as a Figure.
 
     From left to right: the metric, every seed as a dot, with the floor as a line; the angle to the
     first rule's gradient over training, a strip for each layer; the time of a step relative to
-    the first rule. Rules that do not beat the floor, or diverged, stand out by colour and marker.
+    the first rule. Rules that diverged or do not beat the floor have another color and marker.
 
     Args:
-      found: a `Comparison`.
+      found: the `Comparison` of `jaxbrain.analysis.compare_rules`.
       layers: names of the layers, first layer first.
-      lowest: where the axis of the metric begins; None: below the floor by as much as the best
-        rule is above it. What lies lower is named by an arrow.
-
-    Returns:
-      The Figure.
-
-    Raises:
-      ValueError: layers are not as many as there are angles.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      lowest: lower end of the metric's axis; None: as far below the floor as the best rule is above
+        it. An arrow names lower values.
 
     Examples:
       >>> import numpy as np
@@ -85,7 +77,7 @@ def rule_table(
 
 
 def _angles(found: Any) -> list[np.ndarray | None]:
-    """[epochs, layers] of each rule, or None."""
+    """`[epochs, layers]` of each rule, or None."""
     return [result.mean_angles for result in found.results.values()]
 
 
@@ -121,7 +113,7 @@ def _finals(ax: "Axes", found: Any, finals: list[np.ndarray], lowest: float | No
 def _limits(
     values: np.ndarray, floor: float | None, lowest: float | None
 ) -> tuple[float, tuple[float, float]]:
-    """The lowest value that is drawn, and the ends of the axis."""
+    """The lowest value drawn, and the ends of the axis."""
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0, (0.0, 1.0)
@@ -130,35 +122,35 @@ def _limits(
     if lowest is None and floor is not None and high > floor:
         low = max(low, floor - (high - floor))
     span = max(high - low, 1e-3)
-    # on the left there is room for the arrows
+    # Room for the arrows on the left.
     return low, (low - (0.2 if values.min() < low else 0.04) * span, high + 0.04 * span)
 
 
 def _row(ax: "Axes", row: int, values: np.ndarray, lowest: float, look: tuple[str, str]) -> None:
-    """Seeds as dots, their mean as a bar, mean and sd as text; arrows for what lies outside."""
-    colour, marker = look
+    """Seeds as dots, their mean as a bar, mean and sd as text; arrows to values outside."""
+    color, marker = look
     good = values[np.isfinite(values)]
     seen = good[good >= lowest]
     spread = 0.11 * (np.arange(len(seen)) % 3 - 1) if len(seen) > 1 else np.zeros(len(seen))
     style = {"s": 15, "marker": marker, "linewidths": 0.4, "alpha": 0.85, "zorder": 3}
-    ax.scatter(seen, row + spread, color=colour, edgecolors="white", **style)
+    ax.scatter(seen, row + spread, color=color, edgecolors="white", **style)
     text = "diverged"
     if len(good):
         deviation = f" ± {good.std(ddof=1):.3f}" if len(good) > 1 else ""
         text = f"{good.mean():.3f}{deviation}"
         if good.mean() >= lowest:
-            ax.plot([good.mean()] * 2, [row - 0.36, row + 0.36], color=colour, lw=2.5, alpha=0.45)
+            ax.plot([good.mean()] * 2, [row - 0.36, row + 0.36], color=color, lw=2.5, alpha=0.45)
         if len(good) < len(values):
             text += f", {len(values) - len(good)} diverged"
     if len(seen) < len(good):
         arrow = f" \N{LEFTWARDS ARROW} {good.min():.2f}"
-        ax.text(ax.get_xlim()[0], row, arrow, color=colour, va="center", fontsize=8)
+        ax.text(ax.get_xlim()[0], row, arrow, color=color, va="center", fontsize=8)
     where = ax.get_yaxis_transform()
-    ax.text(1.01, row, text, transform=where, va="center", fontsize=8, color=colour)
+    ax.text(1.01, row, text, transform=where, va="center", fontsize=8, color=color)
 
 
 def _strips(ax: "Axes", angles: list[np.ndarray | None], layer: int) -> Any:
-    """One strip of colour for each rule, an epoch wide each cell; the last angle as a number."""
+    """One strip of colored epochs for each rule, with the last angle as a number."""
     import matplotlib
 
     epochs = max(a.shape[0] for a in angles if a is not None)
@@ -166,10 +158,10 @@ def _strips(ax: "Axes", angles: list[np.ndarray | None], layer: int) -> Any:
     for row, every in enumerate(angles):
         if every is not None:
             means[row, : len(every)] = every[:, layer]
-    colours = matplotlib.colormaps[MAGNITUDE].with_extremes(bad="#e2e2e2", over=_FAILED)
+    colors = matplotlib.colormaps[MAGNITUDE].with_extremes(bad="#e2e2e2", over=_FAILED)
     edges = np.arange(epochs + 1) + 0.5
     rows = np.arange(len(angles) + 1) - 0.5
-    image = ax.pcolormesh(edges, rows, means, cmap=colours, vmin=0.0, vmax=90.0, rasterized=True)
+    image = ax.pcolormesh(edges, rows, means, cmap=colors, vmin=0.0, vmax=90.0, rasterized=True)
     for row in range(1, len(angles)):
         ax.axhline(row - 0.5, color="white", linewidth=2.5)
     for row, every in enumerate(angles):
@@ -218,7 +210,7 @@ def _costs(ax: "Axes", costs: list[float], reference: str) -> None:
 
 
 def _round_ticks(ax: "Axes", limits: tuple[float, float]) -> None:
-    """0.5, 1, 2, 5, ... on a short axis, powers of ten on a long one; never two in one place."""
+    """0.5, 1, 2, 5, ... on a short axis, powers of ten on a long one."""
     low, high = limits
     steps = (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))

@@ -1,4 +1,4 @@
-"""Numbers that change in training: out of histories, over seeds, onto an Axes."""
+"""Series over training: read from histories, averaged over seeds, drawn as lines."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Band(NamedTuple):
-    """A line and what surrounds it."""
+    """A line with a band around it."""
 
     middle: np.ndarray  # [points]
     lower: np.ndarray  # [points]
@@ -20,16 +20,12 @@ class Band(NamedTuple):
 
 
 def is_history(run: Any) -> bool:
-    """Whether `run` is a `History`: anything with `loss` and `metrics`."""
+    """True for a `History`: anything with `loss` and `metrics`."""
     return hasattr(run, "loss") and hasattr(run, "metrics")
 
 
 def read(run: Any, y: str) -> Any:
-    """The series called `y` of a History, of a sequence of them (one per seed), or `run` itself.
-
-    Raises:
-      ValueError: the history has no such series.
-    """
+    """Series `y` of a History, or of a sequence of them (one per seed); else `run` itself."""
     if is_history(run):
         if y in ("loss", "step_loss") and hasattr(run, y):
             return getattr(run, y)
@@ -69,7 +65,7 @@ def finals(runs: Mapping[str, Any], metric: str) -> dict[str, np.ndarray]:
 
 
 def named(runs: Any) -> tuple[list[str | None], list[Any]]:
-    """Names and runs, in the order given; one run that is no mapping has no name."""
+    """Names and runs, in the order given; a single run has no name."""
     if isinstance(runs, Mapping):
         if not runs:
             raise ValueError("there is nothing to draw: the mapping of runs is empty")
@@ -78,7 +74,7 @@ def named(runs: Any) -> tuple[list[str | None], list[Any]]:
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Centred mean over `window` points along the last axis; it narrows towards both ends."""
+    """Centered mean over `window` points along the last axis; it narrows at both ends."""
     if window <= 1:
         return values
     points = values.shape[-1]
@@ -89,7 +85,7 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def over_seeds(values: np.ndarray, band: str | None) -> Band:
-    """Mean over the seeds [seeds, points] with its band: "sd" (sample), "range" or None."""
+    """Mean over the seeds `[seeds, points]` with a band: "sd" (sample), "range" or None."""
     middle = values.mean(axis=0)
     if band is None or len(values) == 1:
         return Band(middle, middle, middle)
@@ -100,13 +96,13 @@ def over_seeds(values: np.ndarray, band: str | None) -> Band:
 
 
 def draw(ax: "Axes", x: np.ndarray, band: Band, *, index: int, label: str | None) -> None:
-    """Draws one category: line with its own colour, dash and marker, and its band."""
+    """Draw one category: a line with its own color, dash and marker, and its band."""
     look = series_style(index)
     many = len(x) > 60
     ax.plot(
         x,
         band.middle,
-        color=look.colour,
+        color=look.color,
         linestyle=look.dash,
         marker=look.marker,
         # Markers of different lines stand at different places, so that equal lines stay visible.
@@ -116,4 +112,4 @@ def draw(ax: "Axes", x: np.ndarray, band: Band, *, index: int, label: str | None
         label=label,
     )
     if not np.array_equal(band.lower, band.upper, equal_nan=True):
-        ax.fill_between(x, band.lower, band.upper, color=look.colour, alpha=0.16, linewidth=0)
+        ax.fill_between(x, band.lower, band.upper, color=look.color, alpha=0.16, linewidth=0)

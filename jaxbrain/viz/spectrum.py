@@ -1,4 +1,4 @@
-"""Eigenvalues in the complex plane."""
+"""Spectrum of a matrix: eigenvalues in the complex plane."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,13 @@ if TYPE_CHECKING:
 
 
 def eigenvalues(values: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draws eigenvalues of a discrete map beside the unit circle: outside it, directions grow.
+    """Eigenvalues of a discrete map in the complex plane, with the unit circle.
+
+    Outside of the circle states grow; the title counts the eigenvalues there.
 
     Args:
       values: real or complex, of any shape, such as the `eigenvalues` of FixedPoints; or a mapping
-        from names to such, each in its own colour.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes; its title says how many lie outside.
-
-    Raises:
-      ValueError: there is nothing to draw.
-      TypeError: an array is traced or does not hold numbers.
-      ImportError: matplotlib is not installed.
+        from names to such arrays, each in its own color.
 
     Examples:
       >>> import jaxbrain.viz as viz
@@ -62,12 +55,12 @@ def eigenvalues(values: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def _dots(ax: "Axes", values: np.ndarray, look: Series, size: float, label: str | None) -> None:
-    ax.plot(np.real(values), np.imag(values), look.marker, color=look.colour, markersize=size,
+    ax.plot(np.real(values), np.imag(values), look.marker, color=look.color, markersize=size,
             alpha=0.75, markeredgewidth=0, linestyle="none", label=label)  # fmt: skip
 
 
 def _complex(name: Any, group: Any) -> np.ndarray:
-    """[n] complex."""
+    """`[n]` complex."""
     title = "values" if name is None else f"values[{name!r}]"
     array = hosts(title, [group])[0]
     if array.dtype.kind in "OUSMm":

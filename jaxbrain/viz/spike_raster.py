@@ -1,16 +1,16 @@
-"""Who spikes when: a raster of one population or several."""
+"""Spike rasters of one population or several; times in ms by default."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.style import LINE_COLOURS, as_floats, axes, bare, hosts, integer_ticks
+from jaxbrain.viz.style import LINE_COLORS, as_floats, axes, bare, hosts, integer_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_GAP = 0.04  # between populations, as part of all units
+_GAP = 0.04  # between populations, as a fraction of all units
 _HEIGHT = 0.85  # of a mark, in rows
 
 
@@ -23,28 +23,19 @@ def raster(
     limit: int = 100,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws a mark for each spike: time to the right, one row for each unit.
+    """Spike raster: a mark for each spike, time to the right, one row for each unit.
 
-    Several populations stand above each other, the first at the top, each in a colour of its own;
-    the first unit of each is its top row.
+    Populations stand above each other, the first at the top, each in its own color; the first unit
+    of a population is its top row.
 
     Args:
       spikes: 0 or 1, `[time, units]`; or a mapping from the names of populations to such arrays,
         of the same number of steps; or a sequence of them.
-      labels: names of the populations, where `spikes` has none.
-      dt: time of a step, to draw times; default: steps are counted.
+      labels: names of the populations, if `spikes` has none.
+      dt: time of a step; None: the axis counts steps.
       unit: of dt.
-      limit: units drawn of a population, the first ones; its label says how many there are.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: spikes are not [time, units] or differ in the number of steps, the labels in the
-        number of populations, or dt or limit is not positive.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      limit: number of units drawn of a population, the first ones; its label gives the number of
+        all.
 
     Examples:
       >>> import numpy as np
@@ -82,7 +73,7 @@ def raster(
 
 
 def _groups(spikes: Any, labels: Sequence[str] | None) -> tuple[list[str], list[np.ndarray]]:
-    """Names and spikes [time, units] of the populations."""
+    """Names and spikes `[time, units]` of the populations."""
     if isinstance(spikes, Mapping):
         names, given = [str(name) for name in spikes], list(spikes.values())
     elif isinstance(spikes, list | tuple) and all(np.ndim(one) == 2 for one in spikes):
@@ -116,7 +107,7 @@ def _draw(
             time * dt,
             row + (1 - _HEIGHT) / 2,
             row + (1 + _HEIGHT) / 2,
-            color=LINE_COLOURS[i % len(LINE_COLOURS)],
+            color=LINE_COLORS[i % len(LINE_COLORS)],
             linewidth=_width(ax, len(group)),
         )
         if i:
@@ -134,6 +125,6 @@ def _draw(
 
 
 def _width(ax: "Axes", steps: int) -> float:
-    """Points of a mark: half of a step, but never so thin or so thick that it looks like noise."""
+    """Width of a mark in points: half a step, within the limits of a visible line."""
     inches = ax.get_window_extent().width / ax.figure.dpi
     return float(np.clip(72 * inches / steps / 2, 0.9, 2.5))

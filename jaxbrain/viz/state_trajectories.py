@@ -1,4 +1,4 @@
-"""States in time, and the points they come to rest at, on two or three axes."""
+"""Trajectories of states and fixed points, on two or three axes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxbrain.viz.projection import project_onto, runs_of, state_axes
-from jaxbrain.viz.style import FILL_COLOURS, LINE_COLOURS, floats, hosts, series_style
+from jaxbrain.viz.style import FILL_COLORS, LINE_COLORS, floats, hosts, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # In the order of the legend; saddles apart by their unstable directions.
 _LOOKS = {
-    "stable": (LINE_COLOURS[0], "o"),
-    "saddle, 1 unstable": (LINE_COLOURS[1], "s"),
-    "saddle, 2 unstable": (FILL_COLOURS[5], "D"),
-    "saddle, 3 unstable": (LINE_COLOURS[4], "v"),
+    "stable": (LINE_COLORS[0], "o"),
+    "saddle, 1 unstable": (LINE_COLORS[1], "s"),
+    "saddle, 2 unstable": (FILL_COLORS[5], "D"),
+    "saddle, 3 unstable": (LINE_COLORS[4], "v"),
     "saddle, more unstable": ("#777777", "X"),
-    "unstable": (LINE_COLOURS[3], "P"),
-    "marginal": (LINE_COLOURS[2], "^"),
+    "unstable": (LINE_COLORS[3], "P"),
+    "marginal": (LINE_COLORS[2], "^"),
     "slow": ("#bbbbbb", "o"),
 }
 
@@ -27,24 +27,15 @@ _LOOKS = {
 def trajectories(
     states: Any, *, onto: Any = None, dims: int | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws states as paths, each from a ring to a disc.
+    """Trajectories of states, each from a ring to a disc.
 
     Args:
       states: `[time, units]`, several as `[..., time, units]` or a sequence of `[time, units]` of
-        different lengths; or a mapping from names to any of these, each name in its own colour.
+        different lengths; or a mapping from names to any of these, each name in its own color.
       onto: a matrix `[units, dims]`, such as the kernel of a readout, or a pair of it and an offset
         `[dims]`; default: the principal components of all states.
       dims: 2 or 3; default: those of `onto` or of `ax`, else 2.
-      ax: the Axes to draw in; for 3 dimensions made with ``projection="3d"``; default: a new
-        figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, or `ax`, `onto` and `dims` do not fit together.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      ax: the Axes to draw in, for 3 dimensions made with ``projection="3d"``.
 
     Examples:
       >>> import numpy as np
@@ -70,12 +61,12 @@ def trajectories(
         for k, one in enumerate(group):
             path = projection(one)
             label = None if name is None or k else str(name)
-            ax.plot(*path.T, color=look.colour, linestyle=look.dash, label=label,
+            ax.plot(*path.T, color=look.color, linestyle=look.dash, label=label,
                     linewidth=1.5 if few else 0.9, alpha=1.0 if few else 0.7)  # fmt: skip
             ax.plot(
-                *path[:1].T, "o", color=look.colour, markerfacecolor="white", markersize=5, zorder=4
+                *path[:1].T, "o", color=look.color, markerfacecolor="white", markersize=5, zorder=4
             )
-            ax.plot(*path[-1:].T, look.marker, color=look.colour, markersize=5, zorder=4)
+            ax.plot(*path[-1:].T, look.marker, color=look.color, markersize=5, zorder=4)
     if None not in runs:
         ax.legend(frameon=False, loc="best", handlelength=3.4)
     return ax
@@ -89,24 +80,15 @@ def fixed_points(
     dims: int | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws fixed points by their kind, with the unstable directions of saddles.
+    """Fixed points by kind, with the unstable directions of saddles; the legend counts each kind.
 
     Args:
       found: the FixedPoints of `jaxbrain.analysis.fixed_points`.
-      trajectories: `[..., time, units]` or a sequence of `[time, units]`: drawn thinly below.
+      trajectories: `[..., time, units]` or a sequence of `[time, units]`, as thin lines.
       onto: a matrix `[units, dims]`, such as the kernel of a readout, or a pair of it and an offset
         `[dims]`; default: the principal components of points and trajectories.
       dims: 2 or 3; default: those of `onto` or of `ax`, else 2.
-      ax: the Axes to draw in; for 3 dimensions made with ``projection="3d"``; default: a new
-        figure.
-
-    Returns:
-      The Axes; the legend counts the points of each kind.
-
-    Raises:
-      ValueError: there is no point, a shape is wrong, or `ax`, `onto` and `dims` do not fit.
-      TypeError: found is not FixedPoints, or an array is traced.
-      ImportError: matplotlib is not installed.
+      ax: the Axes to draw in, for 3 dimensions made with ``projection="3d"``.
 
     Examples:
       >>> import jax.numpy as jnp, numpy as np, jaxbrain as jb
@@ -137,10 +119,10 @@ def fixed_points(
     span = np.ptp(np.concatenate([at, *map(projection, runs)]), axis=0).max() or 1.0
     _directions(ax, found, at, 0.075 * span, projection.matrix)
     names = np.array([_name(*point) for point in zip(found.kinds, found.unstable, strict=True)])
-    for name, (colour, marker) in _LOOKS.items():
+    for name, (color, marker) in _LOOKS.items():
         chosen = at[names == name]
         if len(chosen):
-            ax.plot(*chosen.T, marker, color=colour, markersize=7.5, linestyle="none", zorder=4,
+            ax.plot(*chosen.T, marker, color=color, markersize=7.5, linestyle="none", zorder=4,
                     markeredgecolor="white" if name != "slow" else "#555555", markeredgewidth=0.8,
                     label=f"{name} ({len(chosen)})")  # fmt: skip
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -148,7 +130,7 @@ def fixed_points(
 
 
 def _cloud(runs: list[np.ndarray]) -> np.ndarray:
-    """All finite states [n, units]."""
+    """All finite states `[n, units]`."""
     if len({run.shape[1] for run in runs}) != 1:
         raise ValueError(
             f"states must all have the same units, got shapes {[list(run.shape) for run in runs]}"
@@ -161,7 +143,7 @@ def _cloud(runs: list[np.ndarray]) -> np.ndarray:
 
 
 def _name(kind: str, unstable: int) -> str:
-    """The row of the legend that a point belongs to."""
+    """The entry of the legend to which a point belongs."""
     if kind == "saddle":
         return f"saddle, {unstable if unstable <= 3 else 'more'} unstable"
     return kind.split()[0]
@@ -176,4 +158,4 @@ def _directions(ax: "Axes", found: Any, at: np.ndarray, length: float, matrix: n
             size = np.linalg.norm(way)
             if size > 1e-12:
                 ends = at[i] + np.outer([-1, 1], way * length / size)
-                ax.plot(*ends.T, color=LINE_COLOURS[3], linewidth=1.6, zorder=3)
+                ax.plot(*ends.T, color=LINE_COLORS[3], linewidth=1.6, zorder=3)

@@ -1,8 +1,8 @@
-"""What every picture shares: colours, axes, and the way from JAX arrays to the host.
+"""Style of all pictures: colors, axes, and the transfer of arrays to the host.
 
 Diverging data are drawn in PuOr, symmetric about zero (orange negative, purple positive);
-magnitudes in cividis; categories in the Okabe-Ito colours that stand out on white, always
-together with a marker or a dash, so that no picture depends on colour alone.
+magnitudes in cividis; categories in those Okabe-Ito colors that stand out on white, always
+together with a marker or a dash, so that no picture depends on color alone.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ DIVERGING = "PuOr"
 MAGNITUDE = "cividis"
 NEGATIVE, POSITIVE = "#b35806", "#542788"
 
-# Okabe and Ito's colours; the pale ones (below 3:1 on white) serve as fills only.
-LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7")
-FILL_COLOURS = (*LINE_COLOURS, "#E69F00", "#56B4E9", "#F0E442")
+# Okabe and Ito's colors; the pale ones (below 3:1 on white) serve as fills only.
+LINE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7")
+FILL_COLORS = (*LINE_COLORS, "#E69F00", "#56B4E9", "#F0E442")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 class Series(NamedTuple):
-    """How the line of one category looks."""
+    """Look of the line of one category."""
 
-    colour: str
+    color: str
     dash: Any
     marker: str
 
@@ -40,18 +40,14 @@ class Series(NamedTuple):
 def series_style(index: int) -> Series:
     """The look of category `index`; 140 categories pass before a look repeats."""
     return Series(
-        LINE_COLOURS[index % len(LINE_COLOURS)],
+        LINE_COLORS[index % len(LINE_COLORS)],
         DASHES[index % len(DASHES)],
         MARKERS[index % len(MARKERS)],
     )
 
 
 def pyplot():
-    """Returns `matplotlib.pyplot`, imported now.
-
-    Raises:
-      ImportError: matplotlib is not installed.
-    """
+    """`matplotlib.pyplot`, imported at the first call."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -60,7 +56,7 @@ def pyplot():
 
 
 def axes(ax: "Axes | None", *, width: float = 6.4, height: float = 4.8) -> "Axes":
-    """Returns `ax`, or the Axes of a new figure when there is none."""
+    """`ax`, or the Axes of a new figure if there is none."""
     if ax is None:
         return pyplot().subplots(figsize=(width, height), layout="constrained")[1]
     if not hasattr(ax, "add_collection"):
@@ -71,36 +67,31 @@ def axes(ax: "Axes | None", *, width: float = 6.4, height: float = 4.8) -> "Axes
     return ax
 
 
-def fitted(ax: "Axes | None", ratio: float, *, beside: float, above: float) -> "Axes":
-    """Returns `ax`, or new Axes in a figure cut to a picture of fixed width : height.
+def fitted(ax: "Axes | None", ratio: float, *, sides: float, above: float) -> "Axes":
+    """`ax`, or new Axes in a figure that fits a picture of fixed width : height.
 
     Args:
       ax: the Axes, or None.
       ratio: width of the picture over its height.
-      beside: inches that labels and the colour bar take at the sides.
-      above: inches that title, labels and key take above and below.
+      sides: inches of labels and the color bar at the sides.
+      above: inches of title, labels and legend above and below.
     """
     # The layout engine does not know which side limits a picture of fixed aspect; in a figure of
     # about the right shape nothing is cut off.
     width = 6.4
-    height = (width - beside) / ratio + above
+    height = (width - sides) / ratio + above
     if height > 6.0:
         height = 6.0
-        width = max((height - above) * ratio + beside, 3.2)
+        width = max((height - above) * ratio + sides, 3.2)
     return axes(ax, width=width, height=max(height, 2.0))
 
 
 def hosts(name: str, values: Sequence[Any]) -> list[np.ndarray]:
-    """Brings several arrays to the host in one transfer.
-
-    Raises:
-      TypeError: a value is traced.
-      ValueError: a value is not a rectangular array.
-    """
+    """Several arrays on the host, in one transfer; traced ones raise a TypeError."""
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(list(values))):
         raise TypeError(
             f"{name} is traced: pictures are drawn on the host from concrete arrays. "
-            "Call jaxbrain.viz outside jax.jit, vmap and grad, on what they return"
+            "Call jaxbrain.viz outside jax.jit, vmap and grad, on their results"
         )
     try:
         return [np.asarray(value) for value in jax.device_get(list(values))]
@@ -111,17 +102,12 @@ def hosts(name: str, values: Sequence[Any]) -> list[np.ndarray]:
 
 
 def floats(name: str, value: Any, *, ndim: tuple[int, ...] = ()) -> np.ndarray:
-    """Brings one real array to the host as float64, of one of the ranks in `ndim` where given."""
+    """One real array on the host as float64, of one of the ranks in `ndim` if given."""
     return as_floats(name, hosts(name, [value])[0], ndim=ndim)
 
 
 def as_floats(name: str, value: np.ndarray, *, ndim: tuple[int, ...] = ()) -> np.ndarray:
-    """Casts a host array to float64 and checks that it is real, not empty and of a rank asked for.
-
-    Raises:
-      TypeError: the array does not hold real numbers.
-      ValueError: the array is empty or of another rank.
-    """
+    """A host array as float64: real, not empty, of one of the ranks in `ndim` if given."""
     if value.dtype.kind in "cOUSMm":
         raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
     if ndim and value.ndim not in ndim:
@@ -133,11 +119,7 @@ def as_floats(name: str, value: np.ndarray, *, ndim: tuple[int, ...] = ()) -> np
 
 
 def labels_of(name: str, value: np.ndarray) -> np.ndarray:
-    """Integer labels [n] from labels `[n]`, `[n, 1]`, or scores and one-hot rows `[n, classes]`.
-
-    Raises:
-      ValueError: the values are not whole numbers.
-    """
+    """Integer labels `[n]` from labels `[n]`, `[n, 1]`, or scores and one-hot `[n, classes]`."""
     if value.ndim == 2:
         value = value[:, 0] if value.shape[1] == 1 else value.argmax(axis=1)
     value = as_floats(name, value, ndim=(1,))
@@ -150,11 +132,7 @@ def labels_of(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def largest(values: np.ndarray, vmax: float | None = None) -> float:
-    """The scale of a picture: `vmax` where given, else the largest finite magnitude, never zero.
-
-    Raises:
-      ValueError: `vmax` is not positive.
-    """
+    """The scale of a picture: `vmax` if given, else the largest finite magnitude, never zero."""
     if vmax is not None:
         if not vmax > 0:
             raise ValueError(f"vmax must be positive, got {vmax}")
@@ -164,7 +142,7 @@ def largest(values: np.ndarray, vmax: float | None = None) -> float:
 
 
 def scale(values: np.ndarray, vmax: float | None = None) -> "tuple[Colormap, Normalize]":
-    """Colours for an image: PuOr, symmetric about 0, if anything is negative; else cividis."""
+    """Colors of an image: PuOr, symmetric about 0, if any value is negative; else cividis."""
     import matplotlib
     from matplotlib.colors import Normalize
 
@@ -175,7 +153,7 @@ def scale(values: np.ndarray, vmax: float | None = None) -> "tuple[Colormap, Nor
 
 
 def symmetric(values: np.ndarray, vmax: float | None = None) -> "tuple[Colormap, Normalize]":
-    """PuOr with limits symmetric about 0; what is not finite is grey."""
+    """PuOr with limits symmetric about 0; values that are not finite are gray."""
     import matplotlib
     from matplotlib.colors import Normalize
 
@@ -183,8 +161,8 @@ def symmetric(values: np.ndarray, vmax: float | None = None) -> "tuple[Colormap,
     return matplotlib.colormaps[DIVERGING].with_extremes(bad="#bbbbbb"), Normalize(-top, top)
 
 
-def colour_bar(ax: "Axes", mappable: "ScalarMappable", label: str):
-    """Draws a colour bar inside the layout box of `ax`, so that no other Axes changes its size."""
+def color_bar(ax: "Axes", mappable: "ScalarMappable", label: str):
+    """Draw a color bar inside the layout box of `ax`, so that no other Axes changes its size."""
     # An inset belongs to ax: unlike figure.colorbar(ax=ax) it neither shrinks ax nor adds a
     # subplot to the user's figure, and it keeps to the height of an image of equal aspect.
     inset = ax.inset_axes((1.03, 0.0, 0.035, 1.0))
@@ -195,13 +173,13 @@ def colour_bar(ax: "Axes", mappable: "ScalarMappable", label: str):
 
 
 def integer_ticks(axis: "Axis") -> None:
-    """Keeps the ticks of `axis` on whole numbers."""
+    """Keep the ticks of `axis` on whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def bare(ax: "Axes", *, keep: Sequence[str] = ("left", "bottom")) -> None:
-    """Hides the frame of `ax` but for the sides in `keep`."""
+    """Hide the frame of `ax` except for the sides in `keep`."""
     for side, spine in ax.spines.items():
         spine.set_visible(side in keep)

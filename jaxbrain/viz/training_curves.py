@@ -1,4 +1,4 @@
-"""Learning curves."""
+"""Learning curves: losses and metrics over training."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ _LOG_FROM = 50.0
 
 
 def _by_seed(name: str, values: np.ndarray, per_step: bool) -> np.ndarray:
-    """[seeds, points] from [points], [seeds, points], or the per-step [(seeds,) epochs, steps]."""
+    """`[seeds, points]`; of values per step the epochs follow one another."""
     if per_step and values.ndim >= 2:
         values = values.reshape(*values.shape[:-2], -1)
     return np.atleast_2d(as_floats(name, values, ndim=(1, 2)))
@@ -46,26 +46,17 @@ def curves(
     log: bool | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws a loss or a metric against training, one line per run.
+    """Learning curves: a loss or a metric over training, one line per run.
 
     Args:
       history: a `History`; a sequence of them, one per seed; an array `[epochs]` or
         `[seeds, epochs]`; or a mapping from names to any of these.
       y: "loss", "step_loss" (`[epochs, steps]`, drawn against steps) or the name of a metric.
-      smooth: points that a centered moving mean spans; 0 draws every value.
-      band: what surrounds the mean of several seeds: "sd" (sample standard deviation), "range"
+      smooth: points in a centered moving mean; 0 draws every value.
+      band: band around the mean of several seeds: "sd" (sample standard deviation), "range"
         (smallest to largest) or None.
-      log: whether the value axis is logarithmic; default: when all values are positive and span
+      log: True for a logarithmic value axis; default: True if all values are positive and span
         more than a factor of 50.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: `y` is not in the history, or shapes or options are wrong.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import jaxbrain.viz as viz

@@ -1,4 +1,4 @@
-"""One figure with the whole of a trained network."""
+"""Dashboard of a trained network."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,27 +25,19 @@ def dashboard(
     y: Any = None,
     probabilities: Callable[[Any], Any] | None = None,
 ) -> "Figure":
-    """Draws a trained network from four sides: diagram, curve, what it sees, its weights.
+    """Dashboard of a trained network: diagram, learning curve, inputs and weights, as a Figure.
 
-    The third panel is the decision boundary where `predict` and data `[samples, 2]` are given,
-    else the receptive fields of the first layer where its inputs form a square image, else its
-    weights. The fourth shows the weights of the last layer.
+    The third panel is the decision boundary if `predict` and data `[samples, 2]` are given, else
+    the receptive fields of the first layer if its inputs form a square image, else its weights. The
+    fourth shows the weights of the last layer.
 
     Args:
-      history: whatever `curves` takes.
-      params: any pytree with dense kernels, as `network` takes it.
-      predict: maps points `[m, 2]` to logits.
+      history: as for `curves`.
+      params: any pytree with dense kernels, as for `network`.
+      predict: from points `[m, 2]` to logits.
       x: the data.
       y: its labels.
-      probabilities: from what predict returns to probabilities, as in `decision_boundary`.
-
-    Returns:
-      The Figure.
-
-    Raises:
-      ValueError: `params` holds no chain of dense layers.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      probabilities: from the output of predict to probabilities, as for `decision_boundary`.
 
     Examples:
       >>> import numpy as np

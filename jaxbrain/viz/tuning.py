@@ -1,10 +1,10 @@
-"""How rates depend on the direction of a movement."""
+"""Tuning curves and preferred directions."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.viz.directions import colours_of, require_directions
+from jaxbrain.viz.directions import colors_of, require_directions
 from jaxbrain.viz.style import MARKERS, axes, bare, floats, hosts
 
 if TYPE_CHECKING:
@@ -22,26 +22,16 @@ def tuning_curves(
     unit: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws rates against the direction of movement, with the cosine that fits each unit best.
+    """Tuning curves of units over the direction of movement, with fitted cosines.
 
-    rate = b + c cos(direction - preferred direction), by least squares; the colour of a unit is
-    that of its preferred direction.
+    rate = b + c cos(direction - preferred direction), by least squares; a unit has the color of its
+    preferred direction.
 
     Args:
       angles: directions of the trials, in radians `[trials]`; at least three different ones.
       rates: `[trials]` or `[trials, units]`; trials of one direction are drawn as their mean.
-      limit: units drawn, those with the deepest fitted cosine (largest c); the title says how many
-        there are.
+      limit: number of units drawn, those of the largest c; the title gives the number of all.
       unit: of the rates.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, there are fewer than three directions, or limit is below 1.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Source: Georgopoulos et al. 1982, doi 10.1523/JNEUROSCI.02-11-01527.1982.
 
@@ -89,7 +79,7 @@ def _design(angles: np.ndarray) -> np.ndarray:
 
 
 def _cosine(rates: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """[3, units]: mean, cosine and sine part."""
+    """`[3, units]`: mean, cosine and sine part."""
     return np.linalg.lstsq(_design(angles), rates, rcond=None)[0]
 
 
@@ -98,16 +88,16 @@ def _draw_unit(
 ) -> None:
     """Means as markers, the first again at 360 degrees, and the fitted cosine."""
     preferred = np.arctan2(fit[2], fit[1])
-    colour = colours_of(preferred)
+    color = colors_of(preferred)
     total = ((means - means.mean()) ** 2).sum()
     left = ((means - _design(ways) @ fit) ** 2).sum()
     share = f"{1 - left / total:.2f}" if total > 0 else "n/a"
     turn = np.linspace(0, 2 * np.pi, 181)
-    ax.plot(np.rad2deg(turn), _design(turn) @ fit, color=colour, linewidth=1.6, zorder=2)
+    ax.plot(np.rad2deg(turn), _design(turn) @ fit, color=color, linewidth=1.6, zorder=2)
     again = ways < 1e-5
     places = np.concatenate([ways, ways[again] + 2 * np.pi])
     means = np.concatenate([means, means[again]])
-    ax.plot(np.rad2deg(places), means, marker, color=colour, markersize=5, markeredgecolor="white",
+    ax.plot(np.rad2deg(places), means, marker, color=color, markersize=5, markeredgecolor="white",
             markeredgewidth=0.5, linestyle="none", zorder=3,
             label=f"{round(float(np.rad2deg(preferred))) % 360}°, R² = {share}")  # fmt: skip
 
@@ -115,26 +105,18 @@ def _draw_unit(
 def preferred_directions(
     directions: Any, depths: Any = None, *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws the preferred directions of units as rays, with a ring that counts them by sector.
+    """Preferred directions of units as rays, with a ring that counts them by sector.
 
-    The dotted circle is the count of directions spread evenly; the title says how far they point
-    the same way: 0 spread evenly, 1 all alike (mean resultant length).
+    The dotted circle is the count of evenly spread directions; the title gives the mean resultant
+    length: 0 for evenly spread directions, 1 for equal ones.
 
     Args:
-      directions: preferred directions in radians `[units]`; units of nan, such as those not tuned,
+      directions: preferred directions in radians `[units]`; units of nan, such as untuned ones,
         are left out and counted.
-      depths: how deeply units are tuned `[units]`, not negative, such as `amplitude` of what
-        `jaxbrain.analysis.tuning` found: the lengths of the rays, the
-        largest being 1; default: all alike.
-      ax: the Axes to draw in, a plain one, not polar; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: a shape is wrong, no unit is tuned, a depth is negative, or `ax` is polar.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
+      depths: depths of tuning `[units]`, not negative, such as the `amplitude` of
+        `jaxbrain.analysis.tuning`: the lengths of the rays, relative to the largest; default:
+        equal.
+      ax: the Axes to draw in, not polar.
 
     Examples:
       >>> import numpy as np
@@ -180,10 +162,10 @@ def _draw_rays(ax: "Axes", angles: np.ndarray, lengths: np.ndarray) -> None:
 
     ends = lengths[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     rays = np.stack([np.zeros_like(ends), ends], axis=1)
-    colours = colours_of(angles)
+    colors = colors_of(angles)
     width = 1.6 if len(angles) <= 60 else 0.9
-    ax.add_collection(LineCollection(list(rays), colors=colours.tolist(), linewidths=width))
-    ax.scatter(*ends.T, c=colours, s=16 if len(angles) <= 60 else 7, linewidths=0, zorder=3)
+    ax.add_collection(LineCollection(list(rays), colors=colors.tolist(), linewidths=width))
+    ax.scatter(*ends.T, c=colors, s=16 if len(angles) <= 60 else 7, linewidths=0, zorder=3)
     turn = np.linspace(0, 2 * np.pi, 181)
     ax.plot(np.cos(turn), np.sin(turn), color="#bbbbbb", linewidth=0.8, zorder=0)
 
@@ -205,7 +187,7 @@ def _draw_ring(ax: "Axes", angles: np.ndarray) -> None:
     ]
     filled = np.flatnonzero(counts)
     ax.add_collection(
-        PatchCollection(bars, facecolors=colours_of(filled * width).tolist(), linewidths=0)
+        PatchCollection(bars, facecolors=colors_of(filled * width).tolist(), linewidths=0)
     )
     turn = np.linspace(0, 2 * np.pi, 361)
     even = _INNER + height * len(angles) / _SECTORS

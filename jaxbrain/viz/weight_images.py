@@ -1,4 +1,4 @@
-"""Weights and activities as images."""
+"""Weights, receptive fields and activations as images."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import numpy as np
 from jaxbrain.viz.style import (
     as_floats,
     axes,
-    colour_bar,
+    color_bar,
     fitted,
     floats,
     hosts,
@@ -26,20 +26,11 @@ _SHARP = 400
 
 
 def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "Axes":
-    """Draws a weight matrix: orange negative, white zero, purple positive.
+    """Weight matrix as an image: orange negative, white zero, purple positive.
 
     Args:
       w: `[in, out]`, a dense kernel or a recurrent matrix.
-      vmax: weight of the darkest colour; default: the largest |w|.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: `w` is not a matrix.
-      TypeError: `w` is traced.
-      ImportError: matplotlib is not installed.
+      vmax: weight of the darkest color; default: the largest |w|.
 
     Examples:
       >>> import numpy as np
@@ -52,11 +43,11 @@ def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "
     if matrix.ndim != 2:
         raise ValueError(
             f"w must be a matrix [in, out], got shape {list(matrix.shape)}; "
-            "for convolution kernels there is receptive_fields"
+            "draw convolution kernels with receptive_fields"
         )
     rows, across = matrix.shape
     square = 1 / 3 <= rows / across <= 3
-    ax = fitted(ax, across / rows, beside=1.7, above=0.7) if square else axes(ax)
+    ax = fitted(ax, across / rows, sides=1.7, above=0.7) if square else axes(ax)
     cmap, norm = symmetric(matrix, vmax)
     # Few weights are blocks with sharp edges; of many the renderer shows a local mean.
     image = ax.imshow(
@@ -66,7 +57,7 @@ def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "
         aspect="equal" if square else "auto",
         interpolation="nearest" if max(rows, across) <= _SHARP else "auto",
     )
-    colour_bar(ax, image, "weight")
+    color_bar(ax, image, "weight")
     ax.set_xlabel("to unit")
     ax.set_ylabel("from unit")
     integer_ticks(ax.xaxis)
@@ -75,7 +66,7 @@ def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "
 
 
 def _fields(w: np.ndarray, shape: tuple[int, int] | None) -> np.ndarray:
-    """[units, height, width] from a dense [in, units] or a convolution [h, w, in, out] kernel."""
+    """`[units, height, width]` of a dense `[in, units]` or convolution `[h, w, in, out]` kernel."""
     if w.ndim == 4:
         if shape not in (None, w.shape[:2]):
             raise ValueError(f"shape {shape} is not that of the kernel, {w.shape[:2]}")
@@ -97,7 +88,7 @@ def _fields(w: np.ndarray, shape: tuple[int, int] | None) -> np.ndarray:
 
 
 def _mosaic(fields: np.ndarray, ncols: int) -> np.ndarray:
-    """One image of all fields with a line of nan between them."""
+    """One image of all fields, with a line of nan between them."""
     units, height, width = fields.shape
     nrows = -(-units // ncols)
     canvas = np.full((nrows * (height + 1) - 1, ncols * (width + 1) - 1), np.nan)
@@ -115,25 +106,16 @@ def receptive_fields(
     limit: int = 64,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the incoming weights of each unit as a small image, all in one Axes.
+    """Receptive fields: the incoming weights of each unit as a small image, all in one Axes.
 
-    Every image is divided by its own largest |weight|, so that weak units can be read too.
+    Every image is divided by its own largest |weight|, so that weak units are visible too.
 
     Args:
-      w: a dense kernel `[in, units]`, or a convolution kernel `[height, width, in, out]`, which
-        gives one image for every pair of channels.
+      w: a dense kernel `[in, units]`, or a convolution kernel `[height, width, in, out]`, with one
+        image for every pair of channels.
       shape: (height, width) of the input image; default: square.
       ncols: images in a row; default: about as many as there are rows.
-      limit: units drawn, the first ones; the title says how many there are.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes.
-
-    Raises:
-      ValueError: the inputs do not form an image of `shape`, or a size is below 1.
-      TypeError: `w` is traced.
-      ImportError: matplotlib is not installed.
+      limit: number of units drawn, the first ones; the title gives the number of all.
 
     Examples:
       >>> import numpy as np
@@ -150,16 +132,16 @@ def receptive_fields(
     shown = shown / np.where(top > 0, top, 1.0)
     across = ncols or int(np.ceil(np.sqrt(len(shown) * shown.shape[1] / shown.shape[2])))
     canvas = _mosaic(shown, min(across, len(shown)))
-    ax = fitted(ax, canvas.shape[1] / canvas.shape[0], beside=1.3, above=0.8)
+    ax = fitted(ax, canvas.shape[1] / canvas.shape[0], sides=1.3, above=0.8)
     cmap, norm = symmetric(shown, 1.0)
-    # Grey gaps: white is a weight of zero.
+    # Gray gaps: white is a weight of zero.
     image = ax.imshow(
         canvas,
         cmap=cmap.with_extremes(bad="#c4c4c4"),
         norm=norm,
         interpolation="nearest" if max(canvas.shape) <= _SHARP else "auto",
     )
-    colour_bar(ax, image, "weight / largest |weight| of its unit")
+    color_bar(ax, image, "weight / largest |weight| of its unit")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_title(f"{len(shown)} of {units} units" if len(shown) < units else f"{units} units")
@@ -167,7 +149,7 @@ def receptive_fields(
 
 
 def _by_label(ax: "Axes", labels: np.ndarray) -> None:
-    """Marks the runs of equal labels along the x axis."""
+    """Mark the runs of equal labels along the x axis."""
     names, first, counts = np.unique(labels, return_index=True, return_counts=True)
     for start in first[1:]:
         ax.axvline(start - 0.5, color="white", linewidth=1.2)
@@ -177,22 +159,14 @@ def _by_label(ax: "Axes", labels: np.ndarray) -> None:
 
 
 def activations(acts: Any, *, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
-    """Draws the activity of a layer: one row per unit, one column per sample.
+    """Activations of a layer as an image: one row per unit, one column per sample.
 
-    Colours are cividis for activities that are nowhere negative, else PuOr about zero.
+    The colors are cividis if no activation is negative, else PuOr about zero. Of more than 1,000
+    samples or 512 units some are drawn, and the title says so.
 
     Args:
       acts: `[samples, units]`.
       labels: one label for each sample `[samples]`; sorts the samples and marks the groups.
-      ax: the Axes to draw in; default: a new figure.
-
-    Returns:
-      The Axes; its title says so where only some of many samples or units are drawn.
-
-    Raises:
-      ValueError: `acts` is not a matrix, or the labels are of another number.
-      TypeError: an array is traced.
-      ImportError: matplotlib is not installed.
 
     Examples:
       >>> import numpy as np
@@ -214,7 +188,7 @@ def activations(acts: Any, *, labels: Any = None, ax: "Axes | None" = None) -> "
     ax = axes(ax)
     cmap, norm = scale(shown)
     image = ax.imshow(shown, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest")
-    colour_bar(ax, image, "activation")
+    color_bar(ax, image, "activation")
     integer_ticks(ax.xaxis)
     integer_ticks(ax.yaxis)
     ax.set_ylabel("unit")

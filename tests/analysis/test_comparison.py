@@ -129,6 +129,18 @@ def test_the_table_says_what_is_in_it():
     assert "floor" not in str(alone).splitlines()[0]
 
 
+def test_a_verdict_is_about_the_mean_of_the_paired_differences():
+    """0.1, 0.05, 0.02: the mean is above two standard errors, below two standard deviations."""
+    floor = [0.5, 0.4, 0.45]
+    better, noisier = [0.6, 0.45, 0.47], [0.45, 0.6, 0.47]  # the same values, paired otherwise
+    table = Comparison(
+        {name: result(v) for name, v in (("floor", floor), ("a", better), ("b", noisier))},
+        "score",
+        "floor",
+    )
+    assert (table.verdict("a"), table.verdict("b")) == ("yes", "unclear")
+
+
 def test_compare_rules_refuses():
     def call(rules, **more):
         arguments = {"key": new_key(), "seeds": 1, "epochs": 1, "validation": MOONS} | more

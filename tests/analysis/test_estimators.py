@@ -14,6 +14,7 @@ from tests.theory import CE, problem
 pytestmark = pytest.mark.x64
 
 new_key = partial(jax.random.key, 4)
+SLOW = pytest.mark.slow
 NET = jb.serial(jb.dense(5), jb.elementwise(jnp.tanh), jb.dense(3))
 
 
@@ -43,8 +44,7 @@ def vectors(grads):
     return [np.concatenate([np.ravel(a) for a in jax.tree.leaves(g)]) for g in grads if g]
 
 
-@pytest.mark.parametrize("at_once", [3, 7, 50])
-@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [pytest.param(3, marks=SLOW), 7, pytest.param(50, marks=SLOW)])
 def test_estimate_is_numpys_over_the_same_samples(at_once, small):
     params, x, y = small
     rule, right, n = noisy(NET, 0.1, shift=0.02, scale=0.7), jb.backprop(NET, CE), 11
@@ -92,15 +92,19 @@ def test_a_deterministic_rule_has_no_variance_but_a_bias(small):
     assert want[0] > 0.01
 
 
-@pytest.mark.slow
 def test_the_noise_of_the_network_is_not_the_rules():
     net = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dropout(0.5), jb.dense(3))
     params, x, y = problem(net, CE)
     right = jb.backprop(net, CE)
-    found = bias_and_variance(new_key(), right, right, params, (x, y), samples=4)
-    assert np.all(found.bias == 0) and np.all(found.variance == 0)
     without = right._replace(grads=lambda p, s, x, y, *, key=None: right.grads(p, s, x, y))
-    unpaired = bias_and_variance(new_key(), right, without, params, (x, y), samples=4)
+
+    @jax.jit
+    def both(p):
+        estimate = partial(bias_and_variance, params=p, data=(x, y), samples=4)
+        return estimate(new_key(), right, right), estimate(new_key(), right, without)
+
+    found, unpaired = both(params)
+    assert np.all(found.bias == 0) and np.all(found.variance == 0)
     assert np.all(unpaired.variance > 1e-4)  # the control: dropout is not nothing
 
 

@@ -105,10 +105,10 @@ def test_a_curl_field_pushes_a_reach_to_the_right():
     start, field = (
         jnp.broadcast_to(a, (steps, *a.shape)) for a in (START, np.asarray(perturb.curl(4.0)))
     )
-    scenes = TaskInput(push, start, jnp.zeros((steps, 2)), field)
+    inputs = TaskInput(push, start, jnp.zeros((steps, 2)), field)
 
     def deviation(field):
-        signals = jb.cells.unroll(loop).apply((), scenes._replace(field=field))
+        signals = jb.cells.unroll(loop).apply((), inputs._replace(field=field))
         return reach_kinematics(*signals.hand, START, TARGET)
 
     free, right, left = jax.jit(jax.vmap(deviation))(

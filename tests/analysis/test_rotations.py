@@ -179,6 +179,16 @@ def test_p_counts_the_surrogates():
     assert "surrogates: median" in str(found) and "Hz" in str(found)
 
 
+def with_a_common_signal(activity):
+    common = 40 * np.sin(np.arange(TIMES))[:, None] * np.ones(UNITS)
+    return lambda key: activity + common
+
+
+def test_the_mean_over_conditions_of_surrogates_is_left_out_too():
+    found = found_in(smooth(1), surrogate=with_a_common_signal, surrogates=1)
+    np.testing.assert_allclose(found.null.r2_skew[0], found.fits.r2_skew, rtol=1e-9)
+
+
 def test_surrogates_go_through_the_same_analysis():
     found = found_in(smooth(1), surrogate=same_surrogate)
     np.testing.assert_allclose(found.null.r2_skew, found.fits.r2_skew, rtol=1e-9)

@@ -87,6 +87,14 @@ def test_procrustes_is_zero_for_what_was_turned_and_no_more():
     assert float(procrustes(a, np.pad(a @ rotation, ((0, 0), (0, 2)))).distance) < 1e-14
 
 
+def test_procrustes_allows_reflections():
+    a, _ = activities()
+    mirror = np.diag([1.0, 1, 1, 1, -1])
+    for rotation in (turned(5), turned(5) @ mirror, mirror):
+        assert float(procrustes(a, a @ rotation.T).distance) < 1e-14
+    assert np.linalg.det(procrustes(a, a @ mirror).rotation) == pytest.approx(-1)
+
+
 def test_procrustes_is_that_of_scipy_and_a_metric():
     a, b = activities(others=5)
     distance = float(procrustes(a, b).distance)

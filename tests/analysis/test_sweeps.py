@@ -23,7 +23,7 @@ new_key = partial(jax.random.key, 0)
 
 def test_a_lesion_sweep_is_one_lesion_at_a_time():
     cell = jb.cells.stack(with_gain(jb.cells.elman(6)), jb.lift(jb.dense(2)))
-    scenes = TaskInput(
+    inputs = TaskInput(
         jnp.ones((9, 1)), jnp.tile(START, (9, 1)), jnp.ones((9, 2)), jnp.zeros((9, 2, 2))
     )
 
@@ -32,11 +32,11 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
             closed_loop(cell, point_mass(), delay_steps=1, perturbation=perturbation)
         )
 
-    params = loop().init(new_key(), scenes)
+    params = loop().init(new_key(), inputs)
     params[1]["bias"] = jnp.ones(2)
 
     def outcome(gain):
-        signals = loop(perturb.set_gain(gain, part=(0,))).apply(params, scenes)
+        signals = loop(perturb.set_gain(gain, part=(0,))).apply(params, inputs)
         return {"end": signals.hand.position[-1], "rates": signals.controller[0].state}
 
     masks = {"head": slice(0, 2), "tail": [4, 5], "odd": np.arange(6) % 2 == 1}
@@ -50,7 +50,7 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
         for a, b in zip(*map(jax.tree.leaves, (found[name], one_of(gain))), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-14)
     ends = np.stack([row["end"] for row in found.values()])
-    assert np.abs(ends[0] - np.asarray(loop().apply(params, scenes).hand.position[-1])).max() == 0
+    assert np.abs(ends[0] - np.asarray(loop().apply(params, inputs).hand.position[-1])).max() == 0
     assert np.abs(np.diff(np.sort(ends[:, 0]))).min() > 1e-7, "every lesion is another movement"
 
     @jax.jit
@@ -63,7 +63,7 @@ def test_a_lesion_sweep_is_one_lesion_at_a_time():
 
     @jax.jit
     def hand(strength):
-        return loop(perturb.curl_field(strength)).apply(params, scenes).hand
+        return loop(perturb.curl_field(strength)).apply(params, inputs).hand
 
     swept, one = field_sweep(hand, strengths), hand(3.0)
     np.testing.assert_allclose(swept.position[2], one.position, atol=1e-14)

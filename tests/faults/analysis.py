@@ -69,7 +69,7 @@ FAULTS = [
     ),
     Fault(
         "surrogates are not analyzed without their mean", f"{A}/rotations.py",
-        "drawn = _without_mean(drawn) if subtract_mean else drawn\n", "",
+        "drawn = _without_mean(drawn) if subtract_mean else drawn", "drawn = 1.0 * drawn",
         "tests/analysis/test_rotations.py",
     ),
     Fault(
@@ -78,7 +78,7 @@ FAULTS = [
         "tests/analysis/test_rotations.py",
     ),
     Fault(
-        "surrogates keep the correlations of units: all exchange the same conditions", f"{A}/surrogates.py",
+        "surrogates permute the conditions of all units alike", f"{A}/surrogates.py",
         "keys = jax.random.split(key, activity.shape[2])\n",
         "keys = jnp.repeat(jax.random.clone(key)[None], activity.shape[2])\n",
         "tests/analysis/test_surrogates.py",

@@ -24,7 +24,7 @@ def moment_arms(angles):
 
 
 def muscled(*, twice_added=False, sign=1.0, times=1.0, loads=1.0, owned=1.0):
-    """An arm of three muscles with activations, and what the peers have wrong in theirs."""
+    """An arm of three muscles with activations; the options are faults of published bodies."""
     bones = jb.motor.two_link_arm()
     skeleton = lambda state: ArmState(*state[:2])  # noqa: E731
 
@@ -95,7 +95,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_faults_of_the_peers_are_found(name):
+def test_faults_of_published_bodies_are_found(name):
     knobs, laws = FAULTS[name]
     with pytest.raises(AssertionError, match=r"^check_plant: Plant breaks a law") as found:
         check_plant(muscled(**knobs))

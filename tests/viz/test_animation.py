@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxbrain.viz as viz
-from jaxbrain.viz.directions import colours_of
+from jaxbrain.viz.directions import colors_of
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 WAYS = np.arange(8) * np.pi / 4
 
-CENTRE = np.array([0.0, 0.4])
+CENTER = np.array([0.0, 0.4])
 
-TARGETS = CENTRE + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
+TARGETS = CENTER + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
 
 T = np.linspace(0, 1, 41)
 
-PATHS = CENTRE + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTRE)[:, None]
+PATHS = CENTER + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTER)[:, None]
 
 L1, L2 = 0.3, 0.25
 
@@ -49,7 +49,7 @@ def test_the_film_shows_the_hand_on_its_way(tmp_path):
     assert file == tmp_path / "arm.gif" and file.stat().st_size < 200_000
     pictures = list(frames(file))
     assert len(pictures) >= 9  # 0.4 s at 20 frames a second
-    trail = [np.abs(one - 255 * colours_of(WAYS[4])).max(axis=-1) < 60 for one in pictures]
+    trail = [np.abs(one - 255 * colors_of(WAYS[4])).max(axis=-1) < 60 for one in pictures]
     seen = [mask.sum() for mask in trail]
     assert seen[0] < 5 < 50 < seen[-1]
     assert all(b >= a - 5 for a, b in itertools.pairwise(seen))

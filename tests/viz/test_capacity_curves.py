@@ -47,7 +47,7 @@ def test_capacity_reads_a_field_of_a_curve():
         viz.capacity({"Hebb": curve}, metric="error")
 
 
-def test_capacity_theory_has_the_colour_of_its_memory():
+def test_capacity_theory_has_the_color_of_its_memory():
     loads, line = [0.1, 0.2], ([0.0, 0.1, 0.3], [0.0, 0.0, 0.2])
     ax = viz.capacity({"Hebb": (loads, [0.0, 0.1]), "other": (loads, [0.0, 0.0])},
                       theory={"other": line, "limit": 0.138})  # fmt: skip

@@ -67,12 +67,12 @@ def test_connectivity_from_rows_to_columns():
     np.testing.assert_array_equal(image.get_array(), matrix)
     assert image.get_cmap().name == "PuOr" and image.get_clim() == (-1.5, 1.5)
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("from", "to")
-    colours = {
+    colors = {
         (line.get_xdata()[0], line.get_color())
         for line in ax.lines
         if np.ptp(line.get_xdata()) == 0
     }
-    assert colours == {(3.5, "#999999"), (5.5, "black")}
+    assert colors == {(3.5, "#999999"), (5.5, "black")}
     assert list(borders(ax)) == [3.5, 5.5]
     (bar,) = ax.child_axes
     assert bar.get_ylabel() == "weight (cut at ± 1.5)"

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 
 import jaxbrain.viz as viz
-from jaxbrain.viz.directions import colours_of
+from jaxbrain.viz.directions import colors_of
 
 plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 RNG = np.random.default_rng(0)
 WAYS = np.arange(8) * np.pi / 4
-CENTRE = np.array([0.0, 0.4])
-TARGETS = CENTRE + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
+CENTER = np.array([0.0, 0.4])
+TARGETS = CENTER + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
 T = np.linspace(0, 1, 41)
-PATHS = CENTRE + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTRE)[:, None]
+PATHS = CENTER + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTER)[:, None]
 
 
 def points(line):
@@ -30,13 +30,13 @@ def keys(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_hand_paths_are_drawn_where_they_are_in_centimetres():
+def test_hand_paths_are_drawn_where_they_are_in_centimeters():
     ax = viz.hand_paths(PATHS, targets=TARGETS, radius=0.02)
     for line, path, way in zip(ax.lines[:8], PATHS, WAYS, strict=True):
         np.testing.assert_allclose(points(line), 100 * path)
-        np.testing.assert_allclose(line.get_color(), colours_of(way), atol=1e-9)
+        np.testing.assert_allclose(line.get_color(), colors_of(way), atol=1e-9)
     assert len(ax.lines) == 9  # all begin at the same ring
-    np.testing.assert_allclose(points(ax.lines[8]), [100 * CENTRE])
+    np.testing.assert_allclose(points(ax.lines[8]), [100 * CENTER])
     centers = {tuple(np.round(patch.center, 6)) for patch in ax.patches}
     assert centers == {tuple(np.round(100 * target, 6)) for target in TARGETS}
     assert ax.patches[0].radius == 2.0
@@ -46,13 +46,13 @@ def test_hand_paths_are_drawn_where_they_are_in_centimetres():
 
 def test_the_direction_of_a_path_is_that_of_its_target_not_of_where_it_ended():
     wrong = viz.hand_paths(PATHS[:1], targets=TARGETS[2:3])
-    np.testing.assert_allclose(wrong.lines[0].get_color(), colours_of(WAYS[2]), atol=1e-9)
+    np.testing.assert_allclose(wrong.lines[0].get_color(), colors_of(WAYS[2]), atol=1e-9)
     free = viz.hand_paths(PATHS[:1], targets=TARGETS)  # of other number: only places
-    np.testing.assert_allclose(free.lines[0].get_color(), colours_of(WAYS[0]), atol=1e-9)
+    np.testing.assert_allclose(free.lines[0].get_color(), colors_of(WAYS[0]), atol=1e-9)
     twice = viz.hand_paths(np.repeat(PATHS, 3, axis=0), targets=np.repeat(TARGETS, 3, axis=0))
     assert len(twice.patches) == 8
-    still = viz.hand_paths([PATHS[0], np.tile(CENTRE, (5, 1))])  # of different lengths
-    np.testing.assert_allclose(still.lines[1].get_color(), colours_of(np.array(np.nan)))
+    still = viz.hand_paths([PATHS[0], np.tile(CENTER, (5, 1))])  # of different lengths
+    np.testing.assert_allclose(still.lines[1].get_color(), colors_of(np.array(np.nan)))
 
 
 def test_velocity_profiles_with_their_mean_and_a_reference():
@@ -61,7 +61,7 @@ def test_velocity_profiles_with_their_mean_and_a_reference():
     ax = viz.velocity_profiles(speeds, dt=0.02, directions=WAYS[:5], reference={"ideal": bell**2})
     for line, speed, way in zip(ax.lines[:5], speeds, WAYS, strict=False):
         np.testing.assert_allclose(points(line), np.stack([0.02 * np.arange(41), speed], axis=1))
-        np.testing.assert_allclose(line.get_color(), colours_of(way), atol=1e-9)
+        np.testing.assert_allclose(line.get_color(), colors_of(way), atol=1e-9)
     np.testing.assert_allclose(ax.lines[5].get_ydata(), speeds.mean(axis=0))
     np.testing.assert_allclose(ax.lines[6].get_ydata(), bell**2)
     x, y = speeds.mean(axis=0), bell**2

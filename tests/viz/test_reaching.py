@@ -33,9 +33,10 @@ def test_the_dashboard_draws_all_panels():
     turns = analysis.jpca(jax.random.key(0), rates, dt=0.01, components=2, surrogates=3)
     weights = jnp.asarray(layers.mask * layers.signs[:, None], jnp.float32)
     seen = (targets, rates, layers, weights, turns)
-    figure, spare = viz.motor_dashboard(hand, *seen, go=20, spare=2)
+    figure = viz.motor_dashboard(hand, *seen, go=20, spare=2)
     figure.draw_without_rendering()
-    assert len(spare) == 2 and steps == 121
+    assert [ax.get_label() for ax in figure.axes[-2:]] == ["spare 0", "spare 1"] and steps == 121
+    assert not any(ax.has_data() for ax in figure.axes[-2:])
     legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     texts = [text.get_text() for legend in legends for text in legend.get_texts()]
     assert "minimum jerk (r = 1.000)" in texts

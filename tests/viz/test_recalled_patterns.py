@@ -52,9 +52,9 @@ def test_recall_shows_ink_and_what_is_wrong():
     wrong = (PATTERNS[0] != CUES[0]).reshape(SHAPE)
     np.testing.assert_array_equal(cue[~wrong], right[~wrong])
     np.testing.assert_array_equal(pixels(ax, 0, 2), right)
-    for colour, dark in zip(cue[wrong], (CUES[0].reshape(SHAPE) > 0)[wrong], strict=True):
+    for color, dark in zip(cue[wrong], (CUES[0].reshape(SHAPE) > 0)[wrong], strict=True):
         expected = ORANGE if dark else 0.55 * ORANGE + 0.45 * 255
-        np.testing.assert_allclose(colour, expected, atol=1)
+        np.testing.assert_allclose(color, expected, atol=1)
 
 
 def test_recall_draws_steps_up_to_the_result():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxbrain.viz as viz
-from jaxbrain.viz.directions import colours_of
+from jaxbrain.viz.directions import colors_of
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
@@ -27,7 +27,7 @@ def test_a_plane_of_rotations_beside_its_surrogates():
     lines = [line for line in ax.lines if len(line.get_xdata()) == 30]
     for line, path, way in zip(lines, paths, WAYS, strict=False):
         np.testing.assert_allclose(points(line), path)
-        np.testing.assert_allclose(line.get_color(), colours_of(way), atol=1e-9)
+        np.testing.assert_allclose(line.get_color(), colors_of(way), atol=1e-9)
     arrows = [note for note in ax.texts if note.arrow_patch]
     np.testing.assert_allclose([note.xy for note in arrows], paths[:, -1])
     assert ax.get_title() == "1.9 Hz, R² = 0.90" and ax.get_aspect() == 1

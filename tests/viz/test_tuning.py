@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxbrain.viz as viz
-from jaxbrain.viz.directions import colours_of
+from jaxbrain.viz.directions import colors_of
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
@@ -32,7 +32,7 @@ def test_tuning_curves_are_the_cosines_that_units_have():
     for curve, dots, unit in zip(ax.lines[::2], ax.lines[1::2], (1, 2), strict=True):
         angles, values = np.deg2rad(curve.get_xdata()), curve.get_ydata()
         np.testing.assert_allclose(values, 5 + depths[unit] * np.cos(angles - preferred[unit]))
-        np.testing.assert_allclose(curve.get_color(), colours_of(preferred[unit]), atol=1e-9)
+        np.testing.assert_allclose(curve.get_color(), colors_of(preferred[unit]), atol=1e-9)
         expected = np.stack([np.arange(9) * 45, [*rates[:, unit], rates[0, unit]]], axis=1)
         np.testing.assert_allclose(points(dots), expected, atol=1e-9)
     two = viz.tuning_curves(WAYS, np.cos(2 * WAYS) + 0.5 * np.cos(WAYS))
