@@ -91,17 +91,6 @@ def alignment(
     return ax
 
 
-<<<<<<< HEAD
-=======
-def _final(run: Any, values: np.ndarray) -> np.ndarray:
-    """`[seeds]`: the last epoch of a History, or the values themselves."""
-    several = isinstance(run, list | tuple) and any(map(is_history, run))
-    if is_history(run) or several:
-        values = values[..., -1]
-    return np.atleast_1d(values)
-
-
->>>>>>> a4ff6bb4d4e153b5b4c274d20d443b1b5f15b18a
 def _limits(values: np.ndarray, lines: Sequence[float]) -> tuple[float, float]:
     """A range that holds every value, and those lines that are near."""
     low, high = float(values.min()), float(values.max())

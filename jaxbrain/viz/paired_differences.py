@@ -92,10 +92,10 @@ def _row(ax: "Axes", row: int, difference: np.ndarray, confidence: float, look: 
     mean, half = difference.mean(), difference.std(ddof=1) / math.sqrt(n)
     half *= student_quantile((1 + confidence) / 2, n - 1)
     places = row + 0.22 + 0.1 * (np.arange(n) % 2)
-    ax.scatter(difference, places, s=16, color=look.colour, alpha=0.4, linewidths=0, zorder=2)
-    ax.plot([mean - half, mean + half], [row, row], color=look.colour, linewidth=2.5, zorder=3)
+    ax.scatter(difference, places, s=16, color=look.color, alpha=0.4, linewidths=0, zorder=2)
+    ax.plot([mean - half, mean + half], [row, row], color=look.color, linewidth=2.5, zorder=3)
     ax.plot(
-        [mean], [row], color=look.colour, marker=look.marker, markersize=7, markeredgecolor="white"
+        [mean], [row], color=look.color, marker=look.marker, markersize=7, markeredgecolor="white"
     )
     text = f"{mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
     ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)

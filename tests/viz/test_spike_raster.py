@@ -1,22 +1,8 @@
-<<<<<<< HEAD
-"""The raster: one mark for each spike."""
-=======
 """Spike rasters: a mark for each spike, at its time, in the row of its unit."""
->>>>>>> a4ff6bb4d4e153b5b4c274d20d443b1b5f15b18a
 
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
-
-@pytest.mark.usefixtures("no_figures_left")
-def test_a_raster_marks_each_spike():
-    pytest.importorskip("matplotlib")
-    import jaxbrain.viz as viz
-
-    first, second = np.eye(4, 3), np.array([[0, 1], [1, 1], [0, 0], [0, 1]])
-    ax = viz.raster({"a": first, "b": second}, dt=0.5)
-=======
 import jaxbrain.viz as viz
 
 pytest.importorskip("matplotlib")
@@ -27,7 +13,6 @@ FIRST, SECOND = np.eye(4, 3), np.array([[0, 1], [1, 1], [0, 0], [0, 1]])
 
 def test_a_raster_marks_each_spike():
     ax = viz.raster({"a": FIRST, "b": SECOND}, dt=0.5)
->>>>>>> a4ff6bb4d4e153b5b4c274d20d443b1b5f15b18a
     places = []
     for lines in ax.collections[:2]:
         places.append({(x, (low + high) / 2) for (x, low), (_, high) in lines.get_segments()})
@@ -35,21 +20,6 @@ def test_a_raster_marks_each_spike():
     times, rows = zip(*sorted(places[1]), strict=True)
     assert times == (0.0, 0.5, 0.5, 1.5) and len(set(rows)) == 2 and min(rows) > 3
     assert ax.get_ylim()[0] > ax.get_ylim()[1] == 0 and ax.get_xlabel() == "time (ms)"
-<<<<<<< HEAD
-    few = viz.raster([first, second], labels=["a", "b"], limit=2)
-    assert [t.get_text() for t in few.get_yticklabels()] == ["a\n2 of 3", "b"]
-    assert few.get_xlabel() == "time step"
-    for bad, options, message in (
-        ({"a": first, "b": second[:3]}, {}, "a has 4, b has 3"),
-        (first, {"labels": "ab"}, "labels are 2, the populations 1"),
-        (first[0], {}, "spikes must have 2 axes"),
-        ({}, {}, "spikes is empty"),
-        (first, {"dt": 0.0}, "dt must be positive"),
-        (first, {"limit": 0}, "limit must be at least 1"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            viz.raster(bad, **options)
-=======
 
 
 def test_a_raster_of_some_units_says_how_many_there_are():
@@ -72,4 +42,3 @@ def test_a_raster_of_some_units_says_how_many_there_are():
 def test_raster_refuses(spikes, options, message):
     with pytest.raises(ValueError, match=message):
         viz.raster(spikes, **options)
->>>>>>> a4ff6bb4d4e153b5b4c274d20d443b1b5f15b18a
