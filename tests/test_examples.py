@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from tests.conftest import shared
+from tests.test_documentation import ANYWHERE, FIRST
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -56,10 +57,12 @@ def row(lines, label):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_an_example_is_short_and_says_how_to_run_it(script):
+def test_an_example_is_short_and_plain_and_says_how_to_run_it(script):
     text = script.read_text()
     assert len(text.splitlines()) < 120
     assert f"python examples/{script.name}" in text.split('"""')[1]
+    assert not re.match(f'"""{FIRST}', text), "the first line is no noun phrase"
+    assert [word for word in ANYWHERE if re.search(word, text)] == []
 
 
 def test_every_example_is_run_here():

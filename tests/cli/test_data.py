@@ -1,4 +1,4 @@
-"""Data of `train`: reading, splitting, scaling, and mistakes told in one line."""
+"""Data of `train`: reading, splitting, scaling, and mistakes reported in one line."""
 
 import sys
 from pathlib import Path
@@ -107,7 +107,7 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("words", "message"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES]
 )
-def test_mistakes_are_told_in_one_line(words, message, capsys):
+def test_a_mistake_is_reported_in_one_line(words, message, capsys):
     plane_csv("ok.csv")
     write_csv("holes.csv", [["a", "b", "y"], [1, 2, 0], ["", 3, 1]])
     write_csv("many.csv", [[i, i] for i in range(30)])

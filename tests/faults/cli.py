@@ -123,6 +123,16 @@ FAULTS = [
         f"{TESTS}/test_doctor.py",
     ),
     Fault(
+        "a mistake of the user has the exit code of a failure", "jaxbrain/__main__.py",
+        "return error.code", "return 1",
+        "tests/test_main.py",
+    ),
+    Fault(
+        "an error names the fix of the library, not the options", f"{CLI}/errors.py",
+        'finding, *_ = str(error).split("; ")', "finding = str(error)",
+        f"{TESTS}/test_errors.py",
+    ),
+    Fault(
         "the cache is open to other users", f"{CLI}/cache.py",
         "        directory.chmod(0o700)\n", "        directory.chmod(0o755)\n",
         f"{TESTS}/test_cache.py",
