@@ -83,6 +83,12 @@ def test_built_in_points_have_labels_of_two_classes(name):
     assert data.preparation == {"x_shift": 0.0, "x_scale": 1.0, "y_shift": 0.0, "y_scale": 1.0}
 
 
+def test_a_file_with_the_name_of_a_built_in_set_is_a_file():
+    write_csv("xor", [[i, i % 2] for i in range(8)])
+    data = load(options("--data", "./xor"))
+    assert len(data.train[0]) == 6 and data.test is not None and len(data.test[0]) == 2
+
+
 MISTAKES = [
     (["--data", "digitz"], "no such file; built in are digits, xor"),
     (["--labels", "here.idx"], "--labels has no meaning for --data digits"),

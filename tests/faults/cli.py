@@ -82,6 +82,11 @@ FAULTS = [
         f"{TESTS}/test_data.py",
     ),
     Fault(
+        "a file that is called xor is not split", f"{CLI}/data.py",
+        'options.data == "xor"', 'source.name == "xor"',
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
         "every seed splits the rows alike", f"{CLI}/data.py",
         "jax.random.key(options.seed)", "jax.random.key(0)",
         f"{TESTS}/test_data.py",
