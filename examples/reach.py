@@ -3,8 +3,7 @@
 Cortex, basal ganglia, thalamus and an arm of six muscles form one loop, which learns to reach after
 a delay. Then: paths, tuning, rotations compared with surrogates, and adaptation to a curl field.
 
-    python examples/reach.py             # pictures/reach.png and reach.gif, in some minutes
-    python examples/reach.py --quick     # smaller and less training, in one minute
+    python examples/reach.py [--quick]     # pictures/reach.png and reach.gif; minutes, or one
 """
 
 import argparse
