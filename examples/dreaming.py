@@ -76,11 +76,9 @@ def main(out: Path) -> None:
     net = jb.serial(jb.dense(100), jb.elementwise(jax.nn.relu), jb.dense(10))
     backprop = jb.backprop(net, jb.losses.softmax_cross_entropy)
     classifier, _ = jb.fit(backprop, optax.adam(2e-3), (x, y), key=jax.random.key(2), epochs=30)
-    right = jb.evaluate(net, classifier.params, (unseen, answers), {"accuracy": jb.accuracy})[
-        "accuracy"
-    ]
+    score = jb.evaluate(net, classifier.params, (unseen, answers), {"accuracy": jb.accuracy})
     verdicts = np.bincount(jb.batch(net).apply(classifier.params, seen[-1]).argmax(1))
-    print(f"\nDreams by digit, named by a classifier with {right:.0%} accuracy on unseen digits")
+    print(f"\nDreams by digit, named by a classifier with {score['accuracy']:.0%} accuracy")
     print("  " + ", ".join(f"{i}: {count}" for i, count in enumerate(verdicts)))
 
     figure, axes = plt.subplots(2, 2, figsize=(13, 9.4), layout="constrained", height_ratios=(5, 3))

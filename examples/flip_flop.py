@@ -53,9 +53,7 @@ def main(out: Path) -> None:
     trials = jax.vmap(task.sample)(jax.random.split(jax.random.key(2), 64))
     visited = np.asarray(jb.batch(jb.cells.unroll(cell)).apply(params[0], trials.inputs))
     accuracy = np.mean(np.sign(visited @ kernel + bias) == trials.targets)
-    print(
-        f"Loss after {UPDATES} updates {losses[-50:].mean():.4f}; accuracy of a bit {accuracy:.4f}"
-    )
+    print(f"After {UPDATES} updates: loss {losses[-50:].mean():.4f}, accuracy {accuracy:.4f}")
     print(f"Dimensionality of the states: {dimensionality(visited):.1f} of {UNITS}\n")
 
     rng = np.random.default_rng(0)

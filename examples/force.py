@@ -2,9 +2,8 @@
 
 FORCE trains the readout of 500 units, which is fed back to them, by recursive least squares while
 the network runs. Full FORCE trains all recurrent weights, with a second network that receives the
-targets as a guide. One network repeats a sum of four sines: 25 periods with the target, then five
-without. Another repeats twenty outputs of a chaotic network: 15 times with the targets, then once
-without.
+targets as a guide. One network repeats a sum of four sines, 25 periods with the target, then five
+without. Another repeats twenty outputs of a chaotic network, 15 times with them, then once without.
 
     python examples/force.py                 # the picture: pictures/force.png
 """

@@ -3,7 +3,7 @@
 Populations and layers of the cortex, the thalamus and GPi, the output of the basal ganglia, are
 silenced in one `vmap`; dopamine is varied, with d(reach time)/d(dopamine) by `grad`. In seeds 0 to
 2, no reach follows its target without layer 5B, and reaches stay the same with GPi held as before
-the go cue. Dopamine other than in training costs accuracy; its effect on speed is not the same.
+the go cue. Dopamine other than in training costs accuracy; its effect on speed differs by seed.
 
     python examples/lesions.py           # the picture: pictures/lesions.png; two minutes
 """

@@ -8,6 +8,7 @@ of the same size at any length. What they approximate shows as an angle to the g
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,13 @@ COLORS = dict(zip(RULES, ["black", *(f"C{i}" for i in range(5))], strict=True))
 def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Loss of every update, and the angle to back-propagation through time at the start."""
     draw, update = jb.tasks.batches(TASK, BATCH), jb.step(rule, ADAM)
-    x, y = jb.tasks.batches(TASK, 64)(jax.random.fold_in(key, 1))
-    state = jb.init_state(rule, ADAM, x[0], key=key)
+    start, of_batch, noise, of_updates = jax.random.split(key, 4)
+    x, y = jb.tasks.batches(TASK, 64)(of_batch)
+    state = jb.init_state(rule, ADAM, x[0], key=start)
     exact = jb.backprop(rule.network, over_trial).grads(state.params, (), x, y)[1]
-    found = rule.grads(state.params, (), x, y, key=key)[1]
+    found = rule.grads(state.params, (), x, y, key=noise)[1]
     pair = [(ravel_pytree(grads[0])[0],) for grads in (found, exact)]  # weights of the cell
-    keys = jax.random.split(jax.random.fold_in(key, 2), UPDATES)
+    keys = jax.random.split(of_updates, UPDATES)
     losses = jax.lax.scan(lambda state, key: update(state, draw(key)), state, keys)[1]
     return losses, jb.analysis.angles(*pair)[0]
 
@@ -84,7 +86,8 @@ def main(out: Path) -> None:
     keys, lengths, tilt = jax.random.split(jax.random.key(0), SEEDS), (100, 3000), []
     print(f"{'':<10}{'loss at the end':>16}{'angle':>8}{'KiB at 100':>13}{'3000':>8}")
     for name, rule in RULES.items():
-        losses, angles = jax.jit(jax.vmap(lambda key, rule=rule: curve(rule, key)))(keys)
+        curves = jax.jit(jax.vmap(partial(curve, rule)))
+        losses, angles = curves(jax.random.clone(keys))  # the same start for all rules
         smooth = np.asarray(losses).mean(0).reshape(-1, 50).mean(1)
         kept, angle = [memory(name, n) for n in lengths], float(np.mean(angles))
         print(f"{name:<10}{smooth[-1] * STEPS:16.4f}{angle:7.1f}°{kept[0]:13.0f}{kept[1]:8.0f}")

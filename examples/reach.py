@@ -3,8 +3,7 @@
 Cortex, basal ganglia, thalamus and an arm of six muscles form one loop, which learns to reach after
 a delay. Then: paths, tuning, rotations compared with surrogates, and adaptation to a curl field.
 
-    python examples/reach.py             # pictures/reach.png and reach.gif, in some minutes
-    python examples/reach.py --quick     # smaller and less training, in one minute
+    python examples/reach.py [--quick]     # pictures/reach.png and reach.gif; --quick: smaller
 """
 
 import argparse
@@ -91,7 +90,7 @@ def main(out: Path, quick: bool) -> None:
         turns = analysis.jpca(jax.random.key(0), moved, dt=0.01, soft_normalize=0.1)
         print(f"\njPCA of {name}\n{turns}".rsplit("\n\n", 1)[0])
         r2, ratio = ("more" if p < 0.05 else "no more" for p in (turns.p.r2_skew, turns.p.ratio))
-        print(f"Rotation, compared with surrogates: {r2} variance, {ratio} relative to any map")
+        print(f"A rotation explains {r2} than in surrogates, and {ratio} of what any map explains")
     phases, sides, paths = {"null": 20, "field": (n := 80 if quick else 120), "washout": n}, {}, {}
     for name, updates in phases.items():
         field = FIELD * (name == "field")

@@ -83,10 +83,7 @@ def main(out: Path) -> None:
             right.plot(1000 / PERIODS, y, dash, color=color, label=label)
         data = {"y": DATA[row], "yerr": ERRORS[row], "fmt": "os"[row], "label": "data" + when}
         right.errorbar(HERTZ + (row - 0.5) * 0.5, **data, color=color, capsize=3)
-    right.set(
-        title="effect of the frequency; data: Sjöström et al. 2001",
-        xlabel="frequency of pairs (Hz)",
-    )
+    right.set(title="frequency (data: Sjöström et al. 2001)", xlabel="frequency of pairs (Hz)")
     for ax in (left, right):
         ax.axhline(0, color="#999999", lw=0.8, zorder=0)
         ax.set_ylabel("weight change by 60 pairs (%)")

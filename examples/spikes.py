@@ -38,7 +38,7 @@ encode = jb.elementwise(partial(latency_encode, steps=STEPS, tau=8.0, threshold=
 
 
 def network(cell: jb.Cell) -> jb.Network:
-    """A network from pixels by spikes and hidden spikes to mean membrane potentials."""
+    """Network from pixels to spikes, hidden spikes, membrane potentials and their mean in time."""
     return jb.serial(encode, unroll(cell), unroll(leaky_integrator(10)), rate_readout())
 
 

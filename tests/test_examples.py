@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from tests.conftest import shared
+from tests.test_documentation import ANYWHERE, FIRST
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -56,10 +57,12 @@ def row(lines, label):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_an_example_is_short_and_says_how_to_run_it(script):
+def test_an_example_is_short_and_plain_and_says_how_to_run_it(script):
     text = script.read_text()
     assert len(text.splitlines()) < 120
     assert f"python examples/{script.name}" in text.split('"""')[1]
+    assert not re.match(f'"""{FIRST}', text), "the first line is no noun phrase"
+    assert [word for word in ANYWHERE if re.search(word, text)] == []
 
 
 def test_every_example_is_run_here():
@@ -391,12 +394,12 @@ def test_a_motor_cortex_reaches_and_adapts_to_a_field(example, tmp_path):
         *_, median, _, share = row(lines, f"layer 5B, {when}:")
         assert median > 0.8
         assert share > 50
-    said = [line for line in lines if line.startswith("Rotation, compared")]
+    said = [line for line in lines if line.startswith("A rotation explains")]
     r2, ratio = every(lines, "R2 of a rotation"), every(lines, "ratio")
     assert len(said) == len(r2) == len(ratio) == 2
     for line, a, b in zip(said, r2, ratio, strict=True):
-        assert (": more variance" in line) == (a[-1] < 0.05)
-        assert (", more relative" in line) == (b[-1] < 0.05)
+        assert ("explains more" in line) == (a[-1] < 0.05)
+        assert ("and more" in line) == (b[-1] < 0.05)
     names = ("null", "first exposure", "after practice", "after-effect", "washout")
     null, exposure, adapted, after, washout = (row(lines, name)[0] for name in names)
     assert exposure < 0 < after

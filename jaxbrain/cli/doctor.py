@@ -83,8 +83,8 @@ def _python() -> str:
 
 def _package(name: str) -> str:
     found = importlib.metadata.version(name)
-    digits = (part for part in found.replace("-", ".").split("."))
-    numbers = tuple(int(part) for part in digits if part.isdecimal())
+    parts = found.replace("-", ".").split(".")
+    numbers = tuple(int(part) for part in parts if part.isdecimal())
     if numbers < _OLDEST[name]:
         oldest = ".".join(map(str, _OLDEST[name]))
         raise CheckFailed(f"{found} is older than {oldest}", f'pip install "{name}>={oldest}"')

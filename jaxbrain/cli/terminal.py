@@ -59,8 +59,8 @@ def draw(directory: Path, pictures: dict[str, Callable[[Any], Any]]) -> list[Pat
     """Draw and save pictures; without matplotlib, say how to install it and go on.
 
     Args:
-      directory: of the files.
-      pictures: from the name of a file to a function of pyplot that makes its figure.
+      directory: for the files.
+      pictures: from the name of each file to a function of pyplot that makes the figure.
 
     Returns:
       The files.

@@ -1,4 +1,4 @@
-"""Data of `train`: reading, splitting, scaling, and mistakes told in one line."""
+"""Data of `train`: reading, splitting, scaling, and mistakes reported in one line."""
 
 import sys
 from pathlib import Path
@@ -83,6 +83,12 @@ def test_built_in_points_have_labels_of_two_classes(name):
     assert data.preparation == {"x_shift": 0.0, "x_scale": 1.0, "y_shift": 0.0, "y_scale": 1.0}
 
 
+def test_a_file_with_the_name_of_a_built_in_set_is_a_file():
+    write_csv("xor", [[i, i % 2] for i in range(8)])
+    data = load(options("--data", "./xor"))
+    assert len(data.train[0]) == 6 and data.test is not None and len(data.test[0]) == 2
+
+
 MISTAKES = [
     (["--data", "digitz"], "no such file; built in are digits, xor"),
     (["--labels", "here.idx"], "--labels has no meaning for --data digits"),
@@ -107,7 +113,7 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("words", "message"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES]
 )
-def test_mistakes_are_told_in_one_line(words, message, capsys):
+def test_a_mistake_is_reported_in_one_line(words, message, capsys):
     plane_csv("ok.csv")
     write_csv("holes.csv", [["a", "b", "y"], [1, 2, 0], ["", 3, 1]])
     write_csv("many.csv", [[i, i] for i in range(30)])

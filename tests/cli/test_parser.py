@@ -1,4 +1,4 @@
-"""Options: help, choices, and mistakes told in one line."""
+"""Options: help, choices, and mistakes reported in one line."""
 
 import pytest
 
@@ -56,7 +56,7 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("words", "message"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES]
 )
-def test_mistakes_are_told_in_one_line(words, message, capsys):
+def test_a_mistake_is_reported_in_one_line(words, message, capsys):
     assert_mistake(words, message, capsys)
 
 

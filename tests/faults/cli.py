@@ -82,6 +82,11 @@ FAULTS = [
         f"{TESTS}/test_data.py",
     ),
     Fault(
+        "a file that is called xor is not split", f"{CLI}/data.py",
+        'options.data == "xor"', 'source.name == "xor"',
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
         "every seed splits the rows alike", f"{CLI}/data.py",
         "jax.random.key(options.seed)", "jax.random.key(0)",
         f"{TESTS}/test_data.py",
@@ -121,6 +126,16 @@ FAULTS = [
         "a failed check leaves the exit code of success", f"{CLI}/doctor.py",
         "return 1 if failed else 0", "return 0",
         f"{TESTS}/test_doctor.py",
+    ),
+    Fault(
+        "a mistake of the user has the exit code of a failure", "jaxbrain/__main__.py",
+        "return error.code", "return 1",
+        "tests/test_main.py",
+    ),
+    Fault(
+        "an error names the fix of the library, not the options", f"{CLI}/errors.py",
+        'finding, *_ = str(error).split("; ")', "finding = str(error)",
+        f"{TESTS}/test_errors.py",
     ),
     Fault(
         "the cache is open to other users", f"{CLI}/cache.py",
