@@ -11,7 +11,7 @@ from tests.contracts.test_config import MAKE
 from tests.tables.exact import EXACT
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = sorted({test for tests in EXACT.values() for test in tests})
+TESTS = [(f, test) for files in EXACT.values() for f, tests in files.items() for test in tests]
 
 
 def rows(group: str) -> set[str]:
@@ -25,7 +25,8 @@ def test_the_groups_are_those_of_the_tables():
 
 @pytest.mark.parametrize("group", EXACT)
 def test_every_row_has_an_exact_test(group):
-    proven = {name for names in EXACT[group].values() for name in names.split()}
+    tests = [test for tests in EXACT[group].values() for test in tests.items()]
+    proven = {name for _, names in tests for name in names.split()}
     assert sorted(rows(group) - proven) == []
     assert sorted(proven - rows(group)) == []
 
@@ -42,7 +43,6 @@ def ordinary_tests(file: str) -> set[str]:
     return {f.name for f, skipped in zip(functions, slow, strict=True) if not skipped}
 
 
-@pytest.mark.parametrize("test", TESTS)
-def test_an_exact_test_is_an_ordinary_one(test):
-    file, name = test.split("::")
-    assert name in ordinary_tests(file), f"{file} has no test {name} without the marker slow"
+@pytest.mark.parametrize(("file", "test"), sorted(set(TESTS)))
+def test_an_exact_test_is_an_ordinary_one(file, test):
+    assert test in ordinary_tests(file), f"{file} has no test {test} without the marker slow"

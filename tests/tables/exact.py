@@ -1,286 +1,348 @@
-"""The exact test of each row of the tables: its equation, a closed form or a defining identity."""
+"""The exact test of each row of the tables: its equation, a closed form or a defining identity.
 
-_L, _C, _M = "tests/learning", "tests/cells", "tests/memory"
-_N, _T, _B = "tests/networks", "tests/tasks", "tests/motor"
+From the groups of rows to files, their tests, and the constructors that a test is about.
+"""
 
 EXACT = {
     "rule": {
-        f"{_L}/test_backpropagation.py::test_backprop_is_the_delta_rule": "backprop",
-        f"{_L}/feedback/test_fixed.py::test_feedback_alignment_is_its_equation": "feedback_alignment",
-        f"{_L}/feedback/test_fixed.py::test_direct_feedback_alignment_is_its_equation": (
-            "direct_feedback_alignment"
-        ),
-        f"{_L}/feedback/test_fixed.py::test_target_projection_is_its_equation": (
-            "direct_random_target_projection"
-        ),
-        f"{_L}/feedback/test_signs.py::test_sign_symmetry_is_its_equation": "sign_symmetry",
-        f"{_L}/feedback/test_signs.py::test_fixed_magnitudes_stay_and_their_signs_follow_the_weights": (
-            "fixed_random_sign_symmetry"
-        ),
-        f"{_L}/feedback/test_signs.py::test_batch_random_magnitudes_are_drawn_for_each_batch": (
-            "batch_random_sign_symmetry"
-        ),
-        f"{_L}/feedback/test_learned.py::test_kolen_pollack_is_its_equation": "kolen_pollack",
-        f"{_L}/feedback/test_learned.py::test_a_step_of_the_mirror": "weight_mirror",
-        f"{_L}/energy/test_predictive.py::test_predictive_coding_is_its_equations": (
-            "predictive_coding"
-        ),
-        f"{_L}/energy/test_predictive.py::test_centered_predictive_coding_is_its_equations": (
-            "centered_predictive_coding"
-        ),
-        f"{_L}/energy/test_predictive_clamped.py::test_clamped_is_its_equations": (
-            "clamped_predictive_coding"
-        ),
-        f"{_L}/energy/test_predictive_clamped.py::test_incremental_is_its_equations_and_sgd_follows_it": (
-            "incremental_predictive_coding"
-        ),
-        f"{_L}/energy/test_predictive_exact.py::test_fixed_predictions_are_their_equations": (
-            "fixed_prediction_coding"
-        ),
-        f"{_L}/energy/test_predictive_exact.py"
-        "::test_zero_divergence_with_weights_that_change_at_their_times": (
-            "zero_divergence_inference_learning"
-        ),
-        f"{_L}/energy/test_equilibrium.py::test_the_rule_is_its_equation": (
-            "equilibrium_propagation centered_equilibrium_propagation"
-        ),
-        f"{_L}/energy/test_equilibrium.py::test_the_sign_of_the_nudge_is_random": (
-            "random_sign_equilibrium_propagation"
-        ),
-        f"{_L}/energy/test_holomorphic.py::test_the_rule_is_its_equation": (
-            "holomorphic_equilibrium_propagation"
-        ),
-        f"{_L}/energy/test_contrastive.py::test_contrastive_hebbian_is_its_equation": (
-            "contrastive_hebbian"
-        ),
-        f"{_L}/targets/test_propagation.py::test_target_propagation_is_its_equation": (
-            "target_propagation difference_target_propagation"
-        ),
-        f"{_L}/targets/test_gait.py::test_gait_is_its_equation": "gait_propagation",
-        f"{_L}/targets/test_local.py::test_local_losses_are_their_equation": "local_losses",
-        f"{_L}/forward/test_goodness_rule.py::test_forward_forward_is_its_equations": (
-            "forward_forward"
-        ),
-        f"{_L}/forward/test_modulation.py::test_pepita_is_its_equations": "pepita",
-        f"{_L}/forward/test_perturbation.py::test_all_directions_together_give_the_gradient": (
-            "forward_gradient weight_perturbation"
-        ),
-        f"{_L}/forward/test_perturbation.py::test_node_perturbation_is_its_equation": (
-            "node_perturbation"
-        ),
+        "tests/learning/test_backpropagation.py": {
+            "test_backprop_is_the_delta_rule": "backprop",
+        },
+        "tests/learning/feedback/test_fixed.py": {
+            "test_feedback_alignment_is_its_equation": "feedback_alignment",
+            "test_direct_feedback_alignment_is_its_equation": "direct_feedback_alignment",
+            "test_target_projection_is_its_equation": "direct_random_target_projection",
+        },
+        "tests/learning/feedback/test_signs.py": {
+            "test_sign_symmetry_is_its_equation": "sign_symmetry",
+            "test_fixed_magnitudes_stay_and_their_signs_follow_the_weights": "fixed_random_sign_symmetry",
+            "test_batch_random_magnitudes_are_drawn_for_each_batch": "batch_random_sign_symmetry",
+        },
+        "tests/learning/feedback/test_learned.py": {
+            "test_kolen_pollack_is_its_equation": "kolen_pollack",
+            "test_a_step_of_the_mirror": "weight_mirror",
+        },
+        "tests/learning/energy/test_predictive.py": {
+            "test_predictive_coding_is_its_equations": "predictive_coding",
+            "test_centered_predictive_coding_is_its_equations": "centered_predictive_coding",
+        },
+        "tests/learning/energy/test_predictive_clamped.py": {
+            "test_clamped_is_its_equations": "clamped_predictive_coding",
+            "test_incremental_is_its_equations_and_sgd_follows_it": "incremental_predictive_coding",
+        },
+        "tests/learning/energy/test_predictive_exact.py": {
+            "test_fixed_predictions_are_their_equations": "fixed_prediction_coding",
+            "test_zero_divergence_with_weights_that_change_at_their_times": "zero_divergence_inference_learning",
+        },
+        "tests/learning/energy/test_equilibrium.py": {
+            "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
+            "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
+        },
+        "tests/learning/energy/test_holomorphic.py": {
+            "test_the_rule_is_its_equation": "holomorphic_equilibrium_propagation",
+        },
+        "tests/learning/energy/test_contrastive.py": {
+            "test_contrastive_hebbian_is_its_equation": "contrastive_hebbian",
+        },
+        "tests/learning/targets/test_propagation.py": {
+            "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
+        },
+        "tests/learning/targets/test_gait.py": {
+            "test_gait_is_its_equation": "gait_propagation",
+        },
+        "tests/learning/targets/test_local.py": {
+            "test_local_losses_are_their_equation": "local_losses",
+        },
+        "tests/learning/forward/test_goodness_rule.py": {
+            "test_forward_forward_is_its_equations": "forward_forward",
+        },
+        "tests/learning/forward/test_modulation.py": {
+            "test_pepita_is_its_equations": "pepita",
+        },
+        "tests/learning/forward/test_perturbation.py": {
+            "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
+            "test_node_perturbation_is_its_equation": "node_perturbation",
+        },
     },
     "plasticity": {
-        f"{_L}/plasticity/test_hebbian.py::test_the_equation_at_generic_values": (
-            "hebb oja sanger oja_subspace bcm covariance delta perceptron"
-        ),
-        f"{_L}/plasticity/test_spike_timing.py::test_traces_are_the_sum_over_all_pairs": "pair_stdp",
-        f"{_L}/plasticity/test_spike_timing.py::test_triplet_traces_are_the_sum_over_all_triplets": (
-            "triplet_stdp"
-        ),
-        f"{_L}/plasticity/test_spike_timing.py::test_reward_times_eligibility": (
-            "reward_modulated_stdp"
-        ),
-        f"{_L}/plasticity/test_synapses.py::test_eligibility_is_a_filtered_change": "modulated",
+        "tests/learning/plasticity/test_hebbian.py": {
+            "test_the_equation_at_generic_values": "hebb oja sanger oja_subspace bcm covariance delta perceptron",
+        },
+        "tests/learning/plasticity/test_spike_timing.py": {
+            "test_traces_are_the_sum_over_all_pairs": "pair_stdp",
+            "test_triplet_traces_are_the_sum_over_all_triplets": "triplet_stdp",
+            "test_reward_times_eligibility": "reward_modulated_stdp",
+        },
+        "tests/learning/plasticity/test_synapses.py": {
+            "test_eligibility_is_a_filtered_change": "modulated",
+        },
     },
     "network": {
-        f"{_N}/test_layers.py::test_dense": "dense",
-        f"{_N}/test_layers.py::test_flatten_and_elementwise": "flatten elementwise",
-        f"{_N}/test_layers.py::test_embed_takes_rows_and_nothing_else": "embed",
-        f"{_N}/test_layers.py::test_dropout_rate_and_scale": "dropout",
-        f"{_N}/test_layers.py::test_layer_norm": "layer_norm",
-        f"{_N}/test_convolution.py::test_conv_is_correlation": "conv",
-        f"{_N}/test_convolution.py::test_pooling": "max_pool avg_pool",
-        "tests/core/test_composition.py::test_serial_is_composition": "serial",
-        "tests/core/test_composition.py::test_parallel_combines_as_told": "parallel",
-        "tests/core/test_composition.py::test_residual_adds_its_input": "residual",
-        "tests/core/test_composition.py::test_batch_of_a_batch": "batch",
-        "tests/core/test_composition.py::test_precision_is_that_of_the_computation": (
-            "with_precision"
-        ),
-        f"{_L}/forward/test_goodness_rule.py"
-        "::test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
-        f"{_L}/targets/test_local.py::test_local_losses_are_their_equation": "linear_readout",
-        f"{_N}/test_association.py::test_lookup_is_attention_to_the_table": "associative_lookup",
-        f"{_N}/test_association.py::test_pool_is_attention_of_the_queries_to_the_set": (
-            "associative_pool"
-        ),
-        f"{_N}/test_association.py::test_self_association_is_attention_in_each_head": (
-            "self_association"
-        ),
-        f"{_C}/test_composition.py::test_both_directions": "bidirectional",
-        f"{_C}/test_encoding.py::test_readouts": "rate_readout",
-        f"{_C}/test_gated.py::test_min_gru_in_parallel": "parallel_min_gru",
-        f"{_C}/test_linear.py::test_it_is_the_complex_equation": "parallel_linear_recurrent",
-        f"{_C}/test_unrolling.py::test_a_scan_is_a_loop_and_hands_its_carry_on": "unroll",
+        "tests/networks/test_layers.py": {
+            "test_dense": "dense",
+            "test_flatten_and_elementwise": "flatten elementwise",
+            "test_embed_takes_rows_and_nothing_else": "embed",
+            "test_dropout_rate_and_scale": "dropout",
+            "test_layer_norm": "layer_norm",
+        },
+        "tests/networks/test_convolution.py": {
+            "test_conv_is_correlation": "conv",
+            "test_pooling": "max_pool avg_pool",
+        },
+        "tests/core/test_composition.py": {
+            "test_serial_is_composition": "serial",
+            "test_parallel_combines_as_told": "parallel",
+            "test_residual_adds_its_input": "residual",
+            "test_batch_of_a_batch": "batch",
+            "test_precision_is_that_of_the_computation": "with_precision",
+        },
+        "tests/learning/forward/test_goodness_rule.py": {
+            "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
+        },
+        "tests/learning/targets/test_local.py": {
+            "test_local_losses_are_their_equation": "linear_readout",
+        },
+        "tests/networks/test_association.py": {
+            "test_lookup_is_attention_to_the_table": "associative_lookup",
+            "test_pool_is_attention_of_the_queries_to_the_set": "associative_pool",
+            "test_self_association_is_attention_in_each_head": "self_association",
+        },
+        "tests/cells/test_composition.py": {
+            "test_both_directions": "bidirectional",
+        },
+        "tests/cells/test_encoding.py": {
+            "test_readouts": "rate_readout",
+        },
+        "tests/cells/test_gated.py": {
+            "test_min_gru_in_parallel": "parallel_min_gru",
+        },
+        "tests/cells/test_linear.py": {
+            "test_it_is_the_complex_equation": "parallel_linear_recurrent",
+        },
+        "tests/cells/test_unrolling.py": {
+            "test_a_scan_is_a_loop_and_hands_its_carry_on": "unroll",
+        },
     },
     "cell": {
-        "tests/core/test_composition.py::test_lift_is_the_same_function_at_every_step": "lift",
-        f"{_C}/test_recurrent.py::test_the_equations": "elman gru",
-        f"{_C}/test_gated.py::test_the_equations": (
-            "lstm lstm_peephole minimal_gated ugrnn min_gru"
-        ),
-        f"{_C}/test_continuous.py::test_the_equations": "ctrnn leaky_rnn",
-        f"{_C}/test_linear.py::test_it_is_the_complex_equation": "linear_recurrent",
-        f"{_C}/test_composition.py::test_a_stack_is_one_network_after_another": "stack",
-        f"{_C}/test_composition.py::test_a_shortcut": "residual",
-        f"{_C}/test_structured.py::test_low_rank_is_its_equation": "low_rank",
-        f"{_C}/test_structured.py::test_excitatory_inhibitory_is_its_equation": (
-            "excitatory_inhibitory"
-        ),
-        f"{_C}/test_structured.py::test_connected_cuts_every_gate": "connected",
-        f"{_C}/test_structured.py::test_a_delay_line_shifts": "delayed",
-        f"{_C}/test_spiking.py::test_lif_is_its_equation": "lif",
-        f"{_C}/test_spiking.py::test_alif_is_its_equation": "alif",
-        f"{_C}/test_quadratic.py::test_izhikevich_is_its_equation": "izhikevich",
-        f"{_C}/test_encoding.py::test_readouts": "leaky_integrator",
-        f"{_C}/test_unrolling.py::test_a_learned_carry": "learned_carry",
-        f"{_M}/episodic/test_fast_weights.py"
-        "::test_hebbian_fast_weights_are_causal_linear_attention": "hebbian_fast_weights",
-        f"{_M}/episodic/test_fast_weights.py::test_linear_attention_is_a_weighted_mean": (
-            "linear_attention"
-        ),
-        f"{_M}/episodic/test_fast_weights.py::test_the_delta_cell_by_hand": "delta_fast_weights",
-        f"{_M}/episodic/test_external.py::test_the_cell_by_hand": "external_memory",
-        f"{_L}/readout/test_reservoir.py::test_a_step_is_its_equation": "echo_state",
-        f"{_L}/readout/test_force_learning.py::test_full_force_by_hand": "generator",
-        f"{_B}/brain/test_nuclei.py::test_the_equations_at_generic_values": "basal_ganglia",
-        f"{_B}/brain/test_selection_loop.py::test_the_equations_are_the_authors": "selection",
-        f"{_B}/brain/test_cortex.py::test_a_step_is_its_equation": "laminar_cortex",
-        f"{_B}/brain/test_system.py::test_the_system_is_the_one_of_the_equations": "motor_system",
+        "tests/core/test_composition.py": {
+            "test_lift_is_the_same_function_at_every_step": "lift",
+        },
+        "tests/cells/test_recurrent.py": {
+            "test_the_equations": "elman gru",
+        },
+        "tests/cells/test_gated.py": {
+            "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
+        },
+        "tests/cells/test_continuous.py": {
+            "test_the_equations": "ctrnn leaky_rnn",
+        },
+        "tests/cells/test_linear.py": {
+            "test_it_is_the_complex_equation": "linear_recurrent",
+        },
+        "tests/cells/test_composition.py": {
+            "test_a_stack_is_one_network_after_another": "stack",
+            "test_a_shortcut": "residual",
+        },
+        "tests/cells/test_structured.py": {
+            "test_low_rank_is_its_equation": "low_rank",
+            "test_excitatory_inhibitory_is_its_equation": "excitatory_inhibitory",
+            "test_connected_cuts_every_gate": "connected",
+            "test_a_delay_line_shifts": "delayed",
+        },
+        "tests/cells/test_spiking.py": {
+            "test_lif_is_its_equation": "lif",
+            "test_alif_is_its_equation": "alif",
+        },
+        "tests/cells/test_quadratic.py": {
+            "test_izhikevich_is_its_equation": "izhikevich",
+        },
+        "tests/cells/test_encoding.py": {
+            "test_readouts": "leaky_integrator",
+        },
+        "tests/cells/test_unrolling.py": {
+            "test_a_learned_carry": "learned_carry",
+        },
+        "tests/memory/episodic/test_fast_weights.py": {
+            "test_hebbian_fast_weights_are_causal_linear_attention": "hebbian_fast_weights",
+            "test_linear_attention_is_a_weighted_mean": "linear_attention",
+            "test_the_delta_cell_by_hand": "delta_fast_weights",
+        },
+        "tests/memory/episodic/test_external.py": {
+            "test_the_cell_by_hand": "external_memory",
+        },
+        "tests/learning/readout/test_reservoir.py": {
+            "test_a_step_is_its_equation": "echo_state",
+        },
+        "tests/learning/readout/test_force_learning.py": {
+            "test_full_force_by_hand": "generator",
+        },
+        "tests/motor/brain/test_nuclei.py": {
+            "test_the_equations_at_generic_values": "basal_ganglia",
+        },
+        "tests/motor/brain/test_selection_loop.py": {
+            "test_the_equations_are_the_authors": "selection",
+        },
+        "tests/motor/brain/test_cortex.py": {
+            "test_a_step_is_its_equation": "laminar_cortex",
+        },
+        "tests/motor/brain/test_system.py": {
+            "test_the_system_is_the_one_of_the_equations": "motor_system",
+        },
     },
     "memory": {
-        f"{_M}/test_hopfield_network.py::test_asynchronous_is_unit_after_unit": "hopfield",
-        f"{_M}/test_graded.py::test_graded_is_its_euler_steps": "graded_hopfield",
-        f"{_M}/test_dense_associative.py::test_one_sweep_is_the_definition": (
-            "dense_associative_memory"
-        ),
-        f"{_M}/test_modern.py"
-        "::test_the_gradient_of_the_energy_is_the_state_less_its_update": "modern_hopfield",
-        f"{_M}/test_hierarchical.py::test_energy_and_descent_of_two_layers_are_the_formulas": (
-            "hierarchical_memory"
-        ),
-        f"{_M}/test_bidirectional.py::test_recall_is_the_equation_and_its_energy_falls": (
-            "bidirectional_associative_memory"
-        ),
-        f"{_M}/test_willshaw_network.py::test_store_and_recall_are_the_equation": "willshaw",
-        f"{_M}/test_sparse_distributed_memory.py::test_store_and_recall_are_the_equation": (
-            "sparse_distributed"
-        ),
-        f"{_M}/test_holographic_memory.py::test_right_answers_are_as_many_as_theory_says": (
-            "holographic"
-        ),
+        "tests/memory/test_hopfield_network.py": {
+            "test_asynchronous_is_unit_after_unit": "hopfield",
+        },
+        "tests/memory/test_graded.py": {
+            "test_graded_is_its_euler_steps": "graded_hopfield",
+        },
+        "tests/memory/test_dense_associative.py": {
+            "test_one_sweep_is_the_definition": "dense_associative_memory",
+        },
+        "tests/memory/test_modern.py": {
+            "test_the_gradient_of_the_energy_is_the_state_less_its_update": "modern_hopfield",
+        },
+        "tests/memory/test_hierarchical.py": {
+            "test_energy_and_descent_of_two_layers_are_the_formulas": "hierarchical_memory",
+        },
+        "tests/memory/test_bidirectional.py": {
+            "test_recall_is_the_equation_and_its_energy_falls": "bidirectional_associative_memory",
+        },
+        "tests/memory/test_willshaw_network.py": {
+            "test_store_and_recall_are_the_equation": "willshaw",
+        },
+        "tests/memory/test_sparse_distributed_memory.py": {
+            "test_store_and_recall_are_the_equation": "sparse_distributed",
+        },
+        "tests/memory/test_holographic_memory.py": {
+            "test_right_answers_are_as_many_as_theory_says": "holographic",
+        },
     },
     "task": {
-        f"{_T}/test_recall.py"
-        "::test_adding_is_the_sum_of_the_marked_and_its_naive_error_is_a_sixth": "adding",
-        f"{_T}/test_recall.py::test_copy_by_hand_and_its_naive_error": "copy",
-        f"{_T}/test_recall.py::test_flip_flop_holds_the_last_pulse": "flip_flop",
-        f"{_T}/test_recall.py::test_sequences_come_again_in_their_order": "sequence_memory",
-        f"{_T}/test_decisions.py::test_matches_are_half_of_the_trials": "delayed_match",
-        f"{_T}/test_decisions.py::test_evidence_is_what_most_cues_say": "evidence_accumulation",
-        f"{_T}/test_decisions.py::test_context_says_which_stream_counts": "context_integration",
-        f"{_T}/test_generation.py::test_sines_have_the_frequency_that_the_input_names": (
-            "sine_generation"
-        ),
-        f"{_B}/tasks/test_reaching.py::test_a_trial_is_what_was_announced": (
-            "center_out delayed_reach random_target"
-        ),
-        f"{_B}/tasks/test_fields.py::test_the_field_pushes_to_the_right_and_does_no_work": (
-            "curl_field_task"
-        ),
-        f"{_B}/tasks/test_fields.py"
-        "::test_a_push_is_across_the_reach_for_as_long_as_it_was_said": "perturbed_reach",
-        f"{_B}/tasks/test_muscles.py::test_activity_is_the_least_that_makes_the_torques": (
-            "emg_generation"
-        ),
+        "tests/tasks/test_recall.py": {
+            "test_adding_is_the_sum_of_the_marked_and_its_naive_error_is_a_sixth": "adding",
+            "test_copy_by_hand_and_its_naive_error": "copy",
+            "test_flip_flop_holds_the_last_pulse": "flip_flop",
+            "test_sequences_come_again_in_their_order": "sequence_memory",
+        },
+        "tests/tasks/test_decisions.py": {
+            "test_matches_are_half_of_the_trials": "delayed_match",
+            "test_evidence_is_what_most_cues_say": "evidence_accumulation",
+            "test_context_says_which_stream_counts": "context_integration",
+        },
+        "tests/tasks/test_generation.py": {
+            "test_sines_have_the_frequency_that_the_input_names": "sine_generation",
+        },
+        "tests/motor/tasks/test_reaching.py": {
+            "test_a_trial_is_what_was_announced": "center_out delayed_reach random_target",
+        },
+        "tests/motor/tasks/test_fields.py": {
+            "test_the_field_pushes_to_the_right_and_does_no_work": "curl_field_task",
+            "test_a_push_is_across_the_reach_for_as_long_as_it_was_said": "perturbed_reach",
+        },
+        "tests/motor/tasks/test_muscles.py": {
+            "test_activity_is_the_least_that_makes_the_torques": "emg_generation",
+        },
     },
     "part": {
-        f"{_B}/body/test_mass.py::test_a_mass_moves_as_the_exact_solution": "point_mass",
-        f"{_B}/body/test_arm.py::test_acceleration_and_inverse_dynamics_are_the_textbook_s": (
-            "two_link_arm"
-        ),
-        f"{_B}/body/test_six_muscles.py::test_what_muscles_give_joints_get": "muscled_arm arm26",
-        f"{_B}/body/test_hill.py::test_thelen_curves_are_the_equations_in_meters_per_second": (
-            "thelen_hill"
-        ),
-        f"{_B}/body/test_hill.py"
-        "::test_kistemaker_curves_are_the_hyperbolas_in_optimal_lengths_per_second": (
-            "kistemaker_hill"
-        ),
-        f"{_B}/body/test_hill.py::test_mujoco_curves_have_its_constants": "mujoco_hill",
-        f"{_L}/generative/test_visible_units.py::test_bernoulli_units_are_sums_over_their_states": (
-            "bernoulli"
-        ),
-        f"{_L}/generative/test_visible_units.py"
-        "::test_gaussian_units_are_integrals_over_their_states": "gaussian",
-        f"{_M}/test_symbols.py::test_reduced_binding_is_circular_convolution": (
-            "holographic_reduced"
-        ),
-        f"{_M}/test_symbols.py::test_fourier_binding_adds_phases": "fourier_holographic_reduced",
-        f"{_M}/test_symbols.py::test_bundle_of_signs_is_the_binomial": "multiply_add_permute",
-        f"{_M}/test_interactions.py::test_values_are_f_times_a_common_factor": (
-            "polynomial rectified_polynomial exponential"
-        ),
-        f"{_M}/test_hierarchical.py::test_energy_and_descent_of_two_layers_are_the_formulas": (
-            "hierarchy"
-        ),
-        "tests/analysis/test_decoders.py::test_ridge_is_that_of_scikit_learn": "ridge_decoder",
-        "tests/analysis/test_decoders.py::test_a_prediction_does_not_know_the_future": (
-            "recurrent_decoder"
-        ),
+        "tests/motor/body/test_mass.py": {
+            "test_a_mass_moves_as_the_exact_solution": "point_mass",
+        },
+        "tests/motor/body/test_arm.py": {
+            "test_acceleration_and_inverse_dynamics_are_the_textbook_s": "two_link_arm",
+        },
+        "tests/motor/body/test_six_muscles.py": {
+            "test_what_muscles_give_joints_get": "muscled_arm arm26",
+        },
+        "tests/motor/body/test_hill.py": {
+            "test_thelen_curves_are_the_equations_in_meters_per_second": "thelen_hill",
+            "test_kistemaker_curves_are_the_hyperbolas_in_optimal_lengths_per_second": "kistemaker_hill",
+            "test_mujoco_curves_have_its_constants": "mujoco_hill",
+        },
+        "tests/learning/generative/test_visible_units.py": {
+            "test_bernoulli_units_are_sums_over_their_states": "bernoulli",
+            "test_gaussian_units_are_integrals_over_their_states": "gaussian",
+        },
+        "tests/memory/test_symbols.py": {
+            "test_reduced_binding_is_circular_convolution": "holographic_reduced",
+            "test_fourier_binding_adds_phases": "fourier_holographic_reduced",
+            "test_bundle_of_signs_is_the_binomial": "multiply_add_permute",
+        },
+        "tests/memory/test_interactions.py": {
+            "test_values_are_f_times_a_common_factor": "polynomial rectified_polynomial exponential",
+        },
+        "tests/memory/test_hierarchical.py": {
+            "test_energy_and_descent_of_two_layers_are_the_formulas": "hierarchy",
+        },
+        "tests/analysis/test_decoders.py": {
+            "test_ridge_is_that_of_scikit_learn": "ridge_decoder",
+            "test_a_prediction_does_not_know_the_future": "recurrent_decoder",
+        },
     },
     "function": {
-        f"{_C}/test_surrogate.py::test_a_spike_is_a_step_with_a_slope": (
-            "triangle fast_sigmoid arctan gaussian boxcar"
-        ),
-        f"{_M}/test_hopfield_network.py::test_heat_bath_has_boltzmanns_equilibrium": "heat_bath",
-        f"{_M}/test_hierarchical.py"
-        "::test_a_fast_hidden_layer_is_the_two_layers_with_the_hidden_one_at_its_input": (
-            "hidden_layer"
-        ),
-        f"{_M}/continual/test_elastic.py::test_one_anchor_is_the_sum_of_two_penalties": (
-            "elastic_penalty full_elastic_penalty"
-        ),
-        f"{_T}/test_task.py::test_a_graded_step_is_a_part_of_the_graded_trial": (
-            "graded graded_step"
-        ),
-        f"{_B}/control/test_cost.py::test_the_cost_is_the_one_of_the_equation": "reach_loss",
-        f"{_B}/control/test_perturbations.py::test_fields_and_loads_are_what_they_say": (
-            "constant_force viscous_field curl_field together"
-        ),
-        f"{_B}/control/test_perturbations.py::test_a_pulse_lasts_as_long_as_it_says": "during",
-        f"{_B}/control/test_perturbations.py"
-        "::test_a_channel_keeps_the_hand_on_the_line_and_is_not_felt_along_it": "force_channel",
-        f"{_B}/control/test_perturbations.py"
-        "::test_senses_can_be_perturbed_and_any_part_of_a_carry_changed": (
-            "perturb_sensory_feedback on_controller"
-        ),
-        f"{_B}/control/test_lesions.py::test_a_lesion_is_exact": "set_gain silence",
-        f"{_B}/control/test_lesions.py::test_a_lesion_can_be_undone_and_a_pulse_of_current_too": (
-            "stimulate"
-        ),
-        "tests/analysis/test_gradient_similarity.py::test_angles_at_generic_values": "angles_to",
+        "tests/cells/test_surrogate.py": {
+            "test_a_spike_is_a_step_with_a_slope": "triangle fast_sigmoid arctan gaussian boxcar",
+        },
+        "tests/memory/test_hopfield_network.py": {
+            "test_heat_bath_has_boltzmanns_equilibrium": "heat_bath",
+        },
+        "tests/memory/test_hierarchical.py": {
+            "test_a_fast_hidden_layer_is_the_two_layers_with_the_hidden_one_at_its_input": "hidden_layer",
+        },
+        "tests/memory/continual/test_elastic.py": {
+            "test_one_anchor_is_the_sum_of_two_penalties": "elastic_penalty full_elastic_penalty",
+        },
+        "tests/tasks/test_task.py": {
+            "test_a_graded_step_is_a_part_of_the_graded_trial": "graded graded_step",
+        },
+        "tests/motor/control/test_cost.py": {
+            "test_the_cost_is_the_one_of_the_equation": "reach_loss",
+        },
+        "tests/motor/control/test_perturbations.py": {
+            "test_fields_and_loads_are_what_they_say": "constant_force viscous_field curl_field together",
+            "test_a_pulse_lasts_as_long_as_it_says": "during",
+            "test_a_channel_keeps_the_hand_on_the_line_and_is_not_felt_along_it": "force_channel",
+            "test_senses_can_be_perturbed_and_any_part_of_a_carry_changed": "perturb_sensory_feedback on_controller",
+        },
+        "tests/motor/control/test_lesions.py": {
+            "test_a_lesion_is_exact": "set_gain silence",
+            "test_a_lesion_can_be_undone_and_a_pulse_of_current_too": "stimulate",
+        },
+        "tests/analysis/test_gradient_similarity.py": {
+            "test_angles_at_generic_values": "angles_to",
+        },
     },
     "other": {
-        f"{_L}/plasticity/test_rule.py::test_each_dense_layer_learns_from_its_own_pair": "plastic",
-        f"{_L}/generative/test_helmholtz.py"
-        "::test_each_half_learns_from_the_samples_of_the_other": "wake_sleep",
-        f"{_L}/generative/test_divergence.py"
-        "::test_cd_is_the_statistics_of_data_minus_those_after_k_steps": "contrastive_divergence",
-        f"{_L}/generative/test_divergence.py"
-        "::test_persistent_chains_continue_from_update_to_update": (
-            "persistent_contrastive_divergence"
-        ),
-        f"{_M}/continual/test_elastic.py::test_with_penalty_adds_value_and_gradient": "with_penalty",
-        f"{_L}/readout/test_force_learning.py"
-        "::test_recursive_least_squares_is_ridge_regression_after_each_step": "force",
-        f"{_L}/readout/test_force_learning.py::test_full_force_by_hand": "full_force",
-        f"{_B}/control/test_loop.py::test_the_loop_is_the_one_of_the_equations": "closed_loop",
-        f"{_B}/control/test_lesions.py::test_a_lesion_is_exact": "with_gain",
-        f"{_B}/brain/test_adaptive_filter.py::test_the_equations_at_generic_values": "cerebellum",
-        f"{_B}/brain/test_adaptive_filter.py"
-        "::test_a_forward_model_tells_now_what_the_senses_tell_later": "forward_model",
-        f"{_B}/brain/test_cortex.py::test_a_step_is_its_equation": "laminar_cortex",
+        "tests/learning/plasticity/test_rule.py": {
+            "test_each_dense_layer_learns_from_its_own_pair": "plastic",
+        },
+        "tests/learning/generative/test_helmholtz.py": {
+            "test_each_half_learns_from_the_samples_of_the_other": "wake_sleep",
+        },
+        "tests/learning/generative/test_divergence.py": {
+            "test_cd_is_the_statistics_of_data_minus_those_after_k_steps": "contrastive_divergence",
+            "test_persistent_chains_continue_from_update_to_update": "persistent_contrastive_divergence",
+        },
+        "tests/memory/continual/test_elastic.py": {
+            "test_with_penalty_adds_value_and_gradient": "with_penalty",
+        },
+        "tests/learning/readout/test_force_learning.py": {
+            "test_recursive_least_squares_is_ridge_regression_after_each_step": "force",
+            "test_full_force_by_hand": "full_force",
+        },
+        "tests/motor/control/test_loop.py": {
+            "test_the_loop_is_the_one_of_the_equations": "closed_loop",
+        },
+        "tests/motor/control/test_lesions.py": {
+            "test_a_lesion_is_exact": "with_gain",
+        },
+        "tests/motor/brain/test_adaptive_filter.py": {
+            "test_the_equations_at_generic_values": "cerebellum",
+            "test_a_forward_model_tells_now_what_the_senses_tell_later": "forward_model",
+        },
+        "tests/motor/brain/test_cortex.py": {
+            "test_a_step_is_its_equation": "laminar_cortex",
+        },
     },
     "online": {},
 }
