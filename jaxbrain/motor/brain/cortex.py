@@ -9,9 +9,8 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, uniform, zeros
 
 from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpack
-from jaxbrain.cells.parts import fit_input, weights
 from jaxbrain.cells.continuous import leaky_step
-from jaxbrain.cells.parts import leak
+from jaxbrain.cells.parts import fit_input, leak, weights
 from jaxbrain.cells.structured import signed_weights
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
