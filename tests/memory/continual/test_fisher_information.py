@@ -174,7 +174,7 @@ def test_memory_is_bounded_and_the_order_of_the_blocks_does_not_matter():
         partial(fisher, NET, CE, params, x),
         partial(full_fisher, NET, CE, params, x),
         partial(empirical_fisher, NET, CE, params, x, y),
-        partial(sampled_fisher, NET, CE, params, x, key=jax.random.key(1)),
+        lambda **size: sampled_fisher(jax.random.key(1), NET, CE, params, x, **size),
     ):
         assert distance(f(batch_size=3), f(batch_size=7)) < 1e-12  # 7 examples: 3 + 3 + 1
     many = jax.ShapeDtypeStruct((10000, 4), "float64")
