@@ -66,7 +66,10 @@ def test_convolutions_learn_the_gradient_at_the_fixed_point(name):
     make, options, pool = CONV[name]
     net = jb.serial(jb.conv(3, 3, stride=2), TANH, *pool, jb.conv(4, 2), TANH, FLAT, DENSE)
     noise = 5 if name == "noisy" else None
-    new_key = lambda: None if noise is None else jax.random.key(noise)  # noqa: E731
+
+    def new_key():
+        return None if noise is None else jax.random.key(noise)
+
     params, x, y, exact = at_the_fixed_point(net, CE, 0.5, (8, 8, 2), noise)
     rule = make(net, CE, feedback_gain=0.5, **options, steps=40, nudged_steps=30)
     run = jax.jit(lambda key: rule.grads(params, None, x, y, key=key)[1])
@@ -86,7 +89,8 @@ def test_the_residual_is_the_change_in_the_last_sweep():
             s = sweep(system, params, [None] * 5, drive, s, lambda h, _: activate(system, 2, h))
         return jnp.concatenate(s)
 
-    before, after = jax.jit(lambda x: [jax.vmap(lambda a: states(a, n))(x) for n in (2, 3)])(x)  # noqa: B023
+    both = jax.vmap(lambda a: (states(a, 2), states(a, 3)))
+    before, after = jax.jit(both)(x)
     state = learn(one_sided(net, HALF, feedback_gain=0.4, steps=3), params, x, y)[1]
     norm = jnp.linalg.norm
     np.testing.assert_allclose(state.free, norm(after - before) / norm(after), rtol=1e-10)

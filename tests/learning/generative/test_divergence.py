@@ -39,7 +39,7 @@ DATA = np.random.default_rng(5).dirichlet(np.full(2**V, 0.2))  # a distribution 
 
 
 def spreading():
-    """Five visible units in a row: in each Gibbs step activity spreads to the next, surely.
+    """Five visible units in a row: every Gibbs step spreads activity to the next, with certainty.
 
     Hidden unit i is on if visible unit i or i + 1 is on. The last hidden unit is weakly coupled:
     its probability is between 0 and 1, and it does not matter for the visible units.
