@@ -55,7 +55,7 @@ def test_feedback_through_the_forward_weights_is_backprop(name):
         assert distance(grads(drawn), exact) > 0.1, rule  # the feedback does matter
 
 
-@pytest.mark.parametrize("key", [None, new_key()], ids=["quiet", "noisy"])
+@pytest.mark.parametrize("key", [lambda: None, new_key], ids=["quiet", "noisy"])
 @pytest.mark.slow
 def test_all_feedback_meets_the_same_noise(key):
     """The masks of dropout are those of back-propagation."""
@@ -63,16 +63,16 @@ def test_all_feedback_meets_the_same_noise(key):
         jb.dropout(0.1), jb.dense(8), jb.elementwise(jnp.tanh), jb.dropout(0.5), jb.dense(3)
     )
     params, x, y = problem(net, CE)
-    value, exact, _ = jb.backprop(net, CE).grads(params, (), x, y, key=key)
-    shared, grads = carry_back(net, CE, params, params, x, y, key=key)
+    value, exact, _ = jb.backprop(net, CE).grads(params, (), x, y, key=key())
+    shared, grads = carry_back(net, CE, params, params, x, y, key=key())
     np.testing.assert_allclose(shared, value, rtol=1e-12)
     assert distance(grads, exact) < 1e-12
     for name, make in RULES.items():
         rule = make(net, CE, decay=0.0) if name == "kolen_pollack" else make(net, CE)
-        if key is None and name in ("batch_random_sign_symmetry", "weight_mirror"):
+        if key() is None and name in ("batch_random_sign_symmetry", "weight_mirror"):
             continue
         state = rule.init(new_key(), params, x[0])
-        mine, change, _ = rule.grads(params, state, x, y, key=key)
+        mine, change, _ = rule.grads(params, state, x, y, key=key())
         np.testing.assert_allclose(mine, value, rtol=1e-12)
         assert distance(change[4], exact[4]) < 1e-12 < distance(change[1], exact[1])
 

@@ -35,10 +35,10 @@ def flat(tree):
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def draws(rule, params, x, y, n, key=new_key()):
+def draws(rule, params, x, y, n):
     """Gradients with n keys: [n, parameters]."""
     one = jax.jit(jax.vmap(lambda k: flat(rule.grads(params, (), x, y, key=k)[1])))
-    return np.asarray(one(jax.random.split(key, n)))
+    return np.asarray(one(jax.random.split(new_key(), n)))
 
 
 def exact(net, loss, params, x, y):

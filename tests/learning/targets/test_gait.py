@@ -47,10 +47,10 @@ def drawn(net, shape=(4,), loss=CE):
     return jax.tree.map(move, params), x, y
 
 
-def both(net, params, x, y, key=None, **options):
+def both(net, params, x, y, key=lambda: None, **options):
     """The gradients of the rule and of back-propagation."""
-    got = jax.jit(gait_propagation(net, CE, **options).grads)(params, (), x, y, key=key)
-    want = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y, key=key)
+    got = jax.jit(gait_propagation(net, CE, **options).grads)(params, (), x, y, key=key())
+    want = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y, key=key())
     assert abs(got[0] - want[0]) < 1e-12 and got[2] == ()
     return got[1], want[1]
 
@@ -68,10 +68,10 @@ def test_with_orthogonal_weights_gait_is_backprop(name):
     make, shape = NETS[name]
     net = make(jax.nn.leaky_relu)
     params, x, y = drawn(net, shape)
-    got, want = both(net, params, x, y, new_key(), target_step=1e-4)
+    got, want = both(net, params, x, y, new_key, target_step=1e-4)
     assert distance(got, want) < 1e-11
     bend = lambda p: p + 0.3 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
-    got, want = both(net, jax.tree.map(bend, params), x, y, new_key(), target_step=1e-4)
+    got, want = both(net, jax.tree.map(bend, params), x, y, new_key, target_step=1e-4)
     assert distance(got[0], want[0]) > 0.1  # the control
 
 

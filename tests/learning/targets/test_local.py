@@ -29,7 +29,7 @@ def with_dropout():
     return jb.serial(jb.flatten(), jb.dense(6), act, jb.dropout(0.5), jb.dense(3))
 
 
-CASES = {"conv": (convnet, (8, 8, 2), None), "dropout": (with_dropout, (2, 2), new_key())}
+CASES = {"conv": (convnet, (8, 8, 2), lambda: None), "dropout": (with_dropout, (2, 2), new_key)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -44,7 +44,7 @@ def test_it_is_backprop_within_each_block(name):
     parts = chain.blocks(params)
 
     def every_loss(params, readouts):
-        losses, h, keys = [], x, chain.layer_keys(net, x, key)
+        losses, h, keys = [], x, chain.layer_keys(net, x, key())
         for i, layer in enumerate(net.layers):
             if i in [start for start, _ in parts]:
                 h = jax.lax.stop_gradient(h)
@@ -60,13 +60,13 @@ def test_it_is_backprop_within_each_block(name):
 
     run = jax.jit(jax.grad(every_loss, argnums=(0, 1), has_aux=True))
     (want, slopes), (value, losses) = run(params, state.params)
-    got = jax.jit(rule.grads)(params, state, x, y, key=key)
+    got = jax.jit(rule.grads)(params, state, x, y, key=key())
     np.testing.assert_allclose(got[0], value, rtol=1e-12)
     np.testing.assert_allclose(got[2].loss, losses, rtol=1e-12)
     assert distance(got[1], want) < 1e-12
     stepped = jax.tree.map(lambda r, g: r - 0.2 * g, state.params, slopes)
     assert distance(got[2].params, stepped) < 1e-12
-    exact = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y, key=key)[1]
+    exact = jax.jit(jb.backprop(net, CE).grads)(params, (), x, y, key=key())[1]
     last = parts[-1][0]
     assert distance(got[1][last], exact[last]) < 1e-12  # the last block has no other loss
     assert distance(got[1][:last], exact[:last]) > 0.3
