@@ -1,4 +1,4 @@
-"""Izhikevich neurons: a quadratic membrane with a recovery variable. Times in ms, voltages in mV."""
+"""Izhikevich neurons: quadratic membranes with a recovery variable. Times in ms, voltages in mV."""
 
 from typing import Any, NamedTuple
 
