@@ -58,12 +58,12 @@ FAULTS = [
     ),
     Fault(
         "kf_rtrl has a wrong sign", f"{ONLINE}/stochastic.py",
-        "v * carried / one + w * immediate / two", "v * carried / one - w * immediate / two",
+        "v * carried / old + w * immediate / new", "v * carried / old - w * immediate / new",
         f"{ONLINE_TESTS}/test_stochastic.py",
     ),
     Fault(
         "kf_rtrl uses one sign for both factors", f"{ONLINE}/stochastic.py",
-        "return v * one * h + w * two * entering,", "return v * one * h + v * two * entering,",
+        "return v * old * h + w * new * inputs,", "return v * old * h + v * new * inputs,",
         f"{ONLINE_TESTS}/test_stochastic.py",
     ),
     Fault(

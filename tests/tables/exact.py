@@ -234,11 +234,11 @@ EXACT = {
             "test_sines_have_the_frequency_that_the_input_names": "sine_generation",
         },
         "tests/motor/tasks/test_reaching.py": {
-            "test_a_trial_is_what_was_announced": "center_out delayed_reach random_target",
+            "test_a_trial_has_its_cues_targets_and_mask": "center_out delayed_reach random_target",
         },
         "tests/motor/tasks/test_fields.py": {
             "test_the_field_pushes_to_the_right_and_does_no_work": "curl_field_task",
-            "test_a_push_is_across_the_reach_for_as_long_as_it_was_said": "perturbed_reach",
+            "test_a_push_is_across_the_reach_for_its_duration": "perturbed_reach",
         },
         "tests/motor/tasks/test_muscles.py": {
             "test_activity_is_the_least_that_makes_the_torques": "emg_generation",
@@ -299,8 +299,8 @@ EXACT = {
             "test_the_cost_is_the_one_of_the_equation": "reach_loss",
         },
         "tests/motor/control/test_perturbations.py": {
-            "test_fields_and_loads_are_what_they_say": "constant_force viscous_field curl_field together",
-            "test_a_pulse_lasts_as_long_as_it_says": "during",
+            "test_fields_and_loads_add_their_forces": "constant_force viscous_field curl_field together",
+            "test_a_pulse_acts_in_its_window": "during",
             "test_a_channel_keeps_the_hand_on_the_line_and_is_not_felt_along_it": "force_channel",
             "test_senses_can_be_perturbed_and_any_part_of_a_carry_changed": "perturb_sensory_feedback on_controller",
         },
@@ -338,7 +338,7 @@ EXACT = {
         },
         "tests/motor/brain/test_adaptive_filter.py": {
             "test_the_equations_at_generic_values": "cerebellum",
-            "test_a_forward_model_tells_now_what_the_senses_tell_later": "forward_model",
+            "test_a_forward_model_predicts_the_delayed_feedback": "forward_model",
         },
         "tests/motor/brain/test_cortex.py": {
             "test_a_step_is_its_equation": "laminar_cortex",

@@ -130,7 +130,7 @@ def _pattern(cell: Cell, treedef: Any, shapes: tuple, n: int | None) -> Sparsity
 
 @functools.lru_cache(maxsize=32)
 def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...]:
-    """Where ds/dp, ds_t/ds_{t-1}, dy/dp and dy/ds are not zero at some of many random points."""
+    """Patterns of ds_t/dp, ds_t/ds_{t-1}, dy/dp and dy/ds: nonzero at any of many random points."""
 
     def look(params: Any, carry: Any, key: jax.Array, scale: jax.Array) -> Any:
         flat, unravel = ravel_pytree(params)

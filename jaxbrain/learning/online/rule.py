@@ -1,9 +1,4 @@
-"""Online rules: learning while the sequence runs, from an influence and a feedback.
-
-An online rule is a Cell from ``(x, y)`` of one step to ``(loss, grads)``. Its params are
-``(cell, readout)``, followed by the feedback weights where the feedback has any. Its carry is that
-of the cell and the traces of the rule, of the same size however long the sequence. It runs in any
-scan, or over whole sequences by `over_time`.
+"""Online rules from two parts: an influence and a feedback.
 
 The loss of step t depends on the params p directly and through the carry s_{t-1}. Its gradient is
 dL_t/dp + dL_t/ds_{t-1} ds_{t-1}/dp, and the influence ds/dp follows the recursion

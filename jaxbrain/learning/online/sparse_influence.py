@@ -92,7 +92,7 @@ def _dense_gradient(pattern: SparsityPattern, traces: jax.Array, step: Linearize
 def _gradient_of_columns(
     pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep
 ) -> jax.Array:
-    """As `_dense_gradient`, from the entries of each column."""
+    """dL/ds S as in `_dense_gradient`, from the entries of each column."""
     (rows, used), (outputs, shown) = pattern.columns, pattern.output_columns
     if pattern.closed:
         return jnp.sum(traces * step.credit[rows], axis=1)

@@ -115,11 +115,9 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
                 "kf_rtrl needs a cell with params kernel, recurrent and bias, one sum of its "
                 f"inputs, and those of {cell} are {has}; use jb.learning.uoro"
             )
-        state = real_state(carry)
-        rows = params["kernel"].shape[0] + params["recurrent"].shape[0] + 1
-        return jnp.zeros(rows, state.dtype), jnp.zeros(
-            (state.size, params["bias"].size), state.dtype
-        )
+        state, sums = real_state(carry), params["bias"].size
+        rows = len(params["kernel"]) + len(params["recurrent"]) + 1
+        return jnp.zeros(rows, state.dtype), jnp.zeros((state.size, sums), state.dtype)
 
     def gradient(traces: Any, step: LinearizedStep) -> jax.Array:
         h, a = traces
@@ -131,11 +129,11 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
         h, a = traces
         key = require_key("kf_rtrl", step.key, _WHY)
         v, w = jax.random.rademacher(key, (2,), h.dtype)
-        entering = _summed(stages, step)
-        immediate, carried = _response(step)
+        inputs = _weighted_inputs(stages, step)
+        immediate, carried = _jacobians(step)
         carried = carried @ a
-        one, two = _balance(carried, h), _balance(immediate, entering)
-        return v * one * h + w * two * entering, v * carried / one + w * immediate / two
+        old, new = _balance(carried, h), _balance(immediate, inputs)
+        return v * old * h + w * new * inputs, v * carried / old + w * immediate / new
 
     return online_rule("kf_rtrl", cell, readout, loss, Influence(init, gradient, update))
 
@@ -147,8 +145,8 @@ def _balance(to: jax.Array, of: jax.Array) -> jax.Array:
     return jnp.where(known, jnp.sqrt(jnp.where(known, over, 1) / jnp.where(known, under, 1)), 1)
 
 
-def _summed(stages: TwoStageStep, step: LinearizedStep) -> jax.Array:
-    """The numbers (x, z, 1) that the weights of one unit multiply: the gradient of its drive."""
+def _weighted_inputs(stages: TwoStageStep, step: LinearizedStep) -> jax.Array:
+    """The numbers (x, z, 1) that the weights of a unit multiply: the gradient of its drive."""
 
     def drive_of_the_first(params: Params) -> jax.Array:
         return stages.drive(params, step.carry, step.x)[0]
@@ -157,7 +155,7 @@ def _summed(stages: TwoStageStep, step: LinearizedStep) -> jax.Array:
     return jnp.concatenate([grads["kernel"][:, 0], grads["recurrent"][:, 0], grads["bias"][:1]])
 
 
-def _response(step: LinearizedStep) -> tuple[jax.Array, jax.Array]:
+def _jacobians(step: LinearizedStep) -> tuple[jax.Array, jax.Array]:
     """J = ds/du ``[n_state, sums]``, which is ds/dbias, and D ``[n_state, n_state]``."""
     unravel = ravel_pytree(step.cell_params)[1]
 

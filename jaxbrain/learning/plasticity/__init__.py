@@ -1,4 +1,12 @@
-"""Plasticity of single synapses: Hebbian rules and spike timing."""
+"""Synaptic plasticity: Hebbian rules, spike timing, three factors.
+
+A plasticity is a `jb.Cell` from ``(pre, post, modulator)`` to a change that is to be ADDED:
+``carry, change = cell.step(w, carry, (pre, post, modulator))`` with the weights w ``[pre, post]``,
+the activities pre ``[pre]`` and post ``[post]`` of one presentation or one time step, and a third
+factor: None, a scalar (reward), or a target ``[post]`` for the rules that learn from one. Traces
+and thresholds are the carry. `plastic` makes a learning rule of a plasticity. The learning rate is
+that of the optimizer; time constants are options of the plasticity.
+"""
 
 from jaxbrain.learning.plasticity.hebbian import (
     bcm,

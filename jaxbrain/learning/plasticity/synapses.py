@@ -1,12 +1,4 @@
-"""Plasticity of synapses: cells from the activities at both ends to a change of the weights.
-
-A plasticity is a `jb.Cell` from ``(pre, post, modulator)`` to a change that is to be ADDED:
-``carry, change = cell.step(w, carry, (pre, post, modulator))`` with the weights w ``[pre, post]``,
-the activities pre ``[pre]`` and post ``[post]`` of one presentation or one time step, and a third
-factor: None, a scalar (reward), or a target ``[post]`` for the rules that learn from one. Traces
-and thresholds are the carry. The learning rate is that of the optimizer; time constants are
-options of the rule.
-"""
+"""Plasticities as cells: one from its equation, one with a third factor, the sum along trains."""
 
 from collections.abc import Callable
 from typing import Any

@@ -110,8 +110,8 @@ def test_the_order_of_the_approximations():
     @jax.vmap
     def cosines(key, gain):
         params, readout = rules[0].network.init(key, data()[0][0])
-        random = jax.random.normal(key, (UNITS, UNITS)) / jnp.sqrt(UNITS)
-        params = {**params, "recurrent": gain * random}, readout
+        weights = jax.random.normal(jax.random.fold_in(key, 1), (UNITS, UNITS)) / jnp.sqrt(UNITS)
+        params = {**params, "recurrent": gain * weights}, readout
         reference = jb.backprop(rules[0].network, LOSS).grads(params, (), *data())[1][0]
         found = [rule.grads(params, (), *data())[1][0] for rule in rules]
         pairs = [(ravel_pytree(g)[0], ravel_pytree(reference)[0]) for g in found]
