@@ -196,7 +196,7 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
-        inner = value.config if structure.is_configured(value) else None
+        inner = getattr(value, "config", None)
         given = _canonical(signature, arguments, options)
         return _with_config(value, Config(made, *given, inner))
 
