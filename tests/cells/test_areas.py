@@ -9,8 +9,6 @@ import pytest
 from jaxbrain.cells import conduction_delays, dale, modular
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
 
 
