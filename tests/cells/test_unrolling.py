@@ -103,7 +103,7 @@ def test_the_carry_stays_in_the_padding(problem):
     (carry, _), ys = scan(padded, params, padded.carry(params, (xs[0], valid[0])), (xs, valid))
     expected = scan(cell, params, cell.carry(params, xs[0]), xs[3:8])
     close((carry, ys[3:8]), expected)
-    assert not np.any(ys[:3]) and np.all(ys[8:] == ys[7])
+    assert not np.any(ys[:3]) and np.all(ys[8:] == ys[7:8])
 
 
 def test_a_batch_of_lengths_compiles_once(problem):
