@@ -108,8 +108,7 @@ class Function:
     has_config = True
 
     def __init__(self, call: Callable[..., Any], config: Config):
-        self.call: Callable[..., Any] = call
-        self.config: Config = config
+        self.call, self.config = call, config
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
@@ -171,9 +170,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
-    or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
-    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied: what
-    is changed in them later changes neither the value nor its config.
+    or a function. Lists, dicts and NumPy arrays among the arguments are copied first: what is
+    changed in them later changes neither the value nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.
@@ -198,13 +196,11 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
-        inner = getattr(value, "config", None) if structure.is_configured(value) else None
+        inner = getattr(value, "config", None)
         given = _canonical(signature, arguments, options)
         return _with_config(value, Config(made, *given, inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
-    numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]
-    made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
 
@@ -215,15 +211,14 @@ def without_weights(make: Callable[P, R]) -> Callable[P, R]:
 
 
 def traceable(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declare parameters of a `configured` constructor that are only computed with.
+    """Declare the parameters of a `configured` constructor that are only computed with.
 
     Their numbers and arrays are arguments of a program that `jaxbrain.fit` compiles, so that
     another value of them compiles nothing. The constructor is called with tracers for them.
-    Parameters that are annotated ``float | jax.Array`` need no declaration.
     """
 
     def mark(make: Callable[P, R]) -> Callable[P, R]:
-        make.traceable = (*make.traceable, *parameters)  # pyright: ignore[reportFunctionMemberAccess]
+        make.traceable = parameters  # pyright: ignore[reportFunctionMemberAccess]
         return make
 
     return mark

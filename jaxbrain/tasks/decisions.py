@@ -21,7 +21,7 @@ def delayed_match(
     response_steps: int = 10,
     noise: float | jax.Array = 0.0,
 ) -> Task:
-    """Delayed match to sample: is the second stimulus the same as the first?
+    """Delayed match to sample: the second stimulus is the first one again, or another one.
 
     The periods are sample, delay, test and response. Inputs ``[2 stimulus_steps + delay_steps +
     response_steps, stimuli + 1]``: the stimulus, one-hot, and the go cue, 1 in the response. Target

@@ -9,8 +9,6 @@ import pytest
 from jaxbrain.cells import conduction_delays, dale, modular
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
 
 
@@ -42,7 +40,7 @@ REFUSED = [
     (lambda: modular(new_key(), {"a": 2}, within=2.0), "within must be from 0 to 1"),
     (lambda: modular(new_key(), {"a": 2}, between=-0.1), "between must be from 0 to 1"),
     (lambda: modular(new_key(), {"a": 2, "b": 2}, between=np.ones(2)), r"\(2, 2\), got \(2,\)"),
-    (lambda: conduction_delays({"a": slice(0, 2)}, between=1.5), "delays must be positive"),
+    (lambda: conduction_delays({"a": slice(0, 2)}, between=1, within=0), "must be positive"),
     (lambda: conduction_delays({"a": slice(1, 2)}, between=1), "slices must cover all units"),
 ]  # fmt: skip
 

@@ -13,17 +13,9 @@ from jaxbrain.cells import lif, unroll
 from tests.cells.reference import driven, positive_sequence, spiking_params
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
-
-
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
-
-
 UNITS = 5
-
-
 TAU = np.array([3.0, 5.0, 8.0, 11.0, 20.0])
 
 

@@ -10,8 +10,6 @@ import pytest
 from jaxbrain.cells.pointwise import pointwise
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
 
 

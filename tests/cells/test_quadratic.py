@@ -11,11 +11,7 @@ from jaxbrain.cells import izhikevich
 from tests.cells.reference import carries, driven, positive_sequence, spiking_params
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
-
-
 UNITS = 5
 
 

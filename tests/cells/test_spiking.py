@@ -13,14 +13,8 @@ from jaxbrain.cells import alif, lif, surrogate, to_zero, unroll
 from tests.cells.reference import carries, driven, positive_sequence, spiking_params
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
-
-
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
-
-
 UNITS = 5
 
 

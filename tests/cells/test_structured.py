@@ -25,20 +25,10 @@ from jaxbrain.cells import (
 from tests.cells import reference
 
 pytestmark = pytest.mark.x64
-
-
 new_key = partial(jax.random.key, 0)
-
-
 RUN = jax.jit(lambda net, params, xs: net.apply(params, xs))
-
-
 INPUTS, UNITS, STEPS = 3, 10, 8
-
-
 LEAK = {"dt": 0.03, "tau": 0.11}
-
-
 A = 0.03 / 0.11
 
 

@@ -10,8 +10,6 @@ import pytest
 from jaxbrain.cells import surrogate
 
 pytestmark = pytest.mark.x64
-
-
 SLOPES = {
     "triangle": ({"gain": 0.4, "width": 0.7}, lambda v: 0.4 * max(0, 1 - abs(v) / 0.7), 0.28),
     "fast_sigmoid": ({"scale": 7.0}, lambda v: 1 / (1 + 7 * abs(v)) ** 2, 2 / 7),

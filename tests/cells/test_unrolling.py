@@ -96,6 +96,16 @@ def test_padding_is_harmless(problem):
     assert not np.any(nothing)
 
 
+def test_the_carry_stays_in_the_padding(problem):
+    """Padding at the start and at the end: the carry is that of the steps between them."""
+    cell, params, xs = problem
+    padded, valid = masked(cell), (jnp.arange(TIME) >= 3) & (jnp.arange(TIME) < 8)
+    (carry, _), ys = scan(padded, params, padded.carry(params, (xs[0], valid[0])), (xs, valid))
+    expected = scan(cell, params, cell.carry(params, xs[0]), xs[3:8])
+    close((carry, ys[3:8]), expected)
+    assert not np.any(ys[:3]) and np.all(ys[8:] == ys[7:8])
+
+
 def test_a_batch_of_lengths_compiles_once(problem):
     cell, params, xs = problem
     net = jb.batch(unroll(masked(cell)))

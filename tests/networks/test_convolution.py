@@ -12,8 +12,6 @@ import scipy.signal
 import jaxbrain as jb
 
 new_key = partial(jax.random.key, 11)
-
-
 RNG = np.random.default_rng(5)
 
 

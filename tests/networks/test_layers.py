@@ -11,8 +11,6 @@ import pytest
 import jaxbrain as jb
 
 new_key = partial(jax.random.key, 11)
-
-
 RNG = np.random.default_rng(5)
 
 

@@ -174,7 +174,7 @@ EXACT = {
             "test_a_step_is_its_equation": "echo_state",
         },
         "tests/learning/readout/test_force_learning.py": {
-            "test_full_force_by_hand": "generator",
+            "test_a_step_of_the_generator_is_its_equation": "generator",
         },
         "tests/motor/brain/test_nuclei.py": {
             "test_the_equations_at_generic_values": "basal_ganglia",
@@ -245,6 +245,10 @@ EXACT = {
         },
     },
     "part": {
+        "tests/learning/online/test_readout_feedback.py": {
+            "test_adaptive_feedback_becomes_symmetric": "adaptive_feedback symmetric_feedback",
+            "test_random_feedback_carries_the_error_and_stays": "random_feedback",
+        },
         "tests/motor/body/test_mass.py": {
             "test_a_mass_moves_as_the_exact_solution": "point_mass",
         },
@@ -252,7 +256,7 @@ EXACT = {
             "test_acceleration_and_inverse_dynamics_are_the_textbook_s": "two_link_arm",
         },
         "tests/motor/body/test_six_muscles.py": {
-            "test_what_muscles_give_joints_get": "muscled_arm arm26",
+            "test_the_power_of_muscles_is_that_at_the_joints": "muscled_arm arm26",
         },
         "tests/motor/body/test_hill.py": {
             "test_thelen_curves_are_the_equations_in_meters_per_second": "thelen_hill",
@@ -280,6 +284,9 @@ EXACT = {
         },
     },
     "function": {
+        "tests/motor/body/test_paths.py": {
+            "test_paths_are_straight_and_their_velocity_is_that_of_their_length": "path_length",
+        },
         "tests/cells/test_surrogate.py": {
             "test_a_spike_is_a_step_with_a_slope": "triangle fast_sigmoid arctan gaussian boxcar",
         },
@@ -300,19 +307,23 @@ EXACT = {
         },
         "tests/motor/control/test_perturbations.py": {
             "test_fields_and_loads_add_their_forces": "constant_force viscous_field curl_field together",
-            "test_a_pulse_acts_in_its_window": "during",
+            "test_a_pulse_acts_in_its_window_of_time": "during",
             "test_a_channel_keeps_the_hand_on_the_line_and_is_not_felt_along_it": "force_channel",
-            "test_senses_can_be_perturbed_and_any_part_of_a_carry_changed": "perturb_sensory_feedback on_controller",
+            "test_an_offset_of_the_sensory_feedback_changes_the_next_command": "perturb_sensory_feedback",
         },
         "tests/motor/control/test_lesions.py": {
             "test_a_lesion_is_exact": "set_gain silence",
             "test_a_lesion_can_be_undone_and_a_pulse_of_current_too": "stimulate",
+            "test_any_part_of_a_carry_can_be_changed": "on_controller",
         },
         "tests/analysis/test_gradient_similarity.py": {
             "test_angles_at_generic_values": "angles_to",
         },
     },
     "other": {
+        "tests/memory/continual/test_replay.py": {
+            "test_old_examples_count_as_many_times_as_they_are_drawn": "with_replay",
+        },
         "tests/learning/plasticity/test_rule.py": {
             "test_each_dense_layer_learns_from_its_own_pair": "plastic",
         },
@@ -327,7 +338,7 @@ EXACT = {
             "test_with_penalty_adds_value_and_gradient": "with_penalty",
         },
         "tests/learning/readout/test_force_learning.py": {
-            "test_recursive_least_squares_is_ridge_regression_after_each_step": "force",
+            "test_force_by_hand": "force",
             "test_full_force_by_hand": "full_force",
         },
         "tests/motor/control/test_loop.py": {
@@ -344,5 +355,18 @@ EXACT = {
             "test_a_step_is_its_equation": "laminar_cortex",
         },
     },
-    "online": {},
+    "online": {
+        "tests/learning/online/test_influence.py": {
+            "test_rtrl_is_back_propagation_in_four_steps": "rtrl",
+            "test_units_that_do_not_mix_need_one_column": "rtrl_diagonal",
+        },
+        "tests/learning/online/test_sparse_influence.py": {"test_snap_by_hand": "snap"},
+        "tests/learning/online/test_eligibility.py": {
+            "test_rate_units_by_hand": "rflo",
+            "test_adaptive_spiking_units_by_hand": "eprop",
+        },
+        "tests/learning/online/test_stochastic.py": {
+            "test_the_mean_over_all_signs_is_the_gradient": "uoro kf_rtrl"
+        },
+    },
 }
