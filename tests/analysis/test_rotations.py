@@ -181,7 +181,7 @@ def test_p_counts_the_surrogates():
 
 def with_a_common_signal(activity):
     common = 40 * np.sin(np.arange(TIMES))[:, None] * np.ones(UNITS)
-    return lambda key: activity + common
+    return lambda key: activity + common[None]
 
 
 def test_the_mean_over_conditions_of_surrogates_is_left_out_too():
