@@ -53,7 +53,8 @@ def train(key: jax.Array, simple: jax.Array, units: int, updates: int) -> dict:
     update, draw = jb.step(rule, optimizer), jb.tasks.batches(task, 16)
     state = jb.init_state(rule, optimizer, task.sample(jax.random.clone(key)).inputs, key=key)
     keys = jax.random.split(jax.random.fold_in(key, 1), updates)
-    return jax.lax.scan(lambda s, k: update(s, draw(k)), state, keys)[0].params
+    one = lambda s, k: update(s, draw(jax.random.clone(k)))  # noqa: E731
+    return jax.lax.scan(one, state, keys)[0].params
 
 
 def population(seeds: int, units: int, updates: int) -> tuple:
