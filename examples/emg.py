@@ -54,12 +54,12 @@ def train(key: jax.Array, simple: jax.Array, units: int, updates: int) -> dict:
     update, draw = jb.step(rule, optimizer), jb.tasks.batches(task, 16)
     state = jb.init_state(rule, optimizer, task.sample(jax.random.clone(key)).inputs, key=key)
     keys = jax.random.split(jax.random.fold_in(key, 1), updates)
-    return jax.lax.scan(lambda s, k: update(s, draw(k)), state, keys)[0].params
+    return jax.lax.scan(lambda s, k: update(s, draw(jax.random.clone(k))), state, keys)[0].params
 
 
 def population(seeds: int, units: int, updates: int) -> tuple:
     """Target activity, and activity and rates of 2 * seeds networks, the simple ones first."""
-    keys = jnp.tile(jax.random.split(jax.random.key(0), seeds), 2)
+    keys = jax.random.clone(jnp.tile(jax.random.split(jax.random.key(0), seeds), 2))
     simple = jnp.repeat(jnp.array([1.0, 0.0]), seeds)
     params = jax.jit(jax.vmap(lambda k, s: train(k, s, units, updates)))(keys, simple)
     fan = jax.vmap(lambda angle: reaches(angles=angle[None], delay_steps=(25, 25)).sample(KEY))

@@ -53,8 +53,11 @@ def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     exact = jb.backprop(rule.network, over_trial).grads(state.params, (), x, y)[1]
     found = rule.grads(state.params, (), x, y, key=noise)[1]
     pair = [(ravel_pytree(grads[0])[0],) for grads in (found, exact)]  # weights of the cell
-    keys = jax.random.split(of_updates, UPDATES)
-    losses = jax.lax.scan(lambda state, key: update(state, draw(key)), state, keys)[1]
+
+    def one(state: jb.TrainState, i: jax.Array) -> tuple[jb.TrainState, jax.Array]:
+        return update(state, draw(jax.random.fold_in(of_updates, i)))
+
+    losses = jax.lax.scan(one, state, np.arange(UPDATES))[1]
     return losses, jb.analysis.angles(*pair)[0]
 
 
