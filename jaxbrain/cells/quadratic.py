@@ -8,6 +8,7 @@ from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
 from jaxbrain.cells.parts import weights, zero_carry
 from jaxbrain.cells.spiking import input_current
+from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
@@ -116,8 +117,12 @@ def izhikevich(
         v = spikes + _REST
         return Quadratic(v, as_number(kind.b, v) * v, spikes)
 
-    def step(params: Params, carry: Quadratic, x: Any, *, key: jax.Array | None = None) -> Any:
-        current = input_current(name, params, x, carry.spikes)
+    def drive(params: Params, carry: Quadratic, x: Any) -> jax.Array:
+        return input_current(name, params, x, carry.spikes)
+
+    def respond(
+        params: Params, carry: Quadratic, current: Any, *, key: jax.Array | None = None
+    ) -> Any:
         a, b, c, d, time = (as_number(number, current) for number in (*kind, dt))
         v = carry.v + carry.spikes * (c - carry.v)
         u = carry.u + carry.spikes * d
@@ -127,4 +132,4 @@ def izhikevich(
         spikes = surrogate((v - _PEAK) / _PEAK)
         return Quadratic(v, u, spikes), spikes
 
-    return Cell(init, carry, step)
+    return Cell(init, carry, TwoStageStep(drive, respond))

@@ -108,7 +108,8 @@ class Function:
     has_config = True
 
     def __init__(self, call: Callable[..., Any], config: Config):
-        self.call, self.config = call, config
+        self.call: Callable[..., Any] = call
+        self.config: Config = config
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
@@ -170,8 +171,9 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
-    or a function. Lists, dicts and NumPy arrays among the arguments are copied first: what is
-    changed in them later changes neither the value nor its config.
+    or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
+    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied: what
+    is changed in them later changes neither the value nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.
@@ -201,6 +203,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
         return _with_config(value, Config(made, *given, inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
+    numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]
+    made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
 
@@ -211,14 +215,15 @@ def without_weights(make: Callable[P, R]) -> Callable[P, R]:
 
 
 def traceable(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declare the parameters of a `configured` constructor that are only computed with.
+    """Declare parameters of a `configured` constructor that are only computed with.
 
     Their numbers and arrays are arguments of a program that `jaxbrain.fit` compiles, so that
     another value of them compiles nothing. The constructor is called with tracers for them.
+    Parameters that are annotated ``float | jax.Array`` need no declaration.
     """
 
     def mark(make: Callable[P, R]) -> Callable[P, R]:
-        make.traceable = parameters  # pyright: ignore[reportFunctionMemberAccess]
+        make.traceable = (*make.traceable, *parameters)  # pyright: ignore[reportFunctionMemberAccess]
         return make
 
     return mark

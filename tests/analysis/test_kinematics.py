@@ -35,7 +35,7 @@ def shaped(speed, dt=0.01):
 
 def test_a_minimum_jerk_reach_has_the_measures_of_the_closed_form():
     rest = 40  # samples of rest around it
-    reach = minimum_jerk(START, TARGET, duration=0.5, dt=0.001)
+    reach = minimum_jerk(START, TARGET, movement_time=0.5, dt=0.001)
     position = jnp.concatenate([reach.position[:1]] * rest + [reach.position, reach.position[-1:]])
     velocity = jnp.pad(reach.velocity, ((rest, 1), (0, 0)))
     found = measures(position, velocity, START, TARGET, dt=0.001)
@@ -95,7 +95,7 @@ def test_the_side_has_a_sign_and_turns_with_the_reach():
 
 
 def test_a_curl_field_pushes_a_reach_to_the_right():
-    reach = minimum_jerk(START, TARGET, duration=0.5, dt=0.01)
+    reach = minimum_jerk(START, TARGET, movement_time=0.5, dt=0.01)
     push = jnp.concatenate([reach.acceleration[1:], jnp.zeros((1, 2))])  # made a step before
     loop = closed_loop(
         jb.Cell(lambda k, x: (), lambda p, x: (), lambda p, c, x, *, key=None: (c, x[:2])),
@@ -179,7 +179,7 @@ def test_adaptation_takes_the_turning_points():
 
 
 def test_kinematics_print_what_minimum_jerk_is():
-    reach = jax.vmap(lambda target: minimum_jerk(START, target, duration=0.6))(
+    reach = jax.vmap(lambda target: minimum_jerk(START, target, movement_time=0.6))(
         jnp.stack([TARGET, -TARGET])
     )
     made = jax.vmap(reach_kinematics, in_axes=(0, 0, None, 0))(
