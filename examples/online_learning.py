@@ -57,7 +57,7 @@ def curve(rule: jb.LearningRule, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     def one(state: jb.TrainState, i: jax.Array) -> tuple[jb.TrainState, jax.Array]:
         return update(state, draw(jax.random.fold_in(of_updates, i)))
 
-    losses = jax.lax.scan(one, state, np.arange(UPDATES))[1]
+    losses = jax.lax.scan(one, state, jax.numpy.arange(UPDATES))[1]
     return losses, jb.analysis.angles(*pair)[0]
 
 
