@@ -89,7 +89,7 @@ def main(out: Path) -> None:
     keys, lengths, tilt = jax.random.split(jax.random.key(0), SEEDS), (100, 3000), []
     print(f"{'':<10}{'loss at the end':>16}{'angle':>8}{'KiB at 100':>13}{'3000':>8}")
     for name, rule in RULES.items():
-        curves = jax.jit(jax.vmap(partial(curve, rule)))
+        curves = jax.jit(partial(jax.lax.map, partial(curve, rule)))
         losses, angles = curves(jax.random.clone(keys))  # the same start for all rules
         smooth = np.asarray(losses).mean(0).reshape(-1, 50).mean(1)
         kept, angle = [memory(name, n) for n in lengths], float(np.mean(angles))
