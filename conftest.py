@@ -19,6 +19,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import jax
 import pytest
 
+# read by pyright in tests/test_types.py, not to be run
+collect_ignore_glob = ["tests/typing/*"]
+
 # Tracing makes many short-lived objects beside many that stay: to look through them less often
 # saves time.
 gc.set_threshold(50_000, 20, 50)

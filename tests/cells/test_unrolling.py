@@ -134,6 +134,13 @@ def test_each_step_has_a_key_of_its_own():
     assert np.all(unroll(cell).apply((), jnp.ones((20, 8))) == 1)
 
 
+def test_last_is_the_last_step_of_each_array():
+    xs = {"a": np.arange(6.0).reshape(3, 2), "b": np.array([4, 5, 6])}
+    found = last().apply((), xs)
+    np.testing.assert_array_equal(found["a"], [4.0, 5.0])
+    assert found["b"] == 6
+
+
 def test_fit_trains_a_sequence():
     """The last of the inputs, remembered over the pause."""
     xs = jnp.zeros((64, 6, 1)).at[:, 0, 0].set(jnp.linspace(-1, 1, 64)).astype("float32")

@@ -46,7 +46,6 @@ class Mine:
         (functools.partial(mine, 1), None),
         (3, None),
     ],
-    ids=str,
 )
 def test_the_name_by_which_a_value_can_be_imported(value, name):
     assert names.public_name(value) == name
@@ -83,7 +82,6 @@ def test_a_name_that_is_not_there():
         (jb.memory.Info(1, True, None), "Info(steps=1, converged=True, energy=None)"),
         (np.float32(0.1), "np.float32(0.1)"),
     ],
-    ids=str,
 )
 def test_values_as_code(value, text):
     assert names.show(value) == text
@@ -110,7 +108,6 @@ def test_arrays_are_shown_by_what_sets_them_apart():
         jb.with_precision(jb.dense(3), jnp.bfloat16),
         jb.elementwise(Mine().method),
     ],
-    ids=str,
 )
 def test_pickles(value):
     again = unpacked(*packed(value.config))

@@ -65,6 +65,9 @@ EXACT = {
         },
     },
     "plasticity": {
+        "tests/learning/plasticity/test_rule.py": {
+            "test_a_plasticity_of_ones_own_takes_three_lines": "local_rule"
+        },
         "tests/learning/plasticity/test_hebbian.py": {
             "test_the_equation_at_generic_values": "hebb oja sanger oja_subspace bcm covariance delta perceptron",
         },
@@ -121,6 +124,7 @@ EXACT = {
         },
         "tests/cells/test_unrolling.py": {
             "test_a_scan_is_a_loop_and_hands_its_carry_on": "unroll",
+            "test_last_is_the_last_step_of_each_array": "last",
         },
     },
     "cell": {
@@ -321,11 +325,15 @@ EXACT = {
         },
     },
     "other": {
+        "tests/learning/online/test_influence.py": {
+            "test_rtrl_is_back_propagation_in_four_steps": "over_time"
+        },
         "tests/memory/continual/test_replay.py": {
             "test_old_examples_count_as_many_times_as_they_are_drawn": "with_replay",
         },
         "tests/learning/plasticity/test_rule.py": {
             "test_each_dense_layer_learns_from_its_own_pair": "plastic",
+            "test_a_sequence_changes_the_synapses_by_the_sum_over_its_steps": "plastic_in_time",
         },
         "tests/learning/generative/test_helmholtz.py": {
             "test_each_half_learns_from_the_samples_of_the_other": "wake_sleep",
@@ -358,6 +366,7 @@ EXACT = {
     "online": {
         "tests/learning/online/test_influence.py": {
             "test_rtrl_is_back_propagation_in_four_steps": "rtrl",
+            "test_one_step_backprop_is_the_gradient_at_fixed_carries": "one_step_backprop online_rule",
             "test_units_that_do_not_mix_need_one_column": "rtrl_diagonal",
         },
         "tests/learning/online/test_sparse_influence.py": {"test_snap_by_hand": "snap"},

@@ -14,6 +14,7 @@ from jaxbrain.learning.online import readout_feedback
 from tests.learning.online.problem import error, new_key
 from tests.learning.online.problem import gradients as small_gradients
 from tests.learning.online.problem import params_of as small_params
+from tests.learning.online.problem import sequence as small_sequence
 
 pytestmark = pytest.mark.x64
 
@@ -28,6 +29,24 @@ def test_rtrl_is_back_propagation_in_four_steps(cell):
     params = small_params(over_time(rules[0]).network)
     exact, cut, bptt = small_gradients(*rules, params=params)
     assert error(exact, bptt) < 1e-12 and error(cut, bptt) > 0.01
+
+
+def test_one_step_backprop_is_the_gradient_at_fixed_carries():
+    cell = elman(3)
+    rule = learning.one_step_backprop(cell, READOUT, LOSS)
+    params = small_params(over_time(rule).network)
+    (found, bptt), (xs, ys) = small_gradients(rule, params=params), small_sequence()
+
+    @jax.jit
+    def total(params):
+        carry, losses = cell.carry(params[0], xs[0]), []
+        for x, y in zip(xs, ys, strict=True):
+            carry, out = cell.step(params[0], jax.lax.stop_gradient(carry), x)
+            losses.append(LOSS(READOUT.apply(params[1], out), y))
+        return sum(losses) / len(losses)
+
+    want = ravel_pytree(jax.grad(total)(params))[0]
+    assert error(found, want) < 1e-12 and error(bptt, want) > 0.01
 
 
 @pytest.mark.parametrize(

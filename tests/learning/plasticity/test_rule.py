@@ -79,6 +79,16 @@ def test_a_bare_layer_and_a_chain_of_one_are_the_same():
     assert bare.network == layer
 
 
+def test_a_sequence_changes_the_synapses_by_the_sum_over_its_steps():
+    net, rng = jb.serial(jb.dense(2)), np.random.default_rng(0)
+    x = rng.normal(size=(3, 4, 5)).astype("float32")  # [examples, time, features]
+    params = net.init(new_key(), jnp.asarray(x[0]))
+    grads = plastic_in_time(net, HEBB).grads(params, ((),), x, x[..., 0])[1]
+    y = x @ np.asarray(params[0]["kernel"]) + np.asarray(params[0]["bias"])
+    want = np.einsum("ntx,nty->xy", x, y) / 3
+    np.testing.assert_allclose(-grads[0]["kernel"], want, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_trains_as_examples():
     spikes = jb.elementwise(lambda v: (v > 0.5).astype(v.dtype))
