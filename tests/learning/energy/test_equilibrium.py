@@ -93,7 +93,6 @@ def test_nudge_and_feedback_gain_can_be_swept():
         (one_sided, {"steps": 0}),
         (centered, {"nudged_steps": 2.5}),
     ],
-    ids=str,
 )
 def test_numbers_out_of_range_are_named(make, wrong):
     with pytest.raises(ValueError, match=f"{make.__name__}: {next(iter(wrong))} must be"):

@@ -120,7 +120,6 @@ def test_a_single_layer_learns_by_the_delta_rule(make):
         (incremental_predictive_coding, {"weight_step": 0.0}),
         (incremental_predictive_coding, {"step_size": float("nan")}),
     ],
-    ids=str,
 )
 def test_numbers_out_of_range_are_named(make, wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
