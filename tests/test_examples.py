@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from tests.conftest import shared
+from tests.printed import every, numbers, row, row_of
 from tests.test_documentation import ANYWHERE, FIRST
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -36,24 +37,6 @@ def example(tmp_path, monkeypatch, capsys):
 
     yield run
     plt.close("all")
-
-
-def numbers(line):
-    """Every number in a line, such as 1,000 and 1.2e-07."""
-    return [
-        float(text.replace(",", "")) for text in re.findall(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?", line)
-    ]
-
-
-def row_of(lines, label):
-    """The one line that begins with a label."""
-    (line,) = [line for line in lines if line.startswith(label)]
-    return line
-
-
-def row(lines, label):
-    """The numbers after a label, in the one line that begins with it."""
-    return numbers(row_of(lines, label)[len(label) :])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
@@ -218,12 +201,6 @@ def test_dreams_come_nearer_to_the_digits(example):
     noise, *dreams = (numbers(line)[-1] for line in lines if line.startswith("  dreams, "))
     assert dreams[-1] < dreams[0] < noise / 2
     assert len(set(re.findall(r"(\d): \d+", lines[-3]))) == 10
-
-
-def every(lines, label):
-    """The decimal numbers after a label, of each line that begins with it."""
-    rows = [line[len(label) :] for line in lines if line.startswith(label)]
-    return [[float(text) for text in re.findall(r"\d+\.\d+", row)] for row in rows]
 
 
 @long

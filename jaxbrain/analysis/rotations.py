@@ -149,10 +149,10 @@ def skew_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
     Source: Churchland et al. 2012, doi 10.1038/nature11129, who search for the minimum.
 
     Examples:
-      >>> import jax.numpy as jnp
-      >>> states = jnp.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-      >>> turn = jnp.array([[0.0, -3.0], [3.0, 0.0]])
-      >>> skew_fit(states, states @ turn.T).round(3).tolist()
+      >>> import numpy as np
+      >>> states = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+      >>> turn = np.array([[0.0, -3.0], [3.0, 0.0]])
+      >>> np.asarray(skew_fit(states, states @ turn.T)).round(3).tolist()
       [[0.0, -3.0], [3.0, 0.0]]
     """
     x, dx = _rows(states, changes)
@@ -176,9 +176,9 @@ def linear_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
       changes: ``[..., dimensions]``, dx of each.
 
     Examples:
-      >>> import jax.numpy as jnp
-      >>> states = jnp.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-      >>> linear_fit(states, states @ jnp.array([[3.0, 1.0], [4.0, 2.0]]).T).round(3).tolist()
+      >>> import numpy as np
+      >>> states, m = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[3.0, 1.0], [4.0, 2.0]])
+      >>> np.asarray(linear_fit(states, states @ m.T)).round(3).tolist()
       [[3.0, 1.0], [4.0, 2.0]]
     """
     x, dx = _rows(states, changes)

@@ -249,6 +249,10 @@ def _encode_complex(value: complex, inside: Any) -> dict[str, Any]:
     return {"complex": [inside("real", value.real), inside("imag", value.imag)]}
 
 
+def _encode_shape(value: jax.ShapeDtypeStruct, inside: Any) -> dict[str, Any]:
+    return {"shape": list(value.shape), "of": str(value.dtype)}
+
+
 _ENCODERS: dict[type, Callable[[Any, Any], dict[str, Any]]] = {
     tuple: _encode_parts("tuple"),
     list: _encode_parts("list"),
@@ -257,6 +261,7 @@ _ENCODERS: dict[type, Callable[[Any, Any], dict[str, Any]]] = {
     dict: _encode_pairs,
     slice: _encode_slice,
     complex: _encode_complex,
+    jax.ShapeDtypeStruct: _encode_shape,
 }
 _DECODERS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "make": _decode_made,
@@ -264,6 +269,9 @@ _DECODERS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "partial": _decode_partial,
     "array": _decode_array,
     "tuple": _decode_tuple,
+    "shape": lambda tree, inside, get, known: jax.ShapeDtypeStruct(
+        tuple(tree["shape"]), jnp.dtype(tree["of"])
+    ),
     "name": lambda tree, inside, get, known: _lookup(tree["name"], known),
     "dtype": lambda tree, inside, get, known: jnp.dtype(tree["dtype"]),
     "float": lambda tree, inside, get, known: float(tree["float"]),

@@ -176,7 +176,8 @@ def dropout(rate: float | jax.Array) -> Network:
         if key is None or (isinstance(rate, float | int) and rate == 0):
             return x
         kept = jax.random.bernoulli(key, 1 - rate, x.shape)
-        return jnp.where(kept, x / jnp.asarray(1 - rate, x.dtype), jnp.zeros_like(x))
+        scale = 1 / jnp.asarray(1 - rate, x.dtype)  # the same bits for a known and a traced rate
+        return jnp.where(kept, x * scale, jnp.zeros_like(x))
 
     return Network(no_params, apply)
 

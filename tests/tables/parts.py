@@ -22,7 +22,7 @@ TASKS = {
     "center_out": lambda: motor.tasks.center_out(distance=0.08),
     "delayed_reach": lambda: motor.tasks.delayed_reach(plant=motor.arm26()),
     "random_target": lambda: motor.tasks.random_target(radius=0.05),
-    "curl_field": lambda: motor.tasks.curl_field_task(strength=2.0),
+    "curl_field_task": lambda: motor.tasks.curl_field_task(strength=2.0),
     "perturbed_reach": lambda: motor.tasks.perturbed_reach(force=3.0),
     "emg_generation": lambda: motor.tasks.emg_generation(dt=0.02),
 }
