@@ -6,7 +6,7 @@ NETWORKS, TASKS, DATA = "jaxbrain/networks", "jaxbrain/tasks", "jaxbrain/dataset
 FAULTS = [
     Fault(
         "dropout does not scale what it keeps", f"{NETWORKS}/layers.py",
-        "x / jnp.asarray(1 - rate, x.dtype)", "x",
+        "jnp.where(kept, x * scale,", "jnp.where(kept, x,",
         "tests/networks/test_layers.py",
     ),
     Fault(
