@@ -1,6 +1,7 @@
 """Settings of all tests, the doctests of the package included."""
 
 import contextlib
+import ctypes
 import gc
 import os
 import sys
@@ -27,9 +28,10 @@ collect_ignore_glob = ["tests/typing/*"]
 gc.set_threshold(50_000, 20, 50)
 
 
-# XLA keeps what it compiled until it is told to forget. A worker that holds more than this forgets
-# after the module, so that the tests fit a laptop; in any other module the programs are used again.
-_MOST_BYTES = 1.2 * 2**30
+# XLA keeps what it compiled until it is told to forget. A worker that holds more than this forgets,
+# so that the tests fit a laptop: after the module, whose programs are not used again, or, where one
+# module alone compiles as much, after a test.
+_MODULE_BYTES, _TEST_BYTES = 0.9 * 2**30, 1.5 * 2**30
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -63,9 +65,23 @@ def nothing_left():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
-    if memory() > _MOST_BYTES:
+    forget(_MODULE_BYTES)
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """No test adds compiled programs to too many others."""
+    yield
+    forget(_TEST_BYTES)
+
+
+def forget(most: float) -> None:
+    """Free the compiled programs of a process that holds more bytes than this."""
+    if memory() > most:
         jax.clear_caches()
         gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # glibc alone keeps what was freed
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _x64(request):
