@@ -14,6 +14,7 @@ import optax
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.training.loop import (
     History,
@@ -22,7 +23,6 @@ from jaxbrain.training.loop import (
     TrainState,
     epoch,
     make_monitor,
-    require_count,
     state_of,
 )
 from jaxbrain.training.metrics import Metric
@@ -197,8 +197,9 @@ def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
             "rule must be a LearningRule, such as jb.backprop(net, loss), got "
             f"{type(rule).__name__}"
         )
-    require_count("epochs", epochs)
-    require_count("batch_size", batch_size, optional=True)
+    require_count("fit", "epochs", epochs)
+    if batch_size is not None:
+        require_count("fit", "batch_size", batch_size)
 
 
 def _drive(

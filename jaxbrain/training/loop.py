@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from jaxbrain.core.composition import example
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.metrics import Metric, evaluate, require_pairs
 from jaxbrain.training.shuffling import shuffle
@@ -246,8 +247,9 @@ def run(
       >>> losses.shape, bool(losses[2] < losses[0])
       ((3,), True)
     """
-    require_count("epochs", epochs)
-    require_count("batch_size", batch_size, optional=True)
+    require_count("run", "epochs", epochs)
+    if batch_size is not None:
+        batch_size = require_count("run", "batch_size", batch_size)
     require_pairs("data", data)
     data = jax.tree.map(jnp.asarray, data)
     if state is None:
@@ -259,14 +261,6 @@ def run(
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
 
     return jax.lax.scan(body, state, None, epochs)
-
-
-def require_count(name: str, value: Any, *, optional: bool = False) -> None:
-    """Refuse anything but a positive integer."""
-    if optional and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
 def _look(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.program import Program
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 
 __all__ = [
@@ -103,8 +104,8 @@ def evaluate(
       ['accuracy', 'loss']
     """
     require_pairs("data", data)
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+    if batch_size is not None:
+        batch_size = require_count("evaluate", "batch_size", batch_size)
     return _evaluate(Program((net, tuple(metrics.items()))), params, data, batch_size)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import as_floats, hosts
 
 
@@ -110,8 +111,7 @@ def columns(sizes: Sequence[int], max_units: int) -> list[Column]:
 
     A larger layer shows its first and last neurons, and dots for the others.
     """
-    if max_units < 1:
-        raise ValueError(f"max_units must be at least 1, got {max_units}")
+    require_count("network", "max_units", max_units)
     tallest = max(min(size, max_units) + (size > max_units) for size in sizes)
     height = float(max(tallest, 5))
     width = max(1.35 * height, 2.0 * (len(sizes) - 1))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import GRAY, colors_of, compass, require_directions
 from jaxbrain.viz.projection import runs_of
 from jaxbrain.viz.series import smoothed
@@ -181,8 +182,7 @@ def adaptation_curve(
       ['null', 'field', 'null again']
     """
     values = np.atleast_2d(floats("deviation", deviation, ndim=(1, 2)))
-    if smooth < 1:
-        raise ValueError(f"smooth must be at least 1, got {smooth}")
+    require_count("adaptation_curve", "smooth", smooth)
     count = values.shape[1]
     named = {"": count} if phases is None else dict(phases)
     if any(n < 1 for n in named.values()) or sum(named.values()) != count:

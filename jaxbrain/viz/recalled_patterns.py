@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import as_floats, axes, bare, hosts
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ def recall(
       >>> [text.get_text() for text in ax.texts[:4]]
       ['pattern', 'cue', 'Hebb', 'Storkey']
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    require_count("recall", "limit", limit)
     names, given = _named(states)
     fetched = hosts("patterns, cues and states", [patterns, cues, *given])
     shape = _shape(np.asarray(fetched[0]), shape)

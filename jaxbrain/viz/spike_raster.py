@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import LINE_COLORS, as_floats, axes, bare, hosts, integer_ticks
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def raster(
       >>> [label.get_text() for label in ax.get_yticklabels()]
       ['input', 'hidden']
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    require_count("raster", "limit", limit)
     if dt is not None and not dt > 0:
         raise ValueError(f"dt must be positive, got {dt}")
     names, groups = _groups(spikes, labels)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import colors_of, require_directions
 from jaxbrain.viz.style import MARKERS, axes, bare, floats, hosts
 
@@ -42,8 +43,7 @@ def tuning_curves(
       >>> viz.tuning_curves(ways, 2 + np.cos(ways - 1)).get_legend().get_texts()[0].get_text()
       '57°, R² = 1.00'
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    require_count("tuning_curves", "limit", limit)
     values = floats("rates", rates, ndim=(1, 2))
     values = values.reshape(len(values), -1)
     angles = require_directions("angles", angles, len(values), "trials")

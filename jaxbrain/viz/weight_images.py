@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import (
     as_floats,
     axes,
@@ -124,8 +125,9 @@ def receptive_fields(
       >>> ax.get_title()
       '16 of 100 units'
     """
-    if limit < 1 or (ncols is not None and ncols < 1):
-        raise ValueError(f"limit and ncols must be at least 1, got {limit} and {ncols}")
+    require_count("receptive_fields", "limit", limit)
+    if ncols is not None:
+        require_count("receptive_fields", "ncols", ncols)
     fields = _fields(floats("w", w), shape)
     units, shown = len(fields), fields[:limit]
     top = np.nanmax(np.abs(shown), axis=(1, 2), keepdims=True)

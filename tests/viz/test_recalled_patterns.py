@@ -87,7 +87,7 @@ def test_recall_of_one_pattern_of_images_and_of_many():
         ({"states": CUES[:2]}, r"states must be results \[3, 6\] or steps"),
         ({"states": {}}, "states is empty"),
         ({"rows": ["a"]}, "rows names 1 recalls, the patterns are 3"),
-        ({"limit": 0}, "limit must be at least 1"),
+        ({"limit": 0}, "limit must be a positive integer"),
     ],
 )
 def test_recall_refuses(change, message):

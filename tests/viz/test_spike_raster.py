@@ -36,7 +36,7 @@ def test_a_raster_of_some_units_says_how_many_there_are():
         (FIRST[0], {}, "spikes must have 2 axes"),
         ({}, {}, "spikes is empty"),
         (FIRST, {"dt": 0.0}, "dt must be positive"),
-        (FIRST, {"limit": 0}, "limit must be at least 1"),
+        (FIRST, {"limit": 0}, "limit must be a positive integer"),
     ],
 )
 def test_raster_refuses(spikes, options, message):
