@@ -82,6 +82,8 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> _
       numeric: whether the numbers of this value are only computed with.
       within: the closures on the way to it.
     """
+    if _known_without_numbers(value):
+        return _whole(value)
     node = structure.take_apart(value)
     if numeric and (node.kind in ("array", "traced") or type(value) in (int, float)):
         place = len(leaves)
@@ -102,6 +104,9 @@ def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> _
         if node.kind != "closure":
             raise
         del leaves[before:]  # it calls itself: it stays as it is
+        return _whole(value)
+    if node.kind == "made" and len(leaves) == before:
+        value.config.__dict__["without_numbers"] = True  # a config does not change
         return _whole(value)
     # lists and dicts are copied: what is changed in them later is another program
     if node.kind not in ("list", "dict") and all(part.kept for part in parts):
@@ -124,6 +129,11 @@ def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool
     if node.kind == "made":
         return [name in value.config.traceable for name in node.names]
     return None
+
+
+def _known_without_numbers(value: Any) -> bool:
+    """True for a value with a config in which no number was found before."""
+    return structure.is_configured(value) and "without_numbers" in value.config.__dict__
 
 
 def _is_array(part: Any) -> bool:
