@@ -1,7 +1,9 @@
 """Functions as arguments of a compiled program: equal ones compile once, numbers are leaves."""
 
+import itertools
+import types
 from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 
@@ -29,9 +31,8 @@ class Program:
     """
 
     def __init__(self, value: Any):
-        leaves: list[Any] = []
-        key, build, _ = _split(value, leaves, False, [])
-        self._leaves, self._structure = tuple(leaves), _Structure(key, build)
+        split = _split(value, False, [], False)
+        self._leaves, self._structure = split.leaves, _Structure(split.key, split.build)
 
     @property
     def value(self) -> Any:
@@ -66,54 +67,113 @@ class _Circular(Exception):
 
 
 class _Split(NamedTuple):
-    """A value without its numbers: its key, how to build it from them, whether it can be kept."""
+    """A value without its numbers.
+
+    Attributes:
+      key: equal for two values that make equal programs, whatever their numbers.
+      build: from as many numbers to a value like it.
+      leaves: the numbers, in the order in which build takes them.
+      whole: True if the value stays as it is.
+      frozen: True if nothing in the value can change, so that its split is right the next time too.
+    """
 
     key: Hashable
     build: Build
-    kept: bool
+    leaves: tuple[Any, ...]
+    whole: bool
+    frozen: bool
 
 
-def _split(value: Any, leaves: list[Any], numeric: bool, within: list[int]) -> _Split:
+# The splits of frozen closures of libraries, with the closures: an optimizer is split at every
+# call of `jaxbrain.fit`. A value with a config carries its split itself.
+_CLOSURES: dict[int, tuple[Any, _Split]] = {}
+_MOST_CLOSURES = 256
+
+
+def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split:
     """Take the numbers out of a value.
 
     Args:
       value: to be split.
-      leaves: the numbers found are appended to it.
       numeric: whether the numbers of this value are only computed with.
       within: the closures on the way to it.
+      copied: whether lists, dicts and NumPy arrays here are the copies that a config made.
     """
-    if _known_without_numbers(value):
-        return _whole(value)
+    known = _remembered(value)
+    if known is not None:
+        return known
     node = structure.take_apart(value)
     if numeric and (node.kind in ("array", "traced") or type(value) in (int, float)):
-        place = len(leaves)
-        leaves.append(value)
-        return _Split(("leaf", place), lambda given: given[place], False)
+        return _Split(
+            "number", lambda given: given[0], (value,), False, _frozen(value, node, copied)
+        )
     numeric_parts = _numeric_parts(value, node, numeric)
     if numeric_parts is None or node.build is None:
-        return _whole(value)
+        return _whole(value, _frozen(value, node, copied))
     if id(value) in within:
         raise _Circular
-    before, inside = len(leaves), within if node.kind != "closure" else [*within, id(value)]
+    inside = within if node.kind != "closure" else [*within, id(value)]
+    copied = node.kind == "made" or (copied and node.kind != "closure")
     try:
         parts = [
-            _split(part, leaves, numeric, inside)
+            _split(part, numeric, inside, copied)
             for part, numeric in zip(node.parts, numeric_parts, strict=True)
         ]
     except _Circular:
         if node.kind != "closure":
             raise
-        del leaves[before:]  # it calls itself: it stays as it is
-        return _whole(value)
-    if node.kind == "made" and len(leaves) == before:
-        value.config.__dict__["without_numbers"] = True  # a config does not change
-        return _whole(value)
+        return _whole(value, False)  # it calls itself: it stays as it is
+    split = _joined(value, node, parts, copied)
+    if split.frozen and node.kind in ("made", "closure"):
+        _remember(value, split)
+    return split
+
+
+def _joined(value: Any, node: structure.Node, parts: list[_Split], copied: bool) -> _Split:
+    """The split of a value from those of its parts."""
+    container = node.kind in ("list", "dict")
+    frozen = all(part.frozen for part in parts) and (copied or not container)
     # lists and dicts are copied: what is changed in them later is another program
-    if node.kind not in ("list", "dict") and all(part.kept for part in parts):
-        return _whole(value)
-    build, builds = node.build, [part.build for part in parts]
+    if all(part.whole for part in parts) and (frozen or not container):
+        return _whole(value, frozen)
+
+    def build(given: tuple[Any, ...]) -> Any:
+        rest = iter(given)
+        return make(tuple(b(tuple(itertools.islice(rest, n))) for b, n in builds))
+
+    make = cast(Build, node.build)
+    builds = [(part.build, len(part.leaves)) for part in parts]
     key = (node.kind, node.head, node.names, tuple(part.key for part in parts))
-    return _Split(key, lambda given: build(tuple(b(given) for b in builds)), False)
+    leaves = tuple(itertools.chain.from_iterable(part.leaves for part in parts))
+    return _Split(key, build, leaves, False, frozen)
+
+
+def _frozen(value: Any, node: structure.Node, copied: bool) -> bool:
+    """True if a value without parts to split cannot change; not known of objects of users."""
+    if node.kind == "array":
+        return copied or isinstance(value, jax.Array)
+    if node.kind == "object":
+        known = isinstance(value, types.FunctionType | types.BuiltinFunctionType | type)
+        return known or type(value).__module__.partition(".")[0] in ("jax", "jaxlib")
+    if node.kind == "slice":
+        return all(part is None or isinstance(part, int) for part in node.parts)
+    return node.kind == "plain"
+
+
+def _remember(value: Any, split: _Split) -> None:
+    if structure.is_configured(value):
+        value.config.__dict__["split"] = split
+        return
+    if len(_CLOSURES) >= _MOST_CLOSURES:
+        _CLOSURES.clear()
+    _CLOSURES[id(value)] = value, split
+
+
+def _remembered(value: Any) -> _Split | None:
+    if structure.is_configured(value):
+        return value.config.__dict__.get("split")
+    known = _CLOSURES.get(id(value))
+    return known[1] if known and known[0] is value else None
 
 
 def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool] | None:
@@ -131,14 +191,9 @@ def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool
     return None
 
 
-def _known_without_numbers(value: Any) -> bool:
-    """True for a value with a config in which no number was found before."""
-    return structure.is_configured(value) and "without_numbers" in value.config.__dict__
-
-
 def _is_array(part: Any) -> bool:
     return structure.take_apart(part).kind in ("array", "traced")
 
 
-def _whole(value: Any) -> _Split:
-    return _Split(structure.key(value), lambda given: value, True)
+def _whole(value: Any, frozen: bool) -> _Split:
+    return _Split(structure.key(value), lambda given: value, (), True, frozen)

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core import closures
+from jaxbrain.core import closures, structure
 from jaxbrain.core.program import Program
 
 W = {"a": jnp.array([0.5, -1.5, 2.0]), "b": jnp.array([[0.25, -0.75]])}
@@ -216,6 +216,55 @@ def test_a_container_within_an_optimizer_is_looked_at_each_time():
     run = jax.jit(lambda program: descend(program.value))
     assert run(after)["a"].tolist() == descend(optimizer)["a"].tolist()
     assert run(before)["a"].tolist() != run(after)["a"].tolist()
+
+
+def test_a_container_within_an_optimizer_of_a_rule_is_looked_at_each_time():
+    """Also where no number is: the config of the rule copies its own lists and dicts alone."""
+
+    @jb.configured
+    def descending(optimizer):
+        return jb.elementwise(lambda x: x * descend(optimizer)["a"])
+
+    mask = {"a": True, "b": False}
+    for optimizer in (
+        optax.masked(optax.set_to_zero(), mask),
+        optax.chain(optax.sgd(0.5), optax.masked(optax.set_to_zero(), mask)),
+    ):
+        net = jb.serial(jb.dense(2), descending(optimizer))
+        before, again = Program(net), Program(net)
+        mask["a"] = not mask["a"]
+        after = Program(net)
+        structures = [jax.tree.structure(program) for program in (before, again, after)]
+        assert structures[0] == structures[1] != structures[2]
+
+
+def test_what_cannot_change_is_split_once_and_what_can_each_time(monkeypatch):
+    split = []
+    take_apart = structure.take_apart
+    counting = lambda value: split.append(value) or take_apart(value)  # noqa: E731
+    monkeypatch.setattr(structure, "take_apart", counting)
+
+    def counted(value):
+        split.clear()
+        made = Program(value)
+        return len(split), jax.tree.leaves(made)
+
+    kept = (jb.predictive_coding(jb.serial(jb.dense(3)), jb.losses.mse), optax.adam(0.5))
+    first, again = counted(kept), counted(kept)
+    assert first[0] > again[0] <= 6 and first[1] == again[1] != []
+    masked = optax.chain(optax.sgd(0.5), optax.masked(optax.set_to_zero(), {"a": True}))
+    counted(masked)
+    assert counted(masked)[0] > 6
+    assert counted((kept[0], optax.adam(0.25)))[1] != again[1]  # another one is not the kept one
+
+
+def test_numbers_that_are_traced_are_not_kept():
+    rule = jax.jit(lambda s: jax.tree.leaves(Program(optax.sgd(s)))[0] + 0)
+    assert [float(rule(s)) for s in (0.5, 0.25)] == [-0.5, -0.25]
+    net = jb.serial(jb.dense(2), jb.dropout(0.25))
+    with jax.checking_leaks():
+        jax.jit(lambda rate: Program(jb.dropout(rate)).tree_flatten()[0][0] + 0)(0.5)
+    assert jax.tree.leaves(Program(net)) == [0.25]
 
 
 def optax_closure(source, **names):
