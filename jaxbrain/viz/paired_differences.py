@@ -51,21 +51,21 @@ def rule_differences(
     """
     values = finals(runs, metric)
     _check(values, reference, confidence)
-    others = {
-        name: value - values[reference] for name, value in values.items() if name != reference
-    }
+    base = values[reference]
+    others = {name: value - base for name, value in values.items() if name != reference}
     ax = axes(ax, height=1.4 + 0.62 * len(others))
     ax.axvline(0, color="#555555", linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+    seeds = len(base)
+    quantile = student_quantile((1 + confidence) / 2, seeds - 1)
     looks = {name: series_style(index) for index, name in enumerate(values)}  # as in rule_scores
     for row, (name, difference) in enumerate(others.items()):
-        _row(ax, row, difference, confidence, looks[name])
+        _row(ax, row, difference, quantile, looks[name])
     ax.set_ylim(len(others) - 0.4, -0.6)
     ax.set_yticks(range(len(others)), [str(name) for name in others])
     ax.tick_params(axis="y", length=0)
     ax.locator_params(axis="x", nbins=6)
     ax.margins(x=0.08)
     ax.set_xlabel(f"{metric.replace('_', ' ')} less that of {reference}, seed by seed")
-    seeds = len(values[reference])
     ax.set_title(f"mean and {confidence:.0%} interval of {seeds} seeds", fontsize=10, loc="right")
     ax.grid(axis="x", color="#e4e4e4", linewidth=0.8, zorder=-1)
     ax.set_axisbelow(True)
@@ -86,11 +86,10 @@ def _check(values: dict[str, np.ndarray], reference: str, confidence: float) -> 
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
 
 
-def _row(ax: "Axes", row: int, difference: np.ndarray, confidence: float, look: Series) -> None:
+def _row(ax: "Axes", row: int, difference: np.ndarray, quantile: float, look: Series) -> None:
     """Seeds as pale dots, the interval as a line, the mean as a marker; numbers at the side."""
     n = len(difference)
-    mean, half = difference.mean(), difference.std(ddof=1) / math.sqrt(n)
-    half *= student_quantile((1 + confidence) / 2, n - 1)
+    mean, half = difference.mean(), quantile * difference.std(ddof=1) / math.sqrt(n)
     places = row + 0.22 + 0.1 * (np.arange(n) % 2)
     ax.scatter(difference, places, s=16, color=look.color, alpha=0.4, linewidths=0, zorder=2)
     ax.plot([mean - half, mean + half], [row, row], color=look.color, linewidth=2.5, zorder=3)
