@@ -23,7 +23,7 @@ import pytest
 # read by pyright in tests/test_types.py, not to be run
 collect_ignore_glob = ["tests/typing/*"]
 
-# Tracing makes many short-lived objects beside many that stay: to look through them less often
+# Tracing makes many short-lived objects among many that stay: to look through them less often
 # saves time.
 gc.set_threshold(50_000, 20, 50)
 

@@ -1,20 +1,11 @@
 """What pictures are drawn from: parameters and histories of no training."""
 
 import itertools
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxbrain.analysis import FixedPoints
-
-
-class History(NamedTuple):
-    """The fields of `jaxbrain.training.History` that pictures read."""
-
-    loss: Any
-    step_loss: Any
-    metrics: dict
-    record: Any = None
+from jaxbrain.analysis import FixedPoints, Result
+from jaxbrain.training import History
 
 
 def params_of(*sizes, convert=np.asarray):
@@ -31,7 +22,7 @@ def params_of(*sizes, convert=np.asarray):
 def history_of(convert=np.asarray, seeds=(), epochs=6):
     loss = convert(np.geomspace(2.0, 0.1, epochs) * np.ones((*seeds, 1)))
     accuracy = convert(np.linspace(0.3, 0.9, epochs) * np.ones((*seeds, 1)))
-    return History(loss, convert(np.ones((epochs, 4)) * 0.5), {"accuracy": accuracy})
+    return History(loss, convert(np.ones((epochs, 4)) * 0.5), {"accuracy": accuracy}, None)
 
 
 def points_of(convert=np.asarray):
@@ -42,3 +33,9 @@ def points_of(convert=np.asarray):
     kinds = np.array(["stable node", "stable node", "saddle"])
     counts = np.ones(3, int)
     return FixedPoints(states, states, np.zeros(3), jacobian, values, kinds, counts, 0)
+
+
+def result(values, seconds=1.0, angles=None):
+    every = np.tile(np.asarray(values, float)[:, None], (1, 2))
+    loss = np.ones_like(every)
+    return Result(None, None, History(loss, loss[..., None], {"score": every}, angles), seconds)

@@ -108,7 +108,5 @@ def test_every_link_leads_somewhere():
 def test_every_rule_is_named():
     section = README.split("## Learning rules")[1].split("## ")[0]
     assert set(re.findall(r"`([a-z_]+)`", section)) == set(RULES)
-    assert (
-        f"any of {len(RULES) - 1} other\nlearning rules" in README
-        and f"[{len(RULES) - 1} others]" in README
-    )
+    others = len(RULES) - 1
+    assert f"any of {others} other\nlearning rules" in README and f"[{others} others]" in README

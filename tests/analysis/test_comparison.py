@@ -9,8 +9,8 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.analysis import Comparison, Result, angles_to, compare_rules, frozen_hidden
-from jaxbrain.training.loop import History
+from jaxbrain.analysis import Comparison, angles_to, compare_rules, frozen_hidden
+from tests.pictures import result
 
 NET = jb.serial(jb.dense(6), jb.elementwise(jnp.tanh), jb.dense(2), jb.elementwise(jnp.asarray))
 LOSS, ADAM = jb.losses.softmax_cross_entropy, optax.adam(0.05)
@@ -95,12 +95,6 @@ def test_a_rule_that_diverges_is_named_and_stops_no_other(found):
     (line,) = [line for line in str(found).splitlines() if line.startswith("breaks")]
     assert f"({broken.diverged.sum()} of 5 diverged)" in line and line.endswith("diverged")
     assert np.isfinite(found.results["floor"].accuracy).all()
-
-
-def result(values, seconds=1.0, angles=None):
-    every = np.tile(np.asarray(values, float)[:, None], (1, 2))
-    loss = np.ones_like(every)
-    return Result(None, None, History(loss, loss[..., None], {"score": every}, angles), seconds)
 
 
 def test_the_table_says_what_is_in_it():

@@ -17,11 +17,11 @@ from jaxbrain.analysis import (
     maximum_entropy,
     skew_fit,
 )
+from tests.analysis.smooth_activity import CONDITIONS, TIMES, UNITS, smooth
 
 pytestmark = pytest.mark.x64
 
 new_key = partial(jax.random.key, 0)
-CONDITIONS, TIMES, UNITS = 9, 20, 12
 
 
 def found_in(activity, dt=0.05, seed=0, **options):
@@ -38,14 +38,6 @@ def turning(frequencies, dt=0.05, growth=1.0, seed=0):
     t = np.arange(TIMES)
     z = start[:, None] * (growth * np.exp(2j * np.pi * dt * np.array(frequencies))) ** t[:, None]
     return np.stack([z.real, z.imag], -1).reshape(CONDITIONS, TIMES, -1) @ axes.T, axes
-
-
-def smooth(seed=0, width=2.5, units=UNITS):
-    """Each unit, each condition for itself: nothing but smoothness in time."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(TIMES)
-    kernel = np.exp(-((t[:, None] - t) ** 2) / (2 * width**2))
-    return np.einsum("ts,csn->ctn", kernel, rng.normal(size=(CONDITIONS, TIMES, units)))
 
 
 def same_surrogate(activity):

@@ -9,24 +9,9 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.memory import hopfield, outer_product
+from tests.memory.spin_glass import draw, energy, symmetric
 
 pytestmark = pytest.mark.x64
-
-
-def symmetric(seed, n):
-    """Random couplings of both signs, without a diagonal: a spin glass."""
-    w = np.random.default_rng(seed).normal(size=(n, n))
-    w = (w + w.T) / np.sqrt(2 * n)
-    np.fill_diagonal(w, 0)
-    return w
-
-
-def draw(shape, seed=0):
-    return np.random.default_rng(seed).choice([-1.0, 1.0], shape)
-
-
-def energy(w, s):
-    return -0.5 * s @ w @ s
 
 
 @pytest.mark.parametrize("gain", [1.5, 3.0])

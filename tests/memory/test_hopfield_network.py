@@ -10,27 +10,12 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.memory import asynchronous, heat_bath, hopfield, outer_product, synchronous
+from tests.memory.spin_glass import draw, energy, symmetric
 
 pytestmark = pytest.mark.x64
 
 
 new_key = partial(jax.random.key, 1)
-
-
-def symmetric(seed, n):
-    """Random couplings of both signs, without a diagonal: a spin glass."""
-    w = np.random.default_rng(seed).normal(size=(n, n))
-    w = (w + w.T) / np.sqrt(2 * n)
-    np.fill_diagonal(w, 0)
-    return w
-
-
-def draw(shape, seed=0):
-    return np.random.default_rng(seed).choice([-1.0, 1.0], shape)
-
-
-def energy(w, s):
-    return -0.5 * s @ w @ s
 
 
 def sweeps_by_hand(w, s, order, sweeps):

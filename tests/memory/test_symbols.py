@@ -15,25 +15,12 @@ from jaxbrain.memory import (
     multiply_add_permute,
     unitary,
 )
+from tests.memory.symbol_families import FAMILIES, families, near
 
 pytestmark = pytest.mark.x64
 
 
-FAMILIES = {
-    "hrr": holographic_reduced,
-    "fhrr": fourier_holographic_reduced,
-    "map": multiply_add_permute,
-}
-
-
-families = pytest.mark.parametrize("name", FAMILIES)
-
-
 new_key = partial(jax.random.key, 4)
-
-
-def near(a, b, tolerance=1e-12):
-    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("n", [12, 13])

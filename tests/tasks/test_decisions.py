@@ -12,18 +12,9 @@ from jaxbrain.tasks import (
     delayed_match,
     evidence_accumulation,
 )
+from tests.tasks.statistics_of_trials import many, within
 
 new_key = partial(jax.random.key, 0)
-
-
-def many(task, n=4000, seed=1):
-    return jax.jit(jax.vmap(task.sample))(jax.random.split(jax.random.key(seed), n))
-
-
-def within(values, expected, errors=3.0):
-    """The mean is as expected, within so many standard errors."""
-    values = np.asarray(values, float)
-    return abs(values.mean() - expected) < errors * values.std() / math.sqrt(len(values))
 
 
 def test_matches_are_half_of_the_trials():

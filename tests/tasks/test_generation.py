@@ -1,15 +1,11 @@
 """Generation tasks: the law of the targets."""
 
-import jax
 import numpy as np
 
 from jaxbrain.tasks import (
     sine_generation,
 )
-
-
-def many(task, n=4000, seed=1):
-    return jax.jit(jax.vmap(task.sample))(jax.random.split(jax.random.key(seed), n))
+from tests.tasks.statistics_of_trials import many
 
 
 def test_sines_have_the_frequency_that_the_input_names():

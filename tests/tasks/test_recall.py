@@ -17,16 +17,7 @@ from jaxbrain.tasks import (
     graded,
     sequence_memory,
 )
-
-
-def many(task, n=4000, seed=1):
-    return jax.jit(jax.vmap(task.sample))(jax.random.split(jax.random.key(seed), n))
-
-
-def within(values, expected, errors=3.0):
-    """The mean is as expected, within so many standard errors."""
-    values = np.asarray(values, float)
-    return abs(values.mean() - expected) < errors * values.std() / math.sqrt(len(values))
+from tests.tasks.statistics_of_trials import many, within
 
 
 def test_adding_is_the_sum_of_the_marked_and_its_naive_error_is_a_sixth():

@@ -8,21 +8,13 @@ import pytest
 
 import jaxbrain.viz as viz
 from jaxbrain.viz.directions import colors_of
+from tests.viz.reaches import PATHS, TARGETS, WAYS
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
 Image = pytest.importorskip("PIL.Image")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
-WAYS = np.arange(8) * np.pi / 4
-
-CENTER = np.array([0.0, 0.4])
-
-TARGETS = CENTER + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
-
-T = np.linspace(0, 1, 41)
-
-PATHS = CENTER + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTER)[:, None]
 
 L1, L2 = 0.3, 0.25
 

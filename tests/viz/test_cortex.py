@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 import jaxbrain.viz as viz
+from tests.viz.reading import texts
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 RNG = np.random.default_rng(0)
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 NAMES = ["L2/3e", "L2/3i", "L5A e", "L5A i", "L5Be"]

@@ -6,28 +6,13 @@ import pytest
 
 import jaxbrain.viz as viz
 from jaxbrain.viz.directions import colors_of
+from tests.viz.reaches import CENTER, PATHS, TARGETS, WAYS, T
+from tests.viz.reading import keys, points, texts
 
 plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 RNG = np.random.default_rng(0)
-WAYS = np.arange(8) * np.pi / 4
-CENTER = np.array([0.0, 0.4])
-TARGETS = CENTER + 0.1 * np.stack([np.cos(WAYS), np.sin(WAYS)], axis=1)
-T = np.linspace(0, 1, 41)
-PATHS = CENTER + (10 * T**3 - 15 * T**4 + 6 * T**5)[:, None] * (TARGETS - CENTER)[:, None]
-
-
-def points(line):
-    return np.stack(line.get_data(), axis=1)
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
-
-
-def keys(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_hand_paths_are_drawn_where_they_are_in_centimeters():

@@ -6,6 +6,7 @@ import pytest
 
 import jaxbrain.viz as viz
 from jaxbrain.memory import overlap
+from tests.viz.reading import texts
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
@@ -17,10 +18,6 @@ CUES = PATTERNS * np.array([-1, 1, 1, 1, 1, -1.0])
 SHAPE = (2, 3)
 
 ORANGE = np.array([213, 94, 0])
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def pixels(ax, row, column, rows=3):

@@ -5,6 +5,7 @@ import pytest
 
 import jaxbrain.viz as viz
 from jaxbrain.viz.directions import colors_of
+from tests.viz.reading import points
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
@@ -12,10 +13,6 @@ pytestmark = pytest.mark.usefixtures("no_figures_left")
 RNG = np.random.default_rng(0)
 
 WAYS = np.arange(8) * np.pi / 4
-
-
-def points(line):
-    return np.stack(line.get_data(), axis=1)
 
 
 def test_a_plane_of_rotations_beside_its_surrogates():

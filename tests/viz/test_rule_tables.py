@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.analysis import Comparison, Result
-from jaxbrain.training.loop import History
+from jaxbrain.analysis import Comparison
+from tests.pictures import result
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
-
-
-def result(values, seconds=1.0, angles=None):
-    every = np.tile(np.asarray(values, float)[:, None], (1, 2))
-    loss = np.ones_like(every)
-    return Result(None, None, History(loss, loss[..., None], {"score": every}, angles), seconds)
 
 
 def test_picture_holds_every_rule():

@@ -1,35 +1,22 @@
 """Fixed points, flows, eigenvalues and trajectories as pictures."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxbrain as jb
 import jaxbrain.viz as viz
+from tests.viz.two_units import CELL, PARAMS, X, of
 
 plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 RNG = np.random.default_rng(0)
-CELL, X = jb.cells.elman(2), jnp.zeros(1)
-GAINS = np.array([1.5, 2.5])
-PARAMS = {
-    "kernel": np.zeros((1, 2), np.float32),
-    "recurrent": np.diag(GAINS).astype(np.float32),
-    "bias": np.zeros(2, np.float32),
-}
 
 
 @pytest.fixture(scope="module")
 def found():
     """Nine points: four stable, four saddles, one unstable."""
     return jb.analysis.fixed_points(CELL, PARAMS, X, RNG.normal(size=(150, 2)))
-
-
-def of(ax, label):
-    """The points [n, 2] of the line with a label."""
-    (line,) = [line for line in ax.lines if line.get_label() == label]
-    return np.stack(line.get_data(), axis=1)
 
 
 def test_fixed_points_are_drawn_where_they_are_by_kind(found):

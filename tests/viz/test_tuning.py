@@ -5,19 +5,12 @@ import pytest
 
 import jaxbrain.viz as viz
 from jaxbrain.viz.directions import colors_of
+from tests.viz.reading import keys, points
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
 WAYS = np.arange(8) * np.pi / 4
-
-
-def points(line):
-    return np.stack(line.get_data(), axis=1)
-
-
-def keys(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_tuning_curves_are_the_cosines_that_units_have():

@@ -16,17 +16,12 @@ from jaxbrain.learning.readout.force_learning import (
     generator,
     learned_params,
 )
+from tests.learning.readout.least_squares import closed_form
 
 pytestmark = pytest.mark.x64
 
 new_key = partial(jax.random.key, 0)
 RULES = {"force": force, "full_force": full_force}
-
-
-def closed_form(r, y, begin, penalty):
-    """argmin |r W - y|^2 + penalty |W - W_0|^2."""
-    gram = r.T @ r + penalty * np.eye(r.shape[1])
-    return begin + np.linalg.solve(gram, r.T @ (y - r @ begin))
 
 
 def test_a_step_of_the_generator_is_its_equation():

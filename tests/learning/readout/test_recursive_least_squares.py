@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from jaxbrain.learning.readout.recursive_least_squares import least_squares, least_squares_step
+from tests.learning.readout.least_squares import closed_form
 
 pytestmark = pytest.mark.x64
-
-
-def closed_form(r, y, begin, penalty):
-    """argmin |r W - y|^2 + penalty |W - W_0|^2."""
-    gram = r.T @ r + penalty * np.eye(r.shape[1])
-    return begin + np.linalg.solve(gram, r.T @ (y - r @ begin))
 
 
 def test_recursive_least_squares_is_ridge_regression_after_each_step():

@@ -1,11 +1,20 @@
 """Arms, states and runs that tests of bodies share."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxbrain.motor import LI_TODOROV, MOTORNET, NIJHOF_KOUWENHOVEN, ArmState
+from jaxbrain.motor import (
+    LI_TODOROV,
+    MOTORNET,
+    NIJHOF_KOUWENHOVEN,
+    Action,
+    ArmState,
+)
+from jaxbrain.motor.body.hill import kistemaker_hill, mujoco_hill, thelen_hill
 
 ARMS = {"motornet": MOTORNET, "nijhof": NIJHOF_KOUWENHOVEN, "li": LI_TODOROV}
 each_arm = pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
@@ -45,3 +54,24 @@ def rolled(plant, state, action, steps):
         return jax.lax.scan(body, state, length=steps)[0]
 
     return jax.jit(run)(state, action)
+
+
+HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
+
+
+each_hill = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
+
+
+def close(found, wanted, tolerance=1e-12):
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+@partial(jax.jit, static_argnums=0)
+def run(body, state, commands):
+    """All states and hands under commands ``[time, muscles]``."""
+
+    def one(state, command):
+        state, hand = body.step((), state, Action(command, jnp.zeros_like(command, shape=2)))
+        return state, (state, hand)
+
+    return jax.lax.scan(one, state, commands)[1]

@@ -8,17 +8,12 @@ import pytest
 from jaxbrain.motor import runge_kutta
 from jaxbrain.motor.body import first_order_activation, thelen_activation
 from jaxbrain.motor.body.activation import excitation
-from jaxbrain.motor.body.hill import mujoco_hill, thelen_hill
+from tests.motor.body.bodies import HILLS, close
 
 pytestmark = pytest.mark.x64
-HILLS = {"thelen": thelen_hill(), "mujoco": mujoco_hill()}
 ONE = jnp.float32(1.0)
 RNG = np.random.default_rng(0)
 L, V, A = RNG.uniform(0.4, 1.7, 40), RNG.uniform(-1.2, 1.2, 40), RNG.uniform(0, 1, 40)
-
-
-def close(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
 
 
 # ---- activation

@@ -20,16 +20,11 @@ from jaxbrain.motor.body.hill import (
     thelen_passive,
     thelen_velocity,
 )
+from tests.motor.body.bodies import HILLS, close, each_hill
 
 pytestmark = pytest.mark.x64
-HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
-each_hill = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
 RNG = np.random.default_rng(0)
 L, V, A = RNG.uniform(0.4, 1.7, 40), RNG.uniform(-1.2, 1.2, 40), RNG.uniform(0, 1, 40)
-
-
-def close(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
 
 
 # ---- curves

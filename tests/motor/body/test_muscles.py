@@ -1,8 +1,5 @@
 """Arms with muscles of one's own: forces, geometry, symmetry."""
 
-from functools import partial
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +7,6 @@ import pytest
 from jaxbrain.motor import (
     ARM26_MUSCLES,
     ARM26_SKELETON,
-    Action,
     ArmState,
     MuscledArm,
     Muscles,
@@ -18,28 +14,11 @@ from jaxbrain.motor import (
     path_length,
 )
 from jaxbrain.motor.body import arm26_length, arm26_moment_arms
-from jaxbrain.motor.body.hill import kistemaker_hill, mujoco_hill, thelen_hill
 from jaxbrain.motor.body.muscles import Pull, muscle_forces
 from jaxbrain.testing import check_plant
+from tests.motor.body.bodies import close, each_hill, run
 
 pytestmark = pytest.mark.x64
-HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
-each_hill = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
-
-
-def close(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
-
-
-@partial(jax.jit, static_argnums=0)
-def run(body, state, commands):
-    """All states and hands under commands ``[time, muscles]``."""
-
-    def one(state, command):
-        state, hand = body.step((), state, Action(command, jnp.zeros_like(command, shape=2)))
-        return state, (state, hand)
-
-    return jax.lax.scan(one, state, commands)[1]
 
 
 @each_hill

@@ -9,12 +9,9 @@ import pytest
 
 from jaxbrain.motor import MOTORNET, NIJHOF_KOUWENHOVEN, ArmState, path_length
 from jaxbrain.motor.body.muscles import muscle_pull
+from tests.motor.body.bodies import close
 
 pytestmark = pytest.mark.x64
-
-
-def close(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
 
 
 # ---- paths

@@ -19,16 +19,11 @@ from jaxbrain.motor import (
 )
 from jaxbrain.motor.body import arm26_length, arm26_moment_arms
 from jaxbrain.motor.body.arm import inverse_dynamics
-from jaxbrain.motor.body.hill import (
-    kistemaker_hill,
-    mujoco_hill,
-    thelen_hill,
-)
 from jaxbrain.motor.body.links import load_torque
 from jaxbrain.testing import check_plant
+from tests.motor.body.bodies import HILLS, close, run
 
 pytestmark = pytest.mark.x64
-HILLS = {"thelen": thelen_hill(), "kistemaker": kistemaker_hill(), "mujoco": mujoco_hill()}
 LOW, HIGH = np.array(ARM26_SKELETON.limits).T
 FLEXORS, EXTENSORS = (0, 2, 4), (1, 3, 5)
 BODY = arm26()
@@ -40,26 +35,11 @@ THELEN, KISTEMAKER, MUJOCO = (
 FORCE, TENDON, OPTIMAL = (np.array(part) for part in ARM26_MUSCLES[:3])
 
 
-def close(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
-
-
 def states(count=16, seed=0):
     """Any posture within the limits, any motion and activation."""
     rng = np.random.default_rng(seed)
     arm = ArmState(rng.uniform(LOW, HIGH, (count, 2)), 3 * rng.normal(size=(count, 2)))
     return jax.tree.map(jnp.asarray, MuscledArm(arm, rng.uniform(0, 1, (count, 6))))
-
-
-@partial(jax.jit, static_argnums=0)
-def run(body, state, commands):
-    """All states and hands under commands ``[time, muscles]``."""
-
-    def one(state, command):
-        state, hand = body.step((), state, Action(command, jnp.zeros_like(command, shape=2)))
-        return state, (state, hand)
-
-    return jax.lax.scan(one, state, commands)[1]
 
 
 # ---- geometry
