@@ -5,6 +5,18 @@ from tests.faults import Fault
 LOOP, CORE = "jaxbrain/training/loop.py", "jaxbrain/core"
 FAULTS = [
     Fault(
+        "a program is kept although a dict in its optimizer can change",
+        "jaxbrain/core/program.py",
+        "and (copied or not container)", "and True",
+        "tests/core/test_program.py",
+    ),
+    Fault(
+        "a traced number is kept in the program of a value",
+        "jaxbrain/core/program.py",
+        'return node.kind == "plain"', 'return node.kind in ("plain", "traced")',
+        "tests/core/test_program.py",
+    ),
+    Fault(
         "the noise of every step is the same", LOOP,
         "key = jax.random.fold_in(state.key, state.step)\n        loss,",
         "key = jax.random.fold_in(state.key, 0)\n        loss,",
@@ -90,7 +102,7 @@ FAULTS = [
     ),
     Fault(
         "a list in an optimizer that is changed later is not seen", f"{CORE}/program.py",
-        'node.kind not in ("list", "dict") and all(', "all(",
+        "for part in parts) and (frozen or not container):", "for part in parts):",
         "tests/core/test_program.py",
     ),
     Fault(
