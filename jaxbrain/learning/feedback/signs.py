@@ -17,7 +17,7 @@ from jax.nn.initializers import Initializer
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
-from jaxbrain.core.types import LearningRule, Loss, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params, RuleInit
 from jaxbrain.learning import chain
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
 
@@ -62,14 +62,7 @@ def sign_symmetry(
 
         return jax.tree.map(magnitude, params)
 
-    def grads(
-        params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, Params]:
-        feedback = _with_signs(params, state)
-        value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
-        return value, changes, state
-
-    return LearningRule(init, grads, net)
+    return _with_fixed_magnitudes(net, loss, init)
 
 
 @configured
@@ -101,14 +94,7 @@ def fixed_random_sign_symmetry(
     def init(key: jax.Array, params: Params, x: Any) -> Params:
         return jax.tree.map(jnp.abs, draw_like(key, net, feedback_init, params, x))
 
-    def grads(
-        params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, Params]:
-        feedback = _with_signs(params, state)
-        value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
-        return value, changes, state
-
-    return LearningRule(init, grads, net)
+    return _with_fixed_magnitudes(net, loss, init)
 
 
 @configured
@@ -147,6 +133,19 @@ def batch_random_sign_symmetry(
         return value, changes, state
 
     return LearningRule(chain.no_state, grads, net)
+
+
+def _with_fixed_magnitudes(net: Network, loss: Loss, init: RuleInit) -> LearningRule:
+    """The rule whose state, drawn by init, holds the magnitudes of the feedback."""
+
+    def grads(
+        params: Params, state: Params, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, Params]:
+        feedback = _with_signs(params, state)
+        value, changes = carry_back(net, loss, params, feedback, x, y, key=key)
+        return value, changes, state
+
+    return LearningRule(init, grads, net)
 
 
 def _with_signs(params: Params, magnitudes: Params) -> Params:
