@@ -35,6 +35,7 @@ from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
 from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.training.model_file import load_model, save_model
+from jaxbrain.training.validation import check
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ __all__ = [
     "batch",
     "binary_accuracy",
     "cells",
+    "check",
     "checkpoint",
     "configured",
     "conv",

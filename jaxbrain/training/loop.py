@@ -21,7 +21,7 @@ from jaxbrain.training.arguments import (
 )
 from jaxbrain.training.data import as_pair, require_pairs
 from jaxbrain.training.metrics import Metric, evaluate
-from jaxbrain.training.optimizers import require_optimizer, update_params
+from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
 from jaxbrain.training.shuffling import shuffle
 from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
 
@@ -125,11 +125,11 @@ def step(
         key = jax.random.fold_in(state.key, state.step)
         loss, grads, rule_state = rule.grads(state.params, state.rule_state, x, y, key=key)
 
-        def loss_of(params: Params) -> jax.Array:
-            return rule.grads(params, state.rule_state, x, y, key=jax.random.clone(key))[0]
+        def elsewhere(params: Params) -> tuple[jax.Array, Params, Any]:
+            return rule.grads(params, state.rule_state, x, y, key=jax.random.clone(key))
 
         params, opt_state = update_params(
-            rule, optimizer, grads, state.opt_state, state.params, loss, loss_of
+            optimizer, Batch(rule, elsewhere), loss, grads, state.opt_state, state.params
         )
         return TrainState(params, opt_state, rule_state, state.key, state.step + 1), loss
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -62,35 +62,62 @@ def init_optimizer(optimizer: optax.GradientTransformation, params: Params) -> A
         raise TypeError(_explain(optimizer, None)) from error
 
 
+class Batch(NamedTuple):
+    """A rule on one batch, for optimizers that look at other parameters than the present ones.
+
+    Attributes:
+      rule: the learning rule.
+      grads: ``(params) -> (loss, grads, rule_state)`` on the batch, with the noise of this step.
+    """
+
+    rule: LearningRule
+    grads: Callable[[Params], tuple[jax.Array, Params, Any]]
+
+
 def update_params(
-    rule: LearningRule,
     optimizer: optax.GradientTransformation,
+    batch: Batch,
+    loss: jax.Array,
     grads: Params,
     opt_state: Any,
     params: Params,
-    loss: jax.Array,
-    loss_of: Callable[[Params], jax.Array],
 ) -> tuple[Params, Any]:
     """One update: params <- params + optimizer(grads).
 
-    Every optimizer gets the loss as ``value``. Where the rule is `backprop`, whose grads are its
-    gradient, also ``grad`` and the function as ``value_fn`` (line searches) and ``obj_fn``.
+    An optimizer gets the loss as ``value``, sharpness-aware minimization the gradient as a function
+    of the parameters; line searches and second derivatives get the loss as such a function, where
+    the rule follows it: for `backprop`.
 
     Raises:
       TypeError: if the optimizer needs anything else, or gives no update for each parameter.
     """
-    extra: dict[str, Any] = {"value": loss}
-    if made_by(rule, backprop):
-        extra |= {"grad": grads, "value_fn": loss_of, "obj_fn": loss_of}
     try:
         with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
+            extra = _extra(set(_makers(optimizer)), batch, loss, grads)
             whole = optax.with_extra_args_support(optimizer)
             updates, opt_state = whole.update(grads, opt_state, params, **extra)
             if not _fits(updates, params):
                 raise TypeError("the updates have not the shapes of the parameters")
             return optax.apply_updates(params, updates), opt_state
     except (TypeError, ValueError, AttributeError, KeyError) as error:
-        raise TypeError(_explain(optimizer, rule)) from error
+        raise TypeError(_explain(optimizer, batch.rule)) from error
+
+
+def _extra(makers: set[str], batch: Batch, loss: jax.Array, grads: Params) -> dict[str, Any]:
+    """The further arguments of an update; optax refuses those that an optimizer does not take."""
+    if "sam" in makers:
+        return {"grad_fn": lambda params, i: batch.grads(params)[1]}
+
+    def loss_of(params: Params) -> jax.Array:
+        return batch.grads(params)[0]
+
+    extra: dict[str, Any] = {"value": loss}
+    if made_by(batch.rule, backprop):
+        if any("linesearch" in name for name in makers):
+            extra |= {"grad": grads, "value_fn": loss_of}
+        if any("hessian" in name for name in makers):
+            extra |= {"obj_fn": loss_of}
+    return extra
 
 
 def _takes_rate(make: Any) -> bool:

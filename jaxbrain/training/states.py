@@ -165,19 +165,23 @@ def _example(x: Any) -> Any:
 
 def require_one_state(function: str, state: Any) -> None:
     """Refuse anything but the TrainState of one training."""
-    if not isinstance(state, TrainState):
-        pair = isinstance(state, tuple | list) and state and isinstance(state[0], TrainState)
-        fix = (
-            "take the state of that pair: state=result[0]" if pair else
-            "for parameters: state=jb.init_state(rule, optimizer, x[0], key=key, params=params)"
-        )  # fmt: skip
-        kind = "(state, history)" if pair else type(state).__name__
-        raise TypeError(f"{function}: state must be a TrainState, got {kind}; {fix}")
+    require_train_state(function, state)
     if jnp.shape(state.step):
         raise ValueError(
             f"{function}: state holds a population of {jnp.shape(state.step)} trainings; take one, "
-            f"jax.tree.map(lambda a: a[0], state), or jax.vmap the function"
+            "jax.tree.map(lambda a: a[0], state), or jax.vmap the function"
         )
+
+
+def require_train_state(function: str, state: Any) -> None:
+    """Refuse anything but a TrainState, of one training or of a population."""
+    if isinstance(state, TrainState):
+        return
+    pair = isinstance(state, tuple | list) and state and isinstance(state[0], TrainState)
+    kind = "(state, history)" if pair else type(state).__name__
+    fix = "for parameters: jb.init_state(rule, optimizer, x[0], key=key, params=params)"
+    fix = "take the state of that pair: result[0]" if pair else fix
+    raise TypeError(f"{function}: state must be a TrainState, got {kind}; {fix}")
 
 
 def _difference(name: str, given: Any, wanted: Any, *, dtypes: bool = True) -> str:
