@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
 
 
+@keyed
 def scan(
     cell: Cell,
     params: Params,

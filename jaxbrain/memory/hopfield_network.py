@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_size, sign_or_stay
@@ -54,6 +55,7 @@ class _Change(NamedTuple):
     converged: jax.Array
 
 
+@keyed
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:

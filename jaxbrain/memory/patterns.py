@@ -8,9 +8,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_fraction
 
 
+@keyed
 def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     """A pattern with a fraction of its bits flipped, at random places.
 

@@ -13,6 +13,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -75,6 +76,7 @@ def fisher(
     return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
 
 
+@keyed
 def sampled_fisher(
     key: jax.Array,
     net: Network,

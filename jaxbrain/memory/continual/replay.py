@@ -7,6 +7,7 @@ import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured, traceable
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -66,6 +67,7 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     return ReplayBuffer(items, jnp.int32(0))
 
 
+@keyed
 def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
 
@@ -104,6 +106,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
+@keyed
 def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
     """Random items of a buffer, with replacement.
 

@@ -1,0 +1,65 @@
+"""Random keys as arguments: one check for all functions that take one."""
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar
+
+from jaxbrain.core.requirements import require_random_key
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
+    """Decorate a function with a parameter ``key``, so that a seed in its place is refused.
+
+    A raw key of ``jax.random.PRNGKey`` becomes a typed one; None passes where it is the default.
+
+    Args:
+      function: with a parameter ``key``.
+      name: of the function in messages; by default its own.
+
+    Examples:
+      >>> import jax
+      >>> @keyed
+      ... def noise(key):
+      ...     return jax.random.normal(key)
+      >>> noise(0)
+      Traceback (most recent call last):
+      ...
+      TypeError: noise: key must be a random key, got 0; pass jax.random.key(0)
+    """
+    code, name = function.__code__, name or function.__name__  # pyright: ignore
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    place = names.index("key") if names.index("key") < code.co_argcount else None
+    optional = (function.__kwdefaults__ or {}).get("key", ...) is None  # pyright: ignore
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        key = kwargs.get("key", ...)
+        if key is ... and place is not None and len(args) > place:
+            key = require_random_key(name, args[place])
+            return function(*args[:place], key, *args[place + 1 :], **kwargs)  # pyright: ignore
+        if key is ... or (key is None and optional):
+            return function(*args, **kwargs)
+        return function(*args, **{**kwargs, "key": require_random_key(name, key)})  # pyright: ignore
+
+    checked.is_keyed = True  # pyright: ignore
+    return checked
+
+
+def with_checked_keys(value: Any, name: str) -> Any:
+    """A named tuple whose functions check their keys, such as ``init`` and ``sample``."""
+    fields = zip(value._fields, value, strict=True)
+    changes = {
+        field: keyed(part, name=f"{name}.{field}") for field, part in fields if _takes_key(part)
+    }
+    return value._replace(**changes) if changes else value
+
+
+def _takes_key(part: Any) -> bool:
+    if not isinstance(part, FunctionType) or hasattr(part, "is_keyed"):
+        return False
+    code = part.__code__
+    return "key" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
