@@ -2,8 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from types import FunctionType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from jaxbrain.core.requirements import require_random_key
 
@@ -45,21 +44,4 @@ def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
             return function(*args, **kwargs)
         return function(*args, **{**kwargs, "key": require_random_key(name, key)})  # pyright: ignore
 
-    checked.is_keyed = True  # pyright: ignore
     return checked
-
-
-def with_checked_keys(value: Any, name: str) -> Any:
-    """A named tuple whose functions check their keys, such as ``init`` and ``sample``."""
-    fields = zip(value._fields, value, strict=True)
-    changes = {
-        field: keyed(part, name=f"{name}.{field}") for field, part in fields if _takes_key(part)
-    }
-    return value._replace(**changes) if changes else value
-
-
-def _takes_key(part: Any) -> bool:
-    if not isinstance(part, FunctionType) or hasattr(part, "is_keyed"):
-        return False
-    code = part.__code__
-    return "key" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
