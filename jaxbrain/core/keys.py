@@ -1,6 +1,7 @@
 """Random keys as arguments: one check for all functions that take one."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -29,10 +30,11 @@ def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
       ...
       TypeError: noise: key must be a random key, got 0; pass jax.random.key(0)
     """
-    code, name = function.__code__, name or function.__name__  # pyright: ignore
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    place = names.index("key") if names.index("key") < code.co_argcount else None
-    optional = (function.__kwdefaults__ or {}).get("key", ...) is None  # pyright: ignore
+    name, parameters = name or function.__name__, inspect.signature(function).parameters
+    key_parameter = parameters["key"]
+    optional = key_parameter.default is None
+    by_place = key_parameter.kind is not key_parameter.KEYWORD_ONLY
+    place = list(parameters).index("key") if by_place else None
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,11 +1,13 @@
 """Replay: a buffer of fixed size holds old examples, which are mixed into new batches."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
@@ -90,7 +92,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
-    items = jax.tree.map(jnp.asarray, items)
+    items = jax.tree.map(partial(on_device, "add", "items"), items, is_leaf=is_numbers)
     n = _require_rows(buffer, items)
     order = jnp.arange(n, dtype="int32")
     count = buffer.seen + order  # of the items before each
