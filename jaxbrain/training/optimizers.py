@@ -97,7 +97,8 @@ def update_params(
       TypeError: if the optimizer needs anything else, or gives no update for each parameter.
     """
     try:
-        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
+        # optax's adam mixes integers and floats, others mix ranks
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             extra = _extra(set(_makers(optimizer)), batch, loss, grads)
             whole = optax.with_extra_args_support(optimizer)
             updates, opt_state = whole.update(grads, opt_state, params, **extra)
