@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, get_args
 
 from jaxbrain.core.requirements import require_random_key
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
     """Decorate a function with a parameter ``key``, so that a seed in its place is refused.
 
-    A raw key of ``jax.random.PRNGKey`` becomes a typed one; None passes where it is the default.
+    A raw key of ``jax.random.PRNGKey`` becomes a typed one; None passes where it is allowed.
 
     Args:
       function: with a parameter ``key``.
@@ -32,7 +32,7 @@ def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
     """
     name, parameters = name or function.__name__, inspect.signature(function).parameters
     key_parameter = parameters["key"]
-    optional = key_parameter.default is None
+    optional = key_parameter.default is None or type(None) in get_args(key_parameter.annotation)
     by_place = key_parameter.kind is not key_parameter.KEYWORD_ONLY
     place = list(parameters).index("key") if by_place else None
 

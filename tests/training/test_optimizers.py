@@ -36,7 +36,6 @@ ARGUMENTS = {
     "transforms": {"all": optax.sgd(0.1)}, "param_labels": everything, "freeze_mask": False,
     "should_transform_fn": lambda step: True, "inner_factory": optax.sgd, "seed": 0,
     "f": lambda updates, params: updates, "measure_name": "size", "measures": {},
-    "measure": lambda updates, *_, **__: jnp.sum(updates["bias"]),
 }  # fmt: skip
 
 
