@@ -73,7 +73,7 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
 
 
 def likely_cause(params: Any, *, before_learning: bool) -> str:
-    """What to look for where a loss or a parameter is not finite, in a sentence."""
+    """A sentence on the likely causes of a loss or a parameter that is not finite."""
     kinds = {jnp.dtype(leaf.dtype) for leaf in jax.tree.leaves(params)}
     half = [k for k in kinds if jnp.issubdtype(k, jnp.floating) and k.itemsize < 4]
     if before_learning:  # a smaller learning rate would change nothing

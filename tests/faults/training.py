@@ -64,8 +64,8 @@ FAULTS = [
         "tests/core/test_composition.py",
     ),
     Fault(
-        "labels equal to the number of classes pass", "jaxbrain/training/validation.py",
-        "(labels < 0) | (labels >= classes)", "(labels < 0) | (labels > classes)",
+        "labels equal to the number of classes pass", "jaxbrain/training/data.py",
+        "(host < 0) | (host >= limit)", "(host < 0) | (host > limit)",
         "tests/training/test_validation.py",
     ),
     Fault(
