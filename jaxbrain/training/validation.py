@@ -114,7 +114,7 @@ def check(state: Any, losses: Any) -> None:
       >>> def train(key, rate):
       ...     return jb.run(rule, optax.sgd(rate), xor, key=key, epochs=40, batch_size=None)
       >>> keys, rates = jax.random.split(jax.random.key(0), 3), jax.numpy.array([0.1, 1e3, 0.01])
-      >>> check(*jax.vmap(train)(keys, rates))
+      >>> check(*jax.jit(jax.vmap(train))(keys, rates))
       Traceback (most recent call last):
       ...
       jaxbrain.training.validation.NonFiniteError: 1 of 3 trainings is lost (1): ...

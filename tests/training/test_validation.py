@@ -418,7 +418,7 @@ def population(rates):
         return jb.run(REGRESSION, optax.sgd(rate), (X, Y), key=key, epochs=3, batch_size=None)
 
     keys = jax.random.split(jax.random.key(0), len(rates))
-    return jax.vmap(train)(keys, jnp.array(rates))
+    return jax.jit(jax.vmap(train))(keys, jnp.array(rates))
 
 
 def test_the_lost_members_of_a_population_are_named():
@@ -431,9 +431,7 @@ def test_the_lost_members_of_a_population_are_named():
     good = jax.tree.map(lambda a: a[jnp.array([0, 2])], (state, history))
     assert jb.check(*good) is None  # the others are as they were
     folded = jax.tree.map(lambda a: a.reshape(2, 2, *a.shape[1:]), (state, history.step_loss))
-    with pytest.raises(
-        jb.NonFiniteError, match=r"2 of 4 trainings are lost \(\(0, 1\), \(1, 1\)\)"
-    ):
+    with pytest.raises(jb.NonFiniteError, match=r"are lost \(\(0, 1\), \(1, 1\)\)"):
         jb.check(*folded)
 
 
@@ -444,9 +442,7 @@ def test_a_loop_of_ones_own():
         jb.check(state, [1.0, np.inf])
     assert caught.value.step == 1 and caught.value.members is None
     lost = state._replace(params=jax.tree.map(lambda a: a * jnp.nan, state.params))
-    with pytest.raises(
-        jb.NonFiniteError, match=r"a parameter is not finite.*params\[0\]\['bias'\]"
-    ):
+    with pytest.raises(jb.NonFiniteError, match=r"parameter is not finite.*params\[0\]\['bias'\]"):
         jb.check(lost, [1.0])
     with pytest.raises(TypeError, match="check: values cannot be looked at under a trace"):
         jax.jit(jb.check)(state, jnp.ones(2))
