@@ -126,6 +126,13 @@ def test_a_rule_that_does_not_follow_the_loss(name):
     assert "feedback_alignment" in str(caught.value) and "jb.backprop" in str(caught.value)
 
 
+def test_an_update_of_another_shape():
+    """Sums over the first axis, as of gradients of single examples, would broadcast silently."""
+    summed = optax.stateless(lambda updates, _: jax.tree.map(lambda a: a.sum(0), updates))
+    with pytest.raises(TypeError, match="does not work with the parameters"):
+        traced(RULE, summed)
+
+
 def optax_loop(optimizer, arguments, steps=4):
     """The loop of optax's documentation, with what this optimizer is called with."""
 
