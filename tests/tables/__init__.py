@@ -257,5 +257,5 @@ EXEMPT = {
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
-    "step": "test_step", "check": "test_validation",
+    "step": "test_step", "check": "test_own_loops",
 }  # fmt: skip
