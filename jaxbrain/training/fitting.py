@@ -126,7 +126,7 @@ def fit(
     held_out = None if validation is None else check_data("validation", validation)
     monitor = make_monitor(held_out, metrics, record)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.device_put((data, held_out))
+    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
     start = training.start(key) if state is None else state
     training.check_labels(rule.network, start.params)
@@ -242,7 +242,7 @@ def _chunks(
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)
-        buffers = jax.tree.map(np.asarray, buffers)
+        buffers, finite = jax.tree.map(np.asarray, (buffers, finite))
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))
