@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning.chain import mean_loss, no_state, require_targets
@@ -35,7 +36,7 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
-        examples = jax.tree.leaves(x)[0].shape[0]
+        examples = examples_of(x)
         require_targets(examples, y)
         keys = None if key is None else jax.random.split(key, examples)
 

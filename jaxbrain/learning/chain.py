@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import batch, constructor, serial
+from jaxbrain.core.composition import batch, constructor, examples_of, serial
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.networks.layers import embed
@@ -76,7 +76,7 @@ def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
     if key is None:
         return [None] * n
     # cloned here and below: the backward pass needs the noise of the forward pass
-    examples = jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+    examples = jax.random.split(jax.random.clone(key), examples_of(x))
     keys = jax.vmap(lambda k: jax.random.split(k, n))(examples)
     return [jax.random.clone(keys)[:, i] for i in range(n)]
 

@@ -126,6 +126,7 @@ def batch_random_sign_symmetry(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         key = require_key("batch_random_sign_symmetry", key, "it draws magnitudes for each batch")
+        jax.eval_shape(net.apply, params, example(x))  # refuses x before it is drawn for
         draw = jax.random.fold_in(jax.random.clone(key), _MAGNITUDES)
         magnitudes = draw_like(draw, net, feedback_init, params, example(x))
         feedback = _with_signs(params, jax.tree.map(jnp.abs, magnitudes))

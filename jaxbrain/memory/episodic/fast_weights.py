@@ -17,7 +17,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
-from jaxbrain.networks.parts import as_float, require_features, weights
+from jaxbrain.networks.parts import as_real, require_features, weights
 
 
 class Projection(NamedTuple):
@@ -283,7 +283,7 @@ def _cell(
     def project(params: Params, xs: jax.Array) -> Projection:
         kernel = jnp.concatenate([params[part]["kernel"] for part in sizes], axis=1)
         require_features(name, xs, kernel.shape[0])
-        made, ends = as_float(xs, kernel.dtype) @ kernel, []
+        made, ends = as_real(name, xs, kernel.dtype) @ kernel, []
         for size in sizes.values():
             ends.append(size + (ends[-1] if ends else 0))
         query, key, value, *rest = jnp.split(made, ends[:-1], axis=-1)
