@@ -226,7 +226,7 @@ def _drive(
     growing, kept = on_chunk is None, "what was learned is kept"
     chunks = _chunks(chunk, reached, count, growing=growing, requests=requests)
     with line:
-        if reached.epoch:
+        if 0 < reached.epoch < reached.epochs:
             line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
         try:
             for reached in chunks:

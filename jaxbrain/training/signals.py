@@ -12,13 +12,14 @@ class Terminated(SystemExit):
     """The end of the program that a signal asked for, after the training was saved.
 
     Attributes:
-      code: 128 and the number of the signal, as shells report it: 143 or 129.
+      exit_code: 128 and the number of the signal, as shells report it: 143 or 129.
       state: the TrainState reached.
       history: up to that state.
     """
 
     def __init__(self, number: signal.Signals, state: Any, history: Any):
         super().__init__(128 + number)
+        self.exit_code: int = 128 + number
         self.state: Any = state
         self.history: Any = history
 

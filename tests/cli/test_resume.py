@@ -16,7 +16,7 @@ def test_a_resumed_training_equals_one_that_never_stopped(capsys):
     assert train(*words, "--epochs", 5, out="whole") == 0
     assert train(*words, "--epochs", 2) == 0
     assert train(*words, "--epochs", 5) == 0
-    assert "resuming after epoch 2 of 5" in capsys.readouterr().out
+    assert "resuming after epoch 2 of 5" in capsys.readouterr().err
     assert Path("out/params.ckpt").read_bytes() == Path("whole/params.ckpt").read_bytes()
     assert train(*words, "--epochs", 5) == 0
     assert "already trained for 5 epochs; a larger --epochs continues" in capsys.readouterr().out
@@ -36,8 +36,21 @@ def test_another_file_of_the_same_name_is_another_training(capsys):
     write_csv("a.csv", [[i, 1 - i % 2] for i in range(8)])
     assert train(*words) == 2
     said = capsys.readouterr().err
-    assert "is of another training: its data" in said
-    assert said.endswith("give another --out, or replace the training with --no-resume\n")
+    assert "holds another training (the rows of --data a.csv changed)" in said
+    assert said.endswith("; give another --out, or replace it with --no-resume\n")
+
+
+def test_a_renamed_copy_of_the_file_is_the_same_training(capsys):
+    rows = [[i, i % 2] for i in range(8)]
+    for name in ("a.csv", "b.csv"):
+        write_csv(name, rows)
+    words = ("--hidden", "none", "--seed", 1)
+    assert train(*words, "--data", "a.csv", "--epochs", 2) == 0
+    assert train(*words, "--data", "b.csv", "--epochs", 3) == 0
+    assert "resuming after epoch 2 of 3" in capsys.readouterr().err
+    write_csv("c.csv", [[-i, i // 4] for i in range(8)])
+    assert train(*words, "--data", "c.csv", "--epochs", 4) == 2
+    assert "--data was b.csv, is c.csv" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_the_epochs_so_far(capsys, monkeypatch):
