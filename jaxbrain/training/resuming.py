@@ -112,6 +112,7 @@ class Saver:
         self.saved_epoch: int = -1
         self.next_save: float = time.perf_counter() + _SECONDS
         self.warned: bool = False
+        self._faulty: bool = False
         self._make_directory()
         self._lock = Lock(self.path.parent)
 
@@ -144,8 +145,8 @@ class Saver:
             one = one_chunk() if done else info.history
             shapes = jax.tree.map(lambda a: np.zeros((done, *a.shape[1:]), a.dtype), one)
             state, history = _read(whole, (info.state, shapes))
-            if whole.path == place:  # else a damaged file is in its place, to be replaced
-                self.saved_epoch = done
+            self._faulty = whole.path != place
+            self.saved_epoch = -1 if self._faulty else done
             return info._replace(state=state, history=history, epoch=done)
 
         return checkpoint_file.read_first_whole(place, use)
@@ -186,6 +187,9 @@ class Saver:
             return
         self._make_directory()
         self._lock.renew()
+        if self._faulty:  # it must not push out the previous file, which is the one that was used
+            self.path.unlink(missing_ok=True)
+            self._faulty = False
         about = {
             "epoch": info.epoch,
             "settings": self.settings,
