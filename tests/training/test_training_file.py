@@ -71,10 +71,12 @@ def saved(directory, size):
     model = training_file.model_of(NET, state.params)
     saver = Saver(directory, {"data": "some", "rule": "one"}, model)
     info = ChunkInfo(state, None, 0, 9)
-    for epoch in (1, 2):
-        history = jb.History(np.zeros(epoch), np.zeros((epoch, 3)), {"error": np.ones(epoch)}, None)
-        info = info._replace(history=history, epoch=epoch)
-        saver.save(info)
+    with saver:
+        for epoch in (1, 2):
+            ones = np.ones(epoch)
+            history = jb.History(ones, np.ones((epoch, 3)), {"error": ones}, None)
+            info = info._replace(history=history, epoch=epoch)
+            saver.save(info)
     return saver, info
 
 
