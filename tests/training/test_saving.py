@@ -142,6 +142,7 @@ def test_a_directory_that_was_deleted_is_made_again(tmp_path):
     directory = tmp_path / "a" / "b"
 
     def hook(info):
+        assert (directory / "training.lock").exists()  # taken again
         if info.epoch in (3, 5):
             shutil.rmtree(tmp_path / "a")
 
