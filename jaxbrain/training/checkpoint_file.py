@@ -125,6 +125,8 @@ def read_header(file: BufferedReader) -> tuple[dict[str, Any], list[Entry], int]
         metadata, arrays = content["metadata"], content["arrays"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"has a header that is not valid ({type(error).__name__})") from error
+    if type(version[0]) is not int or version[1] not in ("little", "big"):
+        raise Damaged("has a header without a valid version and byte order")
     if version != (VERSION, sys.byteorder):
         raise CheckpointError(
             f"{file.name} has format version and byte order {version}; this reads"

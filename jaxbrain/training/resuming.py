@@ -107,7 +107,7 @@ class Saver:
     """
 
     def __init__(self, directory: str | Path, settings: dict[str, str], model: Model):
-        self.path: Path = Path(os.path.realpath(directory)) / training_file.NAME
+        self.path: Path = Path(os.path.realpath(os.fsdecode(directory))) / training_file.NAME
         self.settings, self.model = settings, model
         self.saved_epoch: int = -1
         self.next_save: float = time.perf_counter() + _SECONDS
@@ -117,11 +117,16 @@ class Saver:
         self._lock = Lock(self.path.parent)
 
     def __enter__(self) -> Self:
-        self._lock.__enter__()
+        self._hold()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._lock.__exit__(*exception)
+
+    def _hold(self) -> None:
+        """Hold the lock; of the processes of one training on several hosts, only the first does."""
+        if jax.process_index() == 0:
+            self._lock.renew()
 
     def resume(self, info: Any, one_chunk: Callable[[], Any]) -> Any:
         """The last saved ChunkInfo, if there is one; one_chunk gives the shapes of a History.
@@ -186,7 +191,7 @@ class Saver:
         if info.epoch == self.saved_epoch:
             return
         self._make_directory()
-        self._lock.renew()
+        self._hold()
         if self._faulty:  # it must not push out the previous file, which is the one that was used
             self.path.unlink(missing_ok=True)
             self._faulty = False

@@ -32,6 +32,11 @@ FAULTS = [
         f"{TESTS}/test_training_file.py",
     ),
     Fault(
+        "a version of any kind is another version", f"{TRAINING}/checkpoint_file.py",
+        "if type(version[0]) is not int or version[1]", "if version[1]",
+        f"{TESTS}/test_checkpoint_file.py",
+    ),
+    Fault(
         "a failed save on the way ends the training", f"{TRAINING}/resuming.py",
         "except Exception as error:  # of any kind", "except KeyError as error:  # of any kind",
         f"{TESTS}/test_saving.py",
@@ -50,13 +55,13 @@ FAULTS = [
     Fault(
         "a relative directory is looked for where the program is by then",
         f"{TRAINING}/resuming.py",
-        "Path(os.path.realpath(directory)) / training_file.NAME",
+        "Path(os.path.realpath(os.fsdecode(directory))) / training_file.NAME",
         "Path(directory) / training_file.NAME",
         f"{TESTS}/test_saving.py",
     ),
     Fault(
         "a directory that was deleted is not locked again", f"{TRAINING}/resuming.py",
-        "        self._lock.renew()\n", "",
+        "        self._hold()\n        if self._faulty", "        if self._faulty",
         f"{TESTS}/test_saving.py",
     ),
     Fault(

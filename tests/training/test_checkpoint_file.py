@@ -208,6 +208,17 @@ def test_another_version_is_no_damage(two):
         checkpoint.restore(path, tree)
 
 
+@pytest.mark.parametrize(
+    "change", [{"version": v} for v in (None, "1", 1.0, True, [1])]
+    + [{"byteorder": b} for b in (None, 1, "middle", ["little"])], ids=str,
+)  # fmt: skip
+def test_a_version_that_is_none_gives_way_to_the_previous_file(two, change):
+    path, tree = two
+    content = {"version": 1, "byteorder": sys.byteorder, "metadata": {}, "arrays": []} | change
+    write_raw(path, [], text=json.dumps(content).encode(), rest=b"")
+    assert restored_with_warning(path, tree)[1] == {"epoch": 1}
+
+
 def test_nothing_is_pickled():
     for module in (checkpoint, checkpoint_file):
         source = Path(str(module.__file__)).read_text()
