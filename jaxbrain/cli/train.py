@@ -21,7 +21,7 @@ from jaxbrain.cli.cache import use_compile_cache
 from jaxbrain.cli.data import Data, Pair, load
 from jaxbrain.cli.errors import CommandError, in_options
 from jaxbrain.cli.parser import ACTIVATIONS, LEARNING_RATES
-from jaxbrain.cli.terminal import devices, draw, make_directory, versions
+from jaxbrain.cli.terminal import devices, draw, make_directory, outlive_terminal, versions
 from jaxbrain.training.signals import Terminated
 
 _STEPS, _EPOCHS = 1000, 10
@@ -198,6 +198,7 @@ def _fit(
         )
         return state, history, 0 if len(history.loss) == epochs else _INTERRUPTED
     except Terminated as end:
+        outlive_terminal()
         return end.state, end.history, end.exit_code
     except jb.SaveError as error:
         raise CommandError(_rescue(options, job, error), code=1) from error

@@ -142,26 +142,36 @@ def bits(result):
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves((state, history))]
 
 
-def kill_after_the_first_save(words, directory, delay):
-    """Kill the training `delay` seconds after it has saved something that it learned."""
+def kill_after(saves, words, directory, delay):
+    """Kill the training `delay` seconds after it has saved so often what it learned."""
+    path, times = directory / "training.ckpt", set()
     child = subprocess.Popen(
         [sys.executable, *map(str, words)], cwd=ROOT, stdout=subprocess.DEVNULL,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},
     )  # fmt: skip
     try:
-        while not (directory / "training.ckpt.previous").exists() and child.poll() is None:
-            time.sleep(0.02)
+        while len(times) <= saves and child.poll() is None:  # the first one is before the training
+            if path.exists():
+                times.add(path.stat().st_mtime_ns)
+            time.sleep(0.01)
         time.sleep(delay)
     finally:
         child.kill()
         child.communicate()
     assert child.returncode == -9, "it ended before it was killed"
-    done = jb.checkpoint.metadata(directory / "training.ckpt")["epoch"]
-    print(f"killed {delay:.2f} s after the first save, epoch {done} is saved")
+    done = jb.checkpoint.metadata(path)["epoch"]
+    print(f"killed {delay:.2f} s after save {saves}, epoch {done} is saved", flush=True)
     assert 0 < done < EPOCHS
 
 
-CHILD_OF_FIT = "import sys; from tests.training.test_killed import train; train(sys.argv[1])"
+CHILD_OF_FIT = """
+import sys
+from jaxbrain.training import resuming
+from tests.training.test_killed import train
+
+resuming._SECONDS = 0.1
+train(sys.argv[1])
+"""
 
 
 @pytest.mark.slow
@@ -169,7 +179,8 @@ def test_fit_killed_at_twenty_moments(tmp_path):
     expected, dice, same = bits(train(None)), random.Random(3), 0
     for i in range(KILLS):
         directory = tmp_path / str(i)
-        kill_after_the_first_save(["-c", CHILD_OF_FIT, directory], directory, dice.uniform(0, 1))
+        child = ["-c", CHILD_OF_FIT, directory]
+        kill_after(dice.randint(1, 5), child, directory, dice.uniform(0, 0.3))
         same += bits(train(directory)) == expected
     print(f"{same} of {KILLS} bit-identical")
     assert same == KILLS
@@ -185,7 +196,7 @@ def test_the_command_line_killed_at_twenty_moments(tmp_path):
     for i in range(KILLS):
         out = tmp_path / str(i)
         child = ["-m", "jaxbrain", "train", "--no-cache", "--out", out, *words]
-        kill_after_the_first_save(child, out, dice.uniform(0, 1))
+        kill_after(dice.randint(1, 2), child, out, dice.uniform(0, 0.7))
         assert command(*words, out=str(out)) == 0
         found = contents(out)
         names = ("params.ckpt", "history.csv", "training.ckpt", "run.json")

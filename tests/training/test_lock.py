@@ -121,6 +121,16 @@ def test_a_deleted_directory_is_locked_again_unless_another_was_first(tmp_path):
     assert not os.listdir(directory)
 
 
+def test_the_lock_of_another_is_never_deleted(tmp_path):
+    with Lock(tmp_path):
+        (tmp_path / lock.NAME).unlink()
+        second = Lock(tmp_path).__enter__()
+    refused(tmp_path)
+    assert (tmp_path / lock.NAME).exists()
+    second.__exit__()
+    assert not os.listdir(tmp_path)
+
+
 def test_where_no_file_can_be_made_there_is_no_lock(tmp_path):
     with Lock(tmp_path / "nowhere"):
         pass

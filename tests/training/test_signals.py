@@ -1,6 +1,9 @@
 """SIGTERM and SIGHUP: the chunk is finished and saved, and the training goes on bit for bit."""
 
+import contextlib
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -174,3 +177,26 @@ def test_the_command_line(tmp_path, name, code):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert jb.checkpoint.metadata(out / "training.ckpt")["epoch"] == done + 20
+
+
+@pytest.mark.slow
+def test_a_closed_terminal(tmp_path):
+    """It sends SIGHUP, and nothing can be printed any more."""
+    out = tmp_path / "out"
+    words = ["-m", "jaxbrain", "train", "--no-cache", "--data", "moons", "--epochs", "100000"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, *words, "--out", str(out)])
+    try:
+        while not (out / "training.ckpt.previous").exists():
+            if select.select([terminal], [], [], 0.1)[0]:
+                os.read(terminal, 10_000)
+        os.close(terminal)
+        _, status = os.waitpid(child, 0)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(status) == 129
+    names = {"params.ckpt", "history.csv", "run.json", "training.ckpt"}
+    assert names <= set(os.listdir(out)) and "training.lock" not in os.listdir(out)
