@@ -35,6 +35,8 @@ from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
 from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.training.model_file import load_model, save_model
+from jaxbrain.training.resuming import SaveError
+from jaxbrain.training.training_file import load_training
 
 __version__ = "0.1.0"
 
@@ -47,6 +49,7 @@ __all__ = [
     "Memory",
     "Network",
     "NonFiniteError",
+    "SaveError",
     "TrainState",
     "accuracy",
     "analysis",
@@ -76,6 +79,7 @@ __all__ = [
     "learning",
     "lift",
     "load_model",
+    "load_training",
     "losses",
     "max_pool",
     "memory",

@@ -1,8 +1,10 @@
 """The command line: ``python -m jaxbrain demo``, ``train`` and ``doctor``."""
 
+import functools
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jaxbrain.cli.errors import CommandError
@@ -33,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    formatted = warnings.formatwarning
+    warnings.formatwarning = functools.partial(_warning, options.command)
     try:
         # the commands import jax, which takes a second: --help does not wait for it
         return importlib.import_module(f"jaxbrain.cli.{options.command}").main(options)
@@ -49,6 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a removed directory
         print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
         return 1
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _warning(command: str, message: Warning | str, *place: object, **line: object) -> str:
+    """A warning in one line, without the place in the code."""
+    return f"jaxbrain {command}: warning: {message}\n"
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from jaxbrain.training import checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
+from jaxbrain.training.resuming import SaveError
 
 __all__ = [
     "ChunkInfo",
     "History",
     "NonFiniteError",
+    "SaveError",
     "TrainState",
     "checkpoint",
     "fit",

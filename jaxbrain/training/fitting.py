@@ -28,6 +28,8 @@ from jaxbrain.training.loop import (
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
+from jaxbrain.training.signals import Requests, Terminated
+from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
     all_finite,
@@ -81,7 +83,8 @@ def fit(
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
-    error when the loss is not finite.
+    error when the loss is not finite. With checkpoint, SIGTERM and SIGHUP save and then end the
+    program, by SystemExit with the usual code, unless it has handlers of its own for them.
 
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
@@ -99,7 +102,8 @@ def fit(
       on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
         returning True stops.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
-        resume from; the result is bit-identical to that of an uninterrupted run.
+        resume from; the result is bit-identical to that of an uninterrupted run. `load_training`
+        and `load_model` read it from elsewhere.
       progress: a line on stderr; None: only on a terminal.
       state: a TrainState to continue from; None starts from key.
 
@@ -111,6 +115,8 @@ def fit(
         or a number is not positive.
       NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
         keeps the state of before.
+      SaveError: if the last save fails, on a full disk say; it keeps state and history.
+      BlockingIOError: if another training saves to the same directory now; names its process.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -130,18 +136,22 @@ def fit(
     training = Training(program, data, held_out, batch_size)
     start = training.start(key) if state is None else state
     training.check_labels(rule.network, start.params)
-    reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
-    if checkpoint is not None:
-        parts = (rule, optimizer, monitor.metrics, monitor.record)
-        settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
-        saver = Saver(checkpoint, settings)
-        reached = saver.resume(reached, lambda: training.history_shapes(start))
-        if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
-            return reached.state, reached.history
+    first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
-    chunks = _chunks(training.chunk, reached, count, growing=on_chunk is None)
-    with Progress(epochs, desc=label(rule), enabled=progress) as line:
-        reached = _drive(chunks, reached, line, saver, on_chunk)
+    line = Progress(epochs, desc=label(rule), enabled=progress)
+    drive = partial(_drive, training.chunk, count=count, line=line, on_chunk=on_chunk)
+    if checkpoint is None:
+        reached = drive(first)
+        return reached.state, reached.history
+    parts = (rule, optimizer, monitor.metrics, monitor.record)
+    settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
+    saver = Saver(checkpoint, settings, model_of(rule.network, start.params))
+    with Requests() as requests, saver:
+        reached = saver.resume(first, lambda: training.history_shapes(start))
+        if not (0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached)):
+            reached = drive(reached, saver=saver, requests=requests)
+    if requests.received is not None:
+        raise Terminated(requests.received, reached.state, reached.history)
     return reached.state, reached.history
 
 
@@ -203,29 +213,38 @@ def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
 
 
 def _drive(
-    chunks: Iterator[ChunkInfo],
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
     reached: ChunkInfo,
+    *,
+    count: int,
     line: Progress,
-    saver: Saver | None,
     on_chunk: Callable[[ChunkInfo], bool | None] | None,
+    saver: Saver | None = None,
+    requests: Requests | None = None,
 ) -> ChunkInfo:
     """Run the chunks, with progress, saving and stopping between them; return the last one."""
-    try:
-        for reached in chunks:
-            line.update(reached.epoch, **_latest(reached.history))
+    growing, kept = on_chunk is None, "what was learned is kept"
+    chunks = _chunks(chunk, reached, count, growing=growing, requests=requests)
+    with line:
+        if 0 < reached.epoch < reached.epochs:
+            line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
+        try:
+            for reached in chunks:
+                line.update(reached.epoch, **_latest(reached.history))
+                if saver is not None:
+                    saver.save_when_due(reached)
+                if on_chunk is not None and on_chunk(reached):
+                    break
+        except KeyboardInterrupt:
+            if not reached.epoch:
+                raise
+            line.note(f"interrupted after epoch {reached.epoch} of {reached.epochs}; {kept}")
+        finally:
             if saver is not None:
-                saver.save_when_due(reached)
-            if on_chunk is not None and on_chunk(reached):
-                break
-    except KeyboardInterrupt:
-        if not reached.epoch:
-            raise
-        line.note(
-            f"interrupted after epoch {reached.epoch} of {reached.epochs}; what was learned is kept"
-        )
-    finally:
-        if saver is not None:
-            saver.save(reached)
+                saver.save(reached)
+        if requests is not None and requests.received is not None:
+            name = requests.received.name
+            line.note(f"ended by {name} after epoch {reached.epoch} of {reached.epochs}; {kept}")
     return reached
 
 
@@ -235,10 +254,11 @@ def _chunks(
     count: int,
     *,
     growing: bool,
+    requests: Requests | None,
 ) -> Iterator[ChunkInfo]:
     """Run chunks of count epochs each; growing chunks end up at about a fifth of a second."""
     kept = None
-    while info.epoch < info.epochs:
+    while info.epoch < info.epochs and (requests is None or requests.received is None):
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)

@@ -252,10 +252,11 @@ EXEMPT = {
     "Cell": "a type", "LearningRule": "a type", "Memory": "a type",
     "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
-    "NonFiniteError": "an error",
+    "NonFiniteError": "an error", "SaveError": "an error",
     "evaluate": "test_metrics", "summary": "test_summary_table", "Config": "a type",
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
+    "load_training": "test_training_file",
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
     "step": "test_step",
 }  # fmt: skip
