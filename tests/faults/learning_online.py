@@ -86,7 +86,7 @@ FAULTS = [
     ),
     Fault(
         "snap credits all outputs of a kept unit", f"{ONLINE}/sparse_influence.py",
-        "return step.signal @ jnp.where(pattern.outputs, outputs, 0)",
+        "return step.signal @ jnp.where(pattern.outputs | pattern.starting, outputs, 0)",
         "return step.signal @ outputs",
         f"{ONLINE_TESTS}/test_sparse_influence.py",
     ),

@@ -130,7 +130,8 @@ def _pattern(cell: Cell, treedef: Any, shapes: tuple, n: int | None) -> Sparsity
         if np.array_equal(before, influence):
             break
     outputs = shown | _product(read, influence if n is None else before)
-    return SparsityPattern(immediate, carried, read, influence, outputs, start.any(axis=0))
+    starting = np.asarray(start.any(axis=0))
+    return SparsityPattern(immediate, carried, read, influence, outputs, starting)
 
 
 @functools.lru_cache(maxsize=32)

@@ -67,10 +67,10 @@ def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
         if pull is None:
             return s, q
         key = jax.random.fold_in(require_key("uoro", step.key, _WHY), _START)
-        v = jax.random.rademacher(key, s.shape, s.dtype)
-        entering = pull(v)
-        b = _balance(entering, v)
-        return jnp.where(fresh[0], b * v, s), jnp.where(fresh[0], entering / b, q)
+        signs = jax.random.rademacher(key, s.shape, s.dtype)
+        entering = pull(signs)
+        b = _balance(entering, signs)
+        return jnp.where(fresh[0], b * signs, s), jnp.where(fresh[0], entering / b, q)
 
     def gradient(traces: Any, step: LinearizedStep) -> jax.Array:
         s, q = started(traces, step)

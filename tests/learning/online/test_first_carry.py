@@ -49,9 +49,9 @@ pytestmark = pytest.mark.x64
 BATCH = 3
 
 
-def from_its_weights():
+def from_its_weights(units=3):
     """A cell by hand: its bias sets the first carry too, together with the first input."""
-    inner = elman(3)
+    inner = elman(units)
 
     def carry(params, x):
         return jnp.tanh(params["bias"] * jnp.sum(x) + params["kernel"][0] ** 2)
@@ -247,8 +247,12 @@ def over_all_signs(cell, params, monkeypatch):
     return both(params)
 
 
-def test_the_mean_of_uoro_over_all_signs_is_the_gradient(monkeypatch):
-    cell = learned_carry(elman(2))
+@pytest.mark.parametrize(
+    "cell",
+    [from_its_weights(2), pytest.param(learned_carry(elman(2)), marks=pytest.mark.slow)],
+    ids=["by hand", "learned"],
+)
+def test_the_mean_of_uoro_over_all_signs_is_the_gradient(cell, monkeypatch):
     params = params_of(over_time(learning.uoro(cell, READOUT, LOSS)).network)
     found, bptt = over_all_signs(cell, params, monkeypatch)
     assert error(found.mean(0), bptt) < 1e-12 and error(found[0], bptt) > 0.01
