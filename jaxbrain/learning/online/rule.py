@@ -27,7 +27,8 @@ class Influence(NamedTuple):
     """The part of ds/dp that a rule keeps, as traces.
 
     Attributes:
-      init: ``(cell_params, carry, x) -> traces`` before the first step, whose input is x.
+      init: ``(cell_params, carry, x) -> traces`` before the first step, whose input is x: of
+        ds_0/dp, which is zero unless the first carry is learned.
       gradient: ``(traces, step) -> [n_params]``, dL/ds times the influence of the steps before.
       update: ``(traces, step) -> traces`` after the step.
     """
