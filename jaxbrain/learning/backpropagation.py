@@ -8,6 +8,7 @@ from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning.chain import mean_loss, no_state, require_targets
+from jaxbrain.learning.outputs import require_matching_loss
 
 
 @configured
@@ -32,6 +33,7 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
     """
     if not isinstance(net, Network):
         raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
+    require_matching_loss("backprop", net, loss)
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None

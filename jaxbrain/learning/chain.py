@@ -15,11 +15,12 @@ import jax.numpy as jnp
 from jaxbrain.core.composition import batch, constructor, examples_of, serial
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
+from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.layers import embed
 
 
-def require_chain(net: Network, rule: str) -> None:
-    """Refuse a network that is not a flat `serial` chain, with the fix."""
+def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:
+    """Refuse a network that is not a flat `serial` chain, and a loss that does not fit it."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if not made_by(net, serial):
@@ -34,6 +35,7 @@ def require_chain(net: Network, rule: str) -> None:
                 f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
                 "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
             )
+    require_matching_loss(rule, net, loss)
 
 
 def has_weights(layer: Network) -> bool:

@@ -81,7 +81,8 @@ jaxbrain.learning.targets:
     difference_target_propagation gait_propagation linear_readout local_losses
     target_propagation
 jaxbrain.losses:
-    binary_cross_entropy half_mse mse softmax_cross_entropy
+    Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
+    cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted
 jaxbrain.memory:
     Anchor CapacityCurve Hierarchy Info Interaction ReplayBuffer Storage SynapticState
     VectorSymbols activation_probability add_outer_product add_pseudo_inverse add_storkey

@@ -50,7 +50,7 @@ def sign_symmetry(
       >>> rule.init(jax.random.key(0), params, jax.numpy.ones(1))[0]["kernel"].tolist()
       5.0
     """
-    chain.require_chain(net, "sign_symmetry")
+    chain.require_chain(net, "sign_symmetry", loss)
     if scale is not None:
         require_positive("sign_symmetry", "scale", scale)
 
@@ -89,7 +89,7 @@ def fixed_random_sign_symmetry(
       >>> rule.init(jax.random.key(1), params, x)[0]["kernel"].tolist()
       [[0.5, 0.5]]
     """
-    chain.require_chain(net, "fixed_random_sign_symmetry")
+    chain.require_chain(net, "fixed_random_sign_symmetry", loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
         return jax.tree.map(jnp.abs, draw_like(key, net, feedback_init, params, x))
@@ -120,7 +120,7 @@ def batch_random_sign_symmetry(
         ...
       ValueError: batch_random_sign_symmetry needs a key: it draws magnitudes for each batch; ...
     """
-    chain.require_chain(net, "batch_random_sign_symmetry")
+    chain.require_chain(net, "batch_random_sign_symmetry", loss)
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
