@@ -83,9 +83,10 @@ def check(whole: Whole) -> int:
         raise Damaged(f"holds settings that are no words by name: {settings!r:.80}")
     if versions is not None and type(versions) is not str:
         raise Damaged(f"holds versions that are no words: {versions!r:.80}")
-    if _LOSS not in whole.entries or len(whole.entries[_LOSS].shape) != 1:
+    loss = whole.entries.get(_LOSS)
+    if loss is None or len(loss.shape) != 1 or loss.dtype not in checkpoint_file.DTYPES:
         raise Damaged("holds no loss of each epoch")
-    (losses,) = whole.entries[_LOSS].shape
+    (losses,) = loss.shape
     if type(epoch) is not int or epoch != losses:
         raise Damaged(f"claims epoch {epoch!r:.80} and holds the losses of {losses} epochs")
     return epoch
