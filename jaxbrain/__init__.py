@@ -37,6 +37,7 @@ from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.training.model_file import load_model, save_model
 from jaxbrain.training.resuming import SaveError
 from jaxbrain.training.training_file import load_training
+from jaxbrain.training.validation import check
 
 __version__ = "0.1.0"
 
@@ -60,6 +61,7 @@ __all__ = [
     "batch",
     "binary_accuracy",
     "cells",
+    "check",
     "checkpoint",
     "configured",
     "conv",

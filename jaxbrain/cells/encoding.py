@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.cells.parts import fit_input, retention, zero_carry
+from jaxbrain.cells.parts import fit_input, require_step, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
@@ -143,9 +143,9 @@ def leaky_integrator(
     name = f"leaky_integrator({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
-        dtype = float_like(x)
+        inputs, dtype = require_step(x), float_like(x)
         return {
-            "kernel": kernel_init(key, (x.shape[-1], units), dtype),
+            "kernel": kernel_init(key, (inputs, units), dtype),
             "bias": bias_init(jax.random.fold_in(key, 1), (units,), dtype),
         }
 

@@ -157,4 +157,6 @@ def as_floats(values: Any) -> jax.Array:
     array = jnp.asarray(values)
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"a memory keeps real numbers, got dtype {array.dtype}; use x.real")
     return array.astype(jnp.result_type(float))

@@ -2,8 +2,10 @@
 
 from jaxbrain.training import checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
-from jaxbrain.training.loop import History, TrainState, init_state, run, step
+from jaxbrain.training.loop import History, run, step
 from jaxbrain.training.resuming import SaveError
+from jaxbrain.training.states import TrainState, init_state
+from jaxbrain.training.validation import check
 
 __all__ = [
     "ChunkInfo",
@@ -11,6 +13,7 @@ __all__ = [
     "NonFiniteError",
     "SaveError",
     "TrainState",
+    "check",
     "checkpoint",
     "fit",
     "init_state",

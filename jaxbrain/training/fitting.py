@@ -11,31 +11,31 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.calls import explained
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.training.arguments import require_flag, require_function, require_training
+from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import (
     History,
     Monitor,
     Record,
-    TrainState,
     epoch,
     make_monitor,
-    state_of,
 )
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
 from jaxbrain.training.signals import Requests, Terminated
+from jaxbrain.training.states import TrainState, require_state, state_of
 from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
     all_finite,
-    check_data,
     check_finite,
-    check_labels,
     warn_of_metrics,
 )
 
@@ -63,6 +63,7 @@ class ChunkInfo(NamedTuple):
     epochs: int
 
 
+@explained
 def fit(
     rule: LearningRule,
     optimizer: optax.GradientTransformation,
@@ -111,8 +112,9 @@ def fit(
       The last TrainState and the History, in NumPy arrays.
 
     Raises:
-      ValueError: if the data do not fit the network or are not finite, labels are out of range,
-        or a number is not positive.
+      TypeError: if an argument is of another kind, with the fix.
+      ValueError: if the data do not fit the network or are not finite, labels or tokens are out of
+        range, a number is not positive, or the state is of another training.
       NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
         keeps the state of before.
       SaveError: if the last save fails, on a full disk say; it keeps state and history.
@@ -127,15 +129,20 @@ def fit(
       >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
       [0, 1, 1, 0]
     """
-    _check_arguments(rule, epochs, batch_size)
-    data = check_data("data", data)
-    held_out = None if validation is None else check_data("validation", validation)
-    monitor = make_monitor(held_out, metrics, record)
+    require_training("fit", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
+    require_function("fit", "on_chunk", on_chunk, "(info) -> True to stop")
+    require_flag("fit", "progress", progress)
+    key = require_random_key("fit", key)
+    data = check_data("fit", "data", data)
+    held_out = None if validation is None else check_data("fit", "validation", validation)
+    monitor = make_monitor("fit", held_out, metrics, record)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.device_put((data, held_out))
+    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
+    if state is not None:
+        require_state("fit", program, state, training.data[0])
     start = training.start(key) if state is None else state
-    training.check_labels(rule.network, start.params)
+    training.check_range(rule.network, start.params)
     first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
     line = Progress(epochs, desc=label(rule), enabled=progress)
@@ -176,11 +183,11 @@ class Training(NamedTuple):
         params, *keys = _init_params(Program(rule.network), self.data[0], key)
         return _start(self.program, params, self.data[0], *keys)
 
-    def check_labels(self, net: Network, params: Params) -> None:
-        """Refuse labels that are not classes of the network."""
-        check_labels("data", net, params, self.data)
+    def check_range(self, net: Network, params: Params) -> None:
+        """Refuse labels that are not classes of the network, and tokens that it does not know."""
+        check_range("fit", "data", net, params, self.data)
         if self.held_out is not None:
-            check_labels("validation", net, params, self.held_out)
+            check_range("fit", "validation", net, params, self.held_out)
 
     def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
         """Train count epochs."""
@@ -199,17 +206,6 @@ class Training(NamedTuple):
         steps = -(-len(x) // (self.batch_size or len(x)))
         work = x.size * sum(leaf.size for leaf in jax.tree.leaves(state.params))
         return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
-
-
-def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
-    if not isinstance(rule, LearningRule):
-        raise TypeError(
-            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
-            f"{type(rule).__name__}"
-        )
-    require_count("fit", "epochs", epochs)
-    if batch_size is not None:
-        require_count("fit", "batch_size", batch_size)
 
 
 def _drive(
@@ -262,7 +258,7 @@ def _chunks(
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)
-        buffers = jax.tree.map(np.asarray, buffers)
+        buffers, finite = jax.tree.map(np.asarray, (buffers, finite))
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))

@@ -122,6 +122,11 @@ LOSSES = {
     "binary_cross_entropy": ("logits", lambda k: jax.random.uniform(k, (4,))),
     "softmax_cross_entropy": ("logits", lambda k: jax.random.randint(k, (), 0, 4)),
 }
+# their predictions are probabilities
+PROBABILITY_LOSSES = {
+    "binary_cross_entropy_of_probabilities": lambda k: jax.random.uniform(k, (4,)),
+    "cross_entropy_of_probabilities": lambda k: jax.random.randint(k, (), 0, 4),
+}
 METRICS = {
     "accuracy": ("logits", (4,), lambda k: jax.random.randint(k, (), 0, 4)),
     "binary_accuracy": (

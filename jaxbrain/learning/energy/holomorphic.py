@@ -69,7 +69,7 @@ def holomorphic_equilibrium_propagation(
     require_count(name, "nudged_steps", nudged_steps)
     if not isinstance(points, int) or isinstance(points, bool) or points < 2:
         raise ValueError(f"{name}: points must be an integer above 1, got {points!r}")
-    system = symmetric_system(net, name, feedback_gain)
+    system = symmetric_system(net, name, feedback_gain, loss)
     for i, layer in enumerate(system.net.layers):
         _require_holomorphic(name, i, layer)
 

@@ -126,7 +126,7 @@ def _rule(
     """A rule for each dense layer; how: its change, its first carry, True if the bias learns."""
     require_plasticity(name, plasticity)
     layers = serial(net) if isinstance(net, Network) and not net.layers else net
-    chain.require_chain(layers, name)
+    chain.require_chain(layers, name, loss)
     _require_dense(name, layers)
     present, start, bias = how
 
