@@ -117,6 +117,7 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       in the record, such as ``"['weights'][0]"``, to the array.
 
     Raises:
+      TypeError: if like is no TrainState.
       ValueError: if like is of another structure; names the leaves.
       CheckpointError: if neither the file nor the one before it is a whole checkpoint of `fit`.
       FileNotFoundError: if there is none.
@@ -131,6 +132,11 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       >>> bool((state.params["kernel"] == last.params["kernel"]).all()), len(history.loss)
       (True, 3)
     """
+    if not isinstance(like, TrainState):
+        raise TypeError(
+            "load_training: like must be a TrainState, such as jb.init_state(rule, optimizer, x, "
+            f"key=key), got {type(like).__name__}"
+        )
     path = os.path.join(path, NAME) if os.path.isdir(path) else path
 
     def use(whole: Whole) -> tuple[TrainState, History]:
