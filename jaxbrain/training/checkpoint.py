@@ -157,7 +157,7 @@ def read(whole: files.Whole, like: Any, *, within: str | tuple[str, ...] = "") -
     faults = _faults(entries, specs)
     if faults:
         more = [f"and {len(faults) - 10} more"] if len(faults) > 10 else []
-        if "settings" in whole.metadata:
+        if "settings" in whole.metadata and not within:
             more += ["fit wrote this file; load_training and load_model of jaxbrain read it"]
         lines = "\n  ".join(faults[:10] + more)
         raise ValueError(f"{whole.path} does not hold what like describes:\n  {lines}")

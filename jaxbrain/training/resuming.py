@@ -107,6 +107,11 @@ class Saver:
     """
 
     def __init__(self, directory: str | Path, settings: dict[str, str], model: Model):
+        if not isinstance(directory, str | os.PathLike):
+            raise TypeError(
+                'fit: checkpoint must be a directory, such as "runs/first", got '
+                f"{type(directory).__name__}"
+            )
         self.path: Path = Path(os.path.realpath(os.fsdecode(directory))) / training_file.NAME
         self.settings, self.model = settings, model
         self.saved_epoch: int = -1

@@ -83,9 +83,10 @@ def check(whole: Whole) -> int:
         raise Damaged(f"holds settings that are no words by name: {settings!r:.80}")
     if versions is not None and type(versions) is not str:
         raise Damaged(f"holds versions that are no words: {versions!r:.80}")
-    if _LOSS not in whole.entries or len(whole.entries[_LOSS].shape) != 1:
+    loss = whole.entries.get(_LOSS)
+    if loss is None or len(loss.shape) != 1 or loss.dtype not in checkpoint_file.DTYPES:
         raise Damaged("holds no loss of each epoch")
-    (losses,) = whole.entries[_LOSS].shape
+    (losses,) = loss.shape
     if type(epoch) is not int or epoch != losses:
         raise Damaged(f"claims epoch {epoch!r:.80} and holds the losses of {losses} epochs")
     return epoch
@@ -116,6 +117,7 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       in the record, such as ``"['weights'][0]"``, to the array.
 
     Raises:
+      TypeError: if like is no TrainState.
       ValueError: if like is of another structure; names the leaves.
       CheckpointError: if neither the file nor the one before it is a whole checkpoint of `fit`.
       FileNotFoundError: if there is none.
@@ -130,6 +132,11 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       >>> bool((state.params["kernel"] == last.params["kernel"]).all()), len(history.loss)
       (True, 3)
     """
+    if not isinstance(like, TrainState):
+        raise TypeError(
+            "load_training: like must be a TrainState, such as jb.init_state(rule, optimizer, x, "
+            f"key=key), got {type(like).__name__}"
+        )
     path = os.path.join(path, NAME) if os.path.isdir(path) else path
 
     def use(whole: Whole) -> tuple[TrainState, History]:

@@ -127,6 +127,12 @@ def test_a_disk_that_is_full_at_the_start_is_reported_before_the_training(tmp_pa
     assert not isinstance(caught.value, jb.SaveError)
 
 
+@pytest.mark.parametrize("given", [True, 3, ["runs"], b"runs"])
+def test_a_checkpoint_that_is_no_directory(given):
+    with pytest.raises(TypeError, match="fit: checkpoint must be a directory, such as"):
+        fit(given)
+
+
 def test_the_working_directory_may_change(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     monkeypatch.chdir(tmp_path)

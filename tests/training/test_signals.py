@@ -1,9 +1,6 @@
 """SIGTERM and SIGHUP: the chunk is finished and saved, and the training goes on bit for bit."""
 
-import contextlib
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -179,24 +176,28 @@ def test_the_command_line(tmp_path, name, code):
         assert jb.checkpoint.metadata(out / "training.ckpt")["epoch"] == done + 20
 
 
+# In a process of its own: jax must not be forked.
+TERMINAL = """
+import os, pty, select, sys
+
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+while not os.path.exists(sys.argv[1]):
+    if select.select([terminal], [], [], 0.1)[0]:
+        os.read(terminal, 10_000)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 @pytest.mark.slow
 def test_a_closed_terminal(tmp_path):
     """It sends SIGHUP, and nothing can be printed any more."""
     out = tmp_path / "out"
-    words = ["-m", "jaxbrain", "train", "--no-cache", "--data", "moons", "--epochs", "100000"]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(ROOT)
-        os.execv(sys.executable, [sys.executable, *words, "--out", str(out)])
-    try:
-        while not (out / "training.ckpt.previous").exists():
-            if select.select([terminal], [], [], 0.1)[0]:
-                os.read(terminal, 10_000)
-        os.close(terminal)
-        _, status = os.waitpid(child, 0)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(status) == 129
+    words = ["-m", "jaxbrain", "train", "--no-cache", "--data", "moons", "--epochs", 100_000]
+    child = start("-c", TERMINAL, out / "training.ckpt.previous", *words, "--out", out)
+    said = child.communicate(timeout=120)[0]
+    assert child.returncode == 129, said
     names = {"params.ckpt", "history.csv", "run.json", "training.ckpt"}
     assert names <= set(os.listdir(out)) and "training.lock" not in os.listdir(out)
