@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.composition import example
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -48,6 +49,7 @@ class _Moments(NamedTuple):
     reference: jax.Array  # [weights], mean of r
 
 
+@keyed
 def bias_and_variance(
     key: jax.Array,
     rule: LearningRule,

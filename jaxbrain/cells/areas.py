@@ -10,6 +10,7 @@ import jax
 import jax.core
 import numpy as np
 
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 
 
@@ -64,6 +65,7 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     return Areas(1 - np.eye(units, dtype=np.int8), signs, slices)
 
 
+@keyed
 def modular(
     key: jax.Array,
     sizes: Mapping[str, int],

@@ -10,11 +10,13 @@ import numpy as np
 
 from jaxbrain.cells.stages import with_params
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
 
 
+@keyed
 def scan(
     cell: Cell,
     params: Params,

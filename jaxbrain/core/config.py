@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxbrain.core import names, pickling, structure
+from jaxbrain.core.doors import with_doors
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -297,7 +298,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return value._replace(config=config)  # pyright: ignore[reportAttributeAccessIssue]
+        return with_doors(value, config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(

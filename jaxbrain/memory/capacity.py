@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import corrupt
@@ -32,6 +33,7 @@ class CapacityCurve(NamedTuple):
     exact: np.ndarray
 
 
+@keyed
 def capacity_curve(
     key: jax.Array,
     memory: Memory,

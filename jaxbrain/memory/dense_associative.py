@@ -12,7 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
@@ -27,6 +29,8 @@ from jaxbrain.memory.patterns import (
 from jaxbrain.memory.relaxation import relax
 
 
+@keyed
+@takes_arrays("patterns", "state")
 def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -64,6 +68,8 @@ def dense_asynchronous(
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
+@keyed
+@takes_arrays("patterns", "state")
 def dense_synchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:

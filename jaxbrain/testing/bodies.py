@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
 from jaxbrain.core.config import label
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
 
@@ -55,6 +56,7 @@ class Mechanics(NamedTuple):
     halving: float
 
 
+@keyed
 def check_plant(
     plant: Plant,
     *,

@@ -12,6 +12,7 @@ from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Params
 
 
@@ -41,6 +42,7 @@ def relative_error(a: Params, b: Params) -> jax.Array:
     return jnp.stack([one(u, v) for u, v in layer_pairs(a, b)])
 
 
+@keyed
 def check_gradient(
     rule: LearningRule,
     params: Params,
@@ -111,6 +113,7 @@ def check_gradient(
     return errors
 
 
+@keyed
 def check_unbiased(
     key: jax.Array,
     rule: LearningRule,
@@ -185,6 +188,7 @@ def check_unbiased(
     return found
 
 
+@keyed
 def check_relaxed(
     rule: LearningRule,
     params: Params,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import example, split_key
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
@@ -132,6 +133,7 @@ def goodness_network(net: Network, *, draw: Drawing = draw_label) -> Network:
     return Network(net.init, apply, net.layers)
 
 
+@keyed
 def goodness(
     net: Network, params: Params, x: jax.Array, *, key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:

@@ -15,6 +15,7 @@ import numpy as np
 from jax.nn.initializers import Initializer, normal
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
@@ -147,6 +148,7 @@ def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Arra
     return jax.nn.logsumexp(jax.vmap(weight)(jnp.asarray(states, kernel.dtype)))
 
 
+@keyed
 def reconstruct(
     params: Params,
     v: jax.Array,
@@ -169,6 +171,7 @@ def reconstruct(
     return visible.mean(params["visible_bias"], jnp.dot(params["kernel"], h))
 
 
+@keyed
 def gibbs(
     key: jax.Array,
     params: Params,

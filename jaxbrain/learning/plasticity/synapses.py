@@ -10,6 +10,7 @@ from jax.nn.initializers import lecun_normal
 
 from jaxbrain.cells.parts import retention
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.networks.parts import as_float, float_like
@@ -123,6 +124,7 @@ def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
     return Cell(plasticity.init, carry, step)
 
 
+@keyed
 def total_change(
     plasticity: Cell,
     params: jax.Array,

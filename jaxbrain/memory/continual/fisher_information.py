@@ -13,6 +13,8 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -75,6 +77,7 @@ def fisher(
     return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
 
 
+@keyed
 def sampled_fisher(
     key: jax.Array,
     net: Network,
@@ -148,6 +151,7 @@ def empirical_fisher(
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((x, y))]
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
+    y = jax.tree.map(partial(on_device, "", "y"), y, is_leaf=is_numbers)
     return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
 
 
@@ -216,7 +220,6 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
     return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
 
 
-@partial(jax.jit, static_argnums=(0, 5))
 def _mean(
     f: Callable[..., Any],
     program: Program,
@@ -226,6 +229,20 @@ def _mean(
     batch_size: int,
 ) -> Any:
     """The mean of f over examples; never more than batch_size results are held at once."""
+    x, rest = data
+    x = jax.tree.map(partial(on_device, "", "x"), x, is_leaf=is_numbers)
+    return _mean_of_arrays(f, program, params, (x, rest), outcomes, batch_size)
+
+
+@partial(jax.jit, static_argnums=(0, 5))
+def _mean_of_arrays(
+    f: Callable[..., Any],
+    program: Program,
+    params: Params,
+    data: Any,
+    outcomes: Any,
+    batch_size: int,
+) -> Any:
     data = jax.tree.map(jnp.asarray, data)
     n = len(jax.tree.leaves(data)[0])
     if n == 0:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.composition import constructor
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.chain import has_weights, require_chain
@@ -14,6 +15,7 @@ from jaxbrain.networks.layers import dense
 _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
 
+@keyed
 def sleep_replay(
     key: jax.Array,
     net: Network,

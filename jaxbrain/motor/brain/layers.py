@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 
 
@@ -138,6 +139,7 @@ SENSORY = Wiring(
 )
 
 
+@keyed
 def cortical_layers(
     key: jax.Array, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR
 ) -> Layers:

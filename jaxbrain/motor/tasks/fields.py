@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.motor.body.plant import CENTER, Plant
 from jaxbrain.motor.control.perturbations import curl
@@ -152,6 +153,7 @@ def perturbed_reach(
     return Task(sample)
 
 
+@keyed
 def schedule(
     key: jax.Array,
     *,
