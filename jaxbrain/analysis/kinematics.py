@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 
 
@@ -107,6 +108,7 @@ def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptat
     return Adaptation(null[-1], field[0], field[-1], washout[0], washout[-1])
 
 
+@checked
 def reach_kinematics(
     position: jax.Array,
     velocity: jax.Array,
@@ -191,6 +193,7 @@ def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array
     return (position - begin[None]) @ normal
 
 
+@checked
 def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
     """Onset and offset of the movement around the peak of its speed, in samples, not rounded.
 
@@ -229,6 +232,7 @@ def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.A
     return onset.astype(speed.dtype), offset.astype(speed.dtype)
 
 
+@checked
 def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> jax.Array:
     """Smoothness: correlation of a speed with that of a minimum-jerk reach over the same movement.
 
@@ -255,6 +259,7 @@ def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> ja
     return _correlation(speed, 16 * s**2 * (1 - s) ** 2, inside)
 
 
+@checked
 def reach_time(
     position: jax.Array,
     target: Any,

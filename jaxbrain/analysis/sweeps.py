@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_count
 
 INTACT = "intact"
 
 
+@checked
 def lesion_sweep(
     outcome: Callable[[jax.Array], Any],
     groups: Mapping[str, Any],
@@ -59,6 +61,7 @@ def lesion_sweep(
     }
 
 
+@checked
 def field_sweep(
     outcome: Callable[[jax.Array], Any], strengths: Any, *, batch_size: int | None = None
 ) -> Any:

@@ -8,9 +8,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_fraction
 
 
+@checked
 def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     """A pattern with a fraction of its bits flipped, at random places.
 
@@ -30,6 +32,7 @@ def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
 
 
+@checked
 def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
     """A pattern whose end is hidden: its last part has one value.
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import label
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
@@ -55,6 +56,7 @@ class Mechanics(NamedTuple):
     halving: float
 
 
+@checked
 def check_plant(
     plant: Plant,
     *,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import colors_of, require_directions
 from jaxbrain.viz.style import MARKERS, axes, bare, floats, hosts
@@ -15,6 +16,7 @@ _SECTORS = 16
 _INNER = 1.12  # radius of the ring that counts units
 
 
+@checked
 def tuning_curves(
     angles: Any,
     rates: Any,

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
@@ -30,6 +31,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@checked
 def train_stack(
     key: jax.Array,
     rules: Sequence[LearningRule],
@@ -122,6 +124,7 @@ def transpose(machine: Params) -> Params:
     }
 
 
+@checked
 def top_down(
     machines: Sequence[Params],
     h: jax.Array,
@@ -152,6 +155,7 @@ def top_down(
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
+@checked
 def sample(
     key: jax.Array,
     machines: Sequence[Params],

@@ -13,6 +13,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -33,6 +34,7 @@ class _Predictive(NamedTuple):
     draw: Callable[[jax.Array, jax.Array], Any]
 
 
+@checked
 def fisher(
     net: Network,
     loss: Loss,
@@ -75,6 +77,7 @@ def fisher(
     return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
 
 
+@checked
 def sampled_fisher(
     key: jax.Array,
     net: Network,
@@ -116,6 +119,7 @@ def sampled_fisher(
     return _mean(_sampled, Program((net, loss)), params, (x, keys), outcomes, batch_size)
 
 
+@checked
 def empirical_fisher(
     net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
 ) -> Params:
@@ -151,6 +155,7 @@ def empirical_fisher(
     return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
 
 
+@checked
 def full_fisher(
     net: Network,
     loss: Loss,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import Network, Params
@@ -14,6 +15,7 @@ from jaxbrain.networks.layers import dense
 _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
 
+@checked
 def sleep_replay(
     key: jax.Array,
     net: Network,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.motor.body.plant import CENTER, Plant
@@ -152,6 +153,7 @@ def perturbed_reach(
     return Task(sample)
 
 
+@checked
 def schedule(
     key: jax.Array,
     *,
