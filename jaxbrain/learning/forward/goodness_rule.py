@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example, split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
@@ -134,6 +135,7 @@ def goodness_network(net: Network, *, draw: Drawing = draw_label) -> Network:
 
 
 @keyed
+@checked
 def goodness(
     net: Network, params: Params, x: jax.Array, *, key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:

@@ -13,6 +13,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
@@ -35,6 +36,7 @@ class _Predictive(NamedTuple):
     draw: Callable[[jax.Array, jax.Array], Any]
 
 
+@checked
 def fisher(
     net: Network,
     loss: Loss,
@@ -78,6 +80,7 @@ def fisher(
 
 
 @keyed
+@checked
 def sampled_fisher(
     key: jax.Array,
     net: Network,
@@ -119,6 +122,7 @@ def sampled_fisher(
     return _mean(_sampled, Program((net, loss)), params, (x, keys), outcomes, batch_size)
 
 
+@checked
 def empirical_fisher(
     net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
 ) -> Params:
@@ -155,6 +159,7 @@ def empirical_fisher(
     return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
 
 
+@checked
 def full_fisher(
     net: Network,
     loss: Loss,
