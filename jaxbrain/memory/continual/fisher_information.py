@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxbrain import losses
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
@@ -76,7 +77,7 @@ def fisher(
       (5.0, 1.0)
     """
     _check("fisher", loss, outcomes, batch_size)
-    return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
+    return _mean(Program((net, loss)), _exact, params, (x, None), outcomes, batch_size)
 
 
 @keyed
@@ -119,7 +120,7 @@ def sampled_fisher(
     """
     _check("sampled_fisher", loss, outcomes, batch_size)
     keys = jax.random.split(key, len(jax.tree.leaves(x)[0]))
-    return _mean(_sampled, Program((net, loss)), params, (x, keys), outcomes, batch_size)
+    return _mean(Program((net, loss)), _sampled, params, (x, keys), outcomes, batch_size)
 
 
 @checked
@@ -156,7 +157,7 @@ def empirical_fisher(
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
     y = jax.tree.map(partial(on_device, "", "y"), y, is_leaf=is_numbers)
-    return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
+    return _mean(Program((net, loss)), _empirical, params, (x, y), None, batch_size)
 
 
 @checked
@@ -191,7 +192,7 @@ def full_fisher(
       [[1.0, 2.0], [2.0, 5.0]]
     """
     _check("full_fisher", loss, outcomes, batch_size)
-    return _mean(_full, Program((net, loss)), params, (x, None), outcomes, batch_size)
+    return _mean(Program((net, loss)), _full, params, (x, None), outcomes, batch_size)
 
 
 Inner = tuple[Network, Loss, Any]
@@ -225,9 +226,10 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
     return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
 
 
+@compiled(static_argnums=(1, 5))
 def _mean(
-    f: Callable[..., Any],
     program: Program,
+    f: Callable[..., Any],
     params: Params,
     data: Any,
     outcomes: Any,
