@@ -14,7 +14,7 @@ from jaxbrain.datasets.numerals import LARGEST, feature, finding
 from jaxbrain.datasets.rows import BadCell, Row
 from jaxbrain.datasets.target import Target
 
-_BLOCK = 2**16  # cells that are read at once
+_BLOCK = 2**15  # cells that are read at once
 
 
 class Columns(NamedTuple):

@@ -8,7 +8,8 @@ import numpy as np
 from jaxbrain.datasets.numerals import LARGEST, finding, is_missing, number, whole
 from jaxbrain.datasets.rows import BadCell, Row
 
-_KEPT = 2**16  # different cells that are kept as they stand
+_KEPT = 2**12  # different numbers that are kept as they stand
+_EXACT = 2.0**53  # above, different whole numbers are one in 64 bits
 _MANY_CLASSES, _SOME_CLASSES, _FEW_ROWS = 20, 5, 5
 
 
@@ -26,6 +27,7 @@ class Target:
         self._order: dict[str, int] = {}
         self._codes = array("i")
         self._values = array("d")  # instead of codes, once too many numbers are different
+        self._as_cells = False  # a cell is a word, or a number that 64 bits do not hold
 
     @property
     def repeated(self) -> bool:
@@ -45,12 +47,15 @@ class Target:
         for row in rows:
             cell = row.cells[self.column].strip()
             if cell not in order:
-                if is_missing(cell) or number(cell, self.decimal) is not None:
+                value = number(cell, self.decimal)
+                if value is not None or is_missing(cell):
                     self._finite(row)
+                self._as_cells |= value is None or abs(value) > _EXACT
                 order[cell], self.lines[cell] = len(order), row.line
             self._codes.append(order[cell])
-        if len(order) > _KEPT and None not in (numbers := self._numbers()):
-            self._values.frombytes(np.array(numbers, np.float64)[self._codes].tobytes())
+        if len(order) > _KEPT and not self._as_cells:
+            numbers = np.array(self._numbers(), np.float64)
+            self._values.frombytes(numbers[self._codes].tobytes())
             self._codes = array("i")
 
     def add_first(self, row: Row) -> None:
@@ -85,8 +90,10 @@ class Target:
     def labels(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Labels ``[examples]`` and the names of the classes: numbers by size, words by letters."""
         if self._values:
-            labels, numbers = np.unique(self._values, return_inverse=True)[::-1]
-            return labels.astype(np.int32), tuple(f"{n:.0f}" for n in numbers)
+            numbers, labels = np.unique(self._values, return_inverse=True)
+            if np.max(np.abs(numbers)) > _EXACT:
+                raise ValueError(f"{len(numbers):,} classes: those above 2^53 cannot be told apart")
+            return labels.astype(np.int32), tuple(f"{number:.17g}" for number in numbers)
         cells = list(self._order)
         keys: list = [whole(cell, self.decimal) for cell in cells]
         if None in keys:
@@ -103,14 +110,16 @@ class Target:
         """A row has this cell."""
         return cell in self._order
 
-    def different_numbers(self) -> np.ndarray | None:
-        """The numbers that the cells hold; None where one is a word.
+    def kind(self) -> str:
+        """``"words"``, ``"whole numbers"`` or ``"fractions"``.
 
         Raises:
           BadCell: if some cells are words and others are numbers.
         """
         if self._values:
-            return np.unique(self._values)
+            values = np.frombuffer(self._values)
+            parts = (values[i : i + _KEPT] for i in range(0, len(values), _KEPT))
+            return "fractions" if any(map(_has_fractions, parts)) else "whole numbers"
         numbers = self._numbers()
         words = [cell for cell, found in zip(self._order, numbers, strict=True) if found is None]
         if 0 < len(words) < len(numbers):
@@ -119,7 +128,13 @@ class Target:
                 self.column,
                 f"{words[0]!r} among numbers; if all are names of classes, pass regression=False",
             )
-        return None if words else np.array(numbers, np.float64)
+        if words:
+            return "words"
+        return "fractions" if _has_fractions(np.array(numbers, np.float64)) else "whole numbers"
+
+
+def _has_fractions(numbers: np.ndarray) -> bool:
+    return bool(np.any(numbers != np.rint(numbers)))
 
 
 def labels_or_values(
@@ -139,30 +154,26 @@ def labels_or_values(
     """
     if regression:
         return target.values(), ()
-    numbers = target.different_numbers() if regression is None else None
-    if numbers is not None and np.any(numbers != np.round(numbers)):
+    kind = "" if regression is False else target.kind()
+    if kind == "fractions":
         return target.values(), ()
     labels, classes = target.labels()
-    if regression is None:
-        _check_classes(f"{path}: the target {name!r}", labels, classes, words=numbers is None)
+    if kind:
+        _check_classes(f"{path}: the target {name!r}", labels, classes, kind)
     return labels, classes
 
 
-def _check_classes(
-    where: str, labels: np.ndarray, classes: tuple[str, ...], *, words: bool
-) -> None:
+def _check_classes(where: str, labels: np.ndarray, classes: tuple[str, ...], kind: str) -> None:
     """Refuse words that are hardly classes, and whole numbers that may be values."""
     n, rows = len(classes), len(labels)
-    holds = (
-        f"{where} holds {n:,} different {'words' if words else 'whole numbers'} in {rows:,} rows"
-    )
-    if words and n > max(_MANY_CLASSES, rows // 4):
+    holds = f"{where} holds {n:,} different {kind} in {rows:,} rows"
+    if kind == "words" and n > max(_MANY_CLASSES, rows // 4):
         raise ValueError(
             f"{holds}; choose another column with target=, or pass regression=False for {n:,}"
             " classes"
         )
     rare = np.mean(np.bincount(labels) < _FEW_ROWS) >= 0.5
-    if not words and (n > _MANY_CLASSES or (n >= _SOME_CLASSES and rare)):
+    if kind != "words" and (n > _MANY_CLASSES or (n >= _SOME_CLASSES and rare)):
         raise ValueError(
             f"{holds}: values or classes? Pass regression=True to predict values, or"
             f" regression=False for {n:,} classes"
