@@ -11,6 +11,9 @@ _FLAGS = {
 _FLAG = re.compile(r"\b(?:header|regression)=(?:True|False)\b")
 _VALUE = re.compile(r'\b(target|without|delimiter|decimal)=\[?("[^"]*"|\d+|)\]?')
 
+_ACTIVATION = re.compile(r"elementwise\(jax\.(?:nn|numpy)\.(\w+)\)")
+_NETWORK = re.compile(r"serial\((?:[^()]|\([^()]*\))*\)")
+
 
 class CommandError(Exception):
     """A mistake in the arguments or the files, or a command that failed.
@@ -32,6 +35,7 @@ def in_options(error: Exception, fix: str) -> str:
       'pepita needs a hidden layer; give --hidden'
     """
     finding, *_ = str(error).split("; ")
+    finding = _NETWORK.sub("the network", _ACTIVATION.sub(r"\1", finding))
     return f"{finding}; {fix}"
 
 

@@ -79,7 +79,7 @@ def _by_words(top: Top, words: list[int], occurs: bool) -> Header:
     if any(_is_above_numbers(top, i) for i in (*names, top.target)):
         return Header(True)
     if len(words) < len(top.features):
-        numbers = [i for i in top.features if i not in words]
+        numbers = [i for i in range(len(top.first.cells)) if i not in words]
         return Header(bool(names) and _in_steps(top.head(numbers)))
     return Header(True) if names else Header(not occurs, doubt=not occurs and bool(top.sample))
 

@@ -100,7 +100,7 @@ class Target:
             keys = self._numbers()
         if None in keys:
             keys = cells
-        named = zip(keys, cells, strict=True)
+        named = zip(keys[::-1], cells[::-1], strict=True)  # of equal numbers, the first one names
         names = {key: str(key) if isinstance(key, int) else cell for key, cell in named}
         order = {key: i for i, key in enumerate(sorted(names))}
         labels = np.array([order[key] for key in keys], np.int32)[self._codes]
