@@ -58,11 +58,8 @@ def decide(top: Top, *, occurs: bool, repeated: bool) -> Header:
     """
     if top.first.comment:
         return Header(True)
-    first, *others = top.features
-    if others and top.head([first]) == [""] and _is_index(top, first):
-        top = top._replace(features=others)  # pandas leaves the name of the index empty
-        if _in_steps(top.head(others)):
-            return Header(True)
+    if _is_nameless_index(top):
+        return Header(True)
     words = [i for i in top.features if is_word(top.first.cells[i].strip(), top.decimal)]
     if words:
         return _by_words(top, words, occurs)
@@ -149,6 +146,9 @@ def _fractions_below(top: Top) -> bool:
     return any(found is not None and not found.is_integer() for found in numbers)
 
 
-def _is_index(top: Top, column: int) -> bool:
-    below = top.below(column)
-    return any(below == [str(i + start) for i in range(len(below))] for start in (0, 1))
+def _is_nameless_index(top: Top) -> bool:
+    """An empty cell above 0, 1, 2, ...: the index that pandas writes."""
+    first, *others = top.features
+    below = top.below(first)
+    counted = len(below) > 1 and below == [str(i) for i in range(len(below))]
+    return counted and bool(others) and top.head([first]) == [""]

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from jaxbrain.datasets.numerals import number
+from jaxbrain.datasets.numerals import is_missing, number
 from jaxbrain.datasets.plain_text import lines
 
 _MOST_COLUMNS = 100_000
@@ -53,7 +53,7 @@ def rows(path: str, delimiter: str) -> Iterator[Row]:
     width, comment, empty = 0, None, None
     for row in _all_rows(path, delimiter):
         start = row.cells[0].strip()
-        if start.startswith("#"):
+        if start.startswith("#") and not is_missing(start):
             if width == len(row.cells):
                 raise ValueError(
                     f"{path}, line {row.line}: begins with # as comments do, and has {width} cells"

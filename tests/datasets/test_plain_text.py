@@ -30,3 +30,17 @@ def test_text_that_is_wrong(file):
 def test_text_of_shakespeare():
     tokens, vocabulary = datasets.text(shared("tinyshakespeare.txt"))
     assert tokens.shape == (1115394,) and len(vocabulary) == 65
+
+
+def test_a_byte_far_in_the_file_is_named(file, monkeypatch):
+    """Beyond the piece that is decoded at once, and between two of them."""
+    monkeypatch.setattr("jaxbrain.datasets.plain_text._PIECE", 64)
+    for start in (63, 64, 200, 399):
+        content = bytearray("1,ä\n".encode() * 80)
+        content[start] = 0xFF
+        with pytest.raises(UnicodeDecodeError) as found:
+            content.decode()
+        place, line = found.value.start, 1 + content[: found.value.start].count(b"\n")
+        for read in (datasets.text, datasets.table):
+            with pytest.raises(ValueError, match=rf"byte {place} \(line {line}\) is not UTF-8"):
+                read(file(bytes(content)))
