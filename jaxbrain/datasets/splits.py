@@ -52,13 +52,13 @@ def train_test_split(
     tests = _test_size(n, test_fraction)
     order = jax.random.permutation(key, n)
     if stratify is not None:
-        order = _classes_in_turn(order, _labels(stratify, n), tests)
+        order = _classes_in_turn(order, _labels(stratify, n, tests))
     test, train = ((_rows(x, part), _rows(y, part)) for part in (order[:tests], order[tests:]))
     return train, test
 
 
-def _labels(stratify: Any, n: int) -> jax.Array:
-    """Labels as numbers; refuse values and labels of other examples."""
+def _labels(stratify: Any, n: int, tests: int) -> jax.Array:
+    """Labels as numbers; refuse values, labels of other examples, and too many classes."""
     if not isinstance(stratify, np.ndarray | jax.Array):
         raise TypeError(f"train_test_split: stratify must be an array of labels, got {stratify!r}")
     if stratify.shape != (n,) or stratify.dtype.kind in "fc":
@@ -66,38 +66,32 @@ def _labels(stratify: Any, n: int) -> jax.Array:
             f"train_test_split: stratify must be labels [{n}], whole numbers or words, got"
             f" {stratify.dtype} {list(stratify.shape)}"
         )
-    if isinstance(stratify, np.ndarray):
-        return jnp.asarray(np.unique(stratify, return_inverse=True)[1])
-    return stratify
+    if isinstance(stratify, jax.core.Tracer):
+        return stratify
+    classes, labels = np.unique(np.asarray(stratify), return_inverse=True)
+    if n - tests < len(classes):
+        raise ValueError(
+            f"train_test_split: {len(classes)} classes need as many examples to train, and a test"
+            f" part of {tests} leaves {n - tests}; give a smaller test_fraction"
+        )
+    return jnp.asarray(labels, "int32")
 
 
-def _classes_in_turn(order: jax.Array, labels: jax.Array, tests: int) -> jax.Array:
+@jax.jit
+def _classes_in_turn(order: jax.Array, labels: jax.Array) -> jax.Array:
     """The examples so that the first of any number hold each class in its proportion.
 
     Example i of n in its class, in random order, comes at (i + 1/2) / n. The last of each class
     comes after all others, so that it is not tested on.
     """
-    by_class = order[jnp.argsort(labels[order], stable=True)]
-    found = labels[by_class]
+    by_class = jnp.argsort(labels[order], stable=True)
+    found = labels[order][by_class]
     first, end = (jnp.searchsorted(found, found, side=side) for side in ("left", "right"))
     position = jnp.arange(len(found))
     place = ((position - first).astype("float32") + 0.5) / (end - first).astype("float32")
-    last = position == end - 1
-    _check_classes(last, tests)
+    place = jnp.where(position == end - 1, 1.0 + place, place)
     # ties between classes are broken by the random order of the examples
-    rank = jnp.argsort(order)[by_class]
-    return by_class[jnp.lexsort((rank, jnp.where(last, 1.0 + place, place)))]
-
-
-def _check_classes(last: jax.Array, tests: int) -> None:
-    classes = last.sum()
-    if isinstance(classes, jax.core.Tracer):
-        return
-    if len(last) - tests < classes:
-        raise ValueError(
-            f"train_test_split: {classes} classes need as many examples to train, and a test part"
-            f" of {tests} leaves {len(last) - tests}; give a smaller test_fraction"
-        )
+    return order[by_class[jnp.lexsort((by_class, place))]]
 
 
 def _test_size(n: int, test_fraction: Any) -> int:

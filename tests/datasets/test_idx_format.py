@@ -11,6 +11,7 @@ import pytest
 from hypothesis.extra import numpy as hnp
 
 from jaxbrain import datasets
+from jaxbrain.core import free_memory
 from tests.conftest import shared
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
@@ -102,3 +103,25 @@ def test_a_damaged_gzip_file(file):
         with pytest.raises(ValueError, match=r"data\.bin: "):
             datasets.idx(file(other))
     assert datasets.idx(file(content)).shape == (500,)
+
+
+def test_a_claim_is_compared_with_the_free_memory(file, monkeypatch):
+    """A gzip file of 10 kB that claims 10 MB, and holds it."""
+    claim = b"\0\0\x08\x01" + struct.pack(">I", 10**7)
+    path = file(gzip.compress(claim + bytes(10**7)))
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 10**6)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"needs 10.0 MB of memory; 1.0 MB are free"):
+            datasets.idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 3e5
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(free_memory, "free_memory", lambda: None)  # not known
+    assert datasets.idx(path).shape == (10**7,)
+
+
+def test_a_claim_is_compared_with_what_gzip_can_hold(file):
+    path = file(gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", 10**9) + bytes(99)))
+    with pytest.raises(ValueError, match=r"1000000000 bytes; the file of 30 bytes cannot hold"):
+        datasets.idx(path)
