@@ -13,7 +13,6 @@ import optax
 
 from jaxbrain.core.calls import explained
 from jaxbrain.core.compiled import compiled
-from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
@@ -31,7 +30,7 @@ from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
 from jaxbrain.training.signals import Requests, Terminated
-from jaxbrain.training.states import TrainState, require_state, state_of
+from jaxbrain.training.states import TrainState, draw_params, first_state, require_state
 from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
@@ -181,8 +180,8 @@ class Training(NamedTuple):
     def start(self, key: jax.Array) -> TrainState:
         """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
-        params, *keys = _init_params(Program(rule.network), self.data[0], key)
-        return _start(self.program, params, self.data[0], *keys)
+        params, *keys = draw_params(Program(rule.network), self.data[0], key)
+        return first_state(self.program, params, self.data[0], *keys)
 
     def check_range(self, net: Network, params: Params) -> None:
         """Refuse labels that are not classes of the network, and tokens that it does not know."""
@@ -278,21 +277,6 @@ def _chunks(
 def _room(epoch_bytes: int) -> int:
     """The number of epochs that the history of one chunk holds."""
     return max(1, _CHUNK_BYTES // epoch_bytes)
-
-
-@compiled()
-def _init_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
-    """Parameters and keys as `init_state` draws them, in a program that rules share."""
-    params_key, rule_key, key = jax.random.split(key, 3)
-    return network.value.init(params_key, example(x)), rule_key, key
-
-
-@compiled()
-def _start(
-    program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
-) -> TrainState:
-    rule, optimizer, *_ = program.value
-    return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
 @compiled(static_argnames="batch_size")
