@@ -249,7 +249,7 @@ def compare_rules(
     if batch_size is not None:
         require_count("compare_rules", "batch_size", batch_size)
     require_pairs("data", data)
-    make_monitor(validation, metrics, None)
+    make_monitor(next(iter(pairs.values()))[0], validation, metrics, None)
     data, validation, probe = jax.tree.map(jnp.asarray, (data, validation, probe))
     reference = next(iter(pairs.values()))[0]
     setup = _Setup(data, validation, metrics, probe, reference, epochs, batch_size)

@@ -1,6 +1,6 @@
 """Training, evaluation and checkpoints."""
 
-from jaxbrain.training import checkpoint, metrics
+from jaxbrain.training import callbacks, checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
 
@@ -9,6 +9,7 @@ __all__ = [
     "History",
     "NonFiniteError",
     "TrainState",
+    "callbacks",
     "checkpoint",
     "fit",
     "init_state",

@@ -11,8 +11,10 @@ import optax
 from jaxbrain.core.composition import example
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
+from jaxbrain.losses import Weighted
 from jaxbrain.training.metrics import Metric, evaluate, require_pairs
 from jaxbrain.training.shuffling import shuffle
+from jaxbrain.training.weights import loss_of, weigh
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
 _SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
@@ -42,7 +44,9 @@ class History(NamedTuple):
     Attributes:
       loss: ``[epochs]``, the mean over the examples of the epoch.
       step_loss: ``[epochs, steps]``, the mean over each batch.
-      metrics: name to ``[epochs]``, on the validation data after the epoch.
+      metrics: name to ``[epochs, ...]``, on the validation data after the epoch; without
+        validation data on the training data, with the parameters of the end of the epoch and
+        without noise.
       record: what ``record(state)`` returned after each epoch, stacked.
     """
 
@@ -56,7 +60,7 @@ Record = Callable[[TrainState], Any]
 
 
 class Monitor(NamedTuple):
-    """Metrics on validation data and a record of the state, after each epoch."""
+    """Metrics on validation data, else on the training data, and a record, after each epoch."""
 
     data: tuple[Any, Any] | None
     metrics: tuple[tuple[str, Metric], ...]
@@ -67,14 +71,22 @@ _NO_MONITOR = Monitor(None, (), None)
 
 
 def make_monitor(
-    validation: tuple[Any, Any] | None, metrics: Mapping[str, Metric] | None, record: Record | None
+    rule: LearningRule,
+    validation: tuple[Any, Any] | None,
+    metrics: Mapping[str, Metric] | None,
+    record: Record | None,
 ) -> Monitor:
-    """Check the three together: metrics need data, data need metrics."""
-    if (validation is None) != (not metrics):
-        missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
-        raise ValueError(f"validation and metrics belong together: {missing} is missing")
+    """Check them together; validation data without metrics measure the loss of the rule."""
     if validation is not None:
         require_pairs("validation", validation)
+        loss = loss_of(rule)
+        if metrics is None and loss is not None:
+            metrics = {"validation_loss": loss}
+        if not metrics:
+            raise ValueError(
+                "validation needs metrics, which are measured on it, such as "
+                'metrics={"accuracy": jb.accuracy}'
+            )
     for name in {"loss", "step_loss"} & set(metrics or {}):
         raise ValueError(
             f"a metric cannot be called {name!r}, which is the training loss in the History; "
@@ -204,7 +216,7 @@ def epoch(
         if whole < n:
             state, last = on_rows(state, order[whole:])
             losses = jnp.append(losses, last)
-    return state, _look(rule, state, losses, n, size, monitor)
+    return state, _look(rule, state, losses, (n, size), data, monitor)
 
 
 def run(
@@ -217,6 +229,8 @@ def run(
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    sample_weights: Any = None,
+    class_weights: Any = None,
     record: Record | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
@@ -229,6 +243,7 @@ def run(
     Args:
       rule, optimizer, data, key, epochs, batch_size: as for `jaxbrain.fit`.
       validation, metrics, record, state: as for `jaxbrain.fit`.
+      sample_weights, class_weights: as for `jaxbrain.fit`.
 
     Returns:
       The last state and the History.
@@ -252,10 +267,10 @@ def run(
         batch_size = require_count("run", "batch_size", batch_size)
     require_pairs("data", data)
     data = jax.tree.map(jnp.asarray, data)
+    monitor = make_monitor(rule, validation, metrics, record)
+    rule, data = weigh(rule, data, sample_weights, class_weights)
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
-
-    monitor = make_monitor(validation, metrics, record)
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
@@ -267,18 +282,20 @@ def _look(
     rule: LearningRule,
     state: TrainState,
     losses: jax.Array,
-    n: int,
-    size: int,
+    sizes: tuple[int, int],
+    data: tuple[Any, Any],
     monitor: Monitor,
 ) -> History:
+    n, size = sizes
     weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
     exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
-    if monitor.data is not None:
-        rows = len(jax.tree.leaves(monitor.data)[0])
-        at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
+    if monitor.metrics:
+        x, y = data if monitor.data is None else monitor.data
+        pairs = x, y.target if isinstance(y, Weighted) else y
+        at_once = _VALIDATION_ROWS if len(jax.tree.leaves(x)[0]) > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, monitor.data, dict(monitor.metrics), batch_size=at_once
+            rule.network, state.params, pairs, dict(monitor.metrics), batch_size=at_once
         )
     record = None if monitor.record is None else monitor.record(state)
     return History(
