@@ -155,7 +155,9 @@ def _through(part: Any, before: Outputs) -> Outputs:
     config = part.config if is_configured(part) else None
     while config is not None and config.make not in _KNOWN and config.inner is not None:
         config = config.inner  # such as the serial that a constructor of the user returned
-    make, parameters = (None, {}) if config is None else (config.make, config.parameters)
+    if config is None:
+        return Outputs(_NUMBERS, False, None)
+    make, parameters = config.make, config.parameters
     if make in (composition.serial, stack):
         return functools.reduce(lambda found, one: _through(one, found), config.arguments, before)
     if make in _WRAPPERS:

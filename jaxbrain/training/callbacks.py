@@ -6,6 +6,8 @@ with it. So they go on after an interruption as if there had been none.
 
 import csv
 import math
+import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,12 +85,13 @@ class EarlyStopping:
     def __call__(self, info: ChunkInfo) -> bool:
         values = self._sign * np.asarray(_series(info.history, self._metric), float)
         self._epoch = _best_epoch(values, self._min_delta)
+        about = {"epoch": self._epoch, "value": float(values[self._epoch - 1])}
         if self._epoch == info.epoch:
             self._kept = info
             if self._path is not None:
-                checkpoint.save(self._path, info.state, metadata={"epoch": info.epoch})
+                checkpoint.save(self._path, info.state, metadata=about)
         elif self._path is not None and not self._is_kept():
-            self._kept = self._read(info)
+            self._kept = self._read(info, about)
         return info.epoch - self._epoch >= self._patience
 
     @property
@@ -104,11 +107,11 @@ class EarlyStopping:
     def _is_kept(self) -> bool:
         return self._kept is not None and self._kept.epoch == self._epoch
 
-    def _read(self, info: ChunkInfo) -> ChunkInfo | None:
+    def _read(self, info: ChunkInfo, about: dict[str, Any]) -> ChunkInfo | None:
         """The best epoch of before the training was resumed, if the file holds that one."""
         if self._path is None or not checkpoint.exists(self._path):
             return None
-        if (checkpoint.metadata(self._path) or {}).get("epoch") != self._epoch:
+        if checkpoint.metadata(self._path) != about:
             return None
         history = jax.tree.map(lambda a: a[: self._epoch], info.history)
         state = checkpoint.restore(self._path, info.state)
@@ -128,7 +131,7 @@ def early_stopping(
     After it ``stopping.best.state.params`` are the parameters of the best epoch; those that
     `jaxbrain.fit` returns are of the last one. Whether to stop follows from the history alone, so
     that a resumed training stops where it would have without the interruption. The best state is
-    kept in memory; with path also in a file, from which a resumed training has it back.
+    kept in memory; with path also in a file, from which a training that is resumed has it back.
 
     Args:
       metric: a name in ``history.metrics``, or "loss", that of training.
@@ -258,23 +261,29 @@ def tensorboard_writer(directory: str | Path, *, schedule: Schedule | None = Non
       >>> callback = tensorboard_writer("runs/first")  # doctest: +SKIP
     """
     try:
-        from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.proto.summary_pb2 import Summary
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             'tensorboard_writer needs tensorboardX: pip install "jaxbrain[tensorboard]"',
             name=error.name,
         ) from error
-    writer: Any = None
-    written = 0
+    folder, writer, written = Path(directory), None, 0
+    folder.mkdir(parents=True, exist_ok=True)
 
     def write(info: ChunkInfo) -> None:
         nonlocal writer, written
         start = written if written < info.epoch else 0
-        if not start:
-            writer = SummaryWriter(str(directory), purge_step=1)
+        if writer is None or not start:
+            writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+            again = SessionLog(status=SessionLog.START)  # what an earlier file has is forgotten
+            writer.write_event(Event(wall_time=time.time(), step=1, session_log=again))
+            weakref.finalize(write, writer.close)  # with this callback, or at the end of Python
         for epoch, row in _rows(info, start, schedule).items():
-            for name, value in row.items():
-                writer.add_scalar(name, value, epoch)
+            values = [Summary.Value(tag=name, simple_value=value) for name, value in row.items()]
+            summary = Summary(value=values)
+            writer.write_event(Event(wall_time=time.time(), step=epoch, summary=summary))
         writer.flush()
         written = info.epoch
 

@@ -68,34 +68,36 @@ def weigh(
 
 def _of_classes(class_weights: Any, y: Any, n: int) -> Any:
     """The weight of each example from that of its class."""
-    shape = jnp.shape(y) if hasattr(y, "shape") else None
-    classes = jnp.shape(class_weights)[-1:] or (0,)
-    weights = _checked("class_weights", class_weights, classes[0], "classes")
-    one_hot = shape == (n, *classes) and classes != (1,)
+    classes = np.size(class_weights)
+    weights = _checked("class_weights", class_weights, classes, "classes")
+    shape = getattr(y, "shape", None)
+    one_hot = classes > 1 and shape == (n, classes)
     if not one_hot and shape not in ((n,), (n, 1)):
         raise ValueError(
             "class_weights need one class for each example: labels [n], one-hot [n, classes] with "
-            f"one weight for each of the {classes[0]} classes, or [n, 1] of 0 and 1, got y of shape"
-            f" {shape}; give sample_weights"
+            f"as many classes as weights ({classes}), or [n, 1] of 0 and 1, got y of shape {shape};"
+            " give sample_weights"
         )
-    traced = isinstance(y, jax.core.Tracer)
-    xp, values = (jnp, y) if traced else (np, np.asarray(y))
-    labels = xp.argmax(values, axis=-1) if one_hot else values.reshape(n)
-    if not traced:
-        rows = values if one_hot else values[:0]
-        whole = np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(-1) == 1)
-        if not whole or np.any((labels < 0) | (labels >= classes[0]) | (labels != labels // 1)):
-            raise ValueError(
-                f"class_weights: each target must be one of the classes 0..{classes[0] - 1}, as a "
-                "label or one-hot, but y holds others; give sample_weights"
-            )
+    if isinstance(y, jax.core.Tracer):
+        labels = jnp.argmax(y, axis=-1) if one_hot else y.reshape(n).astype("int32")
+        return jnp.asarray(weights)[labels]
+    known = np.asarray(y)
+    labels = np.argmax(known, axis=-1) if one_hot else known.reshape(n)
+    again = np.eye(classes)[labels] if one_hot else np.floor(labels)
+    if np.any(again != (known if one_hot else labels)) or not np.all(
+        (labels >= 0) & (labels < classes)
+    ):
+        raise ValueError(
+            f"class_weights: each target must be one of the classes 0..{classes - 1}, a label or "
+            "one-hot, but y holds others; give sample_weights"
+        )
     return weights[labels.astype("int32")]
 
 
 def _checked(name: str, weights: Any, n: int, what: str) -> Any:
     """The weights ``[n]``, if they are finite, not negative and not all zero."""
-    if jnp.shape(weights) != (n,):
-        raise ValueError(f"{name} must be of shape [{what}] = ({n},), got {jnp.shape(weights)}")
+    if np.shape(weights) != (n,):
+        raise ValueError(f"{name} must be of shape [{what}] = ({n},), got {np.shape(weights)}")
     if isinstance(weights, jax.core.Tracer):
         return weights
     known = np.asarray(weights, np.float32)
