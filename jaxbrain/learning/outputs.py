@@ -98,9 +98,9 @@ def outputs_of(net: Any) -> Outputs:
 def require_matching_loss(rule: str, net: Any, loss: Loss | None) -> None:
     """Refuse a loss from logits after a sigmoid or softmax, and one of probabilities without."""
     known = _innermost(loss)
-    if known in _PROBABILITIES:
+    if any(known is loss for loss in _PROBABILITIES):
         _require_probabilities(rule, net, known)
-    elif known in (*_BINARY, *_SOFTMAX):
+    elif any(known is loss for loss in (*_BINARY, *_SOFTMAX)):
         _require_logits(rule, net, known)
 
 
