@@ -119,10 +119,13 @@ def test_a_fork_ends_at_once():
     """Such as the workers of a pool, which is ended by SIGTERM."""
     with Requests() as requests, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # jax warns of every fork
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
+            os.write(writer, b"x")
             time.sleep(30)
             os._exit(0)
+        os.read(reader, 1)  # Python clears the signals that come during a fork
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
     assert requests.received is None
