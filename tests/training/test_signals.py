@@ -128,6 +128,8 @@ def test_a_fork_ends_at_once():
         os.read(reader, 1)  # Python clears the signals that come during a fork
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        os.close(reader)
+        os.close(writer)
     assert requests.received is None
 
 
