@@ -51,7 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a removed directory
-        print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
+        print(f"jaxbrain {options.command}: error: {_in_words(error)}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(
+            f"jaxbrain {options.command}: error: the memory is full; take a smaller network, "
+            "fewer examples or a smaller --batch-size",
+            file=sys.stderr,
+        )
         return 1
     finally:
         warnings.formatwarning = formatted
@@ -60,6 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warning(command: str, message: Warning | str, *place: object, **line: object) -> str:
     """A warning in one line, without the place in the code."""
     return f"jaxbrain {command}: warning: {message}\n"
+
+
+def _in_words(error: OSError) -> str:
+    """The file and what is wrong with it, without the error's number."""
+    if error.strerror is None:
+        return " ".join(str(error).split())
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
-from jaxbrain.core.requirements import as_number
+from jaxbrain.core.requirements import as_number, require_array
 from jaxbrain.core.types import Params
 from jaxbrain.networks.parts import as_real, float_like
 
@@ -73,6 +73,7 @@ def leak(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
 
 def require_step(x: Any) -> int:
     """The number of inputs; refuse anything but the input ``[inputs]`` of one step."""
+    require_array("a cell", x)
     if len(x.shape) != 1:
         raise ValueError(
             f"x of one step must have the shape [inputs], got {tuple(x.shape)}; a sequence is "
@@ -83,6 +84,7 @@ def require_step(x: Any) -> int:
 
 def fit_input(name: str, params: Params, x: Any) -> jax.Array:
     """The input of a step in the dtype of the weights; refuse one of another shape."""
+    require_array(name, x)
     _require_inputs(name, params, x.shape)
     return as_real(name, x, params["kernel"].dtype)
 

@@ -18,9 +18,10 @@ import jaxbrain as jb
 from jaxbrain.analysis.columns import columns
 from jaxbrain.cli import results, resume
 from jaxbrain.cli.cache import use_compile_cache
-from jaxbrain.cli.data import Data, Pair, load
+from jaxbrain.cli.data import Data, load
 from jaxbrain.cli.errors import CommandError, in_options
 from jaxbrain.cli.parser import ACTIVATIONS, LEARNING_RATES
+from jaxbrain.cli.sources import Pair
 from jaxbrain.cli.terminal import devices, draw, make_directory, outlive_terminal, versions
 from jaxbrain.training.signals import Terminated
 
@@ -154,10 +155,11 @@ def _introduce(job: Job, data: Data, options: argparse.Namespace) -> None:
     params = jax.eval_shape(job.net.init, jax.random.key(0), example)
     kind = f"{len(data.classes)} classes" if data.classes else "values"
     tested = f"{len(data.test[0]):,} to test" if data.test else "none to test"
+    details = "".join(f"  {line}\n" for line in data.details)
     size = min(options.batch_size or len(x), len(x))
     print(
         f"{versions()}\ndevice: {devices()}\n\n"
-        f"data: {data.name}, {kind}, {len(x):,} to train and {tested}\n\n"
+        f"data: {data.name}, {kind}, {len(x):,} to train and {tested}\n{details}\n"
         f"{jb.summary(job.net, params, example)}\n\n"
         f"{options.rule}, {options.optimizer}, learning rate {options.learning_rate:g}, "
         f"batches of {size}\n",

@@ -4,12 +4,18 @@ Lists of numbers, arrays of NumPy, tables of pandas and tensors of PyTorch becom
 lose something on the way is refused: hidden values of a masked array, text, ragged lists.
 """
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _X64 = "jax.config.update('jax_enable_x64', True)"
 
@@ -81,6 +87,37 @@ def on_device(function: str, argument: str, values: Any) -> jax.Array:
     return jnp.asarray(as_canonical(f"{function}: {argument}" if function else argument, array))
 
 
+def takes_arrays(*arguments: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function, so that these arguments come to it as arrays on the device.
+
+    Examples:
+      >>> @takes_arrays("path")
+      ... def length(path, *, dt=1.0):
+      ...     return path.shape[0] * dt
+      >>> length([[0.0, 1.0], [2.0, 3.0]])
+      2.0
+    """
+
+    def mark(function: Callable[P, R]) -> Callable[P, R]:
+        name, parameters = function.__name__, list(inspect.signature(function).parameters)
+        places = {parameters.index(argument): argument for argument in arguments}
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = [
+                on_device(name, places[i], a) if i in places else a for i, a in enumerate(args)
+            ]
+            named = {
+                word: on_device(name, word, a) if word in arguments else a
+                for word, a in kwargs.items()
+            }
+            return function(*given, **named)  # pyright: ignore[reportCallIssue]
+
+        return call
+
+    return mark
+
+
 def as_canonical(name: str, host: np.ndarray) -> np.ndarray:
     """A NumPy array in the dtype that JAX will give it; refuse values that do not fit."""
     dtype = jax.dtypes.canonicalize_dtype(host.dtype)
@@ -135,7 +172,8 @@ def _read(name: str, short: str, values: Any) -> np.ndarray:
             kind = type(values).__name__
             raise TypeError(f"{name} is a {kind} of traced values; join them: jnp.stack({short})")
         if any(np.ma.isMaskedArray(leaf) for leaf in leaves):
-            return np.ma.array(values)  # NumPy's own would drop the masks
+            hidden = jax.tree.map(np.ma.getmaskarray, values)  # np.asarray would drop them
+            return np.ma.array(jax.tree.map(np.ma.getdata, values), mask=hidden)
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         values = values.detach().cpu()
     try:

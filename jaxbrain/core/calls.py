@@ -57,5 +57,9 @@ def _mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) ->
         return f"{name} got {twice[0]!r} twice, by place and by name"
     given = {*places[: len(args)], *kwargs}
     missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in given]
-    examples = {"key": "key=jax.random.key(0)", "epochs": "epochs=10"}
+    examples = {
+        "key": "key=jax.random.key(0)",
+        "epochs": "epochs=10",
+        "metrics": 'metrics={"accuracy": jb.accuracy}',
+    }
     return f"{name} needs {' and '.join(examples.get(word, word) for word in missing)} too"

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
+from jaxbrain.core.requirements import require_array
 from jaxbrain.core.types import Params
 
 
@@ -31,6 +32,7 @@ def weights(
 
 def float_like(x: Any) -> Any:
     """The dtype of parameters: that of a float input, float32 for others; refuse an empty axis."""
+    require_array("a network", x)
     if x.shape and x.shape[-1] == 0:
         raise ValueError(
             f"an input of shape {tuple(x.shape)} has no features: no weights can be drawn for it; "
@@ -61,6 +63,7 @@ def align(vector: jax.Array, y: jax.Array) -> jax.Array:
 
 def require_features(name: str, x: Any, features: int) -> None:
     """Refuse an input whose last axis is not the one that the weights were made for."""
+    require_array(name, x)
     if not x.shape or x.shape[-1] != features:
         raise ValueError(
             f"{name} was made for {features} input features, got an input of shape {x.shape}; "

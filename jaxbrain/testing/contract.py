@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.requirements import require_random_key
@@ -42,6 +43,7 @@ class _Trial(NamedTuple):
         return self.grads(*self.start(key))
 
 
+@checked
 def check_rule(
     rule: LearningRule,
     x: Any,

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 
 from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
@@ -191,12 +192,14 @@ class Training(NamedTuple):
 
     def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
         """Train count epochs."""
-        inputs = self.program, self.data, self.held_out, state, count
-        return _chunk(*inputs, batch_size=self.batch_size)
+        return _chunk(*self._inputs(state, count), batch_size=self.batch_size)
 
     def history_shapes(self, state: TrainState) -> History:
         """The shapes of the History of a chunk."""
-        return jax.eval_shape(self.chunk, state, 1)[1]
+        return _chunk.shapes(*self._inputs(state, 1), batch_size=self.batch_size)[1]
+
+    def _inputs(self, state: TrainState, count: int) -> tuple[Any, ...]:
+        return self.program, self.data, self.held_out, state, count
 
     def first_count(self, state: TrainState, monitor: Monitor) -> int:
         """Epochs that are quick on any machine: more than one only for small networks and data."""
@@ -277,14 +280,14 @@ def _room(epoch_bytes: int) -> int:
     return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
-@jax.jit
+@compiled()
 def _init_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
     """Parameters and keys as `init_state` draws them, in a program that rules share."""
     params_key, rule_key, key = jax.random.split(key, 3)
     return network.value.init(params_key, example(x)), rule_key, key
 
 
-@jax.jit
+@compiled()
 def _start(
     program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
 ) -> TrainState:
@@ -292,7 +295,7 @@ def _start(
     return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
-@jax.jit(static_argnames="batch_size")
+@compiled(static_argnames="batch_size")
 def _chunk(
     program: Program,
     data: tuple[Any, Any],

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -120,7 +121,7 @@ def evaluate(
     return _evaluate(Program((net, tuple(metrics.items()))), params, data, batch_size)
 
 
-@jax.jit(static_argnums=3)
+@compiled(static_argnums=3)
 def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) -> dict[str, Any]:
     net, metrics = what.value
 

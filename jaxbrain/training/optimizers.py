@@ -24,30 +24,35 @@ def require_optimizer(function: str, optimizer: Any) -> None:
     """
     if isinstance(optimizer, optax.GradientTransformation):
         return
-    module = type(optimizer).__module__.partition(".")[0]
     methods = (getattr(optimizer, name, None) for name in ("init", "update"))
     if all(map(callable, methods)) and not inspect.isclass(optimizer):
         return
+    raise TypeError(
+        f"{function}: optimizer must be an optax transformation, got {_came(optimizer)}"
+    )
+
+
+def _came(optimizer: Any) -> str:
+    """What came in place of an optimizer, and the fix."""
     name = getattr(optimizer, "__name__", type(optimizer).__name__)
-    if inspect.isfunction(optimizer) and closures.library(optimizer) == "optax":
-        came = "a schedule of optax; give it to an optimizer: optax.adam(schedule)"
-    elif getattr(optimizer, "__module__", "").partition(".")[0] == "optax" and callable(optimizer):
-        made = inspect.isfunction(optimizer)
-        came = f"the function optax.{name}; call it: optax.{name}(...)" if made else f"the {name}"
-        came = came.replace("(...)", "(1e-3)") if _takes_rate(optimizer) else came
-        came += "" if made else f" class; pass what a function such as {_ADAM} returns"
-    elif inspect.isclass(optimizer):
-        came = f"the class {name}; pass {_ADAM}"
-    elif isinstance(optimizer, str):
+    if inspect.isfunction(optimizer) and optimizer.__module__.partition(".")[0] == "optax":
+        if closures.library(optimizer) == "optax":  # a closure: something was called
+            return "a schedule of optax; give it to an optimizer: optax.adam(schedule)"
+        place = "optax.contrib" if "contrib" in optimizer.__module__ else "optax"
+        first = next(iter(inspect.signature(optimizer).parameters), "")
+        rate = "1e-3" if first in ("learning_rate", "step_size") else "..."
+        return f"the function {place}.{name}; call it: {place}.{name}({rate})"
+    if inspect.isclass(optimizer):
+        return f"the class {name}; pass what a function such as {_ADAM} returns"
+    if isinstance(optimizer, str):
         known = callable(getattr(optax, optimizer.lower(), None))
-        came = f"{optimizer!r}; pass " + (f"optax.{optimizer.lower()}(1e-3)" if known else _ADAM)
-    elif isinstance(optimizer, int | float) and not isinstance(optimizer, bool):
-        came = f"the number {optimizer}; pass optax.sgd({optimizer})"
-    elif module in ("torch", "keras", "tensorflow"):
-        came = f"the {name} of {module}; pass that of optax, such as {_ADAM}"
-    else:
-        came = f"{'None' if optimizer is None else name}; pass one such as {_ADAM}"
-    raise TypeError(f"{function}: optimizer must be an optax transformation, got {came}")
+        return f"{optimizer!r}; pass " + (f"optax.{optimizer.lower()}(1e-3)" if known else _ADAM)
+    if isinstance(optimizer, int | float) and not isinstance(optimizer, bool):
+        return f"the number {optimizer}; pass optax.sgd({optimizer})"
+    library = type(optimizer).__module__.partition(".")[0]
+    if library in ("torch", "keras", "tensorflow"):
+        return f"the {name} of {library}; pass that of optax, such as {_ADAM}"
+    return f"{'None' if optimizer is None else name}; pass one such as {_ADAM}"
 
 
 def init_optimizer(optimizer: optax.GradientTransformation, params: Params) -> Any:
@@ -92,7 +97,8 @@ def update_params(
       TypeError: if the optimizer needs anything else, or gives no update for each parameter.
     """
     try:
-        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
+        # optax's adam mixes integers and floats, others mix ranks
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             extra = _extra(set(_makers(optimizer)), batch, loss, grads)
             whole = optax.with_extra_args_support(optimizer)
             updates, opt_state = whole.update(grads, opt_state, params, **extra)
@@ -118,11 +124,6 @@ def _extra(makers: set[str], batch: Batch, loss: jax.Array, grads: Params) -> di
         if any("hessian" in name for name in makers):
             extra |= {"obj_fn": loss_of}
     return extra
-
-
-def _takes_rate(make: Any) -> bool:
-    first = next(iter(inspect.signature(make).parameters), "")
-    return first in ("learning_rate", "step_size")
 
 
 def _fits(updates: Any, params: Params) -> bool:

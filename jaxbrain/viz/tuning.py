@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from jaxbrain.analysis.tuning_curves import Tuning, tuning
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import colors_of, require_directions
 from jaxbrain.viz.style import MARKERS, axes, bare, floats, hosts
@@ -17,6 +18,7 @@ _SECTORS = 16
 _INNER = 1.12  # radius of the ring that counts units
 
 
+@checked
 def tuning_curves(
     angles: Any,
     rates: Any,

@@ -61,7 +61,7 @@ FUNCTIONS = {
     "gaussian": lambda: surrogate.gaussian(),
     "boxcar": lambda: surrogate.boxcar(),
     "heat_bath": lambda: jb.memory.heat_bath(0.1),
-    "hidden_layer": lambda: jb.memory.hidden_layer(4),
+    "hidden_layer": lambda: jb.memory.hidden_layer(jb.memory.lagrangians.relu),
     "elastic_penalty": lambda: jb.memory.elastic_penalty(anchor(), strength=2.0),
     "full_elastic_penalty": lambda: jb.memory.full_elastic_penalty(jnp.ones(2), jnp.eye(2)),
     "graded": lambda: jb.tasks.graded(jb.losses.mse),

@@ -128,6 +128,9 @@ def direct_feedback_alignment(
 
     g_l = a_{l-1}^T delta_l, delta_l = (e B_l) * f'(z_l), e = dL/doutput
 
+    L is the mean over the batch: hidden updates are those of the source divided by the batch size,
+    so a learning rate that was published for SGD does not transfer.
+
     Args:
       feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.
 
@@ -155,7 +158,8 @@ def direct_random_target_projection(
     Of a one-hot target y*, -y* has the sign of the error. So hidden layers learn before the output
     is known; the last layer learns from the error. The signal never fades: weights grow throughout
     training and saturate their units, so use wide layers and small steps. A target of 0 teaches
-    nothing: give a single output targets of -1 and 1, or use two outputs.
+    nothing: give a single output targets of -1 and 1, or use two outputs. As in
+    `direct_feedback_alignment`, hidden updates are the source's divided by the batch size.
 
     Args:
       feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.

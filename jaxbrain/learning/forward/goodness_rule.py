@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example, split_key
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
@@ -132,6 +134,8 @@ def goodness_network(net: Network, *, draw: Drawing = draw_label) -> Network:
     return Network(net.init, apply, net.layers)
 
 
+@keyed
+@checked
 def goodness(
     net: Network, params: Params, x: jax.Array, *, key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:

@@ -308,8 +308,7 @@ def _bounded(x: jax.Array, limit: float) -> jax.Array:
 
 
 def _shifts(shifts: int, slots: int) -> int:
-    whole = isinstance(shifts, int) and not isinstance(shifts, bool)
-    if not whole or not 0 <= 2 * shifts < slots:
+    if not 0 <= 2 * shifts < slots:
         raise ValueError(
             f"external_memory: shifts must be from 0 to {(slots - 1) // 2}, as the moves -s to s "
             f"are at most one per row, got {shifts!r} for {slots} slots"

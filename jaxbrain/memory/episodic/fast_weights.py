@@ -14,7 +14,12 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_fraction
+from jaxbrain.core.requirements import (
+    as_number,
+    require_count,
+    require_fraction,
+    require_positive,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
 from jaxbrain.networks.parts import as_real, require_features, weights
@@ -195,6 +200,7 @@ def linear_attention(
       >>> fast.shape, z.shape, bool(jnp.allclose(y, x @ params["value"]["kernel"], rtol=1e-5))
       ((4, 2), (4,), True)
     """
+    require_positive("linear_attention", "floor", floor)
     name = f"linear_attention({key_size}, {value_size})"
 
     def start(fast: jax.Array) -> tuple[jax.Array, jax.Array]:

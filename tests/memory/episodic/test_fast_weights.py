@@ -269,7 +269,7 @@ def test_wrong_arguments_are_refused():
             "retention must be from 0 to 1",
         ),
         (lambda: jb.memory.delta_fast_weights(0, 2), "delta_fast_weights: key_size must be a pos"),
-        (lambda: jb.memory.linear_attention(3, 2.5), "linear_attention: value_size must be a pos"),
+        (lambda: jb.memory.linear_attention(3, 2.5), "linear_attention: value_size must be an int"),
         (
             lambda: CELLS["delta"].init(new_key(), jnp.ones((2, 3))),
             r"delta_fast_weights\(4, 3\) needs",
