@@ -10,10 +10,12 @@ import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.metrics import require_pairs
+from jaxbrain.training.data import as_pair
 
 _CLOSE = 1e-3  # relative: the same sum in another order, after a relaxation too
 
@@ -41,6 +43,7 @@ class _Trial(NamedTuple):
         return self.grads(*self.start(key))
 
 
+@checked
 def check_rule(
     rule: LearningRule,
     x: Any,
@@ -82,10 +85,10 @@ def check_rule(
     """
     if not isinstance(rule, LearningRule):
         raise TypeError(f"check_rule: rule must be a LearningRule, got {type(rule).__name__}")
-    if require_pairs("(x, y)", (x, y)) < 2:
+    x, y = jax.tree.map(jnp.asarray, as_pair("check_rule", "(x, y)", (x, y)))
+    if len(jax.tree.leaves(x)[0]) < 2:
         raise ValueError("check_rule: x must be a batch of at least two examples")
-    x, y = jax.tree.map(jnp.asarray, (x, y))
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else require_random_key("check_rule", key)
     trial = _Trial(rule, x, y, key, _noise(rule, x, y, key))
     _check_shapes(trial)
     params, state = jax.jit(trial.start)(jax.random.clone(key))

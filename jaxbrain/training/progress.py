@@ -138,10 +138,10 @@ class Progress:
         if due:
             self._draw(now)
 
-    def note(self, text: str) -> None:
-        """Write `text` on a line of its own, below the progress line."""
+    def note(self, text: str, *, always: bool = True) -> None:
+        """Write `text` on a line of its own, below the progress line; always: also without one."""
         if not self._enabled:
-            if self._file is not None:
+            if self._file is not None and always:
                 self._write(text + "\n")
             return
         if self._pending:

@@ -13,7 +13,10 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.compiled import compiled
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -34,6 +37,7 @@ class _Predictive(NamedTuple):
     draw: Callable[[jax.Array, jax.Array], Any]
 
 
+@checked
 def fisher(
     net: Network,
     loss: Loss,
@@ -76,6 +80,8 @@ def fisher(
     return _mean(Program((net, loss)), _exact, params, (x, None), outcomes, batch_size)
 
 
+@keyed
+@checked
 def sampled_fisher(
     key: jax.Array,
     net: Network,
@@ -117,6 +123,7 @@ def sampled_fisher(
     return _mean(Program((net, loss)), _sampled, params, (x, keys), outcomes, batch_size)
 
 
+@checked
 def empirical_fisher(
     net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
 ) -> Params:
@@ -149,9 +156,11 @@ def empirical_fisher(
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((x, y))]
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
+    y = jax.tree.map(partial(on_device, "", "y"), y, is_leaf=is_numbers)
     return _mean(Program((net, loss)), _empirical, params, (x, y), None, batch_size)
 
 
+@checked
 def full_fisher(
     net: Network,
     loss: Loss,
@@ -227,6 +236,20 @@ def _mean(
     batch_size: int,
 ) -> Any:
     """The mean of f over examples; never more than batch_size results are held at once."""
+    x, rest = data
+    x = jax.tree.map(partial(on_device, "", "x"), x, is_leaf=is_numbers)
+    return _mean_of_arrays(f, program, params, (x, rest), outcomes, batch_size)
+
+
+@partial(jax.jit, static_argnums=(0, 5))
+def _mean_of_arrays(
+    f: Callable[..., Any],
+    program: Program,
+    params: Params,
+    data: Any,
+    outcomes: Any,
+    batch_size: int,
+) -> Any:
     data = jax.tree.map(jnp.asarray, data)
     n = len(jax.tree.leaves(data)[0])
     if n == 0:
