@@ -1,7 +1,9 @@
 """Compiled programs by structure: the latest are kept, what is dropped is freed."""
 
+import ast
 import gc
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -104,6 +106,25 @@ def test_a_network_that_is_gone_is_freed(monkeypatch):
     del net, activation
     gc.collect()
     assert [ref() is not None for ref in alive] == [False, False, True]
+
+
+FUNCTIONS = {"Program", "Network", "Cell", "LearningRule", "Memory", "Task", "Plant", "Callable"}
+
+
+def test_no_function_of_functions_keeps_all_that_it_compiled():
+    """Those at the level of a module live as long as the process, and so does their jax.jit."""
+    found = []
+    for path in sorted((ROOT / "jaxbrain").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            annotations = " ".join(
+                ast.unparse(a.annotation) for a in node.args.args if a.annotation
+            )
+            made = any("jax.jit" in ast.unparse(decorator) for decorator in node.decorator_list)
+            if made and FUNCTIONS & set(re.findall(r"\w+", annotations)):
+                found.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert not found, f"decorate with jaxbrain.core.compiled.compiled: {found}"
 
 
 @pytest.mark.slow
