@@ -28,19 +28,18 @@ class Compiled:
 
     def __call__(self, program: Any, *args: Any, **options: Any) -> Any:
         leaves, structure = jax.tree.flatten(program)
-        given = jax.tree.leaves((leaves, args))
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in given)
-        # within another program it is a part of that one, and its structure may hold tracers
-        jitted = self._made(structure) if traced else self._kept(structure)
-        return jitted(leaves, *args, **options)
+        return self._of(structure, leaves, args)(leaves, *args, **options)
 
     def shapes(self, program: Any, *args: Any, **options: Any) -> Any:
         """The shapes of what it returns; what is traced for them is not traced again."""
         leaves, structure = jax.tree.flatten(program)
-        jitted = self._kept(structure)
+        jitted = self._of(structure, leaves, args)
         return jax.eval_shape(lambda *given: jitted(*given, **options), leaves, *args)
 
-    def _kept(self, structure: Any) -> Callable[..., Any]:
+    def _of(self, structure: Any, *given: Any) -> Callable[..., Any]:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
+            # within another program it is a part of that one, and its structure may hold tracers
+            return self._made(structure)
         return self.kept.get(structure) or self.kept.put(structure, self._made(structure))
 
     def _made(self, structure: Any) -> Callable[..., Any]:

@@ -175,7 +175,7 @@ def warn_of_metrics(info: Any, piece: Any) -> None:
         lost = np.flatnonzero(np.isnan(values))
         if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
             warnings.warn(
-                f"the metric {name!r} is nan on the validation data after epoch "
+                f"the metric {name!r} is nan on its data after epoch "
                 f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range",
                 UserWarning,
                 stacklevel=2,
