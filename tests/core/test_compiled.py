@@ -131,10 +131,12 @@ def test_no_function_of_functions_keeps_all_that_it_compiled():
 def test_memory_of_many_trainings_is_bounded():
     """A cell of a notebook with a lambda in it, run again and again, with room for few programs."""
     code = """
-        import gc, os, jax, jax.numpy as jnp, optax, jaxbrain as jb
-        from jaxbrain.training import fitting
-        for function in (fitting._init_params, fitting._start, fitting._chunk):
-            function.kept.most = 3
+        import gc, os, sys, jax, jax.numpy as jnp, optax, jaxbrain as jb
+        from jaxbrain.core.compiled import Compiled
+        for module in [m for name, m in sys.modules.items() if name.startswith("jaxbrain.")]:
+            for value in vars(module).values():
+                if isinstance(value, Compiled):
+                    value.kept.most = 3
         x, y = jax.random.normal(jax.random.key(0), (32, 4)), jnp.arange(32) % 3
         held = []
         for n in range(25):
