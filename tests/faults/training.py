@@ -101,6 +101,33 @@ FAULTS = [
         "tests/core/test_config.py",
     ),
     Fault(
+        "compiled programs are never dropped", f"{CORE}/latest.py",
+        "while len(self._values) > self.most:", "while False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "the first program is dropped however often it is used", f"{CORE}/latest.py",
+        "        if value is not None:\n            self._values.move_to_end(key)\n", "",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "a program that is a part of another is kept", f"{CORE}/compiled.py",
+        "if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):",
+        "if False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "every call is compiled", f"{CORE}/compiled.py",
+        "return self.kept.get(structure) or self.kept.put(structure, self._made(structure))",
+        "return self._made(structure)",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "what is traced for shapes is traced again", f"{CORE}/compiled.py",
+        "jitted = self._of(structure, leaves, args)", "jitted = self._made(structure)",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
         "a list in an optimizer that is changed later is not seen", f"{CORE}/program.py",
         "for part in parts) and (frozen or not container):", "for part in parts):",
         "tests/core/test_program.py",
