@@ -65,7 +65,7 @@ def test_any_words(files, reads_only, capsys, words):
 
 
 @pytest.mark.slow
-@hypothesis.settings(deadline=None, max_examples=3_000, suppress_health_check=SHARED)
+@hypothesis.settings(deadline=None, max_examples=1_500, suppress_health_check=SHARED)
 @hypothesis.given(WORDS)
 def test_any_words_for_long(files, reads_only, capsys, words):
     check(words, capsys)
