@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from jaxbrain.cli.errors import CommandError
 from jaxbrain.cli.parser import make_parser
@@ -40,9 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    with warnings.catch_warnings():
-        warnings.showwarning = functools.partial(_note, options.command)
+    formatted = warnings.formatwarning
+    warnings.formatwarning = functools.partial(_warning, options.command)
+    try:
         return _run(options)
+    finally:
+        warnings.formatwarning = formatted
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -74,9 +76,9 @@ def _fail(options: argparse.Namespace, message: object, code: int = 1) -> int:
     return code
 
 
-def _note(command: str, message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning in one line, without the place in the source."""
-    print(f"jaxbrain {command}: note: {' '.join(str(message).split())}", file=sys.stderr)
+def _warning(command: str, message: Warning | str, *place: object, **line: object) -> str:
+    """A warning in one line, without the place in the code."""
+    return f"jaxbrain {command}: warning: {' '.join(str(message).split())}\n"
 
 
 def _in_words(error: OSError) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
-from jaxbrain.cells.unrolling import last, require_cells, unroll
+from jaxbrain.cells.unrolling import last, unroll
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_count, require_number
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.backpropagation import backprop
 from jaxbrain.learning.readout.reservoir import ridge
@@ -107,7 +108,7 @@ def ridge_decoder(
         return Linear(readout["kernel"], readout["bias"], *moments, penalty, errors)
 
     def predict(params: Linear, activity: Any) -> jax.Array:
-        z = lagged(jnp.asarray(activity).astype(params.mean.dtype), lags)
+        z = lagged(on_device("", "activity", activity).astype(params.mean.dtype), lags)
         return _standard(z, (params.mean, params.scale)) @ params.kernel + params.bias[None]
 
     return Decoder(fit, predict)
@@ -155,11 +156,10 @@ def recurrent_decoder(
       >>> decoder.predict(params, activity).shape
       (40, 1)
     """
-    require_cells("recurrent_decoder", cell)
     require_count("recurrent_decoder", "bins", bins)
     require_count("recurrent_decoder", "epochs", epochs)
-    if not 0 <= held_back < 1:
-        raise ValueError(f"recurrent_decoder: held_back must be from 0 to below 1, got {held_back}")
+    require_number("recurrent_decoder", "held_back", held_back, at_least=0, below=1)
+    require_number("recurrent_decoder", "dropout_rate", dropout_rate, at_least=0, below=1)
     noise, window = dropout(dropout_rate), tuple(range(bins - 1, -1, -1))
 
     def network(outputs: int) -> Network:
@@ -186,10 +186,13 @@ def recurrent_decoder(
         weights = _trained(network(y.shape[1]), chosen, data, held, epochs, key)
         return {"network": weights, "activity": inputs, "movement": outputs}
 
-    @jax.jit
     def predict(params: Params, activity: Any) -> jax.Array:
+        return predicted(params, on_device("", "activity", activity))
+
+    @jax.jit
+    def predicted(params: Params, activity: jax.Array) -> jax.Array:
         inputs, (mean, scale) = params["activity"], params["movement"]
-        x = jnp.asarray(activity).astype(inputs[0].dtype)
+        x = activity.astype(inputs[0].dtype)
         net = batch(network(len(mean)))
         y = net.apply(params["network"], windows(_standard(x, inputs), window))
         return y.astype(mean.dtype) * scale[None] + mean[None]

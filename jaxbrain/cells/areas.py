@@ -3,13 +3,15 @@
 Matrices are ``[units, units]``, from the presynaptic unit (row) to the postsynaptic one (column).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import numpy as np
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 
 
@@ -35,6 +37,7 @@ class Packed(NamedTuple):
     shape: tuple[int, ...]
 
 
+@checked
 def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     """Connectivity of one area under Dale's law, excitatory units first.
 
@@ -64,12 +67,14 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     return Areas(1 - np.eye(units, dtype=np.int8), signs, slices)
 
 
+@keyed
+@checked
 def modular(
     key: jax.Array,
     sizes: Mapping[str, int],
     *,
     within: float = 1.0,
-    between: Any = 0.1,
+    between: float | jax.Array | np.ndarray | Sequence[Sequence[float]] = 0.1,
     excitatory: float = 0.8,
 ) -> Areas:
     """Random connectivity of several areas: dense within, sparse and excitatory between.
@@ -116,7 +121,13 @@ def modular(
     return Areas(mask.astype(np.int8), signs, _slices(sizes, counts))
 
 
-def conduction_delays(slices: Mapping[str, slice], *, between: Any, within: int = 1) -> np.ndarray:
+@checked
+def conduction_delays(
+    slices: Mapping[str, slice],
+    *,
+    between: float | jax.Array | np.ndarray | Sequence[Sequence[float]],
+    within: int = 1,
+) -> np.ndarray:
     """Conduction delays between units, in time steps, for `excitatory_inhibitory`.
 
     Args:

@@ -14,11 +14,14 @@ import jax
 import numpy as np
 
 from jaxbrain.core import names, pickling, structure
+from jaxbrain.core.arguments import binder
+from jaxbrain.core.doors import with_doors
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=type)
 
+_NUMBERS = (float | jax.Array, float | jax.Array | np.ndarray)
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -155,6 +158,7 @@ def static(cls: T) -> T:
 
     methods = {
         "has_config": True,
+        "__call__": _not_a_function,
         "_replace": replaced,
         "__eq__": equal,
         "__ne__": lambda self, other: not equal(self, other),
@@ -171,9 +175,10 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
-    or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
-    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied: what
-    is changed in them later changes neither the value nor its config.
+    or a function. Arguments are checked by their annotations (`jaxbrain.core.arguments`). Numbers
+    of parameters annotated ``float | jax.Array`` are arguments of programs that `jaxbrain.fit`
+    compiles. Lists, dicts and NumPy arrays among the arguments are copied: what is changed in them
+    later changes neither the value nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.
@@ -182,7 +187,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       A function like make.
 
     Raises:
-      TypeError: when it is called, if make returns anything else.
+      TypeError: when it is called, if make returns anything else, or for an argument of another
+        type than its annotation.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -192,18 +198,19 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       >>> scaled(2.0) == scaled(2.0), scaled(2.0) == scaled(2.0, offset=1.0)
       (True, False)
     """
-    signature = inspect.signature(make)
+    bind = binder(make)
 
     @functools.wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
+        bound = bind(arguments, options)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
         inner = getattr(value, "config", None)
-        given = _canonical(signature, arguments, options)
-        return _with_config(value, Config(made, *given, inner))
+        return _with_config(value, Config(made, *_canonical(bound), inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
-    numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]
+    parameters = inspect.signature(make).parameters.values()
+    numbers = [p.name for p in parameters if p.annotation in _NUMBERS]
     made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
@@ -273,11 +280,11 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _canonical(signature: inspect.Signature, args: Any, kwargs: Any) -> tuple[tuple, tuple]:
+def _canonical(bound: inspect.BoundArguments) -> tuple[tuple, tuple]:
     """Arguments by place and options by name, those at their default left out."""
     arguments, options = [], []
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        parameter = signature.parameters[name]
+    for name, value in bound.arguments.items():
+        parameter = bound.signature.parameters[name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments.extend(value)
         elif parameter.default is not parameter.empty:
@@ -297,7 +304,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return value._replace(config=config)  # pyright: ignore[reportAttributeAccessIssue]
+        return with_doors(value, config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(
@@ -306,13 +313,22 @@ def _with_config(value: Any, config: Config) -> Any:
     )
 
 
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    return zip(value._fields, value, strict=True)
+
+
 def _fields(value: Any) -> tuple:
     return tuple(map(structure.key, value))
 
 
+def _not_a_function(self: Any, *args: Any, **kwargs: Any) -> None:
+    kind, name = type(self).__name__, type(self).__name__.lower()
+    own = [f"{name}.{field}" for field, value in _pairs(self) if callable(value)]
+    raise TypeError(f"a {kind} is not a function; call one of its own: {', '.join(own)}")
+
+
 def _by_hand(value: Any) -> str:
-    fields = zip(value._fields, value, strict=True)
-    shown = (f"{name}={names.show(field)}" for name, field in fields if name != "config")
+    shown = (f"{name}={names.show(field)}" for name, field in _pairs(value) if name != "config")
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

@@ -5,7 +5,7 @@ leaves: they cross ``jax.jit`` as ordinary arguments. Two that were made by equa
 so that the second compiles nothing (`jaxbrain.core.config`).
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import jax
 
@@ -126,6 +126,12 @@ class Network(NamedTuple):
     apply: Apply
     layers: tuple["Network", ...] = ()
     config: Config | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"a network is not called: {self!r} is a pair of functions; write "
+            "net.apply(params, x), or jb.batch(net).apply(params, x) for a batch"
+        )
 
 
 @static

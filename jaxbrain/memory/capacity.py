@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import corrupt
@@ -32,6 +34,8 @@ class CapacityCurve(NamedTuple):
     exact: np.ndarray
 
 
+@keyed
+@checked
 def capacity_curve(
     key: jax.Array,
     memory: Memory,
@@ -63,8 +67,6 @@ def capacity_curve(
       >>> curve.overlap.mean(axis=1).round(1).tolist()[0]
       1.0
     """
-    if not isinstance(memory, Memory):
-        raise TypeError(f"capacity_curve: memory must be a jaxbrain.Memory, got {memory!r}")
     for name, value in (("n", n), ("trials", trials), ("probes", probes)):
         require_count("capacity_curve", name, value)
     require_fraction("capacity_curve", "flips", flips)

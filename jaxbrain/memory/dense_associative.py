@@ -12,7 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
@@ -27,6 +30,9 @@ from jaxbrain.memory.patterns import (
 from jaxbrain.memory.relaxation import relax
 
 
+@keyed
+@takes_arrays("patterns", "state")
+@checked
 def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -64,6 +70,9 @@ def dense_asynchronous(
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
+@keyed
+@takes_arrays("patterns", "state")
+@checked
 def dense_synchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -125,15 +134,6 @@ def dense_associative_memory(
     """
     where = "dense_associative_memory"
     require_count(where, "max_steps", max_steps)
-    if not isinstance(interaction, Interaction):
-        raise TypeError(
-            f"{where}: interaction must be an Interaction such as polynomial(3), "
-            f"got {getattr(interaction, '__name__', interaction)!r}"
-        )
-    if not callable(update):
-        raise TypeError(
-            f"{where}: update must be a function such as dense_asynchronous, got {update!r}"
-        )
 
     def store(patterns: Any) -> Params:
         patterns = _wide(require_bipolar("patterns", patterns))

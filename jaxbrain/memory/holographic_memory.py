@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory
@@ -40,11 +41,6 @@ def holographic(symbols: VectorSymbols) -> Memory:
       >>> params["trace"].shape, bool((state == values[2]).all())
       ((256,), True)
     """
-    if not isinstance(symbols, VectorSymbols):
-        raise TypeError(
-            "holographic: symbols must be VectorSymbols, such as holographic_reduced(1024), got "
-            f"{type(symbols).__name__}"
-        )
 
     def store(patterns: Any) -> Any:
         keys, values = require_pair("holographic", patterns)
@@ -75,6 +71,7 @@ def holographic(symbols: VectorSymbols) -> Memory:
     return Memory(store, recall, None, add)
 
 
+@checked
 def holographic_capacity(n: int) -> int:
     """Number of pairs that a trace of n real numbers recalls with less than one mistake.
 
@@ -102,14 +99,14 @@ def holographic_capacity(n: int) -> int:
 
 
 def _vectors(name: str, vectors: Any) -> jax.Array:
-    array = as_inexact(vectors)
+    array = as_inexact(vectors, "vectors")
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must have the shape [pairs, n], got {array.shape}")
     return array
 
 
 def _one(name: str, vector: Any, like: jax.Array) -> jax.Array:
-    array = as_inexact(vector)
+    array = as_inexact(vector, "vector")
     if array.shape != like.shape:
         raise ValueError(
             f"{name} must have the shape {like.shape}, as the trace, got {array.shape}; "

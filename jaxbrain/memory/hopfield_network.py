@@ -13,7 +13,10 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_size, sign_or_stay
@@ -54,6 +57,9 @@ class _Change(NamedTuple):
     converged: jax.Array
 
 
+@keyed
+@takes_arrays("weights", "state")
+@checked
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -76,7 +82,6 @@ def asynchronous(
       >>> asynchronous(weights, jnp.array([1.0, -1.0]), None, 10).state.tolist()
       [-1.0, -1.0]
     """
-    weights, state = jnp.asarray(weights), jnp.asarray(state)
     n = state.shape[0]
     order = jnp.arange(n) if key is None else jax.random.permutation(key, n)
     places = jnp.argsort(order).astype(jnp.int32)
@@ -108,6 +113,9 @@ def asynchronous(
     return Relaxed(end.state, end.field, end.steps, end.converged)
 
 
+@keyed
+@takes_arrays("weights", "state")
+@checked
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -182,7 +190,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     ) -> Relaxed:
         if key is None:
             raise ValueError("heat_bath needs a key: each unit is drawn; pass recall(..., key=key)")
-        state, n = jnp.asarray(state), state.shape[0]
+        state, n = on_device("heat_bath", "state", state), state.shape[0]
         rows = _blocks(weights)
         scale = as_number(temperature, state) / 2
 
@@ -234,7 +242,6 @@ def hopfield(
       (True, True)
     """
     store, add = storing("hopfield", storage)
-    _require_update(update)
     require_positive("hopfield", "self_coupling", self_coupling, zero=True)
     require_count("hopfield", "max_steps", max_steps)
 
@@ -311,13 +318,3 @@ def _sweep(rows: jax.Array, state: jax.Array, noise: jax.Array) -> jax.Array:
         return lax.dynamic_update_slice_in_dim(state, mine, place, axis=0), None
 
     return lax.scan(block, jnp.pad(state, (0, filled)), (places, rows, noise))[0][:n]
-
-
-def _require_update(update: Update) -> None:
-    if update is heat_bath:
-        raise TypeError("hopfield: update must have a temperature: pass update=heat_bath(0.1)")
-    if not callable(update):
-        raise TypeError(
-            "hopfield: update must be a function such as jaxbrain.memory.asynchronous or "
-            f"jaxbrain.memory.synchronous, got {update!r}"
-        )

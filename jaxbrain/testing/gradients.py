@@ -10,8 +10,10 @@ import numpy as np
 from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Params
 
 
@@ -41,6 +43,8 @@ def relative_error(a: Params, b: Params) -> jax.Array:
     return jnp.stack([one(u, v) for u, v in layer_pairs(a, b)])
 
 
+@keyed
+@checked
 def check_gradient(
     rule: LearningRule,
     params: Params,
@@ -111,6 +115,8 @@ def check_gradient(
     return errors
 
 
+@keyed
+@checked
 def check_unbiased(
     key: jax.Array,
     rule: LearningRule,
@@ -185,6 +191,8 @@ def check_unbiased(
     return found
 
 
+@keyed
+@checked
 def check_relaxed(
     rule: LearningRule,
     params: Params,

@@ -8,32 +8,27 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.calls import explained
 from jaxbrain.core.composition import example
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.program import Program
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.metrics import Metric, evaluate, require_pairs
+from jaxbrain.losses import Weighted
+from jaxbrain.training.arguments import (
+    require_function,
+    require_metrics,
+    require_rule,
+    require_training,
+)
+from jaxbrain.training.data import as_pair, require_pairs
+from jaxbrain.training.metrics import Metric, evaluate
+from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
 from jaxbrain.training.shuffling import shuffle
+from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
+from jaxbrain.training.weights import loss_of, weigh
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
 _SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
-
-
-class TrainState(NamedTuple):
-    """Everything that the next step needs, in one pytree.
-
-    Attributes:
-      params: of the network.
-      opt_state: of the optax optimizer.
-      rule_state: of the learning rule.
-      key: stays the same; step k uses ``fold_in(key, k)``, so that a resumed run repeats itself.
-      step: ``[]`` int32, the steps done.
-    """
-
-    params: Params
-    opt_state: Any
-    rule_state: Any
-    key: jax.Array
-    step: jax.Array
 
 
 class History(NamedTuple):
@@ -42,7 +37,9 @@ class History(NamedTuple):
     Attributes:
       loss: ``[epochs]``, the mean over the examples of the epoch.
       step_loss: ``[epochs, steps]``, the mean over each batch.
-      metrics: name to ``[epochs]``, on the validation data after the epoch.
+      metrics: name to ``[epochs, ...]``, on the validation data after the epoch; without
+        validation data on the training data, with the parameters of the end of the epoch and
+        without noise.
       record: what ``record(state)`` returned after each epoch, stacked.
     """
 
@@ -56,7 +53,7 @@ Record = Callable[[TrainState], Any]
 
 
 class Monitor(NamedTuple):
-    """Metrics on validation data and a record of the state, after each epoch."""
+    """Metrics on validation data, else on the training data, and a record, after each epoch."""
 
     data: tuple[Any, Any] | None
     metrics: tuple[tuple[str, Metric], ...]
@@ -67,66 +64,34 @@ _NO_MONITOR = Monitor(None, (), None)
 
 
 def make_monitor(
-    validation: tuple[Any, Any] | None, metrics: Mapping[str, Metric] | None, record: Record | None
+    function: str,
+    rule: LearningRule,
+    validation: tuple[Any, Any] | None,
+    metrics: Mapping[str, Metric] | None,
+    record: Record | None,
 ) -> Monitor:
-    """Check the three together: metrics need data, data need metrics."""
-    if (validation is None) != (not metrics):
-        missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
-        raise ValueError(f"validation and metrics belong together: {missing} is missing")
+    """Check them together; validation data without metrics measure the loss of the rule."""
+    require_metrics(function, metrics)
+    require_function(function, "record", record, "(state) -> pytree")
     if validation is not None:
-        require_pairs("validation", validation)
+        validation = as_pair(function, "validation", validation)
+        loss = loss_of(rule)
+        if metrics is None and loss is not None:
+            metrics = {"validation_loss": loss}
+        if not metrics:
+            raise ValueError(
+                f"{function}: validation needs metrics, which are measured on it, such as "
+                'metrics={"accuracy": jb.accuracy}'
+            )
     for name in {"loss", "step_loss"} & set(metrics or {}):
         raise ValueError(
-            f"a metric cannot be called {name!r}, which is the training loss in the History; "
-            'call it "validation_loss"'
+            f"{function}: a metric cannot be called {name!r}, which is the training loss in the "
+            'History; call it "validation_loss"'
         )
     return Monitor(validation, tuple((metrics or {}).items()), record)
 
 
-def init_state(
-    rule: LearningRule,
-    optimizer: optax.GradientTransformation,
-    x: Any,
-    *,
-    key: jax.Array,
-    params: Params = None,
-) -> TrainState:
-    """The state before the first step.
-
-    Args:
-      rule: what teaches.
-      optimizer: any optax transformation.
-      x: one example or its ``jax.ShapeDtypeStruct``.
-      key: of params, rule and all later noise.
-      params: of the network, to start from; None draws them.
-
-    Returns:
-      A TrainState with step 0.
-
-    Examples:
-      >>> import jax, jaxbrain as jb, optax
-      >>> rule = jb.backprop(jb.dense(1), jb.losses.mse)
-      >>> int(init_state(rule, optax.sgd(0.1), jax.numpy.ones(3), key=jax.random.key(0)).step)
-      0
-    """
-    params_key, rule_key, key = jax.random.split(key, 3)
-    params = rule.network.init(params_key, x) if params is None else params
-    return state_of(rule, optimizer, x, params, rule_key, key)
-
-
-def state_of(
-    rule: LearningRule,
-    optimizer: optax.GradientTransformation,
-    x: Any,
-    params: Params,
-    rule_key: jax.Array,
-    key: jax.Array,
-) -> TrainState:
-    """The first state of given parameters, with a key for the rule and one for all later noise."""
-    rule_state = rule.init(rule_key, params, x)
-    return TrainState(params, optimizer.init(params), rule_state, key, jnp.int32(0))
-
-
+@explained
 def step(
     rule: LearningRule, optimizer: optax.GradientTransformation
 ) -> Callable[[TrainState, tuple[Any, Any]], tuple[TrainState, jax.Array]]:
@@ -134,12 +99,19 @@ def step(
 
     grads = rule.grads(params, x, y); params <- params + optimizer(grads)
 
+    The loss, data and labels are not checked, as in `run`: `jaxbrain.check` does it for a loop of
+    your own.
+
     Args:
       rule: what teaches.
-      optimizer: any optax transformation.
+      optimizer: any optax transformation; one that searches along a line (``optax.lbfgs``) needs
+        `backprop`.
 
     Returns:
       ``(state, (x, y)) -> (state, loss)`` for a batch ``[batch, ...]``.
+
+    Raises:
+      TypeError: if an argument is of another kind, or the optimizer cannot work with the rule.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -152,14 +124,21 @@ def step(
       >>> bool(second < first)
       True
     """
-    optimizer = optax.with_extra_args_support(optimizer)
+    require_rule("step", rule, optimizer)
+    require_optimizer("step", optimizer)
 
     def update(state: TrainState, data: tuple[Any, Any]) -> tuple[TrainState, jax.Array]:
+        require_one_state("step", state)
+        x, y = as_pair("step", "data", data)
         key = jax.random.fold_in(state.key, state.step)
-        loss, grads, rule_state = rule.grads(state.params, state.rule_state, *data, key=key)
-        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
-            updates, opt_state = optimizer.update(grads, state.opt_state, state.params, value=loss)
-            params = optax.apply_updates(state.params, updates)
+        loss, grads, rule_state = rule.grads(state.params, state.rule_state, x, y, key=key)
+
+        def elsewhere(params: Params) -> tuple[jax.Array, Params, Any]:
+            return rule.grads(params, state.rule_state, x, y, key=jax.random.clone(key))
+
+        params, opt_state = update_params(
+            optimizer, Batch(rule, elsewhere), loss, grads, state.opt_state, state.params
+        )
         return TrainState(params, opt_state, rule_state, state.key, state.step + 1), loss
 
     return update
@@ -187,7 +166,7 @@ def epoch(
     Returns:
       The state, and the History of this epoch, without its leading axis.
     """
-    n = require_pairs("data", data)
+    n = require_pairs("epoch", "data", data)
     size = min(batch_size or n, n)
     update = step(rule, optimizer)
 
@@ -204,9 +183,10 @@ def epoch(
         if whole < n:
             state, last = on_rows(state, order[whole:])
             losses = jnp.append(losses, last)
-    return state, _look(rule, state, losses, n, size, monitor)
+    return state, _look(rule, state, losses, (n, size), data, monitor)
 
 
+@explained
 def run(
     rule: LearningRule,
     optimizer: optax.GradientTransformation,
@@ -217,6 +197,8 @@ def run(
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    sample_weights: Any = None,
+    class_weights: Any = None,
     record: Record | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
@@ -224,17 +206,20 @@ def run(
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
     Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not. Nothing is
-    checked on the host: see that data, labels and losses are finite and in range.
+    checked on the host: see that data and labels are finite and in range, and give the result to
+    `jaxbrain.check`, which names the members of a population that are lost.
 
     Args:
       rule, optimizer, data, key, epochs, batch_size: as for `jaxbrain.fit`.
       validation, metrics, record, state: as for `jaxbrain.fit`.
+      sample_weights, class_weights: as for `jaxbrain.fit`.
 
     Returns:
       The last state and the History.
 
     Raises:
-      ValueError: if x and y differ in length or are empty, or a number is not positive.
+      TypeError, ValueError: if an argument is of another kind, x and y differ in length or are
+        empty, a number is not positive, or the state is of another training.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -247,15 +232,15 @@ def run(
       >>> losses.shape, bool(losses[2] < losses[0])
       ((3,), True)
     """
-    require_count("run", "epochs", epochs)
-    if batch_size is not None:
-        batch_size = require_count("run", "batch_size", batch_size)
-    require_pairs("data", data)
-    data = jax.tree.map(jnp.asarray, data)
+    require_training("run", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
+    key = require_random_key("run", key)
+    data = jax.tree.map(jnp.asarray, as_pair("run", "data", data))
+    monitor = make_monitor("run", rule, validation, metrics, record)
+    rule, data = weigh(rule, data, sample_weights, class_weights)
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
-
-    monitor = make_monitor(validation, metrics, record)
+    else:
+        require_state("run", Program((rule, optimizer)), state, data[0])
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
@@ -267,18 +252,20 @@ def _look(
     rule: LearningRule,
     state: TrainState,
     losses: jax.Array,
-    n: int,
-    size: int,
+    sizes: tuple[int, int],
+    data: tuple[Any, Any],
     monitor: Monitor,
 ) -> History:
+    n, size = sizes
     weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
     exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
-    if monitor.data is not None:
-        rows = len(jax.tree.leaves(monitor.data)[0])
-        at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
+    if monitor.metrics:
+        x, y = data if monitor.data is None else monitor.data
+        pairs = x, y.target if isinstance(y, Weighted) else y
+        at_once = _VALIDATION_ROWS if len(jax.tree.leaves(x)[0]) > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, monitor.data, dict(monitor.metrics), batch_size=at_once
+            rule.network, state.params, pairs, dict(monitor.metrics), batch_size=at_once
         )
     record = None if monitor.record is None else monitor.record(state)
     return History(

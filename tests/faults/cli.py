@@ -72,6 +72,21 @@ FAULTS = [
         f"{TESTS}/test_resume.py",
     ),
     Fault(
+        "a renamed file is another training", f"{CLI}/resume.py",
+        '{"rows", *(_FILES if same_rows else ())}', '{"rows"}',
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "a training that runs is replaced by another", f"{CLI}/train.py",
+        "    with resume.alone(directory):\n", "    if True:\n",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "on a full disk the parameters are not saved", f"{CLI}/train.py",
+        "{_save_params(options, job, error.state)}", "{options.out}/params.ckpt",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
         "--no-resume keeps the checkpoint", f"{CLI}/resume.py",
         "    if not resume:\n        forget(directory)\n", "",
         f"{TESTS}/test_resume.py",

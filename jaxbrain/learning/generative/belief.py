@@ -11,7 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import batch, serial
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw
@@ -30,6 +32,8 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@keyed
+@checked
 def train_stack(
     key: jax.Array,
     rules: Sequence[LearningRule],
@@ -122,6 +126,8 @@ def transpose(machine: Params) -> Params:
     }
 
 
+@keyed
+@checked
 def top_down(
     machines: Sequence[Params],
     h: jax.Array,
@@ -152,6 +158,8 @@ def top_down(
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
+@keyed
+@checked
 def sample(
     key: jax.Array,
     machines: Sequence[Params],

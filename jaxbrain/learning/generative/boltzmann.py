@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, normal
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
@@ -76,6 +78,7 @@ def rbm(units: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     return Network(init, apply, ())
 
 
+@checked
 def energy(
     params: Params, v: jax.Array, h: jax.Array, *, visible: Visible = bernoulli()
 ) -> jax.Array:
@@ -92,6 +95,7 @@ def energy(
     return visible.energy(params["visible_bias"], v) - jnp.dot(h, hidden_drive(params, v))
 
 
+@checked
 def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli()) -> jax.Array:
     """Free energy of a visible state; p(v) = exp(-F(v)) / Z.
 
@@ -110,6 +114,7 @@ def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli())
     return visible.energy(params["visible_bias"], v) - jnp.sum(softplus)
 
 
+@checked
 def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Array:
     """Exact log Z of a small machine, the sum over all hidden states.
 
@@ -147,6 +152,8 @@ def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Arra
     return jax.nn.logsumexp(jax.vmap(weight)(jnp.asarray(states, kernel.dtype)))
 
 
+@keyed
+@checked
 def reconstruct(
     params: Params,
     v: jax.Array,
@@ -169,6 +176,8 @@ def reconstruct(
     return visible.mean(params["visible_bias"], jnp.dot(params["kernel"], h))
 
 
+@keyed
+@checked
 def gibbs(
     key: jax.Array,
     params: Params,

@@ -222,6 +222,7 @@ def reward_modulated_stdp(
       0.2231
     """
     stdp = pair_stdp(a_plus=a_plus, a_minus=a_minus, tau_plus=tau_plus, tau_minus=tau_minus, dt=dt)
+    require_positive("reward_modulated_stdp", "tau_eligibility", tau_eligibility, zero=True)
     return modulated(stdp, tau=tau_eligibility, dt=dt)
 
 

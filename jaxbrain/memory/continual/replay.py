@@ -1,12 +1,16 @@
 """Replay: a buffer of fixed size holds old examples, which are mixed into new batches."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.config import configured, traceable
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -45,6 +49,7 @@ class ReplayBuffer(NamedTuple):
         return jnp.minimum(self.seen, self.capacity)
 
 
+@checked
 def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     """An empty replay buffer, for `add` and `sample`.
 
@@ -66,6 +71,8 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     return ReplayBuffer(items, jnp.int32(0))
 
 
+@keyed
+@checked
 def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
 
@@ -88,7 +95,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
-    items = jax.tree.map(jnp.asarray, items)
+    items = jax.tree.map(partial(on_device, "add", "items"), items, is_leaf=is_numbers)
     n = _require_rows(buffer, items)
     order = jnp.arange(n, dtype="int32")
     count = buffer.seen + order  # of the items before each
@@ -104,6 +111,8 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
+@keyed
+@checked
 def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
     """Random items of a buffer, with replacement.
 
@@ -162,8 +171,6 @@ def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> Learning
       >>> float(loss)  # the mean of 0 and three times 2
       1.5
     """
-    if not isinstance(rule, LearningRule):
-        raise TypeError(f"with_replay: rule must be a LearningRule, got {type(rule).__name__}")
     if not isinstance(buffer.items, tuple | list) or len(buffer.items) != 2:
         raise TypeError("with_replay: the items of buffer must be pairs (x, y)")
     require_count("with_replay", "n", n)

@@ -12,6 +12,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
@@ -98,6 +99,7 @@ def curl_field(strength: float | jax.Array) -> Perturbation:
     return viscous_field(curl(strength))
 
 
+@checked
 def curl(strength: float | jax.Array) -> jax.Array:
     """The matrix of a curl field ``[2, 2]``, for the ``field`` of a `TaskInput`.
 
