@@ -5,13 +5,16 @@ leaves: they cross ``jax.jit`` as ordinary arguments. Two that were made by equa
 so that the second compiles nothing (`jaxbrain.core.config`).
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import numpy as np
 
 from jaxbrain.core.config import Config, static
 
 Params = Any  # a pytree of arrays
+Numbers = float | jax.Array | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 
 
 class Init(Protocol):

@@ -1,6 +1,6 @@
 """Kinematics of an arm of two links in the plane, and published constants."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.core
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.requirements import as_number
+from jaxbrain.core.types import Numbers
 from jaxbrain.motor.body.plant import Hand
 
 
@@ -26,13 +27,13 @@ class Arm(NamedTuple):
         2 inertia / damping.
     """
 
-    lengths: Any
-    masses: Any
-    centers: Any
-    inertias: Any
-    friction: Any = ((0.0, 0.0), (0.0, 0.0))
-    limits: Any = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees
-    stops: Any = (100.0, 2.0)
+    lengths: Numbers
+    masses: Numbers
+    centers: Numbers
+    inertias: Numbers
+    friction: Numbers = ((0.0, 0.0), (0.0, 0.0))
+    limits: Numbers = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees
+    stops: Numbers = (100.0, 2.0)
 
 
 class ArmState(NamedTuple):
