@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 from jaxbrain.core.mistakes import require_function, require_instance
@@ -32,8 +33,9 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
       (None, 3)
     """
     check = _check(parameter.annotation)
-    several = check is not None and parameter.kind is parameter.VAR_POSITIONAL
-    return functools.partial(_each, check) if several else check
+    if check is None or parameter.kind is not parameter.VAR_POSITIONAL:
+        return check
+    return functools.partial(_each, check)
 
 
 def _check(annotation: Any) -> Check | None:

@@ -170,7 +170,7 @@ def _require_in_reach(arm: Arm, position: jax.Array, angles: jax.Array) -> None:
     reached = np.asarray(forward_kinematics(arm, angles), float)
     wanted = np.asarray(position, float)
     shown = f"({wanted[0]:.3g}, {wanted[1]:.3g}) m"
-    l1, l2 = (float(length) for length in arm.lengths)
+    l1, l2 = np.asarray(arm.lengths, float).tolist()
     if not np.linalg.norm(reached - wanted) < 1e-3:
         raise ValueError(
             f"position must be from {abs(l1 - l2):.3g} to {l1 + l2:.3g} m from the shoulder at "

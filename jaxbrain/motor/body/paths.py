@@ -53,7 +53,7 @@ def path_length(arm: Arm, paths: Sequence[Path]) -> OfAngles:
         along, across = jnp.asarray(points[:, 1:].T, angles.dtype)
         turned = jnp.stack([jnp.zeros_like(angles[0]), angles[0], angles[0] + angles[1]])
         cos, sin = jnp.cos(turned), jnp.sin(turned)
-        upper = jnp.asarray(arm.lengths[0]).astype(angles.dtype)
+        upper = jnp.asarray(arm.lengths).astype(angles.dtype)[0]
         beyond = jnp.asarray(links == 2, angles.dtype) * upper
         x = beyond * cos[1] + along * cos[links] - across * sin[links]
         y = beyond * sin[1] + along * sin[links] + across * cos[links]

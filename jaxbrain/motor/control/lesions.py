@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -205,11 +206,13 @@ def _require_units(perturbation: str, units: Any, now: jax.Array) -> None:
     """Refuse units that the carry does not have: JAX would pass over them."""
     if isinstance(units, jax.core.Tracer):
         return
+    every, index = np.arange(len(now)), units if isinstance(units, slice) else np.asarray(units)
     try:
-        chosen = np.arange(len(now))[units if isinstance(units, slice) else np.asarray(units)]
+        chosen = every[index]
+        found = chosen.ndim < 2 and (chosen.size > 0 or not isinstance(units, slice))
     except IndexError:
-        chosen = np.array([])
-    if chosen.size == 0 or chosen.ndim > 1:
+        found = False
+    if not found:
         raise ValueError(
             f"{perturbation}: units must be a slice, numbers or a mask of the {len(now)} units, "
             f"got {shown(units)}"
