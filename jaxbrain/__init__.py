@@ -35,6 +35,9 @@ from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
 from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
 from jaxbrain.training.model_file import load_model, save_model
+from jaxbrain.training.resuming import SaveError
+from jaxbrain.training.training_file import load_training
+from jaxbrain.training.validation import check
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,7 @@ __all__ = [
     "Memory",
     "Network",
     "NonFiniteError",
+    "SaveError",
     "TrainState",
     "accuracy",
     "analysis",
@@ -57,6 +61,7 @@ __all__ = [
     "batch",
     "binary_accuracy",
     "cells",
+    "check",
     "checkpoint",
     "configured",
     "conv",
@@ -76,6 +81,7 @@ __all__ = [
     "learning",
     "lift",
     "load_model",
+    "load_training",
     "losses",
     "max_pool",
     "memory",

@@ -21,6 +21,18 @@ def test_version(capsys):
         (CommandError("a mistake"), 2, "jaxbrain doctor: error: a mistake\n"),
         (CommandError("a failure", code=1), 1, "jaxbrain doctor: error: a failure\n"),
         (OSError("disk full"), 1, "jaxbrain doctor: error: disk full\n"),
+        (
+            OSError(28, "No space left", "a.csv"),
+            1,
+            "jaxbrain doctor: error: a.csv: No space left\n",
+        ),
+        (OSError(28, "No space left"), 1, "jaxbrain doctor: error: No space left\n"),
+        (
+            MemoryError(),
+            1,
+            "jaxbrain doctor: error: the memory is full; take a smaller network, fewer examples or"
+            " a smaller --batch-size\n",
+        ),
         (KeyboardInterrupt(), 130, "\ninterrupted\n"),
     ],
 )

@@ -13,11 +13,14 @@ import optax
 from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.gradient_similarity import angles_to
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.calls import explained
 from jaxbrain.core.composition import example
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_count, require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.training.arguments import require_flag, require_metrics, require_training
+from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import History, Record, TrainState, init_state, make_monitor, run
-from jaxbrain.training.metrics import Metric, accuracy, evaluate, require_pairs
+from jaxbrain.training.metrics import Metric, accuracy, evaluate
 from jaxbrain.training.progress import Progress
 
 Contender = LearningRule | tuple[LearningRule, optax.GradientTransformation]
@@ -186,6 +189,7 @@ class _Setup(NamedTuple):
     batch_size: int | None
 
 
+@explained
 def compare_rules(
     rules: Mapping[str, Contender],
     optimizer: optax.GradientTransformation,
@@ -244,16 +248,18 @@ def compare_rules(
       >>> found.results["backprop"].accuracy.shape
       (2,)
     """
+    require_metrics("compare_rules", metrics)
     metrics = {"accuracy": accuracy} if metrics is None else dict(metrics)
     pairs = _pairs(rules, optimizer, floor)
     require_count("compare_rules", "seeds", seeds)
-    require_count("compare_rules", "epochs", epochs)
-    if batch_size is not None:
-        require_count("compare_rules", "batch_size", batch_size)
-    require_pairs("data", data)
-    make_monitor(validation, metrics, None)
-    data, validation, probe = jax.tree.map(jnp.asarray, (data, validation, probe))
+    for rule, own in pairs.values():
+        require_training("compare_rules", rule, own, data, epochs=epochs, batch_size=batch_size)
+    require_flag("compare_rules", "progress", progress)
+    key = require_random_key("compare_rules", key)
     reference = next(iter(pairs.values()))[0]
+    named = {"data": data, "validation": validation, "probe": probe}
+    data, validation, probe = (_checked(name, a, reference) for name, a in named.items())
+    make_monitor("compare_rules", validation, metrics, None)
     setup = _Setup(data, validation, metrics, probe, reference, epochs, batch_size)
     results: dict[str, Result] = {}
     began, total = time.monotonic(), epochs * len(pairs)
@@ -274,6 +280,17 @@ def compare_rules(
                 error.add_note(f"in compare_rules, of the rule {name!r}")
                 raise
     return Comparison(results, next(iter(metrics)), floor)
+
+
+def _checked(name: str, data: Any, reference: LearningRule) -> Any:
+    """Finite data with labels in range, on the device; None for no probe."""
+    if data is None:
+        return None
+    data = check_data("compare_rules", name, data)
+    net = reference.network
+    params = jax.eval_shape(net.init, jax.random.key(0), example(data[0]))
+    check_range("compare_rules", name, net, params, data)
+    return jax.tree.map(jnp.asarray, data)
 
 
 def _pairs(rules: Any, optimizer: Any, floor: str | None) -> dict[str, tuple[LearningRule, Any]]:

@@ -12,6 +12,7 @@ import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
 from jaxbrain.cells.unrolling import last, unroll
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_number
@@ -107,7 +108,7 @@ def ridge_decoder(
         return Linear(readout["kernel"], readout["bias"], *moments, penalty, errors)
 
     def predict(params: Linear, activity: Any) -> jax.Array:
-        z = lagged(jnp.asarray(activity).astype(params.mean.dtype), lags)
+        z = lagged(on_device("", "activity", activity).astype(params.mean.dtype), lags)
         return _standard(z, (params.mean, params.scale)) @ params.kernel + params.bias[None]
 
     return Decoder(fit, predict)
@@ -185,10 +186,13 @@ def recurrent_decoder(
         weights = _trained(network(y.shape[1]), chosen, data, held, epochs, key)
         return {"network": weights, "activity": inputs, "movement": outputs}
 
-    @jax.jit
     def predict(params: Params, activity: Any) -> jax.Array:
+        return predicted(params, on_device("", "activity", activity))
+
+    @jax.jit
+    def predicted(params: Params, activity: jax.Array) -> jax.Array:
         inputs, (mean, scale) = params["activity"], params["movement"]
-        x = jnp.asarray(activity).astype(inputs[0].dtype)
+        x = activity.astype(inputs[0].dtype)
         net = batch(network(len(mean)))
         y = net.apply(params["network"], windows(_standard(x, inputs), window))
         return y.astype(mean.dtype) * scale[None] + mean[None]

@@ -18,6 +18,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.types import Params
 
@@ -176,7 +177,7 @@ def require_lags(lags: Sequence[int]) -> tuple[int, ...]:
 
 def _table(name: str, values: ArrayLike) -> Any:
     """An array [time, columns] as it is, of NumPy or JAX."""
-    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    array = as_array("", name, values)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be [time, columns] and not empty, got {list(array.shape)}")
     if not np.issubdtype(array.dtype, np.floating):

@@ -8,6 +8,7 @@ from jax.typing import ArrayLike
 
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -15,6 +16,7 @@ from jaxbrain.core.vectors import to_carry, to_vector
 _DIRECTIONS = 0x7A46  # a fixed key: the first directions must have a part along every exponent
 
 
+@takes_arrays("states")
 def dimensionality(states: ArrayLike) -> jax.Array:
     """Participation ratio: the effective number of dimensions of a set of states.
 
@@ -37,7 +39,6 @@ def dimensionality(states: ArrayLike) -> jax.Array:
       >>> float(dimensionality(corners)), float(dimensionality(corners * jnp.array([[1.0, 0.0]])))
       (2.0, 1.0)
     """
-    states = jnp.asarray(states)
     samples = states.size // max(states.shape[-1], 1) if states.ndim > 1 else 0
     if samples < 2:
         raise ValueError(

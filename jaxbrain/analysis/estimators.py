@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -49,6 +50,7 @@ class _Moments(NamedTuple):
     reference: jax.Array  # [weights], mean of r
 
 
+@keyed
 @checked
 def bias_and_variance(
     key: jax.Array,

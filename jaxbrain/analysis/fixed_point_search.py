@@ -10,6 +10,7 @@ from jax.core import Tracer
 
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -131,7 +132,7 @@ class _Descent(NamedTuple):
     count: jax.Array  # [], steps
 
 
-@partial(jax.jit, static_argnums=5)
+@compiled(static_argnums=5)
 def _search(
     cell: Cell, params: Params, x: Any, like: Any, tolerance: float, steps: int, starts: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -173,7 +174,7 @@ def _search(
     return jax.vmap(one)(starts)
 
 
-@jax.jit
+@compiled()
 def _jacobian(cell: Cell, params: Params, x: Any, like: Any, states: jax.Array) -> tuple[jax.Array]:
     """[points, units, units] at the states [points, units]."""
     flow = partial(_flow, cell, params, x, like)

@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.loop import TrainState
+from jaxbrain.training.states import TrainState
 
 
 class Similarity(NamedTuple):

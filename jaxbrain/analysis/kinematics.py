@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 
 
@@ -80,6 +81,7 @@ class Adaptation(NamedTuple):
         return columns(("deviation in mm, to the left +", "mean", "least", "largest"), rows)
 
 
+@takes_arrays("null", "field", "washout")
 def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptation:
     """Turning points of motor adaptation, from the deviations of a whole experiment.
 
@@ -108,6 +110,7 @@ def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptat
     return Adaptation(null[-1], field[0], field[-1], washout[0], washout[-1])
 
 
+@takes_arrays("position", "velocity")
 @checked
 def reach_kinematics(
     position: jax.Array,
@@ -161,6 +164,7 @@ def reach_kinematics(
     )
 
 
+@takes_arrays("position")
 def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array:
     """Signed distance of the hand from the straight line, positive to the left of the reach.
 
@@ -193,6 +197,7 @@ def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array
     return (position - begin[None]) @ normal
 
 
+@takes_arrays("speed")
 @checked
 def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
     """Onset and offset of the movement around the peak of its speed, in samples, not rounded.
@@ -232,6 +237,7 @@ def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.A
     return onset.astype(speed.dtype), offset.astype(speed.dtype)
 
 
+@takes_arrays("speed")
 @checked
 def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> jax.Array:
     """Smoothness: correlation of a speed with that of a minimum-jerk reach over the same movement.
@@ -259,6 +265,7 @@ def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> ja
     return _correlation(speed, 16 * s**2 * (1 - s) ** 2, inside)
 
 
+@takes_arrays("position")
 @checked
 def reach_time(
     position: jax.Array,

@@ -12,6 +12,7 @@ from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.spaces import pca, require_activity
 from jaxbrain.analysis.surrogates import Sampler, maximum_entropy
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 
 
@@ -73,6 +74,7 @@ class Rotations(NamedTuple):
         return f"{columns(headings, rows)}\n\n{columns(['plane', 'Hz', 'variance'], planes)}"
 
 
+@keyed
 @checked
 def jpca(
     key: jax.Array,

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import require_count
 
 
@@ -220,7 +221,7 @@ def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
 
 def require_activity(name: str, values: Any, axes: int) -> jax.Array:
     """The values as floats, of at least so many axes, none of them empty; finite unless traced."""
-    values = jnp.asarray(values)
+    values = on_device("", name, values)
     if values.ndim < axes or 0 in values.shape:
         raise ValueError(
             f"{name} must have at least {axes} axes, none of them empty, got shape "

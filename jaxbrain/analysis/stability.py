@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from jaxbrain.analysis.columns import columns
+from jaxbrain.core.arrays import as_array
 
 _SLACK = 1e-6  # a modulus this near to 1 is neither stable nor unstable
 
@@ -105,7 +106,7 @@ def classify(eigenvalues: Any) -> str:
       >>> classify([0.5, 0.2]), classify([0.5 + 0.2j, 0.5 - 0.2j]), classify([1.5, 0.2])
       ('stable node', 'stable focus', 'saddle')
     """
-    values = np.asarray(eigenvalues)
+    values = np.asarray(as_array("classify", "eigenvalues", eigenvalues))
     moduli = np.abs(values)
     up, down = moduli > 1 + _SLACK, moduli < 1 - _SLACK
     if up.any() and not up.all():

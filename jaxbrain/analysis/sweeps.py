@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import as_number, require_count
 
 INTACT = "intact"
@@ -80,7 +81,7 @@ def field_sweep(
       >>> field_sweep(lambda b: {"force": 2 * b}, [0.0, 1.0, 3.0])["force"].tolist()
       [0.0, 2.0, 6.0]
     """
-    doses = jnp.asarray(strengths)
+    doses = on_device("field_sweep", "strengths", strengths)
     if doses.ndim != 1 or not len(doses):
         raise ValueError(f"field_sweep: strengths must be [n], got shape {doses.shape}")
     if not jnp.issubdtype(doses.dtype, jnp.inexact):

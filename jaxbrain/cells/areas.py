@@ -11,6 +11,7 @@ import jax.core
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction, shown
 
 
@@ -66,6 +67,7 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     return Areas(1 - np.eye(units, dtype=np.int8), signs, slices)
 
 
+@keyed
 @checked
 def modular(
     key: jax.Array,

@@ -8,15 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.cells.parts import fit_input, retention, zero_carry
+from jaxbrain.cells.parts import fit_input, require_step, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import as_float, float_like, no_params
 
 
+@keyed
 @checked
 def poisson_encode(
     key: jax.Array, rates: Any, steps: int, *, dt: float | jax.Array = 1.0
@@ -144,9 +147,9 @@ def leaky_integrator(
     name = f"leaky_integrator({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
-        dtype = float_like(x)
+        inputs, dtype = require_step(x), float_like(x)
         return {
-            "kernel": kernel_init(key, (x.shape[-1], units), dtype),
+            "kernel": kernel_init(key, (inputs, units), dtype),
             "bias": bias_init(jax.random.fold_in(key, 1), (units,), dtype),
         }
 
@@ -198,5 +201,5 @@ def _require_range(wanted: str, x: jax.Array, scale: Any, fix: str) -> None:
 
 
 def _floats(x: Any) -> jax.Array:
-    x = jnp.asarray(x)
+    x = on_device("", "x", x)
     return as_float(x, float_like(x))

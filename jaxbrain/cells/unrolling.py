@@ -8,13 +8,16 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.cells.stages import with_params
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
 
 
+@keyed
 @checked
 def scan(
     cell: Cell,
@@ -190,9 +193,7 @@ def learned_carry(cell: Cell) -> Cell:
     def carry(params: Params, x: Any) -> Any:
         return params["carry"]
 
-    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        return cell.step(params["cell"], carry, x, key=key)
-
+    step = with_params(cell.step, lambda params: params["cell"])
     inner = cell.project
     project = None if inner is None else lambda params, xs: inner(params["cell"], xs)
     return Cell(init, carry, step, project)

@@ -163,7 +163,7 @@ def batch(net: Network) -> Network:
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         if key is None:
             return jax.vmap(lambda one: net.apply(params, one))(x)
-        keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])
+        keys = jax.random.split(key, examples_of(x))
         return jax.vmap(lambda one, k: net.apply(params, one, key=k))(x, keys)
 
     return Network(init, apply, net.layers)
@@ -248,6 +248,17 @@ def constructor(net: Network) -> Callable[..., Any] | None:
 def example(x: Any) -> Any:
     """The shape and dtype of one example of a batch ``[batch, ...]``."""
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct(jnp.shape(a)[1:], jnp.result_type(a)), x)
+
+
+def examples_of(x: Any) -> int:
+    """The number of examples in a batch ``[batch, ...]``; refuse a single number."""
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(x)]
+    if not shapes or not all(shapes):
+        raise ValueError(
+            f"x must be a batch [batch, ...] of examples, got shapes {shapes}; for one example "
+            "give x[None]"
+        )
+    return shapes[0][0]
 
 
 def split_key(key: jax.Array | None, n: int) -> Any:

@@ -15,6 +15,8 @@ import numpy as np
 
 from jaxbrain.core import names, pickling, structure
 from jaxbrain.core.arguments import binder
+from jaxbrain.core.doors import with_doors
+from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -157,7 +159,7 @@ def static(cls: T) -> T:
 
     methods = {
         "has_config": True,
-        "__call__": _not_a_function,
+        "__call__": refuse_call,
         "_replace": replaced,
         "__eq__": equal,
         "__ne__": lambda self, other: not equal(self, other),
@@ -303,7 +305,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return value._replace(config=config)  # pyright: ignore[reportAttributeAccessIssue]
+        return with_doors(value, config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(
@@ -312,22 +314,13 @@ def _with_config(value: Any, config: Config) -> Any:
     )
 
 
-def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    return zip(value._fields, value, strict=True)
-
-
 def _fields(value: Any) -> tuple:
     return tuple(map(structure.key, value))
 
 
-def _not_a_function(self: Any, *args: Any, **kwargs: Any) -> None:
-    kind, name = type(self).__name__, type(self).__name__.lower()
-    own = [f"{name}.{field}" for field, value in _pairs(self) if callable(value)]
-    raise TypeError(f"a {kind} is not a function; call one of its own: {', '.join(own)}")
-
-
 def _by_hand(value: Any) -> str:
-    shown = (f"{name}={names.show(field)}" for name, field in _pairs(value) if name != "config")
+    fields = zip(value._fields, value, strict=True)
+    shown = (f"{name}={names.show(field)}" for name, field in fields if name != "config")
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

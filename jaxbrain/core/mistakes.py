@@ -46,6 +46,14 @@ _FIXES = {
     ("Cell", "tuple"): "; pass the cells by place: jb.cells.stack(*cells)",
     ("LearningRule", "Network"): "; choose how it learns: jb.backprop(net, loss)",
 }
+_CALLS = {
+    "Network": "net.apply(params, x), or jb.batch(net).apply(params, x) for a batch",
+    "Cell": "cell.step(params, carry, x)",
+    "LearningRule": "rule.grads(params, state, x, y)",
+    "Memory": "memory.recall(params, cue)",
+    "Task": "task.sample(key)",
+    "Plant": "plant.step(params, state, action)",
+}
 _KEYWORDS = {
     "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
     "use_bias": "write bias_init=None for a layer without bias",
@@ -87,6 +95,13 @@ def require_function(wanted: Any, function: str, argument: str, value: Any) -> N
     raise TypeError(
         f"{function}: {argument} must be a function{signature}, got {shown(value)}{meant}"
     )
+
+
+def refuse_call(self: Any, *args: Any, **kwargs: Any) -> None:
+    """The ``__call__`` of a tuple of functions."""
+    kind = type(self).__name__
+    usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(self._fields)}")
+    raise TypeError(f"a {kind} is not called: write {usage}")
 
 
 def fix_of_call(name: str, signature: inspect.Signature, options: Iterable[str]) -> str:

@@ -114,10 +114,43 @@ def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:
     return key
 
 
-def require_random_key(function: str, key: Any) -> None:
-    """Refuse anything but a random key, such as a seed."""
-    if not isinstance(key, jax.Array):
-        raise TypeError(f"{function}: key must be a JAX key such as jax.random.key(0), got {key!r}")
+def require_random_key(function: str, key: Any, *, many: bool = False) -> Any:
+    """One random key; refuse anything else, such as a seed. With many, an array of keys passes.
+
+    A raw key of uint32, of ``jax.random.PRNGKey``, is wrapped.
+    """
+    fix = "pass jax.random.key(0), or of any other seed"
+    if isinstance(key, jax.core.Tracer) and not _is_raw(key) and not _is_typed(key):
+        raise TypeError(f"{function}: key must be a random key, got a traced {key.dtype}; {fix}")
+    if _is_raw(key):
+        key = jax.random.wrap_key_data(jnp.asarray(key))
+    if not _is_typed(key):
+        seed = isinstance(key, int) and not isinstance(key, bool)
+        fix = f"pass jax.random.key({key})" if seed else fix
+        came = repr(key) if key is None or isinstance(key, str | int | float) else _kind(key)
+        raise TypeError(f"{function}: key must be a random key, got {came}; {fix}")
+    if key.ndim and not many:
+        raise ValueError(
+            f"{function}: key must be one key, got keys of shape {key.shape}; take one of them, "
+            f"keys[0], or jax.vmap over them"
+        )
+    return key
+
+
+def _is_typed(key: Any) -> bool:
+    return isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+
+
+def _is_raw(key: Any) -> bool:
+    """True for the numbers of one key, or of several, of the kind that jax.random makes now."""
+    known = isinstance(key, jax.Array | np.ndarray) and key.dtype == "uint32" and key.ndim
+    return bool(known) and key.shape[-1] == jax.eval_shape(jax.random.PRNGKey, 0).shape[-1]
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, jax.Array | np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"a {type(value).__name__}"
 
 
 def require_array(name: str, x: Any) -> None:

@@ -139,7 +139,8 @@ def _array(value: Any) -> Node:
     if value.is_deleted() or not value.is_fully_addressable:
         return Node("object", Same(value))
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        words = np.asarray(jax.random.key_data(value))
+        with jax.ensure_compile_time_eval():  # a known key, under a trace too
+            words = np.asarray(jax.random.key_data(value))
         return Node("array", (jax.Array, str(value.dtype), value.shape, _digest(words)))
     host, kind = np.asarray(value), (str(value.dtype), value.weak_type)
     return Node("array", (jax.Array, kind, value.shape, value.sharding, _digest(host)))

@@ -12,14 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import batch, constructor, serial
+from jaxbrain.core.composition import batch, constructor, examples_of, serial
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
+from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.layers import embed
 
 
-def require_chain(net: Network, rule: str) -> None:
-    """Refuse a network that is not a flat `serial` chain, with the fix."""
+def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:
+    """Refuse a network that is not a flat `serial` chain, and a loss that does not fit it."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if not made_by(net, serial):
@@ -34,6 +35,7 @@ def require_chain(net: Network, rule: str) -> None:
                 f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
                 "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
             )
+    require_matching_loss(rule, net, loss)
 
 
 def has_weights(layer: Network) -> bool:
@@ -76,7 +78,7 @@ def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
     if key is None:
         return [None] * n
     # cloned here and below: the backward pass needs the noise of the forward pass
-    examples = jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+    examples = jax.random.split(jax.random.clone(key), examples_of(x))
     keys = jax.vmap(lambda k: jax.random.split(k, n))(examples)
     return [jax.random.clone(keys)[:, i] for i in range(n)]
 

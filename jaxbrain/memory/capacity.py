@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import corrupt
@@ -33,6 +34,7 @@ class CapacityCurve(NamedTuple):
     exact: np.ndarray
 
 
+@keyed
 @checked
 def capacity_curve(
     key: jax.Array,

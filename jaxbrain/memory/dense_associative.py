@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
@@ -28,6 +30,8 @@ from jaxbrain.memory.patterns import (
 from jaxbrain.memory.relaxation import relax
 
 
+@keyed
+@takes_arrays("patterns", "state")
 @checked
 def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
@@ -66,6 +70,8 @@ def dense_asynchronous(
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
+@keyed
+@takes_arrays("patterns", "state")
 @checked
 def dense_synchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None

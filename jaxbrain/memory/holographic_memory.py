@@ -99,14 +99,14 @@ def holographic_capacity(n: int) -> int:
 
 
 def _vectors(name: str, vectors: Any) -> jax.Array:
-    array = as_inexact(vectors)
+    array = as_inexact(vectors, "vectors")
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must have the shape [pairs, n], got {array.shape}")
     return array
 
 
 def _one(name: str, vector: Any, like: jax.Array) -> jax.Array:
-    array = as_inexact(vector)
+    array = as_inexact(vector, "vector")
     if array.shape != like.shape:
         raise ValueError(
             f"{name} must have the shape {like.shape}, as the trace, got {array.shape}; "

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_size, sign_or_stay
@@ -55,6 +57,8 @@ class _Change(NamedTuple):
     converged: jax.Array
 
 
+@keyed
+@takes_arrays("weights", "state")
 @checked
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
@@ -78,7 +82,6 @@ def asynchronous(
       >>> asynchronous(weights, jnp.array([1.0, -1.0]), None, 10).state.tolist()
       [-1.0, -1.0]
     """
-    weights, state = jnp.asarray(weights), jnp.asarray(state)
     n = state.shape[0]
     order = jnp.arange(n) if key is None else jax.random.permutation(key, n)
     places = jnp.argsort(order).astype(jnp.int32)
@@ -110,6 +113,8 @@ def asynchronous(
     return Relaxed(end.state, end.field, end.steps, end.converged)
 
 
+@keyed
+@takes_arrays("weights", "state")
 @checked
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
@@ -185,7 +190,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     ) -> Relaxed:
         if key is None:
             raise ValueError("heat_bath needs a key: each unit is drawn; pass recall(..., key=key)")
-        state, n = jnp.asarray(state), state.shape[0]
+        state, n = on_device("heat_bath", "state", state), state.shape[0]
         rows = _blocks(weights)
         scale = as_number(temperature, state) / 2
 

@@ -9,9 +9,13 @@ import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device, takes_arrays
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_fraction
 
 
+@keyed
+@takes_arrays("pattern")
 @checked
 def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     """A pattern with a fraction of its bits flipped, at random places.
@@ -32,6 +36,7 @@ def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
 
 
+@takes_arrays("pattern")
 @checked
 def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
     """A pattern whose end is hidden: its last part has one value.
@@ -52,6 +57,7 @@ def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Arr
     return jnp.where(seen, pattern, jnp.asarray(value, pattern.dtype))
 
 
+@takes_arrays("state", "pattern")
 def overlap(state: jax.Array, pattern: jax.Array) -> jax.Array:
     """Overlap of two patterns: 1 if they are equal, 0 if unrelated, -1 if opposite.
 
@@ -104,7 +110,7 @@ def _require_values(
 
 def require_rows(name: str, patterns: Any) -> jax.Array:
     """Patterns ``[patterns, units]`` as floats; refuse other shapes."""
-    array = as_floats(patterns)
+    array = as_floats(patterns, name)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must have the shape [patterns, units], got {array.shape}")
     return array
@@ -112,7 +118,7 @@ def require_rows(name: str, patterns: Any) -> jax.Array:
 
 def require_size(name: str, cue: Any, n: int) -> jax.Array:
     """A cue ``[n]`` as floats; refuse other sizes than that of the stored patterns."""
-    array = as_floats(cue)
+    array = as_floats(cue, name)
     if array.shape != (n,):
         raise ValueError(
             f"{name} must have the shape ({n},), as the stored patterns, got {array.shape}; "
@@ -155,9 +161,11 @@ def sign_or_stay(field: jax.Array, state: jax.Array, tie: float | jax.Array = 0.
     return jnp.where(jnp.abs(field) <= tie, state, jnp.sign(field))
 
 
-def as_floats(values: Any) -> jax.Array:
+def as_floats(values: Any, name: str = "values") -> jax.Array:
     """An array of floats: integers become the default float."""
-    array = jnp.asarray(values)
+    array = on_device("", name, values)
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"a memory keeps real numbers, got dtype {array.dtype}; use x.real")
     return array.astype(jnp.result_type(float))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_count, require_random_key
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_bipolar, sign_or_stay, warn_when_full
 from jaxbrain.memory.relaxation import relax
@@ -49,7 +49,7 @@ def sparse_distributed(
     require_count("sparse_distributed", "locations", locations)
     require_count("sparse_distributed", "radius", radius)
     require_count("sparse_distributed", "max_steps", max_steps)
-    _require_one_key(key)
+    require_random_key("sparse_distributed", key)
 
     def active(addresses: jax.Array, patterns: jax.Array) -> jax.Array:
         # the product of two patterns is n minus twice their distance
@@ -135,12 +135,6 @@ def sparse_distributed_capacity(n: int, locations: int, radius: int) -> float:
     z = statistics.NormalDist().inv_cdf(math.exp(-math.log(2) / n))
     # a single bit is right by chance with probability 1/2: z is 0, and there is no limit
     return 1 + locations / (z**2 * (1 + p**2 * locations)) if z > 0 else math.inf
-
-
-def _require_one_key(key: jax.Array) -> None:
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if key.shape != (() if typed else (2,)):
-        raise ValueError(f"sparse_distributed: key must be one key, got the shape {key.shape}")
 
 
 def _require_radius(radius: int, n: int) -> None:

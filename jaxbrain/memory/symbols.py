@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count
 
@@ -159,6 +160,7 @@ def multiply_add_permute(n: int) -> VectorSymbols:
     return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
 
 
+@takes_arrays("vector")
 def unitary(vector: jax.Array) -> jax.Array:
     """The nearest unitary vector: it can be unbound exactly.
 
@@ -175,7 +177,6 @@ def unitary(vector: jax.Array) -> jax.Array:
       >>> f"{symbols.similarity(symbols.unbind(symbols.bind(x, y), y), x):.4f}"
       '1.0000'
     """
-    vector = jnp.asarray(vector)
     if jnp.iscomplexobj(vector):
         raise ValueError(f"unitary: vector must be real, got {vector.dtype}")
     spectrum = jnp.fft.rfft(vector)
@@ -210,11 +211,11 @@ def _vectors(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
                 f"{name} must have the shape ({n},), got {jnp.shape(vector)}; "
                 "many at once: jax.vmap"
             )
-    return tuple(map(as_inexact, vectors.values()))
+    return tuple(as_inexact(vector, name) for name, vector in vectors.items())
 
 
 def _total(n: int, vectors: Any) -> jax.Array:
-    array = as_inexact(vectors)
+    array = as_inexact(vectors, "vectors")
     if array.ndim != 2 or array.shape[1] != n:
         raise ValueError(f"vectors must have the shape [count, {n}], got {array.shape}")
     return jnp.sum(array, axis=0)
@@ -236,9 +237,9 @@ def _cosine(n: int) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return similarity
 
 
-def as_inexact(values: Any) -> jax.Array:
+def as_inexact(values: Any, name: str) -> jax.Array:
     """An array of real or complex numbers: integers become the default float."""
-    array = jnp.asarray(values)
+    array = on_device("", name, values)
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 

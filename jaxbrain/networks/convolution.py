@@ -11,7 +11,14 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.requirements import require_array, require_count, require_integer
 from jaxbrain.core.types import Network, Params
-from jaxbrain.networks.parts import align, as_float, no_params, require_features, weights
+from jaxbrain.networks.parts import (
+    align,
+    as_float,
+    as_real,
+    no_params,
+    require_features,
+    weights,
+)
 
 
 @configured
@@ -106,6 +113,7 @@ def max_pool(
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         _require_axes("max_pool", x, len(sizes))
+        x = as_real("max_pool", x, jnp.float32) if x.dtype.kind in "bc" else x
         _require_room("max_pool", x.shape, sizes, pads)
         low = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
         least = np.asarray(low, x.dtype)

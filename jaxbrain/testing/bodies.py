@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 from jaxbrain.analysis.columns import columns
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import label
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
 
@@ -56,6 +57,7 @@ class Mechanics(NamedTuple):
     halving: float
 
 
+@keyed
 @checked
 def check_plant(
     plant: Plant,

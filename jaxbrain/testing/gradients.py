@@ -13,6 +13,7 @@ from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Params
 
 
@@ -42,6 +43,7 @@ def relative_error(a: Params, b: Params) -> jax.Array:
     return jnp.stack([one(u, v) for u, v in layer_pairs(a, b)])
 
 
+@keyed
 @checked
 def check_gradient(
     rule: LearningRule,
@@ -113,6 +115,7 @@ def check_gradient(
     return errors
 
 
+@keyed
 @checked
 def check_unbiased(
     key: jax.Array,
@@ -188,6 +191,7 @@ def check_unbiased(
     return found
 
 
+@keyed
 @checked
 def check_relaxed(
     rule: LearningRule,

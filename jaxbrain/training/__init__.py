@@ -2,13 +2,18 @@
 
 from jaxbrain.training import checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
-from jaxbrain.training.loop import History, TrainState, init_state, run, step
+from jaxbrain.training.loop import History, run, step
+from jaxbrain.training.resuming import SaveError
+from jaxbrain.training.states import TrainState, init_state
+from jaxbrain.training.validation import check
 
 __all__ = [
     "ChunkInfo",
     "History",
     "NonFiniteError",
+    "SaveError",
     "TrainState",
+    "check",
     "checkpoint",
     "fit",
     "init_state",

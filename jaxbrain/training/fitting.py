@@ -11,29 +11,32 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.training.arguments import require_flag, require_function, require_training
+from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import (
     History,
     Monitor,
     Record,
-    TrainState,
     epoch,
     make_monitor,
-    state_of,
 )
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
+from jaxbrain.training.signals import Requests, Terminated
+from jaxbrain.training.states import TrainState, require_state, state_of
+from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
     all_finite,
-    check_data,
     check_finite,
-    check_labels,
     warn_of_metrics,
 )
 
@@ -61,6 +64,7 @@ class ChunkInfo(NamedTuple):
     epochs: int
 
 
+@explained
 def fit(
     rule: LearningRule,
     optimizer: optax.GradientTransformation,
@@ -81,7 +85,8 @@ def fit(
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
-    error when the loss is not finite.
+    error when the loss is not finite. With checkpoint, SIGTERM and SIGHUP save and then end the
+    program, by SystemExit with the usual code, unless it has handlers of its own for them.
 
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
@@ -99,7 +104,8 @@ def fit(
       on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
         returning True stops.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
-        resume from; the result is bit-identical to that of an uninterrupted run.
+        resume from; the result is bit-identical to that of an uninterrupted run. `load_training`
+        and `load_model` read it from elsewhere.
       progress: a line on stderr; None: only on a terminal.
       state: a TrainState to continue from; None starts from key.
 
@@ -107,10 +113,13 @@ def fit(
       The last TrainState and the History, in NumPy arrays.
 
     Raises:
-      ValueError: if the data do not fit the network or are not finite, labels are out of range,
-        or a number is not positive.
+      TypeError: if an argument is of another kind, with the fix.
+      ValueError: if the data do not fit the network or are not finite, labels or tokens are out of
+        range, a number is not positive, or the state is of another training.
       NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
         keeps the state of before.
+      SaveError: if the last save fails, on a full disk say; it keeps state and history.
+      BlockingIOError: if another training saves to the same directory now; names its process.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -121,27 +130,36 @@ def fit(
       >>> (jb.batch(net).apply(state.params, x) > 0).astype(int).ravel().tolist()
       [0, 1, 1, 0]
     """
-    _check_arguments(rule, epochs, batch_size)
-    data = check_data("data", data)
-    held_out = None if validation is None else check_data("validation", validation)
-    monitor = make_monitor(held_out, metrics, record)
+    require_training("fit", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
+    require_function("fit", "on_chunk", on_chunk, "(info) -> True to stop")
+    require_flag("fit", "progress", progress)
+    key = require_random_key("fit", key)
+    data = check_data("fit", "data", data)
+    held_out = None if validation is None else check_data("fit", "validation", validation)
+    monitor = make_monitor("fit", held_out, metrics, record)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.device_put((data, held_out))
+    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
+    if state is not None:
+        require_state("fit", program, state, training.data[0])
     start = training.start(key) if state is None else state
-    training.check_labels(rule.network, start.params)
-    reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
-    if checkpoint is not None:
-        parts = (rule, optimizer, monitor.metrics, monitor.record)
-        settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
-        saver = Saver(checkpoint, settings)
-        reached = saver.resume(reached, lambda: training.history_shapes(start))
-        if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
-            return reached.state, reached.history
+    training.check_range(rule.network, start.params)
+    first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
-    chunks = _chunks(training.chunk, reached, count, growing=on_chunk is None)
-    with Progress(epochs, desc=label(rule), enabled=progress) as line:
-        reached = _drive(chunks, reached, line, saver, on_chunk)
+    line = Progress(epochs, desc=label(rule), enabled=progress)
+    drive = partial(_drive, training.chunk, count=count, line=line, on_chunk=on_chunk)
+    if checkpoint is None:
+        reached = drive(first)
+        return reached.state, reached.history
+    parts = (rule, optimizer, monitor.metrics, monitor.record)
+    settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
+    saver = Saver(checkpoint, settings, model_of(rule.network, start.params))
+    with Requests() as requests, saver:
+        reached = saver.resume(first, lambda: training.history_shapes(start))
+        if not (0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached)):
+            reached = drive(reached, saver=saver, requests=requests)
+    if requests.received is not None:
+        raise Terminated(requests.received, reached.state, reached.history)
     return reached.state, reached.history
 
 
@@ -166,20 +184,22 @@ class Training(NamedTuple):
         params, *keys = _init_params(Program(rule.network), self.data[0], key)
         return _start(self.program, params, self.data[0], *keys)
 
-    def check_labels(self, net: Network, params: Params) -> None:
-        """Refuse labels that are not classes of the network."""
-        check_labels("data", net, params, self.data)
+    def check_range(self, net: Network, params: Params) -> None:
+        """Refuse labels that are not classes of the network, and tokens that it does not know."""
+        check_range("fit", "data", net, params, self.data)
         if self.held_out is not None:
-            check_labels("validation", net, params, self.held_out)
+            check_range("fit", "validation", net, params, self.held_out)
 
     def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
         """Train count epochs."""
-        inputs = self.program, self.data, self.held_out, state, count
-        return _chunk(*inputs, batch_size=self.batch_size)
+        return _chunk(*self._inputs(state, count), batch_size=self.batch_size)
 
     def history_shapes(self, state: TrainState) -> History:
         """The shapes of the History of a chunk."""
-        return jax.eval_shape(self.chunk, state, 1)[1]
+        return _chunk.shapes(*self._inputs(state, 1), batch_size=self.batch_size)[1]
+
+    def _inputs(self, state: TrainState, count: int) -> tuple[Any, ...]:
+        return self.program, self.data, self.held_out, state, count
 
     def first_count(self, state: TrainState, monitor: Monitor) -> int:
         """Epochs that are quick on any machine: more than one only for small networks and data."""
@@ -191,41 +211,39 @@ class Training(NamedTuple):
         return max(1, min(_FIRST_CHUNK // max(work, 1), _room(4 * (steps + 1)), 4096 // steps))
 
 
-def _check_arguments(rule: Any, epochs: Any, batch_size: Any) -> None:
-    if not isinstance(rule, LearningRule):
-        raise TypeError(
-            "rule must be a LearningRule, such as jb.backprop(net, loss), got "
-            f"{type(rule).__name__}"
-        )
-    require_count("fit", "epochs", epochs)
-    if batch_size is not None:
-        require_count("fit", "batch_size", batch_size)
-
-
 def _drive(
-    chunks: Iterator[ChunkInfo],
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
     reached: ChunkInfo,
+    *,
+    count: int,
     line: Progress,
-    saver: Saver | None,
     on_chunk: Callable[[ChunkInfo], bool | None] | None,
+    saver: Saver | None = None,
+    requests: Requests | None = None,
 ) -> ChunkInfo:
     """Run the chunks, with progress, saving and stopping between them; return the last one."""
-    try:
-        for reached in chunks:
-            line.update(reached.epoch, **_latest(reached.history))
+    growing, kept = on_chunk is None, "what was learned is kept"
+    chunks = _chunks(chunk, reached, count, growing=growing, requests=requests)
+    with line:
+        if 0 < reached.epoch < reached.epochs:
+            line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
+        try:
+            for reached in chunks:
+                line.update(reached.epoch, **_latest(reached.history))
+                if saver is not None:
+                    saver.save_when_due(reached)
+                if on_chunk is not None and on_chunk(reached):
+                    break
+        except KeyboardInterrupt:
+            if not reached.epoch:
+                raise
+            line.note(f"interrupted after epoch {reached.epoch} of {reached.epochs}; {kept}")
+        finally:
             if saver is not None:
-                saver.save_when_due(reached)
-            if on_chunk is not None and on_chunk(reached):
-                break
-    except KeyboardInterrupt:
-        if not reached.epoch:
-            raise
-        line.note(
-            f"interrupted after epoch {reached.epoch} of {reached.epochs}; what was learned is kept"
-        )
-    finally:
-        if saver is not None:
-            saver.save(reached)
+                saver.save(reached)
+        if requests is not None and requests.received is not None:
+            name = requests.received.name
+            line.note(f"ended by {name} after epoch {reached.epoch} of {reached.epochs}; {kept}")
     return reached
 
 
@@ -235,14 +253,15 @@ def _chunks(
     count: int,
     *,
     growing: bool,
+    requests: Requests | None,
 ) -> Iterator[ChunkInfo]:
     """Run chunks of count epochs each; growing chunks end up at about a fifth of a second."""
     kept = None
-    while info.epoch < info.epochs:
+    while info.epoch < info.epochs and (requests is None or requests.received is None):
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)
-        buffers = jax.tree.map(np.asarray, buffers)
+        buffers, finite = jax.tree.map(np.asarray, (buffers, finite))
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))
@@ -261,14 +280,14 @@ def _room(epoch_bytes: int) -> int:
     return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
-@jax.jit
+@compiled()
 def _init_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
     """Parameters and keys as `init_state` draws them, in a program that rules share."""
     params_key, rule_key, key = jax.random.split(key, 3)
     return network.value.init(params_key, example(x)), rule_key, key
 
 
-@jax.jit
+@compiled()
 def _start(
     program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
 ) -> TrainState:
@@ -276,7 +295,7 @@ def _start(
     return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
-@jax.jit(static_argnames="batch_size")
+@compiled(static_argnames="batch_size")
 def _chunk(
     program: Program,
     data: tuple[Any, Any],

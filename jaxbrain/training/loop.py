@@ -8,32 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.calls import explained
 from jaxbrain.core.composition import example
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.program import Program
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.metrics import Metric, evaluate, require_pairs
+from jaxbrain.training.arguments import (
+    require_function,
+    require_metrics,
+    require_rule,
+    require_training,
+)
+from jaxbrain.training.data import as_pair, require_pairs
+from jaxbrain.training.metrics import Metric, evaluate
+from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
 from jaxbrain.training.shuffling import shuffle
+from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
 _SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
-
-
-class TrainState(NamedTuple):
-    """Everything that the next step needs, in one pytree.
-
-    Attributes:
-      params: of the network.
-      opt_state: of the optax optimizer.
-      rule_state: of the learning rule.
-      key: stays the same; step k uses ``fold_in(key, k)``, so that a resumed run repeats itself.
-      step: ``[]`` int32, the steps done.
-    """
-
-    params: Params
-    opt_state: Any
-    rule_state: Any
-    key: jax.Array
-    step: jax.Array
 
 
 class History(NamedTuple):
@@ -67,66 +60,30 @@ _NO_MONITOR = Monitor(None, (), None)
 
 
 def make_monitor(
-    validation: tuple[Any, Any] | None, metrics: Mapping[str, Metric] | None, record: Record | None
+    function: str,
+    validation: tuple[Any, Any] | None,
+    metrics: Mapping[str, Metric] | None,
+    record: Record | None,
 ) -> Monitor:
     """Check the three together: metrics need data, data need metrics."""
+    require_metrics(function, metrics)
+    require_function(function, "record", record, "(state) -> pytree")
     if (validation is None) != (not metrics):
         missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
-        raise ValueError(f"validation and metrics belong together: {missing} is missing")
+        raise ValueError(
+            f"{function}: validation and metrics belong together: {missing} is missing"
+        )
     if validation is not None:
-        require_pairs("validation", validation)
+        validation = as_pair(function, "validation", validation)
     for name in {"loss", "step_loss"} & set(metrics or {}):
         raise ValueError(
-            f"a metric cannot be called {name!r}, which is the training loss in the History; "
-            'call it "validation_loss"'
+            f"{function}: a metric cannot be called {name!r}, which is the training loss in the "
+            'History; call it "validation_loss"'
         )
     return Monitor(validation, tuple((metrics or {}).items()), record)
 
 
-def init_state(
-    rule: LearningRule,
-    optimizer: optax.GradientTransformation,
-    x: Any,
-    *,
-    key: jax.Array,
-    params: Params = None,
-) -> TrainState:
-    """The state before the first step.
-
-    Args:
-      rule: what teaches.
-      optimizer: any optax transformation.
-      x: one example or its ``jax.ShapeDtypeStruct``.
-      key: of params, rule and all later noise.
-      params: of the network, to start from; None draws them.
-
-    Returns:
-      A TrainState with step 0.
-
-    Examples:
-      >>> import jax, jaxbrain as jb, optax
-      >>> rule = jb.backprop(jb.dense(1), jb.losses.mse)
-      >>> int(init_state(rule, optax.sgd(0.1), jax.numpy.ones(3), key=jax.random.key(0)).step)
-      0
-    """
-    params_key, rule_key, key = jax.random.split(key, 3)
-    params = rule.network.init(params_key, x) if params is None else params
-    return state_of(rule, optimizer, x, params, rule_key, key)
-
-
-def state_of(
-    rule: LearningRule,
-    optimizer: optax.GradientTransformation,
-    x: Any,
-    params: Params,
-    rule_key: jax.Array,
-    key: jax.Array,
-) -> TrainState:
-    """The first state of given parameters, with a key for the rule and one for all later noise."""
-    rule_state = rule.init(rule_key, params, x)
-    return TrainState(params, optimizer.init(params), rule_state, key, jnp.int32(0))
-
-
+@explained
 def step(
     rule: LearningRule, optimizer: optax.GradientTransformation
 ) -> Callable[[TrainState, tuple[Any, Any]], tuple[TrainState, jax.Array]]:
@@ -134,12 +91,19 @@ def step(
 
     grads = rule.grads(params, x, y); params <- params + optimizer(grads)
 
+    The loss, data and labels are not checked, as in `run`: `jaxbrain.check` does it for a loop of
+    your own.
+
     Args:
       rule: what teaches.
-      optimizer: any optax transformation.
+      optimizer: any optax transformation; one that searches along a line (``optax.lbfgs``) needs
+        `backprop`.
 
     Returns:
       ``(state, (x, y)) -> (state, loss)`` for a batch ``[batch, ...]``.
+
+    Raises:
+      TypeError: if an argument is of another kind, or the optimizer cannot work with the rule.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -152,14 +116,21 @@ def step(
       >>> bool(second < first)
       True
     """
-    optimizer = optax.with_extra_args_support(optimizer)
+    require_rule("step", rule, optimizer)
+    require_optimizer("step", optimizer)
 
     def update(state: TrainState, data: tuple[Any, Any]) -> tuple[TrainState, jax.Array]:
+        require_one_state("step", state)
+        x, y = as_pair("step", "data", data)
         key = jax.random.fold_in(state.key, state.step)
-        loss, grads, rule_state = rule.grads(state.params, state.rule_state, *data, key=key)
-        with jax.numpy_dtype_promotion("standard"):  # optax's adam mixes integers and floats
-            updates, opt_state = optimizer.update(grads, state.opt_state, state.params, value=loss)
-            params = optax.apply_updates(state.params, updates)
+        loss, grads, rule_state = rule.grads(state.params, state.rule_state, x, y, key=key)
+
+        def elsewhere(params: Params) -> tuple[jax.Array, Params, Any]:
+            return rule.grads(params, state.rule_state, x, y, key=jax.random.clone(key))
+
+        params, opt_state = update_params(
+            optimizer, Batch(rule, elsewhere), loss, grads, state.opt_state, state.params
+        )
         return TrainState(params, opt_state, rule_state, state.key, state.step + 1), loss
 
     return update
@@ -187,7 +158,7 @@ def epoch(
     Returns:
       The state, and the History of this epoch, without its leading axis.
     """
-    n = require_pairs("data", data)
+    n = require_pairs("epoch", "data", data)
     size = min(batch_size or n, n)
     update = step(rule, optimizer)
 
@@ -207,6 +178,7 @@ def epoch(
     return state, _look(rule, state, losses, n, size, monitor)
 
 
+@explained
 def run(
     rule: LearningRule,
     optimizer: optax.GradientTransformation,
@@ -224,7 +196,8 @@ def run(
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
     Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not. Nothing is
-    checked on the host: see that data, labels and losses are finite and in range.
+    checked on the host: see that data and labels are finite and in range, and give the result to
+    `jaxbrain.check`, which names the members of a population that are lost.
 
     Args:
       rule, optimizer, data, key, epochs, batch_size: as for `jaxbrain.fit`.
@@ -234,7 +207,8 @@ def run(
       The last state and the History.
 
     Raises:
-      ValueError: if x and y differ in length or are empty, or a number is not positive.
+      TypeError, ValueError: if an argument is of another kind, x and y differ in length or are
+        empty, a number is not positive, or the state is of another training.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -247,15 +221,15 @@ def run(
       >>> losses.shape, bool(losses[2] < losses[0])
       ((3,), True)
     """
-    require_count("run", "epochs", epochs)
-    if batch_size is not None:
-        batch_size = require_count("run", "batch_size", batch_size)
-    require_pairs("data", data)
-    data = jax.tree.map(jnp.asarray, data)
+    require_training("run", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
+    key = require_random_key("run", key)
+    data = jax.tree.map(jnp.asarray, as_pair("run", "data", data))
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
+    else:
+        require_state("run", Program((rule, optimizer)), state, data[0])
 
-    monitor = make_monitor(validation, metrics, record)
+    monitor = make_monitor("run", validation, metrics, record)
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)

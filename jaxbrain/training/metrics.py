@@ -6,9 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
+from jaxbrain.training.arguments import require_metrics, require_network
+from jaxbrain.training.data import check_data, check_range
 
 __all__ = [
     "accuracy",
@@ -78,6 +82,7 @@ def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
     return _decide(probability, target, 0.5)
 
 
+@explained
 def evaluate(
     net: Network,
     params: Params,
@@ -95,6 +100,10 @@ def evaluate(
       metrics: name to ``(prediction, target) -> scalar``; a loss of `jaxbrain.losses` is one too.
       batch_size: examples at a time, to save memory; None: all at once.
 
+    Raises:
+      TypeError, ValueError: if an argument is of another kind, a number of the data is not finite,
+        or a label or token is out of range. Traced data are not checked.
+
     Examples:
       >>> import jax, jaxbrain as jb
       >>> net, (x, y) = jb.dense(1), jb.datasets.xor()
@@ -103,13 +112,16 @@ def evaluate(
       >>> sorted(evaluate(net, params, (x, y), metrics))
       ['accuracy', 'loss']
     """
-    require_pairs("data", data)
+    require_network("evaluate", net)
+    require_metrics("evaluate", metrics)
     if batch_size is not None:
         batch_size = require_count("evaluate", "batch_size", batch_size)
+    data = check_data("evaluate", "data", data)
+    check_range("evaluate", "data", net, params, data)
     return _evaluate(Program((net, tuple(metrics.items()))), params, data, batch_size)
 
 
-@jax.jit(static_argnums=3)
+@compiled(static_argnums=3)
 def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) -> dict[str, Any]:
     net, metrics = what.value
 
@@ -135,26 +147,6 @@ def _mean(values: jax.Array) -> jax.Array:
     """In float32 at least: half precision cannot count to 1,000."""
     exact = values.dtype == "float64" or values.dtype == "float32"
     return jnp.mean(values, dtype=values.dtype if exact else "float32")
-
-
-def require_pairs(name: str, data: Any) -> int:
-    """The number of examples, if data is a pair of arrays of equal length, at least one."""
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"{name} must be a pair (x, y), got {type(data).__name__}")
-    if any(jnp.shape(leaf) == () for leaf in jax.tree.leaves(data)):
-        raise ValueError(
-            f"{name} = (x, y) must be arrays with one target for each example, got a "
-            "number; use np.asarray for lists"
-        )
-    lengths = [jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(data)]
-    if len(set(lengths)) != 1 or not lengths[0]:
-        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(data)]
-        raise ValueError(
-            f"{name} = (x, y) must have one target for each example, got shapes {shapes}"
-        )
-    if lengths[0][0] == 0:
-        raise ValueError(f"{name} is empty: (x, y) must have at least one example")
-    return lengths[0][0]
 
 
 def _decide(output: jax.Array, target: jax.Array, threshold: float) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Validation of a training: shapes and finite data before it, finite losses after it.
+"""Validation of the results of a training: finite losses, parameters and metrics.
 
 Nothing here runs inside the compiled loop, except one look at the parameters after each chunk.
 """
@@ -7,12 +7,12 @@ import warnings
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.composition import example
-from jaxbrain.core.types import Network, Params
-from jaxbrain.training.metrics import require_pairs
+from jaxbrain.core.arrays import as_array
+from jaxbrain.training.states import require_train_state
 
 
 class NonFiniteError(FloatingPointError):
@@ -20,61 +20,25 @@ class NonFiniteError(FloatingPointError):
 
     Attributes:
       step: the first step whose loss is not finite.
-      state: the TrainState before the chunk in which it happened: all finite.
+      state: the TrainState before the chunk in which it happened: all finite. From `check`, the one
+        that was given.
       history: up to that state.
+      members: from `check`, the members of a population that are lost, ``[lost, axes]``; else None.
     """
 
-    def __init__(self, message: str, step: int, state: Any, history: Any):
+    def __init__(
+        self,
+        message: str,
+        step: int,
+        state: Any,
+        history: Any,
+        members: np.ndarray | None = None,
+    ):
         super().__init__(message)
         self.step: int = step
         self.state: Any = state
         self.history: Any = history
-
-
-def check_data(name: str, data: Any) -> tuple[Any, Any]:
-    """The pair (x, y) in the dtypes that the device will hold, if all of it is finite.
-
-    Raises:
-      TypeError: if data is no pair of arrays of numbers.
-      ValueError: if x and y differ in length, are empty, or hold what the device cannot.
-    """
-    require_pairs(name, data)
-    x, y = data
-    return (
-        jax.tree.map(lambda a: _check_array(f"x of {name}", a), x),
-        jax.tree.map(lambda a: _check_array(f"y of {name}", a), y),
-    )
-
-
-def check_labels(name: str, net: Network, params: Params, data: tuple[Any, Any]) -> None:
-    """Check that labels are in range; labels are integers with one axis less than the output.
-
-    Raises:
-      ValueError: naming the first label out of range and where it is.
-    """
-    x, y = data
-    if not isinstance(y, jax.Array) or not jnp.issubdtype(y.dtype, jnp.integer):
-        return
-    output = jax.eval_shape(_predict, net, params, example(x))
-    if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
-        return
-    classes = output.shape[-1]
-    if y.shape[1:] != output.shape[:-1] or classes == 1:  # one output has no classes
-        return
-    labels = np.asarray(y)
-    bad = np.argwhere((labels < 0) | (labels >= classes))
-    if len(bad):
-        index = tuple(map(int, bad[0]))
-        raise ValueError(
-            f"y of {name}: labels must be in 0..{classes - 1} for a network with {classes} "
-            f"outputs, but at index {list(index)} it is {labels[index]} ({len(bad)} such labels); "
-            "if they are not labels, give them as floats"
-        )
-
-
-@jax.jit  # for its cache: the second fit of a network traces nothing
-def _predict(net: Network, params: Params, x: Any) -> Any:
-    return net.apply(params, x)
+        self.members: np.ndarray | None = members
 
 
 def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None:
@@ -100,12 +64,109 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
     where = f"; not finite by now: {', '.join(names[:3])}" if names else ""
     raise NonFiniteError(
         f"at step {first} (epoch {info.epoch + first_epoch(bad, piece)}) {value}{where}. "
-        f"The state of epoch {info.epoch} is kept in this error's `state`. Try a smaller learning "
-        "rate, or look for a target out of the loss's range",
+        f"The state of epoch {info.epoch} is kept in this error's `state`. "
+        + likely_cause(state.params, before_learning=first == 0 and bad.size > 0),
         first,
         info.state,
         info.history,
     )
+
+
+def likely_cause(params: Any, *, before_learning: bool) -> str:
+    """What to look for where a loss or a parameter is not finite, in a sentence."""
+    kinds = {jnp.dtype(leaf.dtype) for leaf in jax.tree.leaves(params)}
+    half = [k for k in kinds if jnp.issubdtype(k, jnp.floating) and k.itemsize < 4]
+    if before_learning:  # a smaller learning rate would change nothing
+        cause = (
+            "The loss was lost before the first update: look for a label, target or token out of "
+            "its range, and for a division or logarithm of zero in the loss"
+        )
+    else:
+        cause = "Try a smaller learning rate, or look for a target out of the loss's range"
+    if half:
+        digits = f"the parameters are {half[0]}, in which small numbers are 0"
+        eps = " (the eps of optax.adam too)" if half[0] == jnp.float16 else ""
+        cause += (
+            f"; {digits}{eps}: give x in float32, and jb.with_precision computes in half precision"
+        )
+    return cause
+
+
+def check(state: Any, losses: Any) -> None:
+    """Check of a training of one's own: losses and parameters must be finite, as in `jaxbrain.fit`.
+
+    For loops of `jaxbrain.step`, and for `jaxbrain.run` under ``jax.vmap``, which check nothing.
+
+    Args:
+      state: the TrainState reached; of a population ``[members, ...]``.
+      losses: those of its steps, ``[steps]`` or ``[epochs, steps]``, or the History; of a
+        population with the leading axes of state.
+
+    Raises:
+      NonFiniteError: naming the first loss or parameter that is not finite; its ``members`` are
+        those of the population that are lost.
+      TypeError: for traced values, which cannot be looked at.
+      ValueError: if losses and state are not of one population.
+
+    Examples:
+      >>> import jax, jaxbrain as jb, optax
+      >>> rule, xor = jb.backprop(jb.dense(1), jb.losses.mse), jb.datasets.xor()
+      >>> def train(key, rate):
+      ...     return jb.run(rule, optax.sgd(rate), xor, key=key, epochs=40, batch_size=None)
+      >>> keys, rates = jax.random.split(jax.random.key(0), 3), jax.numpy.array([0.1, 1e3, 0.01])
+      >>> check(*jax.vmap(train)(keys, rates))
+      Traceback (most recent call last):
+      ...
+      jaxbrain.training.validation.NonFiniteError: 1 of 3 trainings is lost (1): ...
+    """
+    losses = getattr(losses, "step_loss", losses)
+    losses = losses if isinstance(losses, jax.Array) else as_array("check", "losses", losses)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, losses))):
+        raise TypeError("check: values cannot be looked at under a trace; call it outside of jit")
+    require_train_state("check", state)
+    members = np.shape(state.step)
+    if losses.shape[: len(members)] != members:
+        raise ValueError(
+            f"check: losses must have the leading axes {members} of state.step, got the shape "
+            f"{losses.shape}"
+        )
+    losses = np.asarray(losses).reshape(*members, -1)
+    names, finite = _finite_members(state.params, members)
+    lost = ~(finite & np.isfinite(losses).all(axis=-1))
+    if not lost.any():
+        return
+    bad, which = np.argwhere(~np.isfinite(losses)), np.argwhere(lost)
+    value = "a parameter is not finite"
+    if len(bad):
+        value = f"the loss {list(map(int, bad[0]))} is {losses[tuple(bad[0])]}"
+    where = f"; not finite by now: {', '.join(names[:3])}" if names else ""
+    raise NonFiniteError(
+        f"{_lost(which, lost.size) if members else ''}{value}{where}. "
+        + likely_cause(state.params, before_learning=False),
+        int(bad[0][-1]) if len(bad) else losses.shape[-1] - 1,
+        state,
+        losses,
+        which if members else None,
+    )
+
+
+def _lost(which: np.ndarray, count: int) -> str:
+    some = [tuple(map(int, row)) if len(row) > 1 else int(row[0]) for row in which[:9]]
+    more = ", ..." if len(which) > 9 else ""
+    verb = "is" if len(which) == 1 else "are"
+    return f"{len(which)} of {count} trainings {verb} lost ({', '.join(map(str, some))}{more}): "
+
+
+def _finite_members(params: Any, members: tuple[int, ...]) -> tuple[list[str], np.ndarray]:
+    """The parameters that are not finite anywhere, and the members in which all are finite."""
+    names, finite = [], np.ones(members, bool)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if jnp.issubdtype(leaf.dtype, jnp.inexact):
+            good = np.asarray(jnp.isfinite(leaf)).reshape(*members, -1).all(axis=-1)
+            finite &= good
+            if not good.all():
+                names.append(f"params{jax.tree_util.keystr(path)}")
+    return names, finite
 
 
 def warn_of_metrics(info: Any, piece: Any) -> None:
@@ -130,50 +191,3 @@ def all_finite(tree: Any) -> jax.Array:
     """True if every floating number of a pytree is finite."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool))
-
-
-def _check_array(name: str, values: Any) -> Any:
-    values = values if isinstance(values, jax.Array) else _canonical(name, values)
-    if not jnp.issubdtype(values.dtype, jnp.inexact):
-        return values
-    if isinstance(values, jax.Array) and not values.is_fully_addressable:
-        if not bool(jnp.all(jnp.isfinite(values))):
-            raise ValueError(f"{name} holds nan or infinity")
-        return values
-    host = np.asarray(values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        doubtful = not np.isfinite(np.sum(host))
-    if doubtful:  # one fast pass over the data; this slower one only where it found something
-        bad = np.argwhere(~np.isfinite(host))
-        if len(bad):
-            index = tuple(map(int, bad[0]))
-            raise ValueError(
-                f"{name} must be finite, but at index {list(index)} it is {host[index]} "
-                f"({len(bad)} such values); remove or fill them first"
-            )
-    return values
-
-
-def _canonical(name: str, values: Any) -> np.ndarray:
-    """A NumPy array in the dtype that jax will give it; refuse values that do not fit."""
-    host = np.asarray(values)
-    if not jnp.issubdtype(host.dtype, jnp.number) and host.dtype != bool:
-        raise TypeError(f"{name} must be an array of numbers, got dtype {host.dtype}")
-    dtype = jax.dtypes.canonicalize_dtype(host.dtype)
-    if host.dtype == dtype:
-        return host
-    with np.errstate(over="ignore"):
-        cast = host.astype(dtype)
-    if host.dtype.kind in "iu" and not np.array_equal(cast, host):
-        raise ValueError(
-            f"{name} is {host.dtype} and does not fit into {dtype}; rescale it, or set "
-            "jax.config.update('jax_enable_x64', True)"
-        )
-    lost = np.isfinite(host) & ~np.isfinite(cast) if host.dtype.kind in "fc" else np.zeros(0)
-    if lost.any():
-        index = tuple(map(int, np.argwhere(lost)[0]))
-        raise ValueError(
-            f"{name} is {host.dtype} and does not fit into {dtype}: at index {list(index)} it is "
-            f"{host[index]}; rescale it, or set jax.config.update('jax_enable_x64', True)"
-        )
-    return cast

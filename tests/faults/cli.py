@@ -46,6 +46,21 @@ FAULTS = [
         f"{TESTS}/test_resume.py",
     ),
     Fault(
+        "a renamed file is another training", f"{CLI}/resume.py",
+        '{"rows", *(_FILES if same_rows else ())}', '{"rows"}',
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "a training that runs is replaced by another", f"{CLI}/train.py",
+        "    with resume.alone(directory):\n", "    if True:\n",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "on a full disk the parameters are not saved", f"{CLI}/train.py",
+        "{_save_params(options, job, error.state)}", "{options.out}/params.ckpt",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
         "--no-resume keeps the checkpoint", f"{CLI}/resume.py",
         "    if not resume:\n        forget(directory)\n", "",
         f"{TESTS}/test_resume.py",
@@ -61,19 +76,19 @@ FAULTS = [
         f"{TESTS}/test_data.py",
     ),
     Fault(
-        "the labels of images are off by one", f"{CLI}/data.py",
+        "the labels of images are off by one", f"{CLI}/sources.py",
         "y.astype(np.int32), path.name", "y.astype(np.int32) - 1, path.name",
-        f"{TESTS}/test_data.py",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
-        "the last class of images is missing", f"{CLI}/data.py",
-        "_numbers(int(y.max()) + 1)", "_numbers(int(y.max()))",
-        f"{TESTS}/test_data.py",
+        "the last class of images is missing", f"{CLI}/sources.py",
+        "tuple(map(str, found))", "tuple(map(str, found[:-1]))",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
-        "bytes of images are not scaled", f"{CLI}/data.py",
+        "bytes of images are not scaled", f"{CLI}/sources.py",
         "(0.0, 255.0)", "(0.0, 1.0)",
-        f"{TESTS}/test_data.py",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
         "the first rows are tested on, the rest trained on", f"{CLI}/data.py",

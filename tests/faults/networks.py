@@ -182,13 +182,13 @@ FAULTS = [
         "tests/datasets/test_handwritten.py",
     ),
     Fault(
-        "IDX: sizes are read in the wrong order of bytes", f"{DATA}/files.py",
+        "IDX: sizes are read in the wrong order of bytes", f"{DATA}/idx_format.py",
         'int.from_bytes(sizes[i : i + 4], "big")', 'int.from_bytes(sizes[i : i + 4], "little")',
-        "tests/datasets/test_files.py",
+        "tests/datasets/test_idx_format.py",
     ),
     Fault(
-        "table: labels are numbered in the order of the rows", f"{DATA}/files.py",
-        "classes = sorted(set(cells))", "classes = list(dict.fromkeys(cells))",
-        "tests/datasets/test_files.py",
+        "table: labels are numbered in the order of the rows", f"{DATA}/target.py",
+        "for i, key in enumerate(sorted(names))", "for i, key in enumerate(names)",
+        "tests/datasets/test_tables.py",
     ),
 ]  # fmt: skip

@@ -80,7 +80,7 @@ FAULTS = [
     ),
     Fault(
         "a checkpoint says one epoch too many", "jaxbrain/training/resuming.py",
-        '"epoch": info.epoch}', '"epoch": info.epoch + 1}',
+        '"epoch": info.epoch,', '"epoch": info.epoch + 1,',
         "tests/training/test_resuming.py",
     ),
     Fault(

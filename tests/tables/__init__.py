@@ -122,6 +122,11 @@ LOSSES = {
     "binary_cross_entropy": ("logits", lambda k: jax.random.uniform(k, (4,))),
     "softmax_cross_entropy": ("logits", lambda k: jax.random.randint(k, (), 0, 4)),
 }
+# their predictions are probabilities
+PROBABILITY_LOSSES = {
+    "binary_cross_entropy_of_probabilities": lambda k: jax.random.uniform(k, (4,)),
+    "cross_entropy_of_probabilities": lambda k: jax.random.randint(k, (), 0, 4),
+}
 METRICS = {
     "accuracy": ("logits", (4,), lambda k: jax.random.randint(k, (), 0, 4)),
     "binary_accuracy": (
@@ -252,10 +257,11 @@ EXEMPT = {
     "Cell": "a type", "LearningRule": "a type", "Memory": "a type",
     "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
-    "NonFiniteError": "an error",
+    "NonFiniteError": "an error", "SaveError": "an error",
     "evaluate": "test_metrics", "summary": "test_summary_table", "Config": "a type",
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
+    "load_training": "test_training_file",
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
     "step": "test_step",
 }  # fmt: skip

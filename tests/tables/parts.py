@@ -66,6 +66,7 @@ FUNCTIONS = {
     "full_elastic_penalty": lambda: jb.memory.full_elastic_penalty(jnp.ones(2), jnp.eye(2)),
     "graded": lambda: jb.tasks.graded(jb.losses.mse),
     "graded_step": lambda: jb.tasks.graded_step(jb.losses.mse),
+    "weighted": lambda: jb.losses.weighted(jb.losses.mse),
     "path_length": lambda: motor.path_length(motor.MOTORNET, [[(1, 0.1, 0.0), (2, 0.1, 0.0)]]),
     "reach_loss": lambda: motor.reach_loss(effort_weight=0.1),
     "constant_force": lambda: perturb.constant_force([1.0, 0.0]),

@@ -261,10 +261,10 @@ def test_bad_data(data, kind, message):
         fit(data)
 
 
-def test_python_lists_get_a_short_message():
-    with pytest.raises((TypeError, ValueError), match=r"np\.asarray|arrays?") as caught:
-        fit((X.tolist() * 50, Y.tolist() * 50))
-    assert len(str(caught.value)) < 300
+def test_lists_of_numbers_are_arrays():
+    got, _ = fit((X.tolist(), Y.tolist()))
+    expected, _ = fit((X, Y))
+    np.testing.assert_array_equal(got.params[0]["kernel"], expected.params[0]["kernel"])
 
 
 def test_float64_that_overflows_float32_names_the_place_and_the_number():
@@ -328,7 +328,9 @@ def test_one_hot_labels_are_a_distribution():
 
 def test_another_number_of_features():
     state, _ = fit((X, Y))
-    with pytest.raises(ValueError, match=r"made for 3 input features, got .*\(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"params\[0\]\['kernel'\] is .*\[3, 4\], expected .*\[2, 4\]"
+    ):
         fit((X[:, :2], Y), state=state)
     with pytest.raises(ValueError, match=r"made for 3 input features, got .*\(2,\)"):
         fit((X, Y), validation=(X[:, :2], Y), metrics={"validation_loss": jb.losses.mse})

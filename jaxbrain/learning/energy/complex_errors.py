@@ -89,7 +89,7 @@ def error_of(loss: Loss) -> Error:
             return error
     raise ValueError(
         "holomorphic_equilibrium_propagation needs the derivative of the loss at complex "
-        f"predictions, and {getattr(loss, '__name__', loss)} is not in jb.losses; give it: "
+        f"predictions, and that of {getattr(loss, '__name__', loss)} is not known; give it: "
         "error=lambda prediction, target: ..., with functions that are holomorphic"
     )
 

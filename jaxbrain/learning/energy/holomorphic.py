@@ -68,7 +68,7 @@ def holomorphic_equilibrium_propagation(
     require_positive(name, "radius", radius)
     require_count(name, "nudged_steps", nudged_steps)
     points = require_integer(name, "points", points, at_least=2)
-    system = symmetric_system(net, name, feedback_gain)
+    system = symmetric_system(net, name, feedback_gain, loss)
     for i, layer in enumerate(system.net.layers):
         _require_holomorphic(name, i, layer)
 

@@ -106,7 +106,7 @@ def feedback_alignment(
       >>> [b["kernel"].shape for b in state]
       [(4, 8), (8, 3)]
     """
-    chain.require_chain(net, "feedback_alignment")
+    chain.require_chain(net, "feedback_alignment", loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
         return draw_like(key, net, feedback_init, params, x)
@@ -193,7 +193,7 @@ def _direct(
     signal: Callable[[str, jax.Array, jax.Array, Any], jax.Array],
 ) -> LearningRule:
     """A rule that projects a signal to every hidden block; the last block learns from the error."""
-    chain.require_chain(net, name)
+    chain.require_chain(net, name, loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple[jax.Array, ...]:
         *hidden, output = chain.block_shapes(net, params, x) or [x]

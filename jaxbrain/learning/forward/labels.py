@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.keys import keyed
+
 _IMAGE = 0.7  # part of the image in `overlay_label`
 
 
+@keyed
 def likely_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Array:
     """A wrong label, with the probability that the readout gives it: hard negatives.
 
@@ -25,6 +28,7 @@ def likely_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Arr
     return jax.random.categorical(key, jnp.where(true, -jnp.inf, logits)).astype(label.dtype)
 
 
+@keyed
 def any_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Array:
     """A wrong label, all with the same probability.
 

@@ -61,7 +61,7 @@ def forward_gradient(
       >>> float(value), grads[0]["kernel"].tolist()
       (2.0, [[-2.0]])
     """
-    chain.require_chain(net, "forward_gradient")
+    chain.require_chain(net, "forward_gradient", loss)
     require_count("forward_gradient", "samples", samples)
 
     def grads(
@@ -113,7 +113,7 @@ def weight_perturbation(
       >>> grads[0]["kernel"].tolist()  # (L(1.5) - L(1)) / 0.5, L(w) = (w - 3)^2 / 2
       [[-1.75]]
     """
-    chain.require_chain(net, "weight_perturbation")
+    chain.require_chain(net, "weight_perturbation", loss)
     require_count("weight_perturbation", "samples", samples)
     require_positive("weight_perturbation", "scale", scale)
 
@@ -171,7 +171,7 @@ def node_perturbation(
       >>> grads[0]["kernel"].tolist()  # x (L(2.5) - L(2)) / 0.5, L(z) = (z - 4)^2 / 2
       [[-3.5]]
     """
-    chain.require_chain(net, "node_perturbation")
+    chain.require_chain(net, "node_perturbation", loss)
     require_count("node_perturbation", "samples", samples)
     require_positive("node_perturbation", "scale", scale)
 

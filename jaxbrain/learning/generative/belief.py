@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import batch, serial
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw
@@ -31,6 +32,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@keyed
 @checked
 def train_stack(
     key: jax.Array,
@@ -124,6 +126,7 @@ def transpose(machine: Params) -> Params:
     }
 
 
+@keyed
 @checked
 def top_down(
     machines: Sequence[Params],
@@ -155,6 +158,7 @@ def top_down(
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
+@keyed
 @checked
 def sample(
     key: jax.Array,

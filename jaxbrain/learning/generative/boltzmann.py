@@ -16,6 +16,7 @@ from jax.nn.initializers import Initializer, normal
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
@@ -151,6 +152,7 @@ def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Arra
     return jax.nn.logsumexp(jax.vmap(weight)(jnp.asarray(states, kernel.dtype)))
 
 
+@keyed
 @checked
 def reconstruct(
     params: Params,
@@ -174,6 +176,7 @@ def reconstruct(
     return visible.mean(params["visible_bias"], jnp.dot(params["kernel"], h))
 
 
+@keyed
 @checked
 def gibbs(
     key: jax.Array,

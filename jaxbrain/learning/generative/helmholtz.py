@@ -16,6 +16,7 @@ from jax.nn.initializers import Initializer, lecun_normal
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_key
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
@@ -91,6 +92,7 @@ def helmholtz_machine(*units: int, kernel_init: Initializer = lecun_normal()) ->
     return Network(init, apply, ())
 
 
+@keyed
 def recognize(key: jax.Array, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
     """A sample of the recognition network: the states of all layers, x first and the top last.
 
@@ -106,6 +108,7 @@ def recognize(key: jax.Array, params: Params, x: jax.Array) -> tuple[jax.Array, 
     return _bottom_up(params, x, key)
 
 
+@keyed
 def generate(key: jax.Array, params: Params) -> tuple[jax.Array, ...]:
     """A sample of the generative network: the states of all layers, visible first and top last.
 
@@ -161,6 +164,7 @@ def log_recognition(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
     return total
 
 
+@keyed
 @checked
 def free_energy(key: jax.Array, params: Params, x: jax.Array) -> jax.Array:
     """A sample of the variational free energy, the description length of an example in nats.

@@ -125,7 +125,7 @@ def _rule(
 ) -> LearningRule:
     """A rule for each dense layer; how: its change, its first carry, True if the bias learns."""
     layers = serial(net) if isinstance(net, Network) and not net.layers else net
-    chain.require_chain(layers, name)
+    chain.require_chain(layers, name, loss)
     _require_dense(name, layers)
     present, start, bias = how
 

@@ -11,6 +11,7 @@ from jax.nn.initializers import lecun_normal
 from jaxbrain.cells.parts import retention
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.networks.parts import as_float, float_like
@@ -124,6 +125,7 @@ def modulated(
     return Cell(plasticity.init, carry, step)
 
 
+@keyed
 @checked
 def total_change(
     plasticity: Cell,

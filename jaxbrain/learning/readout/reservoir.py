@@ -23,6 +23,7 @@ import numpy as np
 from jaxbrain.cells.parts import summed_input, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
@@ -171,6 +172,8 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
             "states that the compiled part returns"
         )
     require_positive("ridge", "penalty", penalty, zero=True)
+    states = as_array("ridge", "states", states)
+    targets = as_array("ridge", "targets", targets)
     dtype = float_like(jnp.asarray(states))
     x, y = _rows("states", states), _rows("targets", targets)
     if np.shape(states)[:-1] != np.shape(targets)[:-1]:

@@ -1,5 +1,6 @@
 """Replay: a buffer of fixed size holds old examples, which are mixed into new batches."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +8,9 @@ import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.config import configured, traceable
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -68,6 +71,7 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     return ReplayBuffer(items, jnp.int32(0))
 
 
+@keyed
 @checked
 def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
@@ -91,7 +95,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
-    items = jax.tree.map(jnp.asarray, items)
+    items = jax.tree.map(partial(on_device, "add", "items"), items, is_leaf=is_numbers)
     n = _require_rows(buffer, items)
     order = jnp.arange(n, dtype="int32")
     count = buffer.seen + order  # of the items before each
@@ -107,6 +111,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
+@keyed
 @checked
 def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
     """Random items of a buffer, with replacement.

@@ -16,7 +16,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import unit
-from jaxbrain.networks.parts import align, as_float, require_features
+from jaxbrain.networks.parts import align, as_real, require_features
 from jaxbrain.networks.parts import weights as initial_weights
 
 
@@ -270,7 +270,7 @@ def external_memory(
 
     def project(params: Params, xs: jax.Array) -> Interface:
         require_features(name, xs, params["kernel"].shape[0])
-        made = as_float(xs, params["kernel"].dtype) @ params["kernel"]
+        made = as_real(name, xs, params["kernel"].dtype) @ params["kernel"]
         made = made + align(params["bias"], made)
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
         parts = jnp.split(made, ends, axis=-1)

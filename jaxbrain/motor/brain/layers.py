@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 
 
@@ -139,6 +140,7 @@ SENSORY = Wiring(
 )
 
 
+@keyed
 @checked
 def cortical_layers(
     key: jax.Array, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR

@@ -16,7 +16,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
-from jaxbrain.networks.parts import as_float, float_like
+from jaxbrain.networks.parts import as_real, float_like
 
 Number = float | jax.Array
 
@@ -147,7 +147,7 @@ def basal_ganglia(
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         require_same_channels(name, carry.gpi, x)
-        x = as_float(x, carry.gpi.dtype)
+        x = as_real(name, x, carry.gpi.dtype)
 
         def flow(state: BasalGanglia) -> BasalGanglia:
             return ganglia_flow(state, x, tau, pathways, thresholds)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.motor.body.plant import CENTER, Plant
 from jaxbrain.motor.control.perturbations import curl
@@ -153,6 +154,7 @@ def perturbed_reach(
     return Task(sample)
 
 
+@keyed
 @checked
 def schedule(
     key: jax.Array,

@@ -60,7 +60,7 @@ def test_a_loss_of_your_own_needs_its_derivative():
     def quartic(prediction, target):
         return jnp.sum((prediction - target) ** 4)
 
-    with pytest.raises(ValueError, match=r"quartic is not in jb.losses; give it: error="):
+    with pytest.raises(ValueError, match=r"that of quartic is not known; give it: error="):
         holomorphic(NET, quartic)
     net = jb.serial(DENSE, TANH, DENSE)
     params, x, y = problem(net, HALF)

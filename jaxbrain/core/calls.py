@@ -1,0 +1,65 @@
+"""Calls with wrong arguments, answered in plain sentences that name the right ones."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function, so that missing, unknown and surplus arguments are named with the fix.
+
+    Raises:
+      TypeError: when it is called with arguments that do not fit its signature.
+
+    Examples:
+      >>> @explained
+      ... def train(rule, *, epochs): ...
+      >>> train("rule", epoch=3)
+      Traceback (most recent call last):
+      ...
+      TypeError: train has no argument 'epoch'; did you mean 'epochs'?
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            message = _mistake(function.__name__, signature, args, kwargs)
+            raise TypeError(message) from None
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> str:
+    parameters = signature.parameters
+    places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    unknown = [word for word in kwargs if word not in parameters]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], list(parameters), 1)
+        fix = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parameters)}"
+        return f"{name} has no argument {unknown[0]!r}; {fix}"
+    if len(args) > len(places):
+        hint = "; x and y are one pair: data=(x, y)" if "data" in places else ""
+        return (
+            f"{name} takes {len(places)} positional arguments ({', '.join(places)}), got "
+            f"{len(args)}; write the others with their names{hint}"
+        )
+    twice = [word for word in places[: len(args)] if word in kwargs]
+    if twice:
+        return f"{name} got {twice[0]!r} twice, by place and by name"
+    given = {*places[: len(args)], *kwargs}
+    missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in given]
+    examples = {
+        "key": "key=jax.random.key(0)",
+        "epochs": "epochs=10",
+        "metrics": 'metrics={"accuracy": jb.accuracy}',
+    }
+    return f"{name} needs {' and '.join(examples.get(word, word) for word in missing)} too"
