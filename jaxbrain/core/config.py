@@ -159,7 +159,7 @@ def static(cls: T) -> T:
 
     methods = {
         "has_config": True,
-        "__call__": refuse_call,
+        "__call__": lambda self, *args, **kwargs: refuse_call(self),
         "_replace": replaced,
         "__eq__": equal,
         "__ne__": lambda self, other: not equal(self, other),

@@ -97,10 +97,10 @@ def require_function(wanted: Any, function: str, argument: str, value: Any) -> N
     )
 
 
-def refuse_call(self: Any, *args: Any, **kwargs: Any) -> None:
-    """The ``__call__`` of a tuple of functions."""
-    kind = type(self).__name__
-    usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(self._fields)}")
+def refuse_call(value: Any) -> None:
+    """Refuse to call a tuple of functions, and name the function that may be meant."""
+    kind = type(value).__name__
+    usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(value._fields)}")
     raise TypeError(f"a {kind} is not called: write {usage}")
 
 

@@ -22,7 +22,7 @@ FOUND = {
 }
 # each function once, by its shortest name; those of training and of files have tests of their own
 OWN_CHECKS = {"fit", "run", "step", "init_state", "evaluate", "compare_rules", "table"}
-OWN_CHECKS |= {"train_test_split", "save_model", "configured"}
+OWN_CHECKS |= {"train_test_split", "save_model", "load_training", "configured"}
 FUNCTIONS = {
     name: function
     for name, function in {id(f): (n, f) for n, f in FOUND.items()}.values()

@@ -76,7 +76,7 @@ FAULTS = [
     ),
     Fault(
         "a network can be called", f"{CORE}/config.py",
-        '"__call__": refuse_call', '"__call__": lambda self, *args: None',
+        '**kwargs: refuse_call(self),', '**kwargs: None,',
         MISTAKES,
     ),
     Fault(
