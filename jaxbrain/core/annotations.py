@@ -29,8 +29,10 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
     Examples:
       >>> def f(x: int | None = None): ...
       >>> check = check_of(inspect.signature(f).parameters["x"])
-      >>> check("f", "x", None), check("f", "x", 3)
-      (None, 3)
+      >>> check("f", "x", None)
+      >>> check("f", "x", "3")
+      Traceback (most recent call last):
+      TypeError: f: x must be an integer, got '3'
     """
     check = _check(parameter.annotation)
     if check is None or parameter.kind is not parameter.VAR_POSITIONAL:

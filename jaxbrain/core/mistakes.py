@@ -5,7 +5,6 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -54,10 +53,6 @@ _CALLS = {
     "Task": "task.sample(key)",
     "Plant": "plant.step(params, state, action)",
 }
-_KEYWORDS = {
-    "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
-    "use_bias": "write bias_init=None for a layer without bias",
-}
 
 
 def require_instance(wanted: type, function: str, argument: str, value: Any) -> None:
@@ -102,21 +97,6 @@ def refuse_call(value: Any) -> None:
     kind = type(value).__name__
     usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(value._fields)}")
     raise TypeError(f"a {kind} is not called: write {usage}")
-
-
-def fix_of_call(name: str, signature: inspect.Signature, options: Iterable[str]) -> str:
-    """What to write in place of arguments that a function does not take."""
-    known = signature.parameters
-    for option in options:
-        if option in known:
-            continue
-        near = difflib.get_close_matches(option, known, n=1)
-        if near:
-            return f"did you mean {near[0]}?"
-        if option in _KEYWORDS:
-            return _KEYWORDS[option]
-    plain = [p.replace(annotation=p.empty, default=p.empty) for p in known.values()]
-    return f"it is {name}{inspect.Signature(plain)}"
 
 
 def _makes_functions(wanted: Any, value: Any) -> bool:
