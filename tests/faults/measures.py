@@ -132,8 +132,8 @@ FAULTS = [
     ),
     Fault(
         "the weights of classes replace those of examples", WEIGHTS,
-        "weights = weights * _of_classes(class_weights, y, n)",
-        "weights = _of_classes(class_weights, y, n)",
+        "jnp.asarray(weights, float) * jnp.asarray(_of_classes(class_weights, y, n), float)",
+        "jnp.asarray(_of_classes(class_weights, y, n), float)",
         "tests/training/test_weights.py::test_the_weight_of_a_class_is_that_of_its_examples",
     ),
     Fault(
