@@ -73,7 +73,7 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
 
 
 def likely_cause(params: Any, *, before_learning: bool) -> str:
-    """What to look for where a loss or a parameter is not finite, in a sentence."""
+    """A sentence on the likely causes of a loss or a parameter that is not finite."""
     kinds = {jnp.dtype(leaf.dtype) for leaf in jax.tree.leaves(params)}
     half = [k for k in kinds if jnp.issubdtype(k, jnp.floating) and k.itemsize < 4]
     if before_learning:  # a smaller learning rate would change nothing
@@ -114,7 +114,7 @@ def check(state: Any, losses: Any) -> None:
       >>> def train(key, rate):
       ...     return jb.run(rule, optax.sgd(rate), xor, key=key, epochs=40, batch_size=None)
       >>> keys, rates = jax.random.split(jax.random.key(0), 3), jax.numpy.array([0.1, 1e3, 0.01])
-      >>> check(*jax.vmap(train)(keys, rates))
+      >>> check(*jax.jit(jax.vmap(train))(keys, rates))
       Traceback (most recent call last):
       ...
       jaxbrain.training.validation.NonFiniteError: 1 of 3 trainings is lost (1): ...
