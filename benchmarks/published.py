@@ -122,7 +122,7 @@ PUBLISHED: dict[str, Published] = {
     ),
     "equilibrium_propagation": Published(
         "97 to 98",
-        "one to three hidden layers, squared error",
+        "one to three hidden layers, squared error, a feedback gain of 1 (0.1 is the default here)",
         "Scellier and Bengio 2017, doi 10.3389/fncom.2017.00024, as quoted by Whittington and "
         "Bogacz 2019, doi 10.1016/j.tics.2018.12.005, table 1 (confirmed)",
     ),

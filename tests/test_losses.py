@@ -8,7 +8,14 @@ import pytest
 import scipy.special
 
 import jaxbrain as jb
-from jaxbrain.losses import binary_cross_entropy, half_mse, mse, softmax_cross_entropy
+from jaxbrain.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_of_probabilities,
+    cross_entropy_of_probabilities,
+    half_mse,
+    mse,
+    softmax_cross_entropy,
+)
 
 Z = jnp.array([0.3, -1.7, 2.2, 0.9])
 T = jnp.array([0.2, 0.9, 0.4, 0.0])
@@ -164,3 +171,91 @@ def test_sequences_are_averaged_over_time():
     np.testing.assert_allclose(got, np.mean(one_by_one), rtol=1e-6)
     right = np.mean(np.argmax(logits, -1) == labels)
     np.testing.assert_allclose(jb.accuracy(logits, labels), right)
+
+
+# ------------------------------------------------------------------------ losses of probabilities
+
+LIKELY = jnp.array([0.2, 0.6, 0.7, 0.1])
+SMALLEST = float(jnp.finfo("float32").tiny)
+
+
+def test_the_loss_of_probabilities_is_its_definition():
+    """-1/n sum [y log p + (1 - y) log(1 - p)], the number of the textbooks."""
+    y = jnp.array([0, 1, 1, 0])
+    each = jax.vmap(binary_cross_entropy_of_probabilities)(LIKELY, y)
+    p, t = np.asarray(LIKELY, "float64"), np.asarray(y)
+    np.testing.assert_allclose(each, -(t * np.log(p) + (1 - t) * np.log(1 - p)), rtol=1e-6)
+    assert round(float(jnp.mean(each)), 4) == 0.2990
+    slope = jax.grad(binary_cross_entropy_of_probabilities)(LIKELY, T)
+    t = np.asarray(T, "float64")
+    np.testing.assert_allclose(slope, (1 - t) / (1 - p) - t / p, rtol=1e-5)
+
+
+def test_losses_of_probabilities_are_those_of_their_logits():
+    """Value and gradient, through the sigmoid or the softmax."""
+    for of_probabilities, function, from_logits, target in (
+        (binary_cross_entropy_of_probabilities, jax.nn.sigmoid, binary_cross_entropy, T),
+        (cross_entropy_of_probabilities, jax.nn.softmax, softmax_cross_entropy, P),
+        (cross_entropy_of_probabilities, jax.nn.softmax, softmax_cross_entropy, jnp.array(2)),
+    ):
+        for logits in (Z, 20 * Z - 30):
+            got = jax.value_and_grad(lambda z: of_probabilities(function(z), target))(logits)  # noqa: B023
+            want = jax.value_and_grad(from_logits)(logits, target)
+            np.testing.assert_allclose(got[0], want[0], rtol=1e-4)
+            np.testing.assert_allclose(got[1], want[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_probability_of_zero_counts_as_the_smallest_number(jit):
+    binary, several = binary_cross_entropy_of_probabilities, cross_entropy_of_probabilities
+    binary, several = (jax.jit(f) if jit else f for f in (binary, several))
+    for p, t in ((0.0, 1.0), (1.0, 0.0)):
+        value, slope = jax.value_and_grad(binary)(jnp.array([p]), jnp.array([t]))
+        np.testing.assert_allclose(value, -np.log(SMALLEST), rtol=1e-6)
+        assert np.isfinite(slope)
+        assert binary(jnp.array([p]), jnp.array([p])) == 0
+    certain = jnp.array([0.0, 1.0])
+    np.testing.assert_allclose(several(certain, jnp.array(0)), -np.log(SMALLEST), rtol=1e-6)
+    assert several(certain, jnp.array(1)) == several(certain, certain) == 0
+    tiny = jnp.array([1e-30, 1.0])  # a wrong and certain answer still has its gradient
+    np.testing.assert_allclose(jax.grad(several)(tiny, jnp.array(0))[0], -1e30, rtol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [[0.4, 0.4, 0.4], [1.2, -0.2, 0.0], [3.0, -1.0, -1.0]])
+def test_probabilities_are_a_distribution(wrong):
+    wrong, label = jnp.array(wrong), jnp.array(1)
+    with pytest.raises(ValueError, match=r"probability of cross_entropy.*must be a distribution"):
+        cross_entropy_of_probabilities(wrong, label)
+    assert np.isnan(jax.jit(cross_entropy_of_probabilities)(wrong, label))
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan")])
+def test_a_probability_is_from_zero_to_one(wrong):
+    p = LIKELY.at[1].set(wrong)
+    with pytest.raises(ValueError, match=r"probability of binary_cross_entropy.* in 0..1"):
+        binary_cross_entropy_of_probabilities(p, T)
+    with pytest.raises(ValueError, match=r"target of binary_cross_entropy.* in 0..1"):
+        binary_cross_entropy_of_probabilities(LIKELY, T.at[1].set(wrong))
+    assert np.isnan(jax.jit(binary_cross_entropy_of_probabilities)(p, T))
+    assert np.isnan(jax.jit(binary_cross_entropy_of_probabilities)(LIKELY, T.at[1].set(wrong)))
+
+
+def test_labels_of_probabilities_are_in_range():
+    for label in (3, -1):
+        with pytest.raises(ValueError, match=r"label of cross_entropy.*must be in 0..2"):
+            cross_entropy_of_probabilities(jnp.array([0.2, 0.5, 0.3]), jnp.array(label))
+    with pytest.raises(TypeError, match="must be integers"):
+        cross_entropy_of_probabilities(jnp.array([0.2, 0.5, 0.3]), 1.0)
+    with pytest.raises(ValueError, match=r"use binary_cross_entropy_of_probabilities"):
+        cross_entropy_of_probabilities(jnp.ones(1), jnp.array(0))
+
+
+# ------------------------------------------------------------------------------- weighted losses
+
+
+def test_a_weighted_loss_is_the_loss_times_its_weight():
+    for loss, target in ((mse, T), (softmax_cross_entropy, jnp.array(2))):
+        got = jb.losses.weighted(loss)(Z, jb.losses.Weighted(target, 3))
+        np.testing.assert_allclose(got, 3 * loss(Z, target), rtol=1e-6)
+    with pytest.raises(TypeError, match=r"must be jb\.losses\.Weighted"):
+        jb.losses.weighted(mse)(Z, (T, 1.0))

@@ -7,6 +7,7 @@ import types
 import pytest
 
 import jaxbrain
+from jaxbrain.core.names import public_name
 from tests.tables.public import PUBLIC
 
 modules = pytest.mark.parametrize("name", PUBLIC)
@@ -48,3 +49,12 @@ def test_public_functions_and_classes_are_those_of_the_package():
             value = getattr(importlib.import_module(name), attribute)
             if callable(value):
                 assert value.__module__.startswith("jaxbrain"), f"{name}.{attribute}"
+
+
+@modules
+def test_a_public_function_prints_by_a_public_name(name):
+    for attribute in PUBLIC[name]:
+        value = getattr(importlib.import_module(name), attribute)
+        if isinstance(value, types.FunctionType):
+            module, _, own = public_name(value).rpartition(".")
+            assert own in PUBLIC[module], f"{name}.{attribute} prints as {public_name(value)}"

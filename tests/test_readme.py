@@ -29,7 +29,8 @@ def test_the_ten_lines_run(capsys):
     assert "9,610" in printed  # 64 * 128 + 128 + 128 * 10 + 10
 
 
-def test_the_other_blocks_run():
+def test_the_other_blocks_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     net = jb.serial(jb.dense(4), jb.elementwise(jax.numpy.tanh), jb.dense(1))
     optimizer = optax.adam(1e-2)
     x, y = data = jb.datasets.xor()

@@ -12,6 +12,7 @@ import optax
 
 from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.gradient_similarity import angles_to
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.calls import explained
 from jaxbrain.core.composition import example
 from jaxbrain.core.requirements import require_count, require_random_key
@@ -143,6 +144,7 @@ def _loss(result: Result) -> str:
     return f"{kept.mean():.3g}" if len(kept) else "-"
 
 
+@checked
 def frozen_hidden(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """Optimizer for the last layer with weights; all layers before it stay as initialized.
 
@@ -257,7 +259,7 @@ def compare_rules(
     reference = next(iter(pairs.values()))[0]
     named = {"data": data, "validation": validation, "probe": probe}
     data, validation, probe = (_checked(name, a, reference) for name, a in named.items())
-    make_monitor("compare_rules", validation, metrics, None)
+    make_monitor("compare_rules", next(iter(pairs.values()))[0], validation, metrics, None)
     setup = _Setup(data, validation, metrics, probe, reference, epochs, batch_size)
     results: dict[str, Result] = {}
     began, total = time.monotonic(), epochs * len(pairs)

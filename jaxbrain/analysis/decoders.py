@@ -11,11 +11,11 @@ import numpy as np
 import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
-from jaxbrain.cells.unrolling import last, require_cells, unroll
+from jaxbrain.cells.unrolling import last, unroll
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_count, require_number
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.backpropagation import backprop
 from jaxbrain.learning.readout.reservoir import ridge
@@ -156,11 +156,10 @@ def recurrent_decoder(
       >>> decoder.predict(params, activity).shape
       (40, 1)
     """
-    require_cells("recurrent_decoder", cell)
     require_count("recurrent_decoder", "bins", bins)
     require_count("recurrent_decoder", "epochs", epochs)
-    if not 0 <= held_back < 1:
-        raise ValueError(f"recurrent_decoder: held_back must be from 0 to below 1, got {held_back}")
+    require_number("recurrent_decoder", "held_back", held_back, at_least=0, below=1)
+    require_number("recurrent_decoder", "dropout_rate", dropout_rate, at_least=0, below=1)
     noise, window = dropout(dropout_rate), tuple(range(bins - 1, -1, -1))
 
     def network(outputs: int) -> Network:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.requirements import require_random_key
@@ -53,6 +54,7 @@ class Decoded(NamedTuple):
     params: Params
 
 
+@checked
 def decode(
     decoder: Decoder,
     activity: ArrayLike,
@@ -104,6 +106,7 @@ def decode(
     return Decoded(predicted, scores, params)
 
 
+@checked
 def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
     """Features of each bin: the activity at several lags, side by side.
 

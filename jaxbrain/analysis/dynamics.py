@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxbrain.cells.unrolling import require_cells, require_time
+from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
@@ -55,6 +56,7 @@ def dimensionality(states: ArrayLike) -> jax.Array:
     return jnp.trace(square) ** 2 / jnp.where(power == 0, 1, power)
 
 
+@checked
 def lyapunov(
     cell: Cell,
     params: Params,
@@ -100,7 +102,6 @@ def lyapunov(
       >>> lyapunov(cell, params, jnp.zeros(2), jnp.zeros((99, 1)), count=2, discard=50).round(4)
       Array([ 0.6931, -0.6931], dtype=float32)
     """
-    require_cells("lyapunov", cell)
     length = require_time("lyapunov: xs", xs)
     require_count("lyapunov", "count", count)
     require_positive("lyapunov", "dt", dt)
@@ -115,7 +116,7 @@ def lyapunov(
     units = len(vector)
     if count > units:
         raise ValueError(f"lyapunov: count must be at most the {units} units, got {count}")
-    if not isinstance(discard, int) or not 0 <= discard < length:
+    if not 0 <= discard < length:
         raise ValueError(
             f"lyapunov: discard must leave at least one of the {length} steps of xs, got "
             f"{discard!r}"

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
@@ -50,6 +51,7 @@ class _Moments(NamedTuple):
 
 
 @keyed
+@checked
 def bias_and_variance(
     key: jax.Array,
     rule: LearningRule,

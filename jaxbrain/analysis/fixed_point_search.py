@@ -9,7 +9,8 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
-from jaxbrain.cells.unrolling import require_cells
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -18,6 +19,7 @@ _SHRINK, _GROW = 0.3, 4.0  # of the damping, after a step that was taken or refu
 _LARGEST = 1e10  # damping, relative to the first, at which the search gives up
 
 
+@checked
 def fixed_points(
     cell: Cell,
     params: Params,
@@ -71,7 +73,6 @@ def fixed_points(
       >>> (abs(found.states[:, 0])).round(3).tolist(), found.kinds.tolist()
       ([0.958, 0.958, 0.0], ['stable node', 'stable node', 'unstable node'])
     """
-    require_cells("fixed_points", cell)
     for name, value in {"tolerance": tolerance, "apart": apart, "reach": reach}.items():
         if value is not None:
             require_positive("fixed_points", name, value)
@@ -131,7 +132,7 @@ class _Descent(NamedTuple):
     count: jax.Array  # [], steps
 
 
-@partial(jax.jit, static_argnums=5)
+@compiled(static_argnums=5)
 def _search(
     cell: Cell, params: Params, x: Any, like: Any, tolerance: float, steps: int, starts: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -173,7 +174,7 @@ def _search(
     return jax.vmap(one)(starts)
 
 
-@jax.jit
+@compiled()
 def _jacobian(cell: Cell, params: Params, x: Any, like: Any, states: jax.Array) -> tuple[jax.Array]:
     """[points, units, units] at the states [points, units]."""
     flow = partial(_flow, cell, params, x, like)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 
@@ -110,6 +111,7 @@ def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptat
 
 
 @takes_arrays("position", "velocity")
+@checked
 def reach_kinematics(
     position: jax.Array,
     velocity: jax.Array,
@@ -196,6 +198,7 @@ def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array
 
 
 @takes_arrays("speed")
+@checked
 def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
     """Onset and offset of the movement around the peak of its speed, in samples, not rounded.
 
@@ -235,6 +238,7 @@ def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.A
 
 
 @takes_arrays("speed")
+@checked
 def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> jax.Array:
     """Smoothness: correlation of a speed with that of a minimum-jerk reach over the same movement.
 
@@ -262,6 +266,7 @@ def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> ja
 
 
 @takes_arrays("position")
+@checked
 def reach_time(
     position: jax.Array,
     target: Any,

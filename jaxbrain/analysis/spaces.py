@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import require_count
 
@@ -42,6 +43,7 @@ class Alignment(NamedTuple):
     rotation: jax.Array
 
 
+@checked
 def pca(data: ArrayLike, components: int) -> PrincipalComponents:
     """Principal components: the directions of largest variance.
 
@@ -191,6 +193,7 @@ def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
     return jnp.clip(correlations, 0, 1)
 
 
+@checked
 def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
     """Singular vector canonical correlations (SVCCA): `cca` of the first principal components.
 

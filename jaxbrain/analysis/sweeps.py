@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import as_number, require_count
 
 INTACT = "intact"
 
 
+@checked
 def lesion_sweep(
     outcome: Callable[[jax.Array], Any],
     groups: Mapping[str, Any],
@@ -60,6 +62,7 @@ def lesion_sweep(
     }
 
 
+@checked
 def field_sweep(
     outcome: Callable[[jax.Array], Any], strengths: Any, *, batch_size: int | None = None
 ) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxbrain.analysis.spaces import require_activity
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_fraction
 
 
@@ -90,6 +91,7 @@ def tuning(angles: ArrayLike, rates: ArrayLike) -> Tuning:
     )
 
 
+@checked
 def population_vector(
     rates: ArrayLike, tuning: Tuning, *, least_r2: float | jax.Array = 0.0
 ) -> jax.Array:
@@ -136,6 +138,7 @@ def population_vector(
     return vectors.reshape(*rates.shape[:-1], 2)
 
 
+@checked
 def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5) -> jax.Array:
     """Angular error of the population vector on movements that were not used for the fit.
 

@@ -3,15 +3,16 @@
 Matrices are ``[units, units]``, from the presynaptic unit (row) to the postsynaptic one (column).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.keys import keyed
-from jaxbrain.core.requirements import require_count, require_fraction
+from jaxbrain.core.requirements import require_count, require_fraction, shown
 
 
 class Areas(NamedTuple):
@@ -36,6 +37,7 @@ class Packed(NamedTuple):
     shape: tuple[int, ...]
 
 
+@checked
 def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     """Connectivity of one area under Dale's law, excitatory units first.
 
@@ -66,12 +68,13 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
 
 
 @keyed
+@checked
 def modular(
     key: jax.Array,
     sizes: Mapping[str, int],
     *,
     within: float = 1.0,
-    between: Any = 0.1,
+    between: float | jax.Array | np.ndarray | Sequence[Sequence[float]] = 0.1,
     excitatory: float = 0.8,
 ) -> Areas:
     """Random connectivity of several areas: dense within, sparse and excitatory between.
@@ -118,7 +121,13 @@ def modular(
     return Areas(mask.astype(np.int8), signs, _slices(sizes, counts))
 
 
-def conduction_delays(slices: Mapping[str, slice], *, between: Any, within: int = 1) -> np.ndarray:
+@checked
+def conduction_delays(
+    slices: Mapping[str, slice],
+    *,
+    between: float | jax.Array | np.ndarray | Sequence[Sequence[float]],
+    within: int = 1,
+) -> np.ndarray:
     """Conduction delays between units, in time steps, for `excitatory_inhibitory`.
 
     Args:
@@ -203,7 +212,10 @@ def _known(name: str, argument: str, value: Any) -> np.ndarray:
             f"{name}: {argument} is traced, but the structure of a cell must be constant; to vary "
             "synapses, multiply the weights in params"
         )
-    return np.asarray(value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or not np.all(np.isfinite(array)):
+        raise TypeError(f"{name}: {argument} must be of numbers, got {shown(value)}")
+    return array
 
 
 def _signs(units: int, excitatory: float) -> np.ndarray:

@@ -82,7 +82,6 @@ def residual(cell: Cell) -> Cell:
       >>> bool((y == x + h).all())
       True
     """
-    require_cells("residual", cell)
     name = f"residual({cell})"
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
@@ -127,7 +126,6 @@ def bidirectional(forward: Cell, backward: Cell, *, block: int | None = None) ->
       >>> net.apply(params, jax.numpy.ones((5, 4))).shape
       (5, 5)
     """
-    require_cells("bidirectional", forward, backward)
     return parallel(unroll(forward, block=block), unroll(backward, block=block, reverse=True))
 
 

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxbrain.cells.parts import fit_input, retention, zero_carry
+from jaxbrain.cells.parts import fit_input, require_step, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.keys import keyed
@@ -19,6 +20,7 @@ from jaxbrain.networks.parts import as_float, float_like, no_params
 
 
 @keyed
+@checked
 def poisson_encode(
     key: jax.Array, rates: Any, steps: int, *, dt: float | jax.Array = 1.0
 ) -> jax.Array:
@@ -49,19 +51,17 @@ def poisson_encode(
     steps = require_count("poisson_encode", "steps", steps)
     require_positive("poisson_encode", "dt", dt)
     rates = _floats(rates)
-    if not isinstance(rates, jax.core.Tracer) and not isinstance(dt, jax.core.Tracer):
-        chance = np.asarray(rates, np.float64) * float(dt)
-        if not np.all((chance >= 0) & (chance <= 1)):
-            raise ValueError(
-                "poisson_encode: rates must be from 0 to 1 / dt, one spike a step, got "
-                f"{np.min(rates):g} to {np.max(rates):g} at dt={float(dt):g}; take shorter steps"
-            )
+    _require_range(
+        "poisson_encode: rates must be from 0 to 1 / dt, one spike a step", rates, dt,
+        f" at dt={dt}; take shorter steps",
+    )  # fmt: skip
     fine = rates.dtype if rates.dtype.itemsize > 2 else jnp.float32  # half has no small chances
     chance = rates.astype(fine) * jnp.asarray(dt).astype(fine)
     drawn = jax.random.uniform(key, (steps, *rates.shape), fine)
     return (drawn < chance[None]).astype(rates.dtype)
 
 
+@checked
 def latency_encode(
     x: Any,
     steps: int,
@@ -78,7 +78,7 @@ def latency_encode(
     (1 - alpha) x in each step, alpha = exp(-dt / tau).
 
     Args:
-      x: numbers ``[...]``.
+      x: numbers from 0 to 1 ``[...]``.
       steps: number of time steps; later spikes are left out.
       tau: time constant of the neuron.
       threshold: of the neuron.
@@ -88,7 +88,7 @@ def latency_encode(
       0 and 1 ``[steps, ...]``, in the float dtype of x.
 
     Raises:
-      ValueError: if tau, threshold or dt is not positive, or dt is above tau.
+      ValueError: if tau, threshold or dt is not positive, dt is above tau, or x is not in 0..1.
 
     Source: Zenke and Vogels 2021, doi 10.1162/neco_a_01367.
 
@@ -101,6 +101,7 @@ def latency_encode(
     require_times("latency_encode", 1, {"tau": tau}, dt)
     require_positive("latency_encode", "threshold", threshold)
     x = _floats(x)
+    _require_range("latency_encode: x must be from 0 to 1", x, 1, "; scale it, such as x / 255")
     least = as_number(threshold, x)
     fires = x > least
     time = -as_number(tau, x) * jnp.log1p(-least / jnp.where(fires, x, 2 * least))
@@ -113,7 +114,7 @@ def latency_encode(
 def leaky_integrator(
     units: int,
     *,
-    tau: float | jax.Array = 20.0,
+    tau: float | jax.Array | np.ndarray = 20.0,
     dt: float | jax.Array = 1.0,
     kernel_init: Initializer = lecun_normal(),
     bias_init: Initializer = zeros,
@@ -146,9 +147,9 @@ def leaky_integrator(
     name = f"leaky_integrator({units})"
 
     def init(key: jax.Array, x: Any) -> Params:
-        dtype = float_like(x)
+        inputs, dtype = require_step(x), float_like(x)
         return {
-            "kernel": kernel_init(key, (x.shape[-1], units), dtype),
+            "kernel": kernel_init(key, (inputs, units), dtype),
             "bias": bias_init(jax.random.fold_in(key, 1), (units,), dtype),
         }
 
@@ -188,6 +189,15 @@ def rate_readout(*, dt: float | jax.Array = 1.0) -> Network:
         return jnp.mean(x, axis=0) / as_number(dt, x)
 
     return Network(no_params, apply)
+
+
+def _require_range(wanted: str, x: jax.Array, scale: Any, fix: str) -> None:
+    """Refuse known numbers that, times a scale, are not from 0 to 1."""
+    if isinstance(x, jax.core.Tracer) or isinstance(scale, jax.core.Tracer):
+        return
+    scaled = np.asarray(x, np.float64) * float(scale)
+    if not np.all((scaled >= 0) & (scaled <= 1)):
+        raise ValueError(f"{wanted}, got {np.min(x):g} to {np.max(x):g}{fix}")
 
 
 def _floats(x: Any) -> jax.Array:

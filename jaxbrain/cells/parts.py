@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
-from jaxbrain.core.requirements import as_number
+from jaxbrain.core.requirements import as_number, require_array
 from jaxbrain.core.types import Params
-from jaxbrain.networks.parts import as_float, float_like
+from jaxbrain.networks.parts import as_real, float_like
 
 
 def weights(
@@ -73,6 +73,7 @@ def leak(tau: Any, dt: Any, like: jax.Array) -> jax.Array:
 
 def require_step(x: Any) -> int:
     """The number of inputs; refuse anything but the input ``[inputs]`` of one step."""
+    require_array("a cell", x)
     if len(x.shape) != 1:
         raise ValueError(
             f"x of one step must have the shape [inputs], got {tuple(x.shape)}; a sequence is "
@@ -83,14 +84,15 @@ def require_step(x: Any) -> int:
 
 def fit_input(name: str, params: Params, x: Any) -> jax.Array:
     """The input of a step in the dtype of the weights; refuse one of another shape."""
+    require_array(name, x)
     _require_inputs(name, params, x.shape)
-    return as_float(x, params["kernel"].dtype)
+    return as_real(name, x, params["kernel"].dtype)
 
 
 def fit_sequence(name: str, params: Params, xs: Any) -> jax.Array:
     """The inputs ``[time, inputs]`` of all steps, as `fit_input` takes those of one."""
     _require_inputs(name, params, xs.shape[1:])
-    return as_float(xs, params["kernel"].dtype)
+    return as_real(name, xs, params["kernel"].dtype)
 
 
 def _require_inputs(name: str, params: Params, shape: tuple[int, ...]) -> None:

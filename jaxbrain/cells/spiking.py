@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.parts import fit_input, retention, weights, zero_carry
@@ -80,7 +81,7 @@ def to_zero(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
 def lif(
     units: int,
     *,
-    tau: float | jax.Array = 20.0,
+    tau: float | jax.Array | np.ndarray = 20.0,
     dt: float | jax.Array = 1.0,
     threshold: float | jax.Array = 1.0,
     surrogate: Spike = _TRIANGLE,
@@ -145,8 +146,8 @@ def lif(
 def alif(
     units: int,
     *,
-    tau: float | jax.Array = 20.0,
-    tau_adaptation: float | jax.Array = 200.0,
+    tau: float | jax.Array | np.ndarray = 20.0,
+    tau_adaptation: float | jax.Array | np.ndarray = 200.0,
     beta: float | jax.Array = 0.1,
     dt: float | jax.Array = 1.0,
     threshold: float | jax.Array = 1.0,

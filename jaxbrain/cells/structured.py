@@ -16,7 +16,6 @@ from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, req
 from jaxbrain.cells.continuous import leaky_step
 from jaxbrain.cells.parts import fit_input, leak, weights, zero_carry
 from jaxbrain.cells.stages import with_params
-from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -30,7 +29,7 @@ def low_rank(
     *,
     activation: Callable[[jax.Array], jax.Array] = jnp.tanh,
     dt: float | jax.Array = 0.02,
-    tau: float | jax.Array = 0.1,
+    tau: float | jax.Array | np.ndarray = 0.1,
     noise: float | jax.Array = 0.0,
     kernel_init: Initializer = normal(1.0),
     factor_init: Initializer = normal(1.0),
@@ -97,7 +96,7 @@ def excitatory_inhibitory(
     delays: Any = None,
     activation: Callable[[jax.Array], jax.Array] = jax.nn.relu,
     dt: float | jax.Array = 0.02,
-    tau: float | jax.Array = 0.1,
+    tau: float | jax.Array | np.ndarray = 0.1,
     noise: float | jax.Array = 0.0,
     kernel_init: Initializer = lecun_normal(),
     recurrent_init: Initializer = lecun_normal(),
@@ -223,7 +222,6 @@ def connected(cell: Cell, mask: Any) -> Cell:
       >>> int((params["recurrent"] != 0).sum())
       9
     """
-    require_cells("connected", cell)
     name = f"connected({cell})"
     fixed = require_mask(name, None, mask)
     units = len(unpack(fixed))
@@ -270,7 +268,6 @@ def delayed(cell: Cell, steps: int) -> Cell:
       >>> print(echo.apply((), jax.numpy.array([1.0, 2.0, 3.0, 4.0])).round(2))
       [0.   0.   0.76 0.96]
     """
-    require_cells("delayed", cell)
     steps = require_count("delayed", "steps", steps)
 
     def carry(params: Params, x: Any) -> Any:

@@ -8,6 +8,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.cells.stages import with_params
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
@@ -16,6 +18,7 @@ from jaxbrain.networks.parts import no_params
 
 
 @keyed
+@checked
 def scan(
     cell: Cell,
     params: Params,
@@ -126,7 +129,6 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
       >>> net.apply(params, jax.numpy.ones((5, 2))).shape
       (1,)
     """
-    require_cells("unroll", cell)
     if block is not None:
         require_count("unroll", "block", block)
     options = {"block": block, "reverse": reverse}
@@ -183,7 +185,6 @@ def learned_carry(cell: Cell) -> Cell:
       >>> params["carry"].shape
       (3,)
     """
-    require_cells("learned_carry", cell)
 
     def init(key: jax.Array, x: Any) -> Params:
         params = cell.init(key, x)
@@ -192,9 +193,7 @@ def learned_carry(cell: Cell) -> Cell:
     def carry(params: Params, x: Any) -> Any:
         return params["carry"]
 
-    def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        return cell.step(params["cell"], carry, x, key=key)
-
+    step = with_params(cell.step, lambda params: params["cell"])
     inner = cell.project
     project = None if inner is None else lambda params, xs: inner(params["cell"], xs)
     return Cell(init, carry, step, project)
@@ -206,8 +205,8 @@ def masked(cell: Cell) -> Cell:
 
     carry_t, y_t = step(carry_{t-1}, x_t) if valid_t, else carry_{t-1}, y_{t-1}
 
-    Since the output is held, `last` gives the last valid one (zero before the first). Pad with
-    zeros: nan in the padding would make gradients nan.
+    Since the output is held, `last` gives the last valid one (zero before the first). The cell
+    gets zeros in the place of the padding, which may be anything, such as nan.
 
     Args:
       cell: any cell without a projection.
@@ -228,7 +227,6 @@ def masked(cell: Cell) -> Cell:
       >>> bool(jnp.all(ys[2] == ys[4]))
       True
     """
-    require_cells("masked", cell)
     if cell.project is not None:
         raise ValueError(f"masked: {cell} has a projection, which would see the padding")
     name = f"masked({cell})"
@@ -249,6 +247,8 @@ def masked(cell: Cell) -> Cell:
                 f"{jnp.shape(valid)} of {jnp.result_type(valid)}; from lengths: "
                 "jb.cells.valid_steps(length, time)"
             )
+        # the gradient of a step with nan would be nan, although its result is not taken
+        x = jax.tree.map(lambda a: jnp.where(valid, a, jnp.zeros_like(a)), x)
         after = cell.step(params, carry[0], x, key=key)
         kept = jax.tree.map(lambda new, old: jnp.where(valid, new, old), after, carry)
         return kept, kept[1]
@@ -256,6 +256,7 @@ def masked(cell: Cell) -> Cell:
     return Cell(init, carry, step)
 
 
+@checked
 def valid_steps(length: Any, time: int) -> jax.Array:
     """The validity of the steps of padded sequences, for `masked`: valid_t = t < length.
 

@@ -1,8 +1,6 @@
-"""Data of ``train``: built-in sets or the user's files, split and scaled for a network."""
+"""Data of ``train``, split into rows to train and to test, and scaled for a network."""
 
 import argparse
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -10,31 +8,9 @@ import numpy as np
 
 from jaxbrain import datasets
 from jaxbrain.cli.errors import CommandError
-from jaxbrain.cli.parser import DATA
-from jaxbrain.cli.terminal import EXTRAS
+from jaxbrain.cli.sources import Pair, Source, listed, read
 
-_POINTS = 1000
-_GZIP, _IDX = b"\x1f\x8b", b"\0\0"
-
-Pair = tuple[np.ndarray, np.ndarray]
-
-
-class Source(NamedTuple):
-    """Data as read, before they are split and scaled.
-
-    Attributes:
-      x: ``[examples, features]``.
-      y: labels ``[examples]``, or values ``[examples, 1]``.
-      name: for the printed line about the data.
-      classes: names of the classes; empty for values.
-      scaling: shift and scale of the inputs; None takes them from the training rows.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    name: str
-    classes: tuple[str, ...]
-    scaling: tuple[float, float] | None
+_ROWS = 4096  # that are scaled at once
 
 
 class Data(NamedTuple):
@@ -47,6 +23,7 @@ class Data(NamedTuple):
       classes: names of the classes; empty for values.
       preparation: the network sees ``(x - x_shift) / x_scale``, and its output stands for
         ``output * y_scale + y_shift``; numbers or lists of one number per column.
+      details: lines about how a file was understood.
     """
 
     train: Pair
@@ -54,6 +31,7 @@ class Data(NamedTuple):
     name: str
     classes: tuple[str, ...]
     preparation: dict[str, Any]
+    details: tuple[str, ...]
 
 
 def load(options: argparse.Namespace) -> Data:
@@ -62,142 +40,71 @@ def load(options: argparse.Namespace) -> Data:
     Raises:
       CommandError: for mistakes in the options or the files.
     """
-    source = _read(options)
+    source = read(options)
     train, test = _split(source, options)
+    notes = _without_examples(train[1], source.classes)
     x_shift, x_scale = source.scaling or _standard(train[0])
     y_shift, y_scale = (0.0, 1.0) if source.classes else _standard(train[1])
 
     def prepare(pair: Pair) -> Pair:
         x, y = pair
-        x = ((x - x_shift) / x_scale).astype(np.float32)
-        return x, y if source.classes else ((y - y_shift) / y_scale).astype(np.float32)
+        return _scaled(x, x_shift, x_scale), y if source.classes else _scaled(y, y_shift, y_scale)
 
     scaling = {"x_shift": x_shift, "x_scale": x_scale, "y_shift": y_shift, "y_scale": y_scale}
     preparation = {name: np.asarray(value).tolist() for name, value in scaling.items()}
     tested = None if test is None else prepare(test)
-    return Data(prepare(train), tested, source.name, source.classes, preparation)
-
-
-def digits() -> Pair:
-    """The digits of scikit-learn.
-
-    Raises:
-      CommandError: if scikit-learn is not installed.
-    """
-    try:
-        return datasets.digits()
-    except ImportError as error:
-        raise CommandError(f"the digits come with scikit-learn: {EXTRAS}") from error
-
-
-def _read(options: argparse.Namespace) -> Source:
-    name = options.data
-    if name in DATA:
-        _refuse(options, ("labels", "target", "delimiter", "regression"), f"--data {name}")
-        return _built_in(name, options.seed)
-    path = Path(name)
-    if not path.is_file():
-        raise CommandError(f"--data {name}: no such file; built in are {', '.join(DATA)}")
-    try:
-        with path.open("rb") as file:
-            start = file.read(2)
-    except OSError as error:
-        raise CommandError(f"--data {name}: {error.strerror}") from error
-    if start in (_GZIP, _IDX):
-        _refuse(options, ("target", "delimiter", "regression"), "an IDX file of images")
-        return _images(path, options.labels)
-    _refuse(options, ("labels",), "a CSV file")
-    return _table(path, options)
-
-
-def _refuse(options: argparse.Namespace, names: tuple[str, ...], data: str) -> None:
-    """Refuse options that would have no effect."""
-    for name in names:
-        if getattr(options, name) not in (None, False):
-            raise CommandError(f"--{name} has no meaning for {data}")
-
-
-def _built_in(name: str, seed: int) -> Source:
-    if name == "digits":
-        return Source(*digits(), "scikit-learn's digits", _numbers(10), (0.0, 1.0))
-    make = getattr(datasets, name)
-    x, y = make() if name == "xor" else make(jax.random.key(seed), _POINTS)
-    labels = np.asarray(y, np.int32).reshape(len(x))
-    return Source(np.asarray(x), labels, name, _numbers(2), (0.0, 1.0))
-
-
-def _images(path: Path, labels: str | None) -> Source:
-    if labels is None:
-        raise CommandError(f"--data {path} holds images; give their labels with --labels FILE")
-    x = _file("--data", path, datasets.idx)
-    y = _file("--labels", Path(labels), datasets.idx)
-    if x.ndim < 2:
-        raise CommandError(
-            f"--data {path}: expected images [examples, ...], got shape {list(x.shape)}"
-        )
-    if y.ndim != 1 or y.dtype.kind not in "iu":
-        raise CommandError(
-            f"--labels {labels}: expected whole numbers [examples], got {y.dtype} "
-            f"{list(y.shape)}; are the two files swapped?"
-        )
-    if len(x) != len(y) or not len(x):
-        raise CommandError(f"--data has {len(x)} images and --labels {len(y)} labels")
-    if y.min() < 0:
-        raise CommandError(f"--labels {labels}: labels count from 0, found {y.min()}")
-    # bytes range from 0 to 255; the range of other numbers is not known
-    scaling = (0.0, 255.0) if x.dtype == np.uint8 else None
-    classes = _numbers(int(y.max()) + 1)
-    return Source(x.reshape(len(x), -1), y.astype(np.int32), path.name, classes, scaling)
-
-
-def _table(path: Path, options: argparse.Namespace) -> Source:
-    target = -1 if options.target is None else options.target
-    delimiter = options.delimiter or ","
-    if len(delimiter) != 1:
-        raise CommandError(f"--delimiter must be one character, got {delimiter!r}")
-
-    def read(path: Path) -> datasets.Table:
-        columns = {"target": target, "delimiter": delimiter}
-        return datasets.table(path, **columns, regression=options.regression)
-
-    found = _file("--data", path, read)
-    if len(found.classes) == 1:
-        raise CommandError(f"--data {path}: the target is {found.classes[0]!r} in every row")
-    if len(found.classes) > max(20, len(found.y) // 4):
-        raise CommandError(
-            f"--data {path}: {len(found.classes)} classes in {len(found.y)} rows; if the target "
-            "is a value, give --regression, else choose another column with --target"
-        )
-    return Source(found.x, found.y, path.name, found.classes, None)
-
-
-def _file(option: str, path: Path, read: Callable[[Path], Any]) -> Any:
-    try:
-        return read(path)
-    except OSError as error:
-        raise CommandError(f"{option} {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CommandError(f"{option} {error}") from error
+    details = source.details + notes
+    return Data(prepare(train), tested, source.name, source.classes, preparation, details)
 
 
 def _split(source: Source, options: argparse.Namespace) -> tuple[Pair, Pair | None]:
     pair, n = (source.x, source.y), len(source.x)
-    rows = options.train_rows
+    rows, fraction = options.train_rows, options.test_fraction
     if rows is not None:
         if rows >= n:
             raise CommandError(f"--train-rows {rows}: there are {n:,} rows; leave some to test")
         return (source.x[:rows], source.y[:rows]), (source.x[rows:], source.y[rows:])
-    fraction = options.test_fraction
     if fraction is None:
         fraction = 0.0 if options.data == "xor" else 0.25
     if fraction == 0:
         return pair, None
-    try:
-        return datasets.train_test_split(
-            jax.random.key(options.seed), *pair, test_fraction=fraction
+    tested = round(n * fraction)
+    least = max(len(source.classes), 1)
+    if tested < 1 or n - tested < least:
+        raise CommandError(
+            f"--test-fraction {fraction:g} of {n:,} rows leaves {n - tested:,} to train and "
+            f"{tested:,} to test; {least:,} and 1 are needed at least (--test-fraction 0 tests on "
+            "none)"
         )
-    except ValueError as error:
-        raise CommandError(f"--test-fraction {fraction:g}: {error}") from error
+    return datasets.train_test_split(
+        jax.random.key(options.seed),
+        *pair,
+        test_fraction=fraction,
+        stratify=source.y if source.classes else None,
+    )
+
+
+def _without_examples(labels: np.ndarray, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note about classes that no row to train has.
+
+    Raises:
+      CommandError: if all rows have the same class.
+    """
+    if not classes:
+        return ()
+    rows = np.bincount(labels, minlength=len(classes))
+    if np.count_nonzero(rows) == 1:
+        raise CommandError(
+            f"all rows to train are of the class {classes[rows.argmax()]!r}; is the file sorted? "
+            "Mix its rows, or give --test-fraction instead of --train-rows"
+        )
+    absent = tuple(name for name, n in zip(classes, rows, strict=True) if not n)
+    if not absent:
+        return ()
+    return (
+        f"note: no row to train is of the class {listed(absent)}: it cannot be learned; is the file"
+        " sorted? Mix its rows, or give --test-fraction instead of --train-rows",
+    )
 
 
 def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -206,5 +113,9 @@ def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return shift, np.where(scale > 0, scale, 1.0)
 
 
-def _numbers(n: int) -> tuple[str, ...]:
-    return tuple(map(str, range(n)))
+def _scaled(values: np.ndarray, shift: Any, scale: Any) -> np.ndarray:
+    """``(values - shift) / scale`` in 64 bits, few rows at once, as float32."""
+    result = np.empty(values.shape, np.float32)
+    for i in range(0, len(values), _ROWS):
+        result[i : i + _ROWS] = (values[i : i + _ROWS] - shift) / scale
+    return result

@@ -13,7 +13,7 @@ import jaxbrain as jb
 from jaxbrain.analysis import Result, compare_rules, frozen_hidden
 from jaxbrain.analysis.columns import columns
 from jaxbrain.cli.cache import use_compile_cache
-from jaxbrain.cli.data import Pair, digits
+from jaxbrain.cli.sources import Pair, digits
 from jaxbrain.cli.terminal import devices, draw, make_directory, shown, versions
 
 HIDDEN = (128, 64)

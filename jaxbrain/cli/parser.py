@@ -1,12 +1,13 @@
-"""Options of the command line. Imports no jax, so that ``--help`` answers at once."""
+"""Options of the command line."""
 
 import argparse
-import difflib
 import functools
+import re
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jaxbrain import __version__
+from jaxbrain.core.suggestions import suggestion
 
 RULES = (
     "backprop",
@@ -48,7 +49,11 @@ FIRST_RULES = (
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 TOYS = ("xor", "moons", "circles", "spirals")
 DATA = ("digits", *TOYS)
+COMMANDS = ("demo", "train", "doctor")
 LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "momentum": 0.05, "sgd": 0.1}
+
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_INDEX = re.compile(r"-?[0-9]{1,10}")
 
 _TRAIN = """\
 examples:
@@ -60,14 +65,34 @@ examples:
                            --labels t10k-labels-idx1-ubyte.gz --train-rows 8000
 
 The same command again resumes an interrupted training; a larger --epochs continues a finished one.
+
+"""
+
+
+_EXIT_CODES = """\
+exit codes: 0 success, 1 a failure, 2 a mistake in the command or the data, 130 after Ctrl-C
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line, without the usage."""
+    """A parser that reports a mistake in one line, with the name that was probably meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        options, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            name, *_ = word.split("=")
+            if not name.startswith("-"):
+                self.error(f"unexpected word {word!r}; values follow their option")
+            known = [option for action in self._actions for option in action.option_strings]
+            self.error(f"there is no option {name}; {suggestion(name, known)}")
+        return options, rest
 
     def error(self, message: str) -> NoReturn:
+        command = re.match(r"argument COMMAND: invalid choice: '(.*?)' ", message, re.DOTALL)
+        if command:
+            message = f"there is no command {command[1]!r}; {suggestion(command[1], COMMANDS)}"
         name = self.prog.removeprefix("python -m ")
+        message = " ".join(message.split())
         print(f"{name}: error: {message} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
@@ -82,6 +107,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m jaxbrain",
         description="The brain's learning rules and the network's, side by side, in JAX.",
+        epilog=_EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"jaxbrain {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
@@ -127,10 +153,11 @@ def _train(commands: argparse._SubParsersAction) -> None:
         "train",
         help=summary,
         description=f"{summary.capitalize()}.",
-        epilog=_TRAIN,
+        epilog=_TRAIN + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _data_options(train.add_argument_group("data"))
+    _table_options(train.add_argument_group("CSV files"))
     _network_options(train.add_argument_group("network and learning"))
     train.add_argument(
         "--out",
@@ -156,32 +183,61 @@ def _data_options(data: argparse._ArgumentGroup) -> None:
         "(default: digits)",
     )
     data.add_argument("--labels", metavar="FILE", help="labels of the images, an IDX file as well")
-    data.add_argument(
-        "--target",
-        type=_column,
-        metavar="COLUMN",
-        help="column of a CSV file to predict, by name or number (default: the last)",
-    )
-    data.add_argument(
-        "--delimiter", metavar="CHARACTER", help="separator of a CSV file's columns (default: ,)"
-    )
-    data.add_argument(
-        "--regression",
-        action="store_true",
-        help="predict whole numbers of a CSV file as values, not as classes",
-    )
     part = data.add_mutually_exclusive_group()
     part.add_argument(
         "--test-fraction",
         type=_fraction,
         metavar="F",
-        help="share of the rows to test, drawn at random; 0: none (default: 0.25; xor: 0)",
+        help="share of the rows of each class to test, drawn at random; 0: none (default: 0.25; "
+        "xor: 0)",
     )
     part.add_argument(
         "--train-rows",
         type=_count,
         metavar="N",
         help="train on the first N rows of the file, test on the rest",
+    )
+
+
+def _table_options(table: argparse._ArgumentGroup) -> None:
+    table.add_argument(
+        "--target",
+        type=_column,
+        metavar="COLUMN",
+        help="column to predict, by name or number (default: the last)",
+    )
+    table.add_argument(
+        "--without",
+        type=_column,
+        action="append",
+        metavar="COLUMN",
+        help="column to leave out, by name or number; may be given several times",
+    )
+    table.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="the first row holds names, or an example (default: as it looks)",
+    )
+    table.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="CHARACTER",
+        help="separator of the columns, \\t for a tab (default: ,)",
+    )
+    table.add_argument("--decimal", metavar="CHARACTER", help="decimal point, . or , (default: .)")
+    kind = table.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--regression",
+        action="store_const",
+        const=True,
+        help="predict whole numbers as values, not as classes",
+    )
+    kind.add_argument(
+        "--classification",
+        action="store_const",
+        const=False,
+        dest="regression",
+        help="predict numbers as classes, however many",
     )
 
 
@@ -236,13 +292,15 @@ def _cache(command: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    if not _DIGITS.fullmatch(text) or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1 to 2^31 - 1, got {text!r}"
+        )
     return int(text)
 
 
 def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
+    if not _DIGITS.fullmatch(text) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(
             f"expected a whole number from 0 to 2^32 - 1, got {text!r}"
         )
@@ -251,7 +309,7 @@ def _seed(text: str) -> int:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return float("nan" if "_" in text else text)  # Python takes 1_0 for a number
     except ValueError:
         return float("nan")
 
@@ -288,9 +346,7 @@ def _rules(text: str) -> tuple[str, ...]:
 def _one_of(names: tuple[str, ...], kind: str, text: str) -> str:
     name = text.strip()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
-        raise argparse.ArgumentTypeError(f"there is no {kind} {name!r}; {hint}")
+        raise argparse.ArgumentTypeError(f"there is no {kind} {name!r}; {suggestion(name, names)}")
     return name
 
 
@@ -306,7 +362,11 @@ def _batch_size(text: str) -> int | None:
 
 
 def _column(text: str) -> int | str:
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    return int(text) if _INDEX.fullmatch(text) else text
+
+
+def _delimiter(text: str) -> str:
+    text = "\t" if text == "\\t" else text
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"expected one character, or \\t for a tab, got {text!r}")
+    return text

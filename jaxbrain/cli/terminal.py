@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def make_directory(path: str) -> Path:
             f"--out {path}: cannot write there ({why}); give another directory"
         ) from error
     return directory
+
+
+def outlive_terminal() -> None:
+    """Let output go nowhere if the terminal was closed: to write there would be an error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.write("\n")
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def draw(directory: Path, pictures: dict[str, Callable[[Any], Any]]) -> list[Path]:

@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +19,17 @@ import jaxbrain as jb
 from jaxbrain.analysis.columns import columns
 from jaxbrain.cli import results, resume
 from jaxbrain.cli.cache import use_compile_cache
-from jaxbrain.cli.data import Data, Pair, load
+from jaxbrain.cli.data import Data, load
 from jaxbrain.cli.errors import CommandError, in_options
 from jaxbrain.cli.parser import ACTIVATIONS, LEARNING_RATES
-from jaxbrain.cli.terminal import devices, draw, make_directory, versions
+from jaxbrain.cli.sources import Pair
+from jaxbrain.cli.terminal import devices, draw, make_directory, outlive_terminal, versions
+from jaxbrain.core.free_memory import require_memory
+from jaxbrain.training.signals import Terminated
 
 _STEPS, _EPOCHS = 1000, 10
 _INTERRUPTED = 130
+_COPIES = 4  # of the parameters while they are trained: gradients and two moments too
 
 
 class Job(NamedTuple):
@@ -52,37 +57,51 @@ def main(options: argparse.Namespace) -> int:
     options.learning_rate = options.learning_rate or LEARNING_RATES[options.optimizer]
     use_compile_cache(not options.no_cache)
     data = load(options)
-    job, settings = make_job(options, data), resume.settings_of(options)
+    _require_memory(options, data)
+    job, settings = make_job(options, data), resume.settings_of(options, data)
     directory = make_directory(options.out)
     epochs = options.epochs or _enough_epochs(len(data.train[0]), options.batch_size)
-    before = resume.epochs_before(directory, settings, options.resume)
-    if before > epochs:
-        raise CommandError(
-            f"{directory} is trained for {before} epochs already; give a larger --epochs than "
-            f"{epochs}, another --out, or start again with --no-resume"
-        )
-    _introduce(job, data, options)
-    _tell_of_before(before, epochs)
-    if not before:  # later runs compare their settings with these
-        results.write_run(directory, settings, data, None)
+    with resume.alone(directory):
+        before = _epochs_before(directory, settings, options, epochs)
+        _introduce(job, data, options)
+        if not before:  # later runs compare their settings with these
+            results.write_run(directory, settings, data, None)
     began = time.perf_counter()
-    state, history = _fit(job, data, options, epochs)
+    state, history, code = _fit(job, data, options, epochs)
     seconds = time.perf_counter() - began
     done = len(history.loss)
     if not done:
-        raise KeyboardInterrupt  # before the end of the first epoch: there is nothing to save
+        return code  # before the end of the first epoch: there is nothing to save
+    if before == epochs:
+        print(
+            f"already trained for {before} epochs; a larger --epochs continues, --no-resume "
+            "starts again"
+        )
+    _save_params(options, job, state)
     scores = _scores(job, data, state)
     results.write_run(directory, settings, data, scores)
     results.write_history(directory / "history.csv", history)
-    jb.checkpoint.save(directory / "params.ckpt", state.params, metadata={"network": repr(job.net)})
     _report(job, scores, f"{done} epochs, {int(state.step):,} steps, {seconds:.1f} s")
     drawn = draw(directory, results.pictures(job.net, data, state, history))
     results.list_files(directory, drawn)
-    if done < epochs:
+    if code:
         print(f"\ninterrupted after epoch {done} of {epochs}; the same command resumes from there")
-        return _INTERRUPTED
+        return code
     print(results.in_python(directory, options, data))
     return 0
+
+
+def _require_memory(options: argparse.Namespace, data: Data) -> None:
+    """Refuse a network whose parameters, gradients and moments do not fit the memory."""
+    sizes = (data.train[0].shape[1], *options.hidden, len(data.classes) or 1)
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    hidden = ",".join(map(str, options.hidden))
+    try:
+        require_memory(
+            4 * _COPIES * parameters, f"a network of {parameters:,} parameters (--hidden {hidden})"
+        )
+    except ValueError as error:
+        raise CommandError(f"{error}; give smaller sizes") from error
 
 
 def make_job(options: argparse.Namespace, data: Data) -> Job:
@@ -153,10 +172,11 @@ def _introduce(job: Job, data: Data, options: argparse.Namespace) -> None:
     params = jax.eval_shape(job.net.init, jax.random.key(0), example)
     kind = f"{len(data.classes)} classes" if data.classes else "values"
     tested = f"{len(data.test[0]):,} to test" if data.test else "none to test"
+    details = "".join(f"  {line}\n" for line in data.details)
     size = min(options.batch_size or len(x), len(x))
     print(
         f"{versions()}\ndevice: {devices()}\n\n"
-        f"data: {data.name}, {kind}, {len(x):,} to train and {tested}\n\n"
+        f"data: {data.name}, {kind}, {len(x):,} to train and {tested}\n{details}\n"
         f"{jb.summary(job.net, params, example)}\n\n"
         f"{options.rule}, {options.optimizer}, learning rate {options.learning_rate:g}, "
         f"batches of {size}\n",
@@ -164,22 +184,26 @@ def _introduce(job: Job, data: Data, options: argparse.Namespace) -> None:
     )
 
 
-def _tell_of_before(before: int, epochs: int) -> None:
-    if before == epochs:
-        print(
-            f"already trained for {before} epochs; a larger --epochs continues, --no-resume "
-            "starts again\n"
+def _epochs_before(
+    directory: Path, settings: dict[str, Any], options: argparse.Namespace, epochs: int
+) -> int:
+    """The epochs of the training to resume, or 0; more than are requested are refused."""
+    before = resume.epochs_before(directory, settings, options.resume)
+    if before > epochs:
+        raise CommandError(
+            f"{directory} is trained for {before} epochs already; give a larger --epochs than "
+            f"{epochs}, another --out, or start again with --no-resume"
         )
-    elif before:
-        print(f"resuming after epoch {before} of {epochs}\n", flush=True)
+    return before
 
 
 def _fit(
     job: Job, data: Data, options: argparse.Namespace, epochs: int
-) -> tuple[jb.TrainState, jb.History]:
+) -> tuple[jb.TrainState, jb.History, int]:
+    """The last state, the history and the exit code, which is not 0 if the training was stopped."""
     prefix, held_out = ("test_", data.test) if data.test else ("", data.train)
     try:
-        return jb.fit(
+        state, history = jb.fit(
             job.rule,
             job.optimizer,
             data.train,
@@ -191,6 +215,14 @@ def _fit(
             checkpoint=options.out,
             progress=True,
         )
+        return state, history, 0 if len(history.loss) == epochs else _INTERRUPTED
+    except Terminated as end:
+        outlive_terminal()
+        return end.state, end.history, end.exit_code
+    except jb.SaveError as error:
+        raise CommandError(_rescue(options, job, error), code=1) from error
+    except BlockingIOError as error:
+        raise resume.in_use(Path(options.out), error) from error
     except jb.NonFiniteError as error:
         raise CommandError(
             f"the training diverged: at step {error.step} the loss or a weight is not finite; try "
@@ -209,6 +241,24 @@ def _fit(
         if not resume.epochs_saved(Path(options.out)):
             resume.forget(Path(options.out))  # it holds no epoch that could be resumed
         raise CommandError(in_options(error, "give other --data or another --rule")) from error
+
+
+def _save_params(options: argparse.Namespace, job: Job, state: jb.TrainState) -> Path:
+    """Write the parameters; the directory is made again where it was deleted meanwhile."""
+    path = make_directory(options.out) / "params.ckpt"
+    jb.checkpoint.save(path, state.params, metadata={"network": repr(job.net)})
+    return path
+
+
+def _rescue(options: argparse.Namespace, job: Job, error: jb.SaveError) -> str:
+    """Save at least the parameters; the message about a training that could not be saved."""
+    cause, done = error.__cause__, len(error.history.loss)
+    why = getattr(cause, "strerror", None) or cause
+    try:
+        kept = f"its parameters are in {_save_params(options, job, error.state)}"
+    except (OSError, CommandError) as second:
+        kept = f"its parameters could not be saved either: {getattr(second, 'strerror', second)}"
+    return f"--out {options.out}: epoch {done} cannot be resumed ({why}); {kept}"
 
 
 def _scores(job: Job, data: Data, state: jb.TrainState) -> dict[str, dict[str, float]]:

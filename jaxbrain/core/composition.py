@@ -34,7 +34,7 @@ def serial(*layers: Network) -> Network:
       >>> net.apply(params, jax.numpy.ones(4)).shape
       (3,)
     """
-    _require_networks("serial", layers)
+    _require_some("serial", layers)
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         params = []
@@ -83,7 +83,7 @@ def parallel(
       >>> net.apply(params, jax.numpy.ones(4)).shape
       (5,)
     """
-    _require_networks("parallel", branches)
+    _require_some("parallel", branches)
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         keys = jax.random.split(key, len(branches))
@@ -122,7 +122,6 @@ def residual(net: Network) -> Network:
       >>> net.apply(params, jax.numpy.ones(4)).shape
       (4,)
     """
-    _require_networks("residual", (net,))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         y = net.apply(params, x, key=key)
@@ -157,7 +156,6 @@ def batch(net: Network) -> Network:
       >>> batch(net).apply(params, jax.numpy.ones((10, 4))).shape
       (10, 3)
     """
-    _require_networks("batch", (net,))
 
     def init(key: jax.Array, x: Any) -> Params:
         return net.init(key, example(x))
@@ -165,7 +163,7 @@ def batch(net: Network) -> Network:
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         if key is None:
             return jax.vmap(lambda one: net.apply(params, one))(x)
-        keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])
+        keys = jax.random.split(key, examples_of(x))
         return jax.vmap(lambda one, k: net.apply(params, one, key=k))(x, keys)
 
     return Network(init, apply, net.layers)
@@ -195,7 +193,6 @@ def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> 
       >>> params["kernel"].dtype.name, net.apply(params, jax.numpy.ones(4)).dtype.name
       ('float32', 'float32')
     """
-    _require_networks("with_precision", (net,))
     compute, output = (_floating(d, n) for d, n in ((compute, "compute"), (output, "output")))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
@@ -225,7 +222,6 @@ def lift(net: Network) -> Cell:
       >>> carry, y.shape
       ((), (3,))
     """
-    _require_networks("lift", (net,))
 
     def carry(params: Params, x: Any) -> tuple:
         return ()
@@ -254,20 +250,25 @@ def example(x: Any) -> Any:
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct(jnp.shape(a)[1:], jnp.result_type(a)), x)
 
 
+def examples_of(x: Any) -> int:
+    """The number of examples in a batch ``[batch, ...]``; refuse a single number."""
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(x)]
+    if not shapes or not all(shapes):
+        raise ValueError(
+            f"x must be a batch [batch, ...] of examples, got shapes {shapes}; for one example "
+            "give x[None]"
+        )
+    return shapes[0][0]
+
+
 def split_key(key: jax.Array | None, n: int) -> Any:
     """Split a key into n keys; without a key, n times None."""
     return [None] * n if key is None else jax.random.split(key, n)
 
 
-def _require_networks(where: str, parts: tuple[Any, ...]) -> None:
+def _require_some(where: str, parts: tuple[Network, ...]) -> None:
     if not parts:
         raise TypeError(f"{where}() needs at least one network, got none")
-    for i, part in enumerate(parts):
-        if not isinstance(part, Network):
-            fix = "; wrap a plain function: jb.elementwise(f)" if callable(part) else ""
-            raise TypeError(
-                f"{where}: argument {i} must be a Network, got {type(part).__name__}{fix}"
-            )
 
 
 def _require_length(name: str, params: Any, parts: tuple[Network, ...]) -> None:

@@ -14,12 +14,15 @@ import jax
 import numpy as np
 
 from jaxbrain.core import names, pickling, structure
+from jaxbrain.core.arguments import binder
 from jaxbrain.core.doors import with_doors
+from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=type)
 
+_NUMBERS = (float | jax.Array, float | jax.Array | np.ndarray)
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -156,6 +159,7 @@ def static(cls: T) -> T:
 
     methods = {
         "has_config": True,
+        "__call__": lambda self, *args, **kwargs: refuse_call(self),
         "_replace": replaced,
         "__eq__": equal,
         "__ne__": lambda self, other: not equal(self, other),
@@ -172,9 +176,10 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
-    or a function. Numbers of parameters annotated ``float | jax.Array`` are arguments of programs
-    that `jaxbrain.fit` compiles. Lists, dicts and NumPy arrays among the arguments are copied: what
-    is changed in them later changes neither the value nor its config.
+    or a function. Arguments are checked by their annotations (`jaxbrain.core.arguments`). Numbers
+    of parameters annotated ``float | jax.Array`` are arguments of programs that `jaxbrain.fit`
+    compiles. Lists, dicts and NumPy arrays among the arguments are copied: what is changed in them
+    later changes neither the value nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.
@@ -183,7 +188,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       A function like make.
 
     Raises:
-      TypeError: when it is called, if make returns anything else.
+      TypeError: when it is called, if make returns anything else, or for an argument of another
+        type than its annotation.
 
     Examples:
       >>> import jax, jaxbrain as jb
@@ -193,18 +199,19 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       >>> scaled(2.0) == scaled(2.0), scaled(2.0) == scaled(2.0, offset=1.0)
       (True, False)
     """
-    signature = inspect.signature(make)
+    bind = binder(make)
 
     @functools.wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = freeze(args), freeze(kwargs)
+        bound = bind(arguments, options)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
         inner = getattr(value, "config", None)
-        given = _canonical(signature, arguments, options)
-        return _with_config(value, Config(made, *given, inner))
+        return _with_config(value, Config(made, *_canonical(bound), inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
-    numbers = [p.name for p in signature.parameters.values() if p.annotation == float | jax.Array]
+    parameters = inspect.signature(make).parameters.values()
+    numbers = [p.name for p in parameters if p.annotation in _NUMBERS]
     made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
 
@@ -274,11 +281,11 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _canonical(signature: inspect.Signature, args: Any, kwargs: Any) -> tuple[tuple, tuple]:
+def _canonical(bound: inspect.BoundArguments) -> tuple[tuple, tuple]:
     """Arguments by place and options by name, those at their default left out."""
     arguments, options = [], []
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        parameter = signature.parameters[name]
+    for name, value in bound.arguments.items():
+        parameter = bound.signature.parameters[name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments.extend(value)
         elif parameter.default is not parameter.empty:

@@ -41,7 +41,7 @@ def public_name(value: Any) -> str | None:
     name = getattr(value, "__qualname__", None)
     if not isinstance(name, str) or not isinstance(module, str) or "<" in name:
         return None
-    for place in _places(module):
+    for place in _places(module, name):
         if _found(place, name) is value:
             return f"{place}.{name}"
     return None
@@ -79,10 +79,16 @@ def show(value: Any) -> str:
     return write(value, node)
 
 
-def _places(module: str) -> Iterator[str]:
+def _places(module: str, name: str) -> Iterator[str]:
+    """Modules in which a name is looked for: the packages, neighbors that publish it, its own."""
     parts = module.split(".")
-    shortest = 1 if parts[0] == "jaxbrain" else len(parts)
-    yield from (".".join(parts[:n]) for n in range(shortest, len(parts) + 1))
+    ours = parts[0] == "jaxbrain"
+    yield from (".".join(parts[:n]) for n in range(1 if ours else len(parts), len(parts)))
+    if ours and not hasattr(sys.modules.get(module), "__all__"):
+        package = module.rpartition(".")[0] + "."
+        neighbors = sorted(other for other in sys.modules if other.startswith(package))
+        yield from (n for n in neighbors if name in getattr(sys.modules[n], "__all__", ()))
+    yield module
 
 
 def _found(module: str, name: str) -> Any:

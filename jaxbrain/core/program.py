@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 
 from jaxbrain.core import closures, structure
+from jaxbrain.core.latest import Latest
 
 Build = Callable[[tuple[Any, ...]], Any]
 
@@ -86,8 +87,7 @@ class _Split(NamedTuple):
 
 # The splits of frozen closures of libraries, with the closures: an optimizer is split at every
 # call of `jaxbrain.fit`. A value with a config carries its split itself.
-_CLOSURES: dict[int, tuple[Any, _Split]] = {}
-_MOST_CLOSURES = 256
+_CLOSURES: Latest[int, tuple[Any, _Split]] = Latest(256)
 
 
 def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split:
@@ -164,9 +164,7 @@ def _remember(value: Any, split: _Split) -> None:
     if structure.is_configured(value):
         value.config.__dict__["split"] = split
         return
-    if len(_CLOSURES) >= _MOST_CLOSURES:
-        _CLOSURES.clear()
-    _CLOSURES[id(value)] = value, split
+    _CLOSURES.put(id(value), (value, split))
 
 
 def _remembered(value: Any) -> _Split | None:

@@ -1,9 +1,11 @@
 """Data sets: generated in JAX, from scikit-learn, and from files; random splits."""
 
-from jaxbrain.datasets.files import Table, idx, table, text
 from jaxbrain.datasets.generated import circles, moons, spirals, xor
 from jaxbrain.datasets.handwritten import digits
+from jaxbrain.datasets.idx_format import idx
+from jaxbrain.datasets.plain_text import text
 from jaxbrain.datasets.splits import train_test_split
+from jaxbrain.datasets.tables import Table, table
 
 __all__ = [
     "Table",

@@ -13,9 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import require_count, require_random_key
-
-_REAL = (int, float, np.integer, np.floating)
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.requirements import (
+    require_count,
+    require_number,
+    require_positive,
+    require_random_key,
+)
 
 
 def xor() -> tuple[jax.Array, jax.Array]:
@@ -30,7 +34,10 @@ def xor() -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(x), jnp.asarray(x[:, :1] != x[:, 1:], dtype=jnp.float32)
 
 
-def moons(key: jax.Array, n: int = 200, *, noise: Any = 0.1) -> tuple[jax.Array, jax.Array]:
+@checked
+def moons(
+    key: jax.Array, n: int = 200, *, noise: float | jax.Array = 0.1
+) -> tuple[jax.Array, jax.Array]:
     """Two interleaved half circles, with the geometry of scikit-learn's `make_moons`.
 
     x = (cos t, sin t) in class 0,  x = (1 - cos t, 1/2 - sin t) in class 1
@@ -64,8 +71,13 @@ def _moons(key, n, noise):
     return _noisy_and_shuffled(key, first, second, noise)
 
 
+@checked
 def circles(
-    key: jax.Array, n: int = 200, *, noise: Any = 0.05, factor: Any = 0.5
+    key: jax.Array,
+    n: int = 200,
+    *,
+    noise: float | jax.Array = 0.05,
+    factor: float | jax.Array = 0.5,
 ) -> tuple[jax.Array, jax.Array]:
     """A circle within a circle, with the geometry of scikit-learn's `make_circles`.
 
@@ -86,8 +98,7 @@ def circles(
       0.25
     """
     _check("circles", key, n, noise)
-    if isinstance(factor, _REAL) and not 0 <= factor < 1:
-        raise ValueError(f"circles: factor must be in [0, 1), got {factor}")
+    require_number("circles", "factor", factor, at_least=0, below=1)
     return _circles(key, n, _scalar(noise), _scalar(factor))
 
 
@@ -99,8 +110,9 @@ def _circles(key, n, noise, factor):
     return _noisy_and_shuffled(key, first, second, noise)
 
 
+@checked
 def spirals(
-    key: jax.Array, n: int = 200, *, noise: Any = 0.02, turns: Any = 1.5
+    key: jax.Array, n: int = 200, *, noise: float | jax.Array = 0.02, turns: float | jax.Array = 1.5
 ) -> tuple[jax.Array, jax.Array]:
     """Two spirals wound around each other.
 
@@ -123,8 +135,7 @@ def spirals(
       1.0
     """
     _check("spirals", key, n, noise)
-    if isinstance(turns, _REAL) and not 0 < turns < math.inf:
-        raise ValueError(f"spirals: turns must be positive, got {turns}")
+    require_positive("spirals", "turns", turns)
     return _spirals(key, n, _scalar(noise), _scalar(turns))
 
 
@@ -161,5 +172,4 @@ def _check(name: str, key: Any, n: Any, noise: Any) -> None:
     require_random_key(name, key)
     if require_count(name, "n", n) < 2:
         raise ValueError(f"{name}: n must be at least 2, a point for each class, got {n}")
-    if isinstance(noise, _REAL) and not 0 <= noise < math.inf:
-        raise ValueError(f"{name}: noise must be finite and not negative, got {noise}")
+    require_positive(name, "noise", noise, zero=True)

@@ -4,9 +4,11 @@ from typing import Any
 
 import jax
 
+from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning.chain import mean_loss, no_state, require_targets
+from jaxbrain.learning.outputs import require_matching_loss
 
 
 @configured
@@ -31,11 +33,12 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
     """
     if not isinstance(net, Network):
         raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
+    require_matching_loss("backprop", net, loss)
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
-        examples = jax.tree.leaves(x)[0].shape[0]
+        examples = examples_of(x)
         require_targets(examples, y)
         keys = None if key is None else jax.random.split(key, examples)
 

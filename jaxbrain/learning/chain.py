@@ -12,14 +12,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import batch, constructor, serial
+from jaxbrain.core.composition import batch, constructor, examples_of, serial
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
+from jaxbrain.learning.outputs import require_matching_loss
+from jaxbrain.losses import Weighted
 from jaxbrain.networks.layers import embed
 
 
-def require_chain(net: Network, rule: str) -> None:
-    """Refuse a network that is not a flat `serial` chain, with the fix."""
+def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:
+    """Refuse a network that is not a flat `serial` chain, and a loss that does not fit it."""
     if not isinstance(net, Network):
         raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if not made_by(net, serial):
@@ -34,6 +36,7 @@ def require_chain(net: Network, rule: str) -> None:
                 f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
                 "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
             )
+    require_matching_loss(rule, net, loss)
 
 
 def has_weights(layer: Network) -> bool:
@@ -76,7 +79,7 @@ def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
     if key is None:
         return [None] * n
     # cloned here and below: the backward pass needs the noise of the forward pass
-    examples = jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+    examples = jax.random.split(jax.random.clone(key), examples_of(x))
     keys = jax.vmap(lambda k: jax.random.split(k, n))(examples)
     return [jax.random.clone(keys)[:, i] for i in range(n)]
 
@@ -176,6 +179,12 @@ def loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, ja
 
 def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
     """Targets in the shape of the output: integer labels become one-hot."""
+    if isinstance(y, Weighted):
+        raise ValueError(
+            f"{rule} reads the targets themselves, so that weights of the loss, such as "
+            "sample_weights and class_weights, do not reach all of it; use a rule that learns from "
+            "the loss alone, such as jb.backprop"
+        )
     if jnp.shape(y) == output.shape:
         return jnp.asarray(y).astype(output.dtype)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):

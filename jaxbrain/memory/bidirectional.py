@@ -12,6 +12,7 @@ from jaxbrain.memory.patterns import (
     require_as_many,
     require_bipolar,
     require_pair,
+    require_size,
     sign_or_stay,
     warn_when_full,
 )
@@ -78,8 +79,11 @@ def bidirectional_associative_memory(*, max_steps: int = 100) -> Memory:
         return state, Info(steps, converged, energy(params, state))
 
     def energy(params: Any, state: Any) -> jax.Array:
-        a, b = state
-        return -(a @ params["weights"] @ b)
+        weights = params["weights"]
+        a, b = require_pair(where, state, "state")
+        a = require_size("state[0]", a, weights.shape[0]).astype(weights.dtype)
+        b = require_size("state[1]", b, weights.shape[1]).astype(weights.dtype)
+        return -(a @ weights @ b)
 
     def add(params: Any, pattern: Any) -> Any:
         weights = params["weights"]

@@ -1,6 +1,5 @@
 """Capacity curves: recall of random patterns as a function of the number of stored patterns."""
 
-import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
@@ -34,6 +35,7 @@ class CapacityCurve(NamedTuple):
 
 
 @keyed
+@checked
 def capacity_curve(
     key: jax.Array,
     memory: Memory,
@@ -65,8 +67,6 @@ def capacity_curve(
       >>> curve.overlap.mean(axis=1).round(1).tolist()[0]
       1.0
     """
-    if not isinstance(memory, Memory):
-        raise TypeError(f"capacity_curve: memory must be a jaxbrain.Memory, got {memory!r}")
     for name, value in (("n", n), ("trials", trials), ("probes", probes)):
         require_count("capacity_curve", name, value)
     require_fraction("capacity_curve", "flips", flips)
@@ -90,7 +90,7 @@ def capacity_curve(
 # longer program, compiles once.
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "probes"))
+@compiled(static_argnums=(2, 3))
 def _store(
     memory: Memory, keys: jax.Array, shape: tuple[int, int], probes: int
 ) -> tuple[Any, jax.Array]:
@@ -103,7 +103,7 @@ def _store(
     return jax.vmap(trial)(keys)
 
 
-@functools.partial(jax.jit, static_argnames=("flips",))
+@compiled(static_argnums=4)
 def _recall(
     memory: Memory, params: Any, targets: jax.Array, keys: jax.Array, flips: float
 ) -> jax.Array:

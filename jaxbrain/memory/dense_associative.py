@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
@@ -31,6 +32,7 @@ from jaxbrain.memory.relaxation import relax
 
 @keyed
 @takes_arrays("patterns", "state")
+@checked
 def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -70,6 +72,7 @@ def dense_asynchronous(
 
 @keyed
 @takes_arrays("patterns", "state")
+@checked
 def dense_synchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -131,15 +134,6 @@ def dense_associative_memory(
     """
     where = "dense_associative_memory"
     require_count(where, "max_steps", max_steps)
-    if not isinstance(interaction, Interaction):
-        raise TypeError(
-            f"{where}: interaction must be an Interaction such as polynomial(3), "
-            f"got {getattr(interaction, '__name__', interaction)!r}"
-        )
-    if not callable(update):
-        raise TypeError(
-            f"{where}: update must be a function such as dense_asynchronous, got {update!r}"
-        )
 
     def store(patterns: Any) -> Params:
         patterns = _wide(require_bipolar("patterns", patterns))

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory
@@ -40,11 +41,6 @@ def holographic(symbols: VectorSymbols) -> Memory:
       >>> params["trace"].shape, bool((state == values[2]).all())
       ((256,), True)
     """
-    if not isinstance(symbols, VectorSymbols):
-        raise TypeError(
-            "holographic: symbols must be VectorSymbols, such as holographic_reduced(1024), got "
-            f"{type(symbols).__name__}"
-        )
 
     def store(patterns: Any) -> Any:
         keys, values = require_pair("holographic", patterns)
@@ -75,6 +71,7 @@ def holographic(symbols: VectorSymbols) -> Memory:
     return Memory(store, recall, None, add)
 
 
+@checked
 def holographic_capacity(n: int) -> int:
     """Number of pairs that a trace of n real numbers recalls with less than one mistake.
 

@@ -13,6 +13,7 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
@@ -58,6 +59,7 @@ class _Change(NamedTuple):
 
 @keyed
 @takes_arrays("weights", "state")
+@checked
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -113,6 +115,7 @@ def asynchronous(
 
 @keyed
 @takes_arrays("weights", "state")
+@checked
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -239,7 +242,6 @@ def hopfield(
       (True, True)
     """
     store, add = storing("hopfield", storage)
-    _require_update(update)
     require_positive("hopfield", "self_coupling", self_coupling, zero=True)
     require_count("hopfield", "max_steps", max_steps)
 
@@ -316,13 +318,3 @@ def _sweep(rows: jax.Array, state: jax.Array, noise: jax.Array) -> jax.Array:
         return lax.dynamic_update_slice_in_dim(state, mine, place, axis=0), None
 
     return lax.scan(block, jnp.pad(state, (0, filled)), (places, rows, noise))[0][:n]
-
-
-def _require_update(update: Update) -> None:
-    if update is heat_bath:
-        raise TypeError("hopfield: update must have a temperature: pass update=heat_bath(0.1)")
-    if not callable(update):
-        raise TypeError(
-            "hopfield: update must be a function such as jaxbrain.memory.asynchronous or "
-            f"jaxbrain.memory.synchronous, got {update!r}"
-        )

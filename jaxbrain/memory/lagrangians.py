@@ -13,6 +13,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
+
 __all__ = [
     "identity",
     "normalized",
@@ -64,6 +66,7 @@ def relu(x: jax.Array) -> jax.Array:
     return jnp.sum(jax.nn.relu(x) ** 2) / 2
 
 
+@checked
 def repu(x: jax.Array, *, degree: int = 3) -> jax.Array:
     """Rectified power units: the polynomial dense associative memory.
 
@@ -114,6 +117,7 @@ def tanh(x: jax.Array) -> jax.Array:
     return jnp.sum(jnp.logaddexp(x, -x) - jnp.log(jnp.asarray(2, x.dtype)))
 
 
+@checked
 def softmax(x: jax.Array, *, beta: float | jax.Array = 1.0) -> jax.Array:
     """Competing units: the activations of a layer sum to one.
 
@@ -132,6 +136,7 @@ def softmax(x: jax.Array, *, beta: float | jax.Array = 1.0) -> jax.Array:
     return jax.nn.logsumexp(sharpness * x) / sharpness
 
 
+@checked
 def spherical(x: jax.Array, *, epsilon: float = 1e-12) -> jax.Array:
     """Units whose activation vector has length one.
 
@@ -149,6 +154,7 @@ def spherical(x: jax.Array, *, epsilon: float = 1e-12) -> jax.Array:
     return _length(x, epsilon)
 
 
+@checked
 def normalized(x: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
     """Layer normalization: activations of mean 0 and variance 1.
 

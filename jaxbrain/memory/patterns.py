@@ -8,6 +8,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_fraction
@@ -15,6 +16,7 @@ from jaxbrain.core.requirements import require_fraction
 
 @keyed
 @takes_arrays("pattern")
+@checked
 def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     """A pattern with a fraction of its bits flipped, at random places.
 
@@ -35,6 +37,7 @@ def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
 
 
 @takes_arrays("pattern")
+@checked
 def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
     """A pattern whose end is hidden: its last part has one value.
 
@@ -163,4 +166,6 @@ def as_floats(values: Any, name: str = "values") -> jax.Array:
     array = on_device("", name, values)
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"a memory keeps real numbers, got dtype {array.dtype}; use x.real")
     return array.astype(jnp.result_type(float))

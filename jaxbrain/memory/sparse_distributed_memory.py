@@ -8,6 +8,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_random_key
 from jaxbrain.core.types import Info, Memory
@@ -86,6 +87,7 @@ def sparse_distributed(
     return Memory(store, recall, None, add)
 
 
+@checked
 def activation_probability(n: int, radius: int) -> float:
     """Probability that a random address lies within the radius of a pattern.
 
@@ -108,6 +110,7 @@ def activation_probability(n: int, radius: int) -> float:
     return total / 2**n
 
 
+@checked
 def sparse_distributed_capacity(n: int, locations: int, radius: int) -> float:
     """Number of random patterns of which one is read without an error with probability 1/2.
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count
@@ -184,6 +185,7 @@ def unitary(vector: jax.Array) -> jax.Array:
     return jnp.fft.irfft(phases, vector.shape[-1])
 
 
+@checked
 def clean_up(symbols: VectorSymbols, codebook: jax.Array, vector: jax.Array) -> jax.Array:
     """Index of the symbol that is most similar to a noisy vector.
 

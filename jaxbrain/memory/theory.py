@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import as_floats
 
@@ -15,6 +16,7 @@ _Y_CRITICAL = 1.5112
 CRITICAL_LOAD = 0.137905566
 
 
+@checked
 def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     """Probability that one step flips a bit of a stored pattern: Hebb's rule, zero diagonal.
 
@@ -74,6 +76,7 @@ def _load_root(y: jax.Array) -> jax.Array:
     return erf(y) / y - 2 / math.sqrt(math.pi) * jnp.exp(-jnp.square(y))
 
 
+@checked
 def dense_bit_error(n: int, degree: int, patterns: ArrayLike) -> jax.Array:
     """Probability that one step flips a bit in a dense memory with a polynomial energy.
 
@@ -94,6 +97,7 @@ def dense_bit_error(n: int, degree: int, patterns: ArrayLike) -> jax.Array:
     return 0.5 * erfc(jnp.sqrt(signal / (2 * as_floats(patterns))))
 
 
+@checked
 def dense_capacity(n: int, degree: int) -> float:
     """Number of random patterns that a dense memory stores without a wrong bit.
 

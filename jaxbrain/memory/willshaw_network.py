@@ -5,7 +5,9 @@ from typing import Any
 import jax
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_fraction, require_positive
 from jaxbrain.core.types import Info, Memory
@@ -67,8 +69,9 @@ def willshaw(*, threshold: float = 1.0) -> Memory:
     return Memory(store, recall, None, add)
 
 
+@checked
 def willshaw_load(
-    patterns: int | jax.Array, activity: float | jax.Array, other: float | jax.Array
+    patterns: float | jax.Array | np.ndarray, activity: float | jax.Array, other: float | jax.Array
 ) -> jax.Array:
     """Fraction of active synapses after a number of random patterns.
 
@@ -88,6 +91,7 @@ def willshaw_load(
     return -jnp.expm1(number * jnp.log1p(-both))
 
 
+@checked
 def willshaw_capacity(activity: float | jax.Array, other: float | jax.Array) -> jax.Array:
     """Number of random patterns that activate half of the synapses.
 

@@ -227,6 +227,7 @@ def _require_options(layer: str, beta: Any, steps: int) -> None:
 
 
 def _require_axes(name: str, x: Any, axes: int, wanted: str) -> None:
-    bad = not x.shape if axes == 1 else len(x.shape) != axes
+    bad = not x.shape if axes == 1 else len(x.shape) != axes or x.shape[0] == 0
     if bad:
-        raise ValueError(f"{name} needs an input {wanted}, got shape {x.shape}")
+        none = "" if axes == 1 else " with at least one item"
+        raise ValueError(f"{name} needs an input {wanted}{none}, got shape {x.shape}")

@@ -9,9 +9,16 @@ import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.core.config import configured, without_weights
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_array, require_count, require_integer
 from jaxbrain.core.types import Network, Params
-from jaxbrain.networks.parts import align, as_float, no_params, require_features, weights
+from jaxbrain.networks.parts import (
+    align,
+    as_float,
+    as_real,
+    no_params,
+    require_features,
+    weights,
+)
 
 
 @configured
@@ -57,10 +64,12 @@ def conv(
 
     def init(key: jax.Array, x: Any) -> Params:
         _require_axes(name, x, axes + 1)
+        _require_room(name, x.shape, kernel_size, padding)
         return weights(key, (*kernel_size, x.shape[-1], features), x, kernel_init, bias_init)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         _require_axes(name, x, axes + 1)
+        _require_room(name, x.shape, kernel_size, padding)
         require_features(name, x, params["kernel"].shape[-2])
         space = "DHW"[-axes:]
         layout = (f"N{space}C", f"{space}IO", f"N{space}C")
@@ -104,6 +113,8 @@ def max_pool(
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         _require_axes("max_pool", x, len(sizes))
+        x = as_real("max_pool", x, jnp.float32) if x.dtype.kind in "bc" else x
+        _require_room("max_pool", x.shape, sizes, pads)
         low = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
         least = np.asarray(low, x.dtype)
         return jax.lax.reduce_window(x, least, jax.lax.max, sizes, strides, pads)
@@ -143,6 +154,7 @@ def avg_pool(
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         _require_axes("avg_pool", x, len(sizes))
+        _require_room("avg_pool", x.shape, sizes, pads)
         x = as_float(x, jnp.float32)
         return total(x) / total(jnp.ones_like(x))
 
@@ -166,15 +178,34 @@ def _pooling(layer: str, window: Any, stride: Any, padding: Any) -> tuple[tuple,
     window = _sizes(layer, "window", window, 2)
     stride = window if stride is None else _sizes(layer, "stride", stride, len(window))
     padding = _padding(layer, padding, len(window))
-    pads = padding if isinstance(padding, str) else (*padding, (0, 0))
-    return (*window, 1), (*stride, 1), pads
+    if isinstance(padding, str):
+        return (*window, 1), (*stride, 1), padding
+    if any(max(pad) >= size for pad, size in zip(padding, window, strict=True)):
+        raise ValueError(
+            f"{layer}: padding must be smaller than the window {window}, got {padding}: a window "
+            "of nothing but padding has no value"
+        )
+    return (*window, 1), (*stride, 1), (*padding, (0, 0))
 
 
 def _require_axes(name: str, x: Any, axes: int) -> None:
+    require_array(name, x)
     if len(x.shape) != axes:
         raise ValueError(
             f"{name} needs one example of {axes} axes, [*space, channels], got shape {x.shape}; "
             "add a channel axis with x[..., None], and use jb.batch(net) for a batch"
+        )
+
+
+def _require_room(name: str, shape: tuple, window: tuple, padding: Any) -> None:
+    """Refuse an input without a single place for the window."""
+    axes = len(shape) - 1
+    needed = (1,) * axes if padding == "SAME" else window[:axes]
+    pads = ((0, 0),) * axes if isinstance(padding, str) else padding[:axes]
+    if any(n + sum(pad) < size for n, pad, size in zip(shape, pads, needed, strict=False)):
+        raise ValueError(
+            f"{name}: the window {window[:axes]} is larger than the input of shape {shape}; take "
+            'a smaller window, fewer or smaller pools before it, or padding="SAME"'
         )
 
 
@@ -188,4 +219,7 @@ def _padding(layer: str, padding: Any, axes: int) -> Any:
             f'{layer}: padding must be "SAME", "VALID" or a pair (before, after) for each of the '
             f"{axes} spatial axes, got {padding!r}"
         )
+    for pair in pairs:
+        for pixels in pair:
+            require_integer(layer, "padding", pixels)
     return pairs

@@ -5,11 +5,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
 
 from jaxbrain.core.config import configured, without_weights
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import (
+    require_array,
+    require_count,
+    require_number,
+    require_positive,
+)
 from jaxbrain.core.types import Network, Params
 from jaxbrain.networks.parts import (
     align,
@@ -39,10 +43,9 @@ def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
       >>> elementwise(jax.nn.relu).apply((), jax.numpy.array([-1.0, 2.0])).tolist()
       [0.0, 2.0]
     """
-    if not callable(function):
-        raise TypeError(f"elementwise: function must be callable, got {type(function).__name__}")
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        require_array("elementwise", x)
         return function(x)
 
     return Network(no_params, apply)
@@ -76,6 +79,7 @@ def dense(
     name = f"dense({features})"
 
     def init(key: jax.Array, x: Any) -> Params:
+        require_array(name, x)
         if not x.shape:
             raise ValueError(f"{name} needs an input [..., features], got a scalar; use x[None]")
         return weights(key, (x.shape[-1], features), x, kernel_init, bias_init)
@@ -101,6 +105,7 @@ def flatten() -> Network:
     """
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        require_array("flatten", x)
         return x.reshape(-1)
 
     return Network(no_params, apply)
@@ -137,6 +142,7 @@ def embed(vocabulary: int, features: int, *, table_init: Initializer = normal(1.
         return {"table": table_init(key, (vocabulary, features), jnp.float32)}
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        require_array(name, x)
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(f"{name} needs integer tokens, got {x.dtype}; use x.astype('int32')")
         x = x.astype("int32") if x.dtype.itemsize < 4 else x
@@ -168,10 +174,10 @@ def dropout(rate: float | jax.Array) -> Network:
       >>> sorted(set(y.tolist()))
       [0.0, 1.25]
     """
-    if not isinstance(rate, Tracer) and not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate must be in [0, 1), the part set to zero, got {rate}")
+    require_number("dropout", "rate", rate, at_least=0, below=1)
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        require_array("dropout", x)
         x = as_float(x, jnp.float32)
         if key is None or (isinstance(rate, float | int) and rate == 0):
             return x
@@ -205,10 +211,10 @@ def layer_norm(*, epsilon: float = 1e-5) -> Network:
       >>> layer.apply(layer.init(jax.random.key(0), x), x).round(3).tolist()
       [-1.0, 1.0]
     """
-    if not epsilon > 0:
-        raise ValueError(f"layer_norm: epsilon must be positive, got {epsilon}")
+    require_positive("layer_norm", "epsilon", epsilon)
 
     def init(key: jax.Array, x: Any) -> Params:
+        require_array("layer_norm", x)
         if not x.shape:
             raise ValueError("layer_norm needs an input [..., features], got a scalar; use x[None]")
         shape, dtype = x.shape[-1:], float_like(x)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
+from jaxbrain.core.requirements import require_array
 from jaxbrain.core.types import Params
 
 
@@ -30,13 +31,29 @@ def weights(
 
 
 def float_like(x: Any) -> Any:
-    """The dtype of parameters: that of a float input, and float32 for any other."""
+    """The dtype of parameters: that of a float input, float32 for others; refuse an empty axis."""
+    require_array("a network", x)
+    if x.shape and x.shape[-1] == 0:
+        raise ValueError(
+            f"an input of shape {tuple(x.shape)} has no features: no weights can be drawn for it; "
+            "give one example whose last axis holds its features"
+        )
     return x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
 
 
 def as_float(x: jax.Array, dtype: Any) -> jax.Array:
     """Integer inputs, such as pixels, in a float dtype; floats stay as they are."""
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(dtype)
+
+
+def as_real(name: str, x: jax.Array, dtype: Any) -> jax.Array:
+    """Inputs in a float dtype, as `as_float`; refuse complex ones, whose parts would be lost."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        raise TypeError(
+            f"{name} needs an input of real numbers, got dtype {x.dtype}; give x.real and x.imag "
+            "as features, or jnp.abs(x)"
+        )
+    return as_float(x, dtype)
 
 
 def align(vector: jax.Array, y: jax.Array) -> jax.Array:
@@ -46,6 +63,7 @@ def align(vector: jax.Array, y: jax.Array) -> jax.Array:
 
 def require_features(name: str, x: Any, features: int) -> None:
     """Refuse an input whose last axis is not the one that the weights were made for."""
+    require_array(name, x)
     if not x.shape or x.shape[-1] != features:
         raise ValueError(
             f"{name} was made for {features} input features, got an input of shape {x.shape}; "

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count, require_positive
 
@@ -56,6 +57,7 @@ class Task(NamedTuple):
     config: Config | None = None
 
 
+@checked
 def batches(task: Task, size: int) -> Draw:
     """Random batches of a task, drawn inside the loop of `jaxbrain.step`.
 
@@ -113,7 +115,7 @@ def graded(score: Score) -> Score:
       0 where no step is graded.
 
     Raises:
-      TypeError: if score is not callable; at trace time, if the target is not such a pair.
+      TypeError: if score is not a function; at trace time, if the target is not such a pair.
       ValueError: at trace time, if prediction, targets and mask differ in their number of steps.
 
     Examples:
@@ -122,7 +124,6 @@ def graded(score: Score) -> Score:
       >>> float(graded(jb.losses.mse)(jnp.zeros((2, 1)), (targets, mask)))
       1.0
     """
-    _require_score("graded", score)
 
     def over_trial(prediction: Any, target: Any) -> jax.Array:
         targets, mask = _pair("graded", target)
@@ -132,7 +133,7 @@ def graded(score: Score) -> Score:
                 "graded: prediction and targets must be [time, ...] and the mask [time] of one "
                 f"trial, got shapes {shapes}; make the network give an output at every step"
             )
-        scores = jax.vmap(score)(prediction, targets)
+        scores = jax.vmap(score)(*_graded((prediction, targets), mask))
         mask = jnp.asarray(mask).astype(scores.dtype)
         total = jnp.sum(mask)
         # a product with zero would let nan pass
@@ -159,7 +160,7 @@ def graded_step(score: Score) -> Score:
       graded.
 
     Raises:
-      TypeError: if score is not callable; at trace time, if the target is not such a pair.
+      TypeError: if score is not a function; at trace time, if the target is not such a pair.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -167,22 +168,26 @@ def graded_step(score: Score) -> Score:
       >>> [float(score(jnp.zeros(1), (jnp.ones(1), jnp.array(mask)))) for mask in (1.0, 0.0)]
       [1.0, 0.0]
     """
-    _require_score("graded_step", score)
 
     def of_step(prediction: Any, target: Any) -> jax.Array:
         target, mask = _pair("graded_step", target)
-        value = score(prediction, target)
+        value = score(*_graded((prediction, target), mask))
         mask = jnp.asarray(mask).astype(value.dtype)
         return jnp.where(mask == 0, jnp.zeros_like(value), value) * mask
 
     return of_step
 
 
-def _require_score(where: str, score: Any) -> None:
-    if not callable(score):
-        raise TypeError(
-            f"{where}: score must be a function such as jb.losses.mse, got {type(score).__name__}"
-        )
+def _graded(values: Any, mask: Any) -> Any:
+    """Zero for nan and infinity where the mask is zero: their gradient times zero is nan."""
+
+    unused = jnp.asarray(mask) == 0
+
+    def known(a: jax.Array) -> jax.Array:
+        axes = (1,) * (a.ndim - unused.ndim)
+        return jnp.where(unused.reshape(unused.shape + axes) & ~jnp.isfinite(a), 0, a)
+
+    return jax.tree.map(lambda a: known(jnp.asarray(a)), values)
 
 
 def _pair(where: str, target: Any) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import label
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import Params
@@ -57,6 +58,7 @@ class Mechanics(NamedTuple):
 
 
 @keyed
+@checked
 def check_plant(
     plant: Plant,
     *,

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.requirements import require_random_key
@@ -41,6 +43,7 @@ class _Trial(NamedTuple):
         return self.grads(*self.start(key))
 
 
+@checked
 def check_rule(
     rule: LearningRule,
     x: Any,
@@ -120,14 +123,14 @@ def _check_shapes(trial: _Trial) -> None:
     params, state = jax.eval_shape(trial.start, trial.key)
     first = jax.tree.map(lambda a: a[0], trial.x)
     from_array = jax.eval_shape(rule.init, trial.key, params, first)
-    _shapes(rule, "init must take an example or its shape alike: the state", from_array, state)
+    _shapes(rule, "init must make one state from an example and from its shape", from_array, state)
     loss, grads, after = jax.eval_shape(trial.grads, params, state)
     if not hasattr(loss, "shape") or loss.shape != ():
         _fail(rule, f"the loss must be one number [], got shape {jax.tree.map(jnp.shape, loss)}")
     if not jnp.issubdtype(loss.dtype, jnp.floating):
         _fail(rule, f"the loss must be a floating-point number, got {loss.dtype}")
-    _shapes(rule, "the state must keep its structure, shapes and dtypes: it", after, state)
-    _shapes(rule, "grads must have the structure, shapes and dtypes of params: they", grads, params)
+    _shapes(rule, "the state must keep its structure, shapes and dtypes", after, state)
+    _shapes(rule, "grads must have the structure, shapes and dtypes of params", grads, params)
 
 
 def _check_values(trial: _Trial, params: Params, found: Any, untrained: Sequence[int]) -> None:
@@ -155,13 +158,11 @@ def _check_seeds(trial: _Trial) -> None:
 
 
 def _shapes(rule: LearningRule, what: str, got: Any, wanted: Any) -> None:
-    if jax.tree.structure(got) != jax.tree.structure(wanted):
-        _fail(rule, f"{what} has {jax.tree.structure(got)}, not {jax.tree.structure(wanted)}")
-    pairs = zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(wanted), strict=True)
-    for (path, a), b in pairs:
-        if (a.shape, a.dtype) != (b.shape, b.dtype):
-            place = jax.tree_util.keystr(path)
-            _fail(rule, f"{what} has {a.dtype} {a.shape} at {place}, not {b.dtype} {b.shape}")
+    try:
+        chex.assert_trees_all_equal_structs(got, wanted)
+        chex.assert_trees_all_equal_shapes_and_dtypes(got, wanted)
+    except AssertionError as error:
+        _fail(rule, f"{what}; tree 0 is found, tree 1 expected: {' '.join(str(error).split())}")
 
 
 def _same(rule: LearningRule, what: str, got: Any, wanted: Any, *, exact: bool = False) -> None:

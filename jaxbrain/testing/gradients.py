@@ -10,6 +10,7 @@ import numpy as np
 from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.keys import keyed
@@ -43,6 +44,7 @@ def relative_error(a: Params, b: Params) -> jax.Array:
 
 
 @keyed
+@checked
 def check_gradient(
     rule: LearningRule,
     params: Params,
@@ -114,6 +116,7 @@ def check_gradient(
 
 
 @keyed
+@checked
 def check_unbiased(
     key: jax.Array,
     rule: LearningRule,
@@ -189,6 +192,7 @@ def check_unbiased(
 
 
 @keyed
+@checked
 def check_relaxed(
     rule: LearningRule,
     params: Params,

@@ -3,8 +3,8 @@
 import errno
 import math
 import os
+import shutil
 import zlib
-from io import BufferedReader
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +12,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.training import atomic
 from jaxbrain.training import checkpoint_file as files
 from jaxbrain.training.checkpoint_file import CheckpointError
 
@@ -28,6 +29,7 @@ _SCALARS = {
     float: np.dtype("float64"),
     complex: np.dtype("complex128"),
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save(
@@ -56,7 +58,7 @@ def save(
       >>> restore(path, {"kernel": jnp.zeros([2, 3]), "step": 0})["step"]
       7
     """
-    path = _file(path)
+    path = real_path(path)
     _check_place(path)
     entries, arrays, offset = [], [], 0
     for name, leaf in _leaves(tree).items():
@@ -68,10 +70,11 @@ def save(
         arrays.append(array)
         offset += array.nbytes
     header = files.encode_header(entries, metadata)
+    pieces = [header, *map(files.as_bytes, arrays)]
     try:
-        files.replace(path, [header, *map(files.as_bytes, arrays)])
+        atomic.replace(path, pieces, files.is_whole)
     except OSError as error:
-        why = error.strerror or error
+        why = f"{error.strerror or error}{_room(error, path, len(header) + offset)}"
         message = f"save could not write here ({why}); what was saved before is kept"
         raise OSError(error.errno, message, path) from error
 
@@ -99,22 +102,7 @@ def restore(path: str | os.PathLike[str], like: Any) -> Any:
       >>> restore(path, {"kernel": jax.ShapeDtypeStruct([2], jnp.float32)})
       {'kernel': Array([1., 1.], dtype=float32)}
     """
-    leaves = _leaves(like)
-    specs = {name: _spec(name, leaf) for name, leaf in leaves.items()}
-
-    def read(file: BufferedReader) -> list:
-        _, entries, start = files.read_header(file)
-        found = _match(file.name, entries, specs)
-        return [
-            _from_raw(
-                files.read_array(file, start, found[name], spec.raw_dtype, spec.raw_shape),
-                leaves[name],
-                spec,
-            )
-            for name, spec in specs.items()
-        ]
-
-    return jax.tree.unflatten(jax.tree.structure(like), files.read_first_whole(_file(path), read))
+    return files.read_first_whole(real_path(path), lambda whole: read(whole, like))
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -135,7 +123,7 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
       {'epoch': 1}
     """
     # Every byte is checked: otherwise this could be the metadata of a file that restore refuses.
-    return files.read_first_whole(_file(path), files.check)
+    return files.read_first_whole(real_path(path), lambda whole: whole.metadata)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
@@ -148,8 +136,36 @@ def exists(path: str | os.PathLike[str]) -> bool:
       >>> exists("nowhere/state.ckpt")
       False
     """
-    path = _file(path)
-    return os.path.exists(path) or os.path.exists(files.previous_of(path))
+    path = real_path(path)
+    return os.path.exists(path) or os.path.exists(atomic.previous_of(path))
+
+
+def read(whole: files.Whole, like: Any, *, within: str | tuple[str, ...] = "") -> Any:
+    """The arrays of a checked file in the structure of `like`.
+
+    Args:
+      whole: the file.
+      like: as for `restore`.
+      within: first letters of the names that `like` describes; other arrays are not read.
+
+    Raises:
+      ValueError: another structure, shape or dtype than that of `like`; names the leaves.
+    """
+    leaves = _leaves(like)
+    specs = {name: _spec(name, leaf) for name, leaf in leaves.items()}
+    entries = {k: entry for k, entry in whole.entries.items() if k.startswith(within)}
+    faults = _faults(entries, specs)
+    if faults:
+        more = [f"and {len(faults) - 10} more"] if len(faults) > 10 else []
+        if "settings" in whole.metadata and not within:
+            more += ["fit wrote this file; load_training and load_model of jaxbrain read it"]
+        lines = "\n  ".join(faults[:10] + more)
+        raise ValueError(f"{whole.path} does not hold what like describes:\n  {lines}")
+    arrays = [
+        _from_raw(whole.array(name, spec.raw_dtype, spec.raw_shape), leaves[name], spec)
+        for name, spec in specs.items()
+    ]
+    return jax.tree.unflatten(jax.tree.structure(like), arrays)
 
 
 class _Spec(NamedTuple):
@@ -161,7 +177,7 @@ class _Spec(NamedTuple):
     raw_shape: tuple[int, ...]
 
 
-def _file(path: str | os.PathLike[str]) -> str:
+def real_path(path: str | os.PathLike[str]) -> str:
     """Follow links, so that the file is replaced and not the link to it."""
     return os.path.realpath(os.fsdecode(path))
 
@@ -278,27 +294,28 @@ def _weak(raw: np.ndarray) -> Any:
     return value if value.dtype == raw.dtype else raw
 
 
-def _match(
-    where: str, entries: list[files.Entry], specs: dict[str, _Spec]
-) -> dict[str, files.Entry]:
-    """The entries by name; refuse entries that differ from `like`, before any array is read."""
-    found = {entry.name: entry for entry in entries}
+def _faults(entries: dict[str, files.Entry], specs: dict[str, _Spec]) -> list[str]:
+    """The entries that differ from `like`, found before any array is read."""
     faults = [f"{name}: expected {_text(specs[name])}, not in the file"
-              for name in specs if name not in found]  # fmt: skip
-    faults += [f"{name}: found {_text(found[name])}, not in like"
-               for name in found if name not in specs]  # fmt: skip
+              for name in specs if name not in entries]  # fmt: skip
+    faults += [f"{name}: found {_text(entries[name])}, not in like"
+               for name in entries if name not in specs]  # fmt: skip
     for name, spec in specs.items():
-        if name not in found:
+        if name not in entries:
             continue
-        entry = found[name]
+        entry = entries[name]
         nbytes = math.prod(spec.raw_shape) * spec.raw_dtype.itemsize
         if (spec.dtype, list(spec.shape), nbytes) != (entry.dtype, entry.shape, entry.nbytes):
             faults.append(f"{name}: expected {_text(spec)}, found {_text(entry)}")
-    if faults:
-        more = [f"and {len(faults) - 10} more"] if len(faults) > 10 else []
-        lines = "\n  ".join(faults[:10] + more)
-        raise ValueError(f"{where} does not hold what like describes:\n  {lines}")
-    return found
+    return faults
+
+
+def _room(error: OSError, path: str, size: int) -> str:
+    """Words about the room on the disk, where that is what the writer lacked."""
+    if error.errno not in _NO_ROOM:
+        return ""
+    free = shutil.disk_usage(os.path.dirname(path)).free
+    return f": a save needs {size / 1e6:,.3f} MB, {free / 1e6:,.3f} MB are free"
 
 
 def _text(spec: _Spec | files.Entry) -> str:

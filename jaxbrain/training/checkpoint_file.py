@@ -1,4 +1,4 @@
-"""The checkpoint file: a checked header and raw arrays, replaced atomically. Independent of JAX.
+"""The checkpoint file: a checked header and raw arrays. Independent of JAX.
 
 The file, numbers little-endian and unsigned:
 
@@ -8,24 +8,22 @@ The CRC-32 covers the header and its length. The header gives every array a name
 offset, size and CRC-32, and the sizes must add up to the length of the file: no byte is unchecked.
 """
 
-import contextlib
 import errno
 import json
 import math
 import os
-import re
-import secrets
-import shutil
 import stat
 import sys
-import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BufferedReader
 from typing import Any, NamedTuple, TypeVar
 
 import ml_dtypes
 import numpy as np
+
+from jaxbrain.core.notice import warn
+from jaxbrain.training.atomic import previous_of
 
 __all__ = ["DTYPES", "CheckpointError", "Damaged", "Entry"]
 
@@ -45,10 +43,6 @@ DTYPES = {
     np.dtype(t).name: np.dtype(t)
     for t in [*_NUMBERS.split(), "complex64", "complex128", *_EXTENDED]
 }
-
-# The temporary files of saves that run now in this process. Others with its number were left by a
-# process that was killed: containers hand the same number out again.
-_writing: set[str] = set()
 
 
 class CheckpointError(ValueError):
@@ -73,11 +67,6 @@ class Entry(NamedTuple):
 def as_bytes(array: np.ndarray) -> memoryview:
     """The bytes of a contiguous array, of any dtype (bfloat16 has no buffer of its own)."""
     return array.reshape(-1).view(np.uint8).data
-
-
-def previous_of(path: str) -> str:
-    """The path of the checkpoint before the last one."""
-    return path + ".previous"
 
 
 def encode_header(entries: list[Entry], metadata: dict[str, Any] | None) -> bytes:
@@ -136,6 +125,8 @@ def read_header(file: BufferedReader) -> tuple[dict[str, Any], list[Entry], int]
         metadata, arrays = content["metadata"], content["arrays"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"has a header that is not valid ({type(error).__name__})") from error
+    if type(version[0]) is not int or version[1] not in ("little", "big"):
+        raise Damaged("has a header without a valid version and byte order")
     if version != (VERSION, sys.byteorder):
         raise CheckpointError(
             f"{file.name} has format version and byte order {version}; this reads"
@@ -169,32 +160,70 @@ def _entries(arrays: Any, metadata: Any, available: int) -> list[Entry]:
     return entries
 
 
-def read_array(
-    file: BufferedReader, start: int, entry: Entry, dtype: np.dtype, shape: tuple[int, ...]
-) -> np.ndarray:
-    """One array, checked; the caller has compared the dtype and the shape with the entry."""
-    array = np.empty(shape, dtype)
-    content = as_bytes(array)
-    file.seek(start + entry.offset)
-    if file.readinto(content) < entry.nbytes or zlib.crc32(content) != entry.crc32:
-        raise Damaged(f"has a leaf {entry.name} that does not match its checksum")
-    return array
+class Whole(NamedTuple):
+    """A checkpoint file, open, in which every byte has been compared with its checksum.
+
+    Attributes:
+      path: of the file.
+      metadata: given to `save`.
+      entries: by name.
+      file: from which the arrays are read.
+      start: offset of the arrays.
+    """
+
+    path: str
+    metadata: dict[str, Any]
+    entries: dict[str, Entry]
+    file: BufferedReader
+    start: int
+
+    def array(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        """One array; the caller has compared the dtype and the shape with the entry."""
+        array, entry = np.empty(shape, dtype), self.entries[name]
+        content = as_bytes(array)
+        self.file.seek(self.start + entry.offset)
+        if self.file.readinto(content) < entry.nbytes or zlib.crc32(content) != entry.crc32:
+            raise Damaged(f"has a leaf {entry.name} that does not match its checksum")
+        return array
+
+    def plain(self, name: str) -> np.ndarray:
+        """One array as the header describes it.
+
+        Raises:
+          Damaged: if there is none of that name, or it holds no plain numbers.
+        """
+        entry = self.entries.get(name)
+        if entry is None or entry.dtype not in DTYPES:
+            raise Damaged(f"holds no array {name}")
+        return self.array(name, DTYPES[entry.dtype], tuple(entry.shape))
 
 
-def check(file: BufferedReader) -> dict[str, Any]:
-    """The metadata, after a look at every byte of the file, in constant memory."""
-    metadata, entries, _ = read_header(file)
+def verify(path: str, file: BufferedReader) -> Whole:
+    """A look at every byte of the file, in constant memory.
+
+    Raises:
+      Damaged: a byte that does not match its checksum, or a number that cannot be right.
+      CheckpointError: a whole file of another version.
+    """
+    metadata, entries, start = read_header(file)
     for entry in entries:
         crc32, left = 0, entry.nbytes
         while piece := file.read(min(left, PIECE)):
             crc32, left = zlib.crc32(piece, crc32), left - len(piece)
         if left or crc32 != entry.crc32:
             raise Damaged(f"has a leaf {entry.name} that does not match its checksum")
-    return metadata
+    return Whole(path, metadata, {entry.name: entry for entry in entries}, file, start)
 
 
-def read_first_whole(path: str, read: Callable[[BufferedReader], T]) -> T:
-    """The result of `read` for the file or, with a warning, for the one before it.
+def read_first_whole(path: str, use: Callable[[Whole], T]) -> T:
+    """The result of `use` for the file or, with one warning, for the one before it.
+
+    Everything that is read of a checkpoint is read here: metadata and arrays are of one file, and
+    of a file in which no byte has changed.
+
+    Args:
+      path: the file.
+      use: may raise Damaged too, for content that cannot be right.
 
     Raises:
       FileNotFoundError: neither exists.
@@ -204,29 +233,27 @@ def read_first_whole(path: str, read: Callable[[BufferedReader], T]) -> T:
     if not (os.path.exists(path) or os.path.exists(previous)):
         raise FileNotFoundError(errno.ENOENT, "there is no checkpoint", path)
     try:
-        return _open(path, read)
+        return _open(path, use)
     except Damaged as fault:
         first = fault
     try:
-        result = _open(previous, read)
+        result = _open(previous, use)
     except Damaged as second:
         raise CheckpointError(
             f"no whole checkpoint: {path} {first}; {previous} {second}"
         ) from second
-    warnings.warn(
-        f"{path} {first}; the previous checkpoint, {previous}, is used", UserWarning, stacklevel=3
-    )
+    warn(f"{path} {first}; the previous checkpoint, {previous}, is used")
     return result
 
 
-def _open(path: str, read: Callable[[BufferedReader], T]) -> T:
+def _open(path: str, use: Callable[[Whole], T]) -> T:
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, "expected the file that save wrote", path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block
             raise Damaged("is not a regular file")
         with open(path, "rb") as file:
-            return read(file)
+            return use(verify(path, file))
     except FileNotFoundError:
         raise Damaged("does not exist") from None
     except OSError as error:
@@ -235,88 +262,10 @@ def _open(path: str, read: Callable[[BufferedReader], T]) -> T:
         raise Damaged("could not be read from the disk") from error
 
 
-def _is_whole(path: str) -> bool:
+def is_whole(path: str) -> bool:
+    """True if no byte of the file has changed."""
     try:
-        _open(path, check)
+        _open(path, lambda whole: None)
     except (Damaged, CheckpointError, OSError):
         return False
-    return True
-
-
-def replace(path: str, pieces: Sequence[bytes | memoryview]) -> None:
-    """Write the pieces to `path` and keeps the file that was there as the previous one.
-
-    The new file takes its place before the old one takes that of the previous: so at every moment
-    one of the two is whole. A damaged file never pushes out a previous one.
-    """
-    _clean(path)
-    ours = f"{path}.{os.getpid()}-{secrets.token_hex(4)}"
-    new, old = f"{ours}.new.tmp", f"{ours}.old.tmp"
-    _writing.update((new, old))
-    try:
-        with open(new, "xb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        exists = os.path.exists(path)
-        keep = exists and (_is_whole(path) or not os.path.exists(previous_of(path)))
-        if keep:
-            _link(path, old)
-        os.replace(new, path)
-        if keep:
-            os.replace(old, previous_of(path))
-        _sync_directory(os.path.dirname(path))
-    finally:
-        for name in (new, old):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        _writing.difference_update((new, old))
-
-
-def _link(path: str, target: str) -> None:
-    try:
-        os.link(path, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(path, target)
-        with open(target, "rb+") as file:
-            os.fsync(file.fileno())
-
-
-def _sync_directory(directory: str) -> None:
-    if os.name != "posix":  # elsewhere a directory cannot be opened
-        return
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
-
-
-def _clean(path: str) -> None:
-    """Remove the temporary files of writers that were killed."""
-    directory, name = os.path.split(path)
-    pattern = re.compile(re.escape(name) + r"\.(\d+)-[0-9a-f]{8}\.(?:new|old)\.tmp")
-    for entry in os.listdir(directory):
-        found = pattern.fullmatch(entry)
-        file = os.path.join(directory, entry)
-        if found and file not in _writing and not _another_runs(int(found[1])):
-            with contextlib.suppress(OSError):
-                os.unlink(file)
-
-
-def _another_runs(process: int) -> bool:
-    if process == os.getpid():
-        return False
-    if os.name != "posix":  # there os.kill would end the process
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
     return True

@@ -10,6 +10,7 @@ import numpy as np
 from jaxbrain.cells.composition import bidirectional, stack
 from jaxbrain.cells.unrolling import unroll
 from jaxbrain.core.arrays import as_array, as_canonical, is_numbers
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import (
     batch,
     example,
@@ -20,6 +21,7 @@ from jaxbrain.core.composition import (
     with_precision,
 )
 from jaxbrain.core.config import made_by
+from jaxbrain.core.program import Program
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.layers import embed
 
@@ -106,7 +108,7 @@ def check_range(
         _require_below(f"{function}: x of {name}: tokens must be in {limit}", x, words)
     if not _known_integers(y):
         return
-    output = jax.eval_shape(_predict, net, params, example(x))
+    output = output_shape(net, params, x)
     if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
         return
     classes = output.shape[-1]
@@ -184,9 +186,22 @@ def _require_below(text: str, values: Any, limit: int, fix: str = "") -> None:
         )
 
 
-@jax.jit  # for its cache: the second fit of a network traces nothing
-def _predict(net: Network, params: Params, x: Any) -> Any:
-    return net.apply(params, x)
+def check_inputs(function: str, x: Any) -> Any:
+    """Inputs ``[examples, ...]`` as `check_data` takes them, without targets."""
+    x = _arrays(function, "x", x)
+    require_pairs(function, "x", (x, x))
+    jax.tree.map(lambda a: _check_finite(f"{function}: x", a), x)
+    return x
+
+
+def output_shape(net: Network, params: Params, x: Any) -> Any:
+    """The shape of the output for one of the inputs ``[examples, ...]``."""
+    return _predict.shapes(Program(net), params, example(x))
+
+
+@compiled()  # for its cache: the second fit of a network traces nothing
+def _predict(program: Program, params: Params, x: Any) -> Any:
+    return program.value.apply(params, x)
 
 
 def _check_finite(name: str, values: Any) -> None:

@@ -1,7 +1,7 @@
 """Training in compiled chunks, with progress, checks, checkpoints and stopping on the host."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +12,14 @@ import numpy as np
 import optax
 
 from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params
-from jaxbrain.training.arguments import require_flag, require_function, require_training
+from jaxbrain.losses import Weighted
+from jaxbrain.training.arguments import require_flag, require_training
+from jaxbrain.training.callbacks import ChunkInfo, OnChunk, together
 from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import (
     History,
@@ -25,16 +28,20 @@ from jaxbrain.training.loop import (
     epoch,
     make_monitor,
 )
+from jaxbrain.training.metric_checks import check_metrics
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
-from jaxbrain.training.states import TrainState, draw_params, require_state, start_of
+from jaxbrain.training.signals import Requests, Terminated
+from jaxbrain.training.states import TrainState, draw_params, first_state, require_state
+from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
     all_finite,
     check_finite,
     warn_of_metrics,
 )
+from jaxbrain.training.weights import weigh
 
 _CHUNK_SECONDS = 0.2
 _CHUNK_BYTES = 2**17
@@ -42,22 +49,6 @@ _FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, 
 _EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
 
 __all__ = ["ChunkInfo", "NonFiniteError", "fit"]
-
-
-class ChunkInfo(NamedTuple):
-    """State and history of a training between two chunks, the argument of `on_chunk`.
-
-    Attributes:
-      state: the TrainState reached.
-      history: so far, in NumPy arrays.
-      epoch: epochs done.
-      epochs: epochs requested.
-    """
-
-    state: TrainState
-    history: History
-    epoch: int
-    epochs: int
 
 
 @explained
@@ -71,17 +62,24 @@ def fit(
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    sample_weights: Any = None,
+    class_weights: Any = None,
     record: Record | None = None,
-    on_chunk: Callable[[ChunkInfo], bool | None] | None = None,
+    on_chunk: OnChunk | Sequence[OnChunk] | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
     """Training of a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
 
+    Equal trainings share a compiled program, for any learning rate. A new lambda makes a new one,
+    because Python cannot tell that two lambdas are equal. Those of the last 64 different trainings
+    are kept, 9 to 15 MB each for a small network; ``jax.clear_caches()`` frees them all.
+
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
-    error when the loss is not finite.
+    error when the loss is not finite. With checkpoint, SIGTERM and SIGHUP save and then end the
+    program, by SystemExit with the usual code, unless it has handlers of its own for them.
 
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
@@ -93,13 +91,21 @@ def fit(
       epochs: passes over the data; with checkpoint in all, those before an interruption included.
       batch_size: examples a step, the last batch may be smaller; None, or more than there are:
         all in one step.
-      validation: ``(x, y)`` on which metrics are measured after each epoch.
-      metrics: name to ``(prediction, target) -> scalar`` of one example.
+      validation: ``(x, y)`` on which metrics are measured after each epoch; without metrics the
+        loss of the rule is, under the name "validation_loss".
+      metrics: name to ``(prediction, target) -> scalar`` of one example, or to a metric of all
+        examples, as for `jaxbrain.evaluate`; without validation they are measured on data.
+      sample_weights: ``[examples]``, by which the loss of each example of data is multiplied; the
+        loss of a batch stays the mean over its examples. Metrics are not weighted.
+      class_weights: ``[classes]``, the same by the class of each example. Rules that do not learn
+        from the loss alone refuse both.
       record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
       on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
-        returning True stops.
+        returning True stops. Several functions, such as those of `jaxbrain.callbacks`, are all
+        called, in their order.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
-        resume from; the result is bit-identical to that of an uninterrupted run.
+        resume from; the result is bit-identical to that of an uninterrupted run. `load_training`
+        and `load_model` read it from elsewhere.
       progress: a line on stderr; None: only on a terminal.
       state: a TrainState to continue from; None starts from key.
 
@@ -112,6 +118,8 @@ def fit(
         range, a number is not positive, or the state is of another training.
       NonFiniteError: if the loss or the parameters become infinite or nan; it names the step and
         keeps the state of before.
+      SaveError: if the last save fails, on a full disk say; it keeps state and history.
+      BlockingIOError: if another training saves to the same directory now; names its process.
 
     Examples:
       >>> import jax, jaxbrain as jb, optax
@@ -123,31 +131,37 @@ def fit(
       [0, 1, 1, 0]
     """
     require_training("fit", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
-    require_function("fit", "on_chunk", on_chunk, "(info) -> True to stop")
     require_flag("fit", "progress", progress)
     key = require_random_key("fit", key)
     data = check_data("fit", "data", data)
     held_out = None if validation is None else check_data("fit", "validation", validation)
-    monitor = make_monitor("fit", held_out, metrics, record)
+    monitor = make_monitor("fit", rule, held_out, metrics, record)
+    on_chunk = together(on_chunk)
+    rule, data = weigh(rule, data, sample_weights, class_weights)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.device_put((data, held_out))
+    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
     if state is not None:
         require_state("fit", program, state, training.data[0])
     start = training.start(key) if state is None else state
     training.check_range(rule.network, start.params)
-    reached, saver = ChunkInfo(start, _EMPTY, 0, epochs), None
-    if checkpoint is not None:
-        parts = (rule, optimizer, monitor.metrics, monitor.record)
-        settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
-        saver = Saver(checkpoint, settings)
-        reached = saver.resume(reached, lambda: training.history_shapes(start))
-        if 0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached):
-            return reached.state, reached.history
+    training.check_metrics(rule.network, start.params, monitor)
+    first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
-    chunks = _chunks(training.chunk, reached, count, growing=on_chunk is None)
-    with Progress(epochs, desc=label(rule), enabled=progress) as line:
-        reached = _drive(chunks, reached, line, saver, on_chunk)
+    line = Progress(epochs, desc=label(rule), enabled=progress)
+    drive = partial(_drive, training.chunk, count=count, line=line, on_chunk=on_chunk)
+    if checkpoint is None:
+        reached = drive(first)
+        return reached.state, reached.history
+    parts = (rule, optimizer, monitor.metrics, monitor.record)
+    settings = settings_of(parts, training.data, training.held_out, batch_size, key, state)
+    saver = Saver(checkpoint, settings, model_of(rule.network, start.params))
+    with Requests() as requests, saver:
+        reached = saver.resume(first, lambda: training.history_shapes(start))
+        if not (0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached)):
+            reached = drive(reached, saver=saver, requests=requests)
+    if requests.received is not None:
+        raise Terminated(requests.received, reached.state, reached.history)
     return reached.state, reached.history
 
 
@@ -170,26 +184,41 @@ class Training(NamedTuple):
         """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
         params, *keys = draw_params(Program(rule.network), self.data[0], key)
-        return start_of(self.program, params, self.data[0], *keys)
+        return first_state(self.program, params, self.data[0], *keys)
 
     def check_range(self, net: Network, params: Params) -> None:
         """Refuse labels that are not classes of the network, and tokens that it does not know."""
-        check_range("fit", "data", net, params, self.data)
+        check_range("fit", "data", net, params, self.plain)
         if self.held_out is not None:
             check_range("fit", "validation", net, params, self.held_out)
 
+    def check_metrics(self, net: Network, params: Params, monitor: Monitor) -> None:
+        """Refuse targets and outputs that a metric cannot measure."""
+        name, pairs = (
+            ("data", self.plain) if self.held_out is None else ("validation", self.held_out)
+        )
+        check_metrics(name, net, params, pairs, dict(monitor.metrics))
+
+    @property
+    def plain(self) -> tuple[Any, Any]:
+        """The data without weights."""
+        x, y = self.data
+        return x, y.target if isinstance(y, Weighted) else y
+
     def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
         """Train count epochs."""
-        inputs = self.program, self.data, self.held_out, state, count
-        return _chunk(*inputs, batch_size=self.batch_size)
+        return _chunk(*self._inputs(state, count), batch_size=self.batch_size)
 
     def history_shapes(self, state: TrainState) -> History:
         """The shapes of the History of a chunk."""
-        return jax.eval_shape(self.chunk, state, 1)[1]
+        return _chunk.shapes(*self._inputs(state, 1), batch_size=self.batch_size)[1]
+
+    def _inputs(self, state: TrainState, count: int) -> tuple[Any, ...]:
+        return self.program, self.data, self.held_out, state, count
 
     def first_count(self, state: TrainState, monitor: Monitor) -> int:
         """Epochs that are quick on any machine: more than one only for small networks and data."""
-        if monitor.data is not None or monitor.record is not None:
+        if monitor.metrics or monitor.record is not None:
             return 1
         x = jax.tree.leaves(self.data[0])[0]
         steps = -(-len(x) // (self.batch_size or len(x)))
@@ -198,29 +227,38 @@ class Training(NamedTuple):
 
 
 def _drive(
-    chunks: Iterator[ChunkInfo],
+    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
     reached: ChunkInfo,
+    *,
+    count: int,
     line: Progress,
-    saver: Saver | None,
-    on_chunk: Callable[[ChunkInfo], bool | None] | None,
+    on_chunk: OnChunk | None,
+    saver: Saver | None = None,
+    requests: Requests | None = None,
 ) -> ChunkInfo:
     """Run the chunks, with progress, saving and stopping between them; return the last one."""
-    try:
-        for reached in chunks:
-            line.update(reached.epoch, **_latest(reached.history))
+    growing, kept = on_chunk is None, "what was learned is kept"
+    chunks = _chunks(chunk, reached, count, growing=growing, requests=requests)
+    with line:
+        if 0 < reached.epoch < reached.epochs:
+            line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
+        try:
+            for reached in chunks:
+                line.update(reached.epoch, **_latest(reached.history))
+                if saver is not None:
+                    saver.save_when_due(reached)
+                if on_chunk is not None and on_chunk(reached):
+                    break
+        except KeyboardInterrupt:
+            if not reached.epoch:
+                raise
+            line.note(f"interrupted after epoch {reached.epoch} of {reached.epochs}; {kept}")
+        finally:
             if saver is not None:
-                saver.save_when_due(reached)
-            if on_chunk is not None and on_chunk(reached):
-                break
-    except KeyboardInterrupt:
-        if not reached.epoch:
-            raise
-        line.note(
-            f"interrupted after epoch {reached.epoch} of {reached.epochs}; what was learned is kept"
-        )
-    finally:
-        if saver is not None:
-            saver.save(reached)
+                saver.save(reached)
+        if requests is not None and requests.received is not None:
+            name = requests.received.name
+            line.note(f"ended by {name} after epoch {reached.epoch} of {reached.epochs}; {kept}")
     return reached
 
 
@@ -230,14 +268,15 @@ def _chunks(
     count: int,
     *,
     growing: bool,
+    requests: Requests | None,
 ) -> Iterator[ChunkInfo]:
     """Run chunks of count epochs each; growing chunks end up at about a fifth of a second."""
     kept = None
-    while info.epoch < info.epochs:
+    while info.epoch < info.epochs and (requests is None or requests.received is None):
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
         state, buffers, finite = chunk(info.state, count)
-        buffers = jax.tree.map(np.asarray, buffers)
+        buffers, finite = jax.tree.map(np.asarray, (buffers, finite))
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
         check_finite(info, state, piece, bool(finite))
@@ -256,7 +295,7 @@ def _room(epoch_bytes: int) -> int:
     return max(1, _CHUNK_BYTES // epoch_bytes)
 
 
-@jax.jit(static_argnames="batch_size")
+@compiled(static_argnames="batch_size")
 def _chunk(
     program: Program,
     data: tuple[Any, Any],

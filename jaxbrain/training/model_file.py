@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core import allowed, serialization
 from jaxbrain.core.types import Network, Params
-from jaxbrain.training import checkpoint
+from jaxbrain.training import checkpoint, checkpoint_file
+from jaxbrain.training.training_file import model_names
 
 
 def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> None:
@@ -59,14 +59,15 @@ def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> No
 def load_model(
     path: str | os.PathLike[str], *, functions: Iterable[Any] | Mapping[str, Any] = ()
 ) -> tuple[Network, Params]:
-    """The network and the parameters that `save_model` stored.
+    """The network and the parameters that `save_model` stored, or a training with a checkpoint.
 
     Safe with files from anywhere: a file holds names and numbers. The names are looked up in a list
     of functions of jaxbrain, jax and optax that only compute (`jaxbrain.core.allowed`) and among
     the functions given here; nothing is imported by name, and no other code is run.
 
     Args:
-      path: the file.
+      path: the file; or ``training.ckpt`` in the directory given to ``fit(checkpoint=...)``, also
+        while the training runs.
       functions: functions of your own that the network was made from, such as an activation or a
         constructor; or a mapping from their names in the file.
 
@@ -86,39 +87,35 @@ def load_model(
       (elementwise(jax.numpy.tanh), ())
     """
     known = allowed.functions_by_name(functions)
-    stored = checkpoint.metadata(path)
-    try:
-        trees, count = stored["model"], stored["count"]
-        net_tree, params_tree = trees["net"], trees["params"]
-        like = _like(trees, count)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"load_model: {path} holds no model that save_model stored") from error
-    arrays = checkpoint.restore(path, like)
+    place = checkpoint.real_path(path)
+    return checkpoint_file.read_first_whole(place, lambda whole: _model(whole, known))
+
+
+def _model(whole: checkpoint_file.Whole, known: Mapping[str, Any]) -> tuple[Network, Params]:
+    """The model in a checked file of `save_model` or `fit`."""
+    trees, where = whole.metadata.get("model"), f"load_model: {whole.path}"
+    if isinstance(trees, dict) and "missing" in trees:
+        raise ValueError(
+            f"{where} is the checkpoint of a training whose network cannot be stored "
+            f"({trees['missing']}); jaxbrain.load_training reads its parameters"
+        )
+    if not isinstance(trees, dict) or not {"net", "params"} <= trees.keys():
+        raise ValueError(f"{where} holds no model that save_model or fit stored")
+    names = list(whole.entries) if "count" in whole.metadata else model_names(whole)
 
     def get(entry: Any) -> np.ndarray:
-        return arrays[entry["index"]]
+        index = entry["index"]
+        if type(index) is not int or not 0 <= index < len(names):
+            raise ValueError(f"it holds no array {index!r:.80}")
+        return whole.plain(names[index])
 
     try:
-        net = serialization.decode(net_tree, get, known)
-        params = serialization.decode(params_tree, get, known)
+        net = serialization.decode(trees["net"], get, known)
+        params = serialization.decode(trees["params"], get, known)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        raise ValueError(f"load_model: the model in {path} cannot be built: {error}") from error
+        raise ValueError(
+            f"load_model: the model in {whole.path} cannot be built: {error}"
+        ) from error
     if not isinstance(net, Network):
-        raise ValueError(f"load_model: {path} holds a {type(net).__name__}, which is no Network")
+        raise ValueError(f"{where} holds a {type(net).__name__}, which is no Network")
     return net, params
-
-
-def _like(trees: Any, count: int) -> list[np.ndarray]:
-    """Arrays of the shapes and dtypes that the trees name, without memory of their own."""
-    found: dict[int, np.ndarray] = {}
-    waiting = [trees]
-    while waiting:
-        tree = waiting.pop()
-        if isinstance(tree, dict) and tree.keys() == {"index", "dtype", "shape"}:
-            zero = np.zeros((), jnp.dtype(tree["dtype"]))
-            found[tree["index"]] = np.broadcast_to(zero, tree["shape"])
-        elif isinstance(tree, dict):
-            waiting.extend(tree.values())
-        elif isinstance(tree, list):
-            waiting.extend(tree)
-    return [found[i] for i in range(count)]

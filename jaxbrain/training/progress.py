@@ -5,12 +5,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Self, TextIO
 
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.compiled import compiled
+from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -137,10 +138,10 @@ class Progress:
         if due:
             self._draw(now)
 
-    def note(self, text: str) -> None:
-        """Write `text` on a line of its own, below the progress line."""
+    def note(self, text: str, *, always: bool = True) -> None:
+        """Write `text` on a line of its own, below the progress line; always: also without one."""
         if not self._enabled:
-            if self._file is not None:
+            if self._file is not None and always:
                 self._write(text + "\n")
             return
         if self._pending:
@@ -247,18 +248,18 @@ def scan(
             "scan: xs must be arrays [steps, ...] of one number of steps, one at least, got "
             f"{sorted(lengths)}"
         )
-    (steps,), found = lengths, []
+    (steps,), found, program = lengths, [], Program(body)
     with Progress(steps, desc=desc, enabled=progress) as line:
         line.update(0)  # compiling takes its time
         for start in range(0, steps, chunk):
             part = jax.tree.map(lambda leaf, a=start: leaf[a : a + chunk], xs)
-            carry, ys = _scan(body, carry, part)
+            carry, ys = _scan(program, carry, part)
             jax.block_until_ready(carry)  # the line reports steps that are done, not dispatched
             found.append(ys)
             line.update(min(start + chunk, steps))
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
 
-@partial(jax.jit, static_argnames="body")
-def _scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
-    return jax.lax.scan(body, carry, xs)
+@compiled()
+def _scan(body: Program, carry: Any, xs: Any) -> tuple[Any, Any]:
+    return jax.lax.scan(body.value, carry, xs)

@@ -1,6 +1,7 @@
 """The state of a training: made from a key, and checked where a training goes on."""
 
 import functools
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +10,9 @@ import optax
 
 from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.calls import explained
+from jaxbrain.core.compiled import MOST, compiled
 from jaxbrain.core.composition import example
+from jaxbrain.core.latest import Latest
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
@@ -28,6 +31,10 @@ _OWNERS = {
     "rule_state": ("rule", _RESTART),
     "opt_state": ("optimizer", _RESTART),
 }
+
+# The types for which a state was right: to look at the shapes again would take a third of the time
+# of a small training.
+_PASSED: Latest[Hashable, bool] = Latest(MOST)
 
 
 class TrainState(NamedTuple):
@@ -116,15 +123,25 @@ def require_state(function: str, program: Program, state: Any, x: Any) -> None:
       ValueError: naming the first array that differs, and the fix.
     """
     require_one_state(function, state)
+    types = _types((program, state, x))
+    if _PASSED.get(types):
+        return
     network = Program(program.value[0].network)
     try:
-        drawn = jax.eval_shape(draw_params, network, x, _key())[0]
+        drawn = draw_params.shapes(network, x, _key())[0]
     except Exception:  # a network whose init needs more than shapes: its params are the user's
         drawn = state.params
     _require_same("params", state.params, drawn, function)
-    fresh = jax.eval_shape(start_of, program, state.params, x, _key(), _key())
+    fresh = first_state.shapes(program, state.params, x, _key(), _key())
     for part in ("rule_state", "opt_state"):
         _require_same(part, getattr(state, part), getattr(fresh, part), function)
+    _PASSED.put(types, True)
+
+
+def _types(tree: Any) -> Hashable:
+    """The structure of a pytree and the types of its leaves: all that the check depends on."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, tuple((jnp.shape(leaf), getattr(leaf, "dtype", None)) for leaf in leaves)
 
 
 @functools.cache
@@ -132,18 +149,18 @@ def _key() -> jax.ShapeDtypeStruct:
     return jax.eval_shape(jax.random.key, 0)
 
 
-@jax.jit  # for its cache too: the shapes of a state that goes on are not traced again
+@compiled()
 def draw_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
     """Parameters and keys as `init_state` draws them, in a program that rules share."""
     params_key, rule_key, key = jax.random.split(key, 3)
     return network.value.init(params_key, example(x)), rule_key, key
 
 
-@jax.jit
-def start_of(
+@compiled()
+def first_state(
     program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
 ) -> TrainState:
-    """The state of `state_of` for inputs ``[examples, ...]``, as a program."""
+    """The state of `init_state` with these parameters, for inputs ``[examples, ...]``."""
     rule, optimizer, *_ = program.value
     return state_of(rule, optimizer, example(x), params, rule_key, key)
 

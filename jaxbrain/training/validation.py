@@ -172,11 +172,12 @@ def _finite_members(params: Any, members: tuple[int, ...]) -> tuple[list[str], n
 def warn_of_metrics(info: Any, piece: Any) -> None:
     """Warn once when a metric is nan: the fault is in the validation data, not in the training."""
     for name, values in piece.metrics.items():
-        lost = np.flatnonzero(np.isnan(values))
+        lost = np.flatnonzero(np.isnan(values).reshape(len(values), -1).any(axis=1))
         if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
             warnings.warn(
-                f"the metric {name!r} is nan on the validation data after epoch "
-                f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range",
+                f"the metric {name!r} is nan on its data after epoch "
+                f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range, "
+                "or for a class without examples",
                 UserWarning,
                 stacklevel=2,
             )

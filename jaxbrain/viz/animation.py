@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.directions import colors_of
 from jaxbrain.viz.style import floats, hosts, pyplot
 
@@ -36,6 +37,7 @@ class _Panel(NamedTuple):
     clock: Any
 
 
+@checked
 def arm_animation(
     angles: Any,
     path: str | Path,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import (
     DIVERGING,
     FILL_COLORS,
@@ -154,6 +155,7 @@ def _points(ax: "Axes", x: np.ndarray, y: np.ndarray | None, classes: int) -> No
     )
 
 
+@checked
 def decision_boundary(
     predict: Callable[[Any], Any],
     x: Any,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import (
     as_floats,
     axes,
@@ -43,6 +44,7 @@ class _Rows(NamedTuple):
         return (self.start + self.stop - 1) / 2
 
 
+@checked
 def laminar_activity(
     activity: Any,
     names: Sequence[str] | Mapping[str, slice],
@@ -97,6 +99,7 @@ def laminar_activity(
     return ax
 
 
+@checked
 def connectivity(
     weights: Any,
     slices: Sequence[str] | Mapping[str, slice],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
 from jaxbrain.viz.style import (
     LINE_COLORS,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def energy(energies: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Energy along recalls, one line each; a cross marks each step on which it rises.
 
@@ -95,6 +97,7 @@ def _rising(line: np.ndarray) -> np.ndarray:
     return np.diff(line) > 1e-5 * np.nanmax(np.abs(line))
 
 
+@checked
 def landscape(
     energy: Callable[[Any], Any],
     *,

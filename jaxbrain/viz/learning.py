@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.series import draw, finals, over_seeds
 from jaxbrain.viz.style import as_floats, axes, bare, hosts, integer_ticks, series_style
 
@@ -123,6 +124,7 @@ def _reference(ax: "Axes", name: str, value: float, level: int) -> None:
     )
 
 
+@checked
 def rule_scores(
     runs: Mapping[str, Any],
     metric: str = "accuracy",

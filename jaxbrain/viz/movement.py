@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import GRAY, colors_of, compass, require_directions
 from jaxbrain.viz.projection import runs_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _CM = 100.0  # of a meter
 
 
+@checked
 def hand_paths(
     paths: Any, *, targets: Any = None, radius: float = 0.01, ax: "Axes | None" = None
 ) -> "Axes":
@@ -84,6 +86,7 @@ def _draw_targets(ax: "Axes", places: np.ndarray, angles: np.ndarray, radius: fl
         ax.add_patch(disc)
 
 
+@checked
 def velocity_profiles(
     speeds: Any,
     *,
@@ -157,6 +160,7 @@ def _reference(reference: Any, steps: int) -> tuple[str, np.ndarray]:
     return str(name), curve
 
 
+@checked
 def adaptation_curve(
     deviation: Any,
     *,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.layout import Chain, Column, chain, columns, edges
 from jaxbrain.viz.style import DIVERGING, as_floats, color_bar, fitted, hosts, largest, scale
 
@@ -172,6 +173,7 @@ def _faces(values: np.ndarray, cmap: "Colormap", norm: Any) -> np.ndarray:
     return faces
 
 
+@checked
 def network(
     params: Any,
     *,

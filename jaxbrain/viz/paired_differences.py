@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.series import finals
 from jaxbrain.viz.style import Series, axes, bare, series_style
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def rule_differences(
     runs: Mapping[str, Any],
     metric: str = "accuracy",

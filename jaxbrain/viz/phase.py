@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
 from jaxbrain.viz.plane import coordinates, grid, require_bounds, require_plane
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def phase_portrait(
     cell: Cell,
     params: Params,

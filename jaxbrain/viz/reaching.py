@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis import Rotations, movement_window, tuning
+from jaxbrain.core.arguments import checked
 from jaxbrain.motor import Hand, Layers
 from jaxbrain.viz.cortex import connectivity, laminar_activity
 from jaxbrain.viz.movement import hand_paths, velocity_profiles
@@ -21,6 +22,7 @@ _MOVEMENT = 0.4  # s from the go cue on, over which rates are averaged
 _SHOWN = 1.0  # s of speeds from the go cue on
 
 
+@checked
 def motor_dashboard(
     hand: Hand,
     targets: Any,

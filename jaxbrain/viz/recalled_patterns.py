@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import as_floats, axes, bare, hosts
 
@@ -25,6 +26,7 @@ class _Column(NamedTuple):
     states: np.ndarray  # [recalls, units]
 
 
+@checked
 def recall(
     patterns: Any,
     cues: Any,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import LINE_COLORS, MAGNITUDE, bare, hosts, integer_ticks, pyplot
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ _PASSED, _FAILED, _NEITHER = LINE_COLORS[0], LINE_COLORS[1], "#777777"
 _ROW = 0.29  # inches for each rule
 
 
+@checked
 def rule_table(
     found: Any, *, layers: Sequence[str] | None = None, lowest: float | None = None
 ) -> "Figure":

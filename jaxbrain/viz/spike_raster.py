@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import LINE_COLORS, as_floats, axes, bare, hosts, integer_ticks
 
@@ -15,6 +16,7 @@ _GAP = 0.04  # between populations, as a fraction of all units
 _HEIGHT = 0.85  # of a mark, in rows
 
 
+@checked
 def raster(
     spikes: Any,
     *,

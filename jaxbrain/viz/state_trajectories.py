@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.projection import project_onto, runs_of, state_axes
 from jaxbrain.viz.style import FILL_COLORS, LINE_COLORS, floats, hosts, series_style
 
@@ -24,6 +25,7 @@ _LOOKS = {
 }
 
 
+@checked
 def trajectories(
     states: Any, *, onto: Any = None, dims: int | None = None, ax: "Axes | None" = None
 ) -> "Axes":
@@ -72,6 +74,7 @@ def trajectories(
     return ax
 
 
+@checked
 def fixed_points(
     found: Any,
     *,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.series import draw, named, over_seeds, read, smoothed
 from jaxbrain.viz.style import as_floats, axes, bare, hosts, integer_ticks
 
@@ -37,6 +38,7 @@ def _caption(y: str, seeds: set[int], band: str | None, smooth: int) -> str:
     return y.replace("_", " ") + (f"\n({', '.join(notes)})" if notes else "")
 
 
+@checked
 def curves(
     history: Any,
     y: str = "loss",

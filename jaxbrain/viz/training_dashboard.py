@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.boundary import decision_boundary
 from jaxbrain.viz.layout import chain
 from jaxbrain.viz.network_diagram import network
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked
 def dashboard(
     history: Any,
     params: Any,

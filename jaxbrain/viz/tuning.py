@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
+from jaxbrain.analysis.tuning_curves import Tuning, tuning
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.directions import colors_of, require_directions
 from jaxbrain.viz.style import MARKERS, axes, bare, floats, hosts
@@ -15,6 +18,7 @@ _SECTORS = 16
 _INNER = 1.12  # radius of the ring that counts units
 
 
+@checked
 def tuning_curves(
     angles: Any,
     rates: Any,
@@ -56,12 +60,12 @@ def tuning_curves(
     if len(ways) < 3:
         raise ValueError(f"angles must hold at least 3 different ones, got {len(ways)}")
     means = np.stack([values[which == k].mean(axis=0) for k in range(len(ways))])
-    fit = _cosine(means, ways)
-    depth = np.hypot(*fit[1:])
-    shown = np.argsort(-depth, kind="stable")[:limit]
+    fits = jax.tree.map(np.asarray, tuning(ways, means))
+    shown = np.argsort(-fits.amplitude, kind="stable")[:limit]
     ax = axes(ax, width=6.4, height=4.0)
     for index, k in enumerate(shown):
-        _draw_unit(ax, ways, means[:, k], fit[:, k], MARKERS[index % len(MARKERS)])
+        fit = Tuning(*(field[k] for field in fits))
+        _draw_unit(ax, ways, means[:, k], fit, MARKERS[index % len(MARKERS)])
     ax.set_xticks(range(0, 361, 45))
     ax.set_xlim(-8, 368)
     ax.set_xlabel("direction of movement (°)")
@@ -74,32 +78,19 @@ def tuning_curves(
     return ax
 
 
-def _design(angles: np.ndarray) -> np.ndarray:
-    return np.stack([np.ones_like(angles), np.cos(angles), np.sin(angles)], axis=1)
-
-
-def _cosine(rates: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """`[3, units]`: mean, cosine and sine part."""
-    return np.linalg.lstsq(_design(angles), rates, rcond=None)[0]
-
-
-def _draw_unit(
-    ax: "Axes", ways: np.ndarray, means: np.ndarray, fit: np.ndarray, marker: str
-) -> None:
+def _draw_unit(ax: "Axes", ways: np.ndarray, means: np.ndarray, fit: Tuning, marker: str) -> None:
     """Means as markers, the first again at 360 degrees, and the fitted cosine."""
-    preferred = np.arctan2(fit[2], fit[1])
-    color = colors_of(preferred)
-    total = ((means - means.mean()) ** 2).sum()
-    left = ((means - _design(ways) @ fit) ** 2).sum()
-    share = f"{1 - left / total:.2f}" if total > 0 else "n/a"
+    color = colors_of(fit.preferred)
+    share = f"{fit.r2:.2f}" if np.ptp(means) > 0 else "n/a"
     turn = np.linspace(0, 2 * np.pi, 181)
-    ax.plot(np.rad2deg(turn), _design(turn) @ fit, color=color, linewidth=1.6, zorder=2)
+    curve = fit.baseline + fit.amplitude * np.cos(turn - fit.preferred)
+    ax.plot(np.rad2deg(turn), curve, color=color, linewidth=1.6, zorder=2)
     again = ways < 1e-5
     places = np.concatenate([ways, ways[again] + 2 * np.pi])
     means = np.concatenate([means, means[again]])
     ax.plot(np.rad2deg(places), means, marker, color=color, markersize=5, markeredgecolor="white",
             markeredgewidth=0.5, linestyle="none", zorder=3,
-            label=f"{round(float(np.rad2deg(preferred))) % 360}°, R² = {share}")  # fmt: skip
+            label=f"{round(float(np.rad2deg(fit.preferred))) % 360}°, R² = {share}")  # fmt: skip
 
 
 def preferred_directions(

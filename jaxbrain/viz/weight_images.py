@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.viz.style import (
     as_floats,
@@ -26,6 +27,7 @@ _MAX_UNITS = 512
 _SHARP = 400
 
 
+@checked
 def weights(w: Any, *, vmax: float | None = None, ax: "Axes | None" = None) -> "Axes":
     """Weight matrix as an image: orange negative, white zero, purple positive.
 
@@ -99,6 +101,7 @@ def _mosaic(fields: np.ndarray, ncols: int) -> np.ndarray:
     return canvas
 
 
+@checked
 def receptive_fields(
     w: Any,
     shape: tuple[int, int] | None = None,

@@ -58,9 +58,18 @@ def test_what_cannot_be_decoded_is_refused():
         ("movement must be .time, columns.", lambda: decode(ridge, activity, movement[:, 0])),
         ("held_out must be between", lambda: decode(ridge, activity, movement, held_out=1.0)),
         ("both parts need at least two", lambda: decode(ridge, activity, movement, held_out=0.01)),
-        ("different integers", lambda: ridge_decoder(lags=())),
-        ("different integers", lambda: ridge_decoder(lags=(0, 0))),
-        ("different integers", lambda: lagged(activity, (0.5,))),
+        (
+            "must be (different|an) integer",
+            lambda: ridge_decoder(lags=()),
+        ),
+        (
+            "must be (different|an) integer",
+            lambda: ridge_decoder(lags=(0, 0)),
+        ),
+        (
+            "must be (different|an) integer",
+            lambda: lagged(activity, (0.5,)),
+        ),
         ("penalties must be positive", lambda: ridge_decoder(penalties=(0.0,))),
         ("folds must be at least 2", lambda: ridge_decoder(folds=1)),
         ("too few for 20 folds", lambda: ridge_decoder(folds=20).fit(activity, movement)),

@@ -111,7 +111,7 @@ def test_the_noise_of_the_network_is_not_the_rules():
 def test_estimator_refuses(small):
     params, x, y = small
     rule = jb.backprop(NET, CE)
-    for samples, match in ((1, "at least 2"), (0, "positive integer"), (2.5, "positive integer")):
+    for samples, match in ((1, "at least 2"), (0, "positive integer"), (2.5, "an integer")):
         with pytest.raises(ValueError, match=match):
             bias_and_variance(new_key(), rule, rule, params, (x, y), samples=samples)
     with pytest.raises(ValueError, match="at_once must be a positive"):

@@ -222,7 +222,7 @@ def test_gru_and_select():
         ({"apart": -1.0}, ValueError, "apart must be positive"),
         ({"reach": 0.0}, ValueError, "reach must be positive"),
         ({"steps": 0}, ValueError, "steps must be a positive integer"),
-        ({"at_once": 2.0}, ValueError, "at_once must be a positive integer"),
+        ({"at_once": 2.0}, ValueError, "at_once must be an integer"),
         ({"x": np.zeros(3)}, ValueError, "1 input features"),
     ],
 )

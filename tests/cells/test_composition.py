@@ -131,11 +131,11 @@ def test_a_deep_network_in_both_directions_learns_by_any_rule(xs):
 def test_refusals(xs):
     with pytest.raises(TypeError, match=r"stack\(\) needs at least one cell, got none"):
         stack()
-    with pytest.raises(TypeError, match="stack: argument 1 must be a Cell, got Network; make"):
+    with pytest.raises(TypeError, match=r"stack: cells\[1\] must be a Cell, got dense\(3\); make"):
         stack(gru(2), jb.dense(3))
-    with pytest.raises(TypeError, match="residual: argument 0 must be a Cell"):
+    with pytest.raises(TypeError, match="residual: cell must be a Cell"):
         residual(unroll(gru(2)))
-    with pytest.raises(TypeError, match="bidirectional: argument 1 must be a Cell"):
+    with pytest.raises(TypeError, match="bidirectional: backward must be a Cell"):
         bidirectional(gru(2), unroll(gru(2)))
     with pytest.raises(ValueError, match="block must be a positive integer"):
         bidirectional(gru(2), gru(2), block=0)

@@ -36,7 +36,7 @@ def test_poisson_spikes():
 
 
 def test_latency_is_the_first_spike_of_a_leaky_neuron():
-    x = np.array([-0.3, 0.0, 0.25, 0.26, 0.3, 0.47, 0.9, 1.7, 40.0])
+    x = np.array([0.0, 0.1, 0.25, 0.26, 0.3, 0.47, 0.9, 0.97, 1.0])
     tau, dt, steps = 6.0, 0.7, 25
     spikes = jb.cells.latency_encode(x, steps, tau=tau, threshold=0.25, dt=dt)
     alpha = math.exp(-dt / tau)
@@ -68,6 +68,10 @@ REFUSED = [
     (lambda: jb.cells.poisson_encode(new_key(), jnp.array([0.5, 1.2]), 5), "1 / dt.*0.5 to 1.2"),
     (lambda: jb.cells.poisson_encode(new_key(), jnp.array([-0.1]), 5), "shorter steps"),
     (lambda: jb.cells.poisson_encode(new_key(), jnp.array([0.1]), 0), "steps must be a positive"),
+    (lambda: jb.cells.latency_encode(jnp.array([0, 255]), 5), "from 0 to 1, got 0 to 255"),
+    (lambda: jb.cells.latency_encode(jnp.array([-0.1]), 5), "got -0.1 to -0.1; scale it"),
+    (lambda: jb.cells.latency_encode(jnp.array([jnp.nan]), 5), "x must be from 0 to 1, got nan"),
+    (lambda: jb.cells.poisson_encode(new_key(), jnp.array([jnp.nan]), 5), "rates must be from 0"),
     (lambda: jb.cells.latency_encode(jnp.ones(2), 5, tau=0.5), "dt must be at most tau"),
     (lambda: jb.cells.latency_encode(jnp.ones(2), 5, threshold=0.0), "threshold must be positive"),
     (lambda: jb.cells.leaky_integrator(2, dt=21.0), "dt must be at most tau"),

@@ -84,7 +84,7 @@ def test_izhikevich_is_its_equation():
 
 
 def test_refusal_of_a_type():
-    with pytest.raises(TypeError, match=r"kind must be jb.cells.Izhikevich.*got str"):
+    with pytest.raises(TypeError, match=r"kind must be an Izhikevich such as .*, got 'RS'"):
         izhikevich(2, kind="RS")
 
 

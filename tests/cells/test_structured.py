@@ -295,7 +295,7 @@ def test_refusals(call, message):
 
 
 def test_refusals_of_types():
-    with pytest.raises(TypeError, match="must be a Cell, got Network"):
+    with pytest.raises(TypeError, match="must be a Cell, got dense"):
         delayed(jb.dense(3), 1)
     with pytest.raises(TypeError, match="mask is traced"):
         jax.jit(lambda m: connected(gru(3), m).init(new_key(), jnp.ones(2)))(jnp.eye(3))

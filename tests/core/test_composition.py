@@ -155,13 +155,29 @@ def test_example_and_split_key():
 
 PLAIN = [
     (lambda: jb.serial(), TypeError, r"serial\(\) needs at least one network"),
-    (lambda: jb.serial(jb.dense(3), jnp.tanh), TypeError, r"serial: argument 1.*jb.elementwise"),
-    (lambda: jb.serial([jb.dense(3)]), TypeError, "serial: argument 0 must be a Network, got list"),
-    (lambda: jb.parallel(jb.dense(3), None), TypeError, "parallel: argument 1.*NoneType"),
+    (
+        lambda: jb.serial(jb.dense(3), jnp.tanh),
+        TypeError,
+        r"serial: layers\[1\].*jb.elementwise\(jax.numpy.tanh\)",
+    ),
+    (
+        lambda: jb.serial([jb.dense(3)]),
+        TypeError,
+        r"serial: layers\[0\] must be a Network such as .*, got a list; .*jb.serial\(\*layers\)",
+    ),
+    (
+        lambda: jb.parallel(jb.dense(3), None),
+        TypeError,
+        r"parallel: branches\[1\] must be a Network such as .*, got None",
+    ),
     (lambda: jb.parallel(jb.dense(3), merge=sum), TypeError, "merge"),
-    (lambda: jb.residual(3), TypeError, "residual.*must be a Network, got int"),
-    (lambda: jb.batch(jnp.tanh), TypeError, "batch.*must be a Network"),
-    (lambda: jb.lift("net"), TypeError, "lift.*must be a Network, got str"),
+    (lambda: jb.residual(3), TypeError, "residual: net must be a Network such as .*, got 3"),
+    (
+        lambda: jb.batch(jnp.tanh),
+        TypeError,
+        r"batch: net must be a Network .*, got jax.numpy.tanh; .*jb.elementwise\(jax.numpy.tanh\)",
+    ),
+    (lambda: jb.lift("net"), TypeError, "lift: net must be a Network such as .*, got 'net'"),
     (lambda: jb.with_precision(NET, jnp.int32), TypeError, "compute must be a floating dtype"),
     (lambda: jb.with_precision(NET, None), TypeError, "compute must be a floating dtype"),
     (lambda: jb.with_precision(NET, jnp.float16, output=bool), TypeError, "output must be a float"),

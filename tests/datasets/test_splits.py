@@ -55,3 +55,59 @@ def test_a_seed_is_not_a_key():
 def test_wrong_splits(x, y, fraction, error, message):
     with pytest.raises(error, match=f"train_test_split: .*{message}"):
         train_test_split(jax.random.key(0), x, y, test_fraction=fraction)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
+def test_a_stratified_split_has_the_classes_of_scikit_learn(fraction):
+    selection = pytest.importorskip("sklearn.model_selection")
+    y = np.repeat([3, 0, 1, 7], [240, 120, 36, 4])
+    x = np.arange(400)
+    for seed in range(3):
+        key = jax.random.key(seed)
+        train, test = train_test_split(key, x, y, test_fraction=fraction, stratify=y)
+        np.testing.assert_array_equal(np.sort(np.concatenate([train[0], test[0]])), x)
+        np.testing.assert_array_equal(y[test[0]], test[1])
+        theirs = selection.train_test_split(y, test_size=fraction, stratify=y, random_state=seed)
+        for ours, part in zip((train[1], test[1]), theirs, strict=True):
+            assert np.abs(np.bincount(ours, minlength=8) - np.bincount(part, minlength=8)).max() < 2
+        assert not np.array_equal(test[0], np.sort(test[0]))  # in random order
+    counts = []
+    for seed in range(10, 14):  # splits that are not stratified
+        test = train_test_split(jax.random.key(seed), x, y, test_fraction=fraction)[1]
+        counts.append(np.bincount(test[1], minlength=8))
+    assert np.abs(counts - fraction * np.bincount(y)).max() > 1
+
+
+def test_each_class_is_trained_on_and_each_row_may_be_tested():
+    y = np.array(["a"] * 6 + ["b"] * 2 + ["c"])
+    tested = set()
+    for seed in range(40):
+        key = jax.random.key(seed)
+        train, test = train_test_split(key, np.arange(9), y, test_fraction=0.6, stratify=y)
+        assert set(train[1]) == {"a", "b", "c"} and len(test[1]) == 5
+        tested |= set(test[0].tolist())
+    assert tested == set(range(8))  # the only c is always trained on
+
+
+def test_a_stratified_split_compiles_to_the_same():
+    x, y = np.arange(40), jnp.asarray(np.arange(40) % 3)
+
+    def split(x, y):
+        return train_test_split(jax.random.key(1), x, y, stratify=y)
+
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(split)(x, y), split(x, y))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, 1], TypeError, "stratify must be an array of labels"),
+        (np.zeros(5), ValueError, r"must be labels \[5\], whole numbers or words, got float64 \[5"),
+        (np.zeros([5, 1], int), ValueError, r"must be labels \[5\]"),
+        (np.zeros(4, int), ValueError, r"must be labels \[5\]"),
+        (np.arange(5), ValueError, "5 classes need as many examples to train, and a test part of"),
+    ],
+)
+def test_labels_that_cannot_be_split(labels, error, message):
+    with pytest.raises(error, match=f"train_test_split: .*{message}"):
+        train_test_split(jax.random.key(0), np.ones(5), np.ones(5), stratify=labels)

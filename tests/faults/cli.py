@@ -5,6 +5,32 @@ from tests.faults import Fault
 CLI, TESTS = "jaxbrain/cli", "tests/cli"
 FAULTS = [
     Fault(
+        "a class without a row to train is not named", f"{CLI}/data.py",
+        "    if not absent:", "    if absent:",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the random split of a command is not stratified", f"{CLI}/data.py",
+        "stratify=source.y if source.classes else None", "stratify=None",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "an option of a table does not reach its reader", f"{CLI}/sources.py",
+        "if value not in (None, [])}", 'if value not in (None, []) and name != "decimal"}',
+        f"{TESTS}/test_sources.py",
+    ),
+    Fault(
+        "a network of any size is tried", f"{CLI}/train.py",
+        "    _require_memory(options, data)\n", "",
+        f"{TESTS}/test_train.py::test_the_memory_is_that_of_parameters_gradients_and_moments",
+    ),
+    Fault(
+        "the command line speaks of arguments of Python", f"{CLI}/errors.py",
+        "    return _VALUE.sub(lambda found: f\"--{found[1]} {found[2]}\".strip(), sentence)",
+        "    return sentence",
+        f"{TESTS}/test_errors.py",
+    ),
+    Fault(
         "the test rows are trained on", f"{CLI}/train.py",
         "            data.train,\n            key=",
         "            data.test or data.train,\n            key=",
@@ -46,6 +72,21 @@ FAULTS = [
         f"{TESTS}/test_resume.py",
     ),
     Fault(
+        "a renamed file is another training", f"{CLI}/resume.py",
+        '{"rows", *(_FILES if same_rows else ())}', '{"rows"}',
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "a training that runs is replaced by another", f"{CLI}/train.py",
+        "    with resume.alone(directory):\n", "    if True:\n",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
+        "on a full disk the parameters are not saved", f"{CLI}/train.py",
+        "{_save_params(options, job, error.state)}", "{options.out}/params.ckpt",
+        f"{TESTS}/test_resume.py",
+    ),
+    Fault(
         "--no-resume keeps the checkpoint", f"{CLI}/resume.py",
         "    if not resume:\n        forget(directory)\n", "",
         f"{TESTS}/test_resume.py",
@@ -61,19 +102,19 @@ FAULTS = [
         f"{TESTS}/test_data.py",
     ),
     Fault(
-        "the labels of images are off by one", f"{CLI}/data.py",
+        "the labels of images are off by one", f"{CLI}/sources.py",
         "y.astype(np.int32), path.name", "y.astype(np.int32) - 1, path.name",
-        f"{TESTS}/test_data.py",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
-        "the last class of images is missing", f"{CLI}/data.py",
-        "_numbers(int(y.max()) + 1)", "_numbers(int(y.max()))",
-        f"{TESTS}/test_data.py",
+        "the last class of images is missing", f"{CLI}/sources.py",
+        "tuple(map(str, found))", "tuple(map(str, found[:-1]))",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
-        "bytes of images are not scaled", f"{CLI}/data.py",
+        "bytes of images are not scaled", f"{CLI}/sources.py",
         "(0.0, 255.0)", "(0.0, 1.0)",
-        f"{TESTS}/test_data.py",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
         "the first rows are tested on, the rest trained on", f"{CLI}/data.py",
@@ -129,7 +170,7 @@ FAULTS = [
     ),
     Fault(
         "a mistake of the user has the exit code of a failure", "jaxbrain/__main__.py",
-        "return error.code", "return 1",
+        "return _fail(options, error, error.code)", "return _fail(options, error)",
         "tests/test_main.py",
     ),
     Fault(

@@ -12,6 +12,62 @@ FAULTS = [
         f"{ONLINE_TESTS}/test_influence.py",
     ),
     Fault(
+        "rtrl drops the gradient of the first carry", f"{ONLINE}/influence.py",
+        "if pull is not None:", "if False:",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "snap drops the gradient of the first carry", f"{ONLINE}/sparse_influence.py",
+        "return _entering(pattern, pull, state.dtype)",
+        "return jnp.zeros(pattern.columns.rows.shape, state.dtype)",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "snap by the whole matrix drops the gradient of the first carry",
+        f"{ONLINE}/sparse_influence.py",
+        "return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))",
+        "return 0 * jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "the first carry is not in the sparsity pattern", f"{ONLINE}/jacobian_sparsity.py",
+        "immediate = immediate | start", "immediate = immediate | False",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "the first carry is credited to few outputs", f"{ONLINE}/sparse_influence.py",
+        "return jnp.where(pattern.starting, _whole_gradient(pattern, traces, step), cut)",
+        "return cut",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "the first carry is credited to few outputs of the whole matrix",
+        f"{ONLINE}/sparse_influence.py",
+        "jnp.where(pattern.outputs | pattern.starting, outputs, 0)",
+        "jnp.where(pattern.outputs, outputs, 0)",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "uoro draws the first carry at every step", f"{ONLINE}/stochastic.py",
+        "(*after, jnp.array(False))", "(*after, jnp.array(True))",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "uoro multiplies the first carry where it divides", f"{ONLINE}/stochastic.py",
+        "jnp.where(fresh[0], entering / b, q)", "jnp.where(fresh[0], entering * b, q)",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "kf_rtrl takes a first carry that depends on the params", f"{ONLINE}/stochastic.py",
+        "if pull_first_carry(cell, params, x) is not None:", "if False:",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
+        "a first carry seems to be made without the params", f"{ONLINE}/first_carry.py",
+        "reached.update(id(variable) for variable in equation.outvars)", "pass",
+        f"{ONLINE_TESTS}/test_first_carry.py",
+    ),
+    Fault(
         "snap carries half of the influence", f"{ONLINE}/sparse_influence.py",
         "return entering + jnp.sum(moved, axis=2)",
         "return entering + 0.5 * jnp.sum(moved, axis=2)",
@@ -30,7 +86,7 @@ FAULTS = [
     ),
     Fault(
         "snap credits all outputs of a kept unit", f"{ONLINE}/sparse_influence.py",
-        "return step.signal @ jnp.where(pattern.outputs, outputs, 0)",
+        "return step.signal @ jnp.where(pattern.outputs | pattern.starting, outputs, 0)",
         "return step.signal @ outputs",
         f"{ONLINE_TESTS}/test_sparse_influence.py",
     ),

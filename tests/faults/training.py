@@ -69,8 +69,8 @@ FAULTS = [
         "tests/training/test_validation.py",
     ),
     Fault(
-        "one logit is decided at one half", "jaxbrain/training/metrics.py",
-        "return _decide(logits, target, 0.0)", "return _decide(logits, target, 0.5)",
+        "one logit is decided at one half", "jaxbrain/training/example_metrics.py",
+        "_right(\"accuracy\", logits, target, 0.0)", "_right(\"accuracy\", logits, target, 0.5)",
         "tests/training/test_metrics.py",
     ),
     Fault(
@@ -80,7 +80,7 @@ FAULTS = [
     ),
     Fault(
         "a checkpoint says one epoch too many", "jaxbrain/training/resuming.py",
-        '"epoch": info.epoch}', '"epoch": info.epoch + 1}',
+        '"epoch": info.epoch,', '"epoch": info.epoch + 1,',
         "tests/training/test_resuming.py",
     ),
     Fault(
@@ -99,6 +99,33 @@ FAULTS = [
         "an array that is changed later changes the value", f"{CORE}/config.py",
         "    copy = array.copy()\n", "    copy = array.view()\n",
         "tests/core/test_config.py",
+    ),
+    Fault(
+        "compiled programs are never dropped", f"{CORE}/latest.py",
+        "while len(self._values) > self.most:", "while False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "the first program is dropped however often it is used", f"{CORE}/latest.py",
+        "        if value is not None:\n            self._values.move_to_end(key)\n", "",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "a program that is a part of another is kept", f"{CORE}/compiled.py",
+        "if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):",
+        "if False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "every call is compiled", f"{CORE}/compiled.py",
+        "return self.kept.get(structure) or self.kept.put(structure, self._made(structure))",
+        "return self._made(structure)",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "what is traced for shapes is traced again", f"{CORE}/compiled.py",
+        "jitted = self._of(structure, leaves, args)", "jitted = self._made(structure)",
+        "tests/core/test_compiled.py",
     ),
     Fault(
         "a list in an optimizer that is changed later is not seen", f"{CORE}/program.py",

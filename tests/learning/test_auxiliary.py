@@ -12,7 +12,7 @@ RULES = ["kolen_pollack", "local_losses", "target_propagation", "difference_targ
 
 @pytest.mark.parametrize("name", RULES)
 def test_what_is_no_optimizer_is_refused(name):
-    with pytest.raises(TypeError, match=rf"{name}: optimizer .* optax.sgd\(0.1\), got float"):
+    with pytest.raises(TypeError, match=rf"{name}: optimizer .* optax.sgd\(0.1\), got 0.1"):
         getattr(jb.learning, name)(jb.serial(jb.dense(3)), jb.losses.mse, optimizer=0.1)
 
 

@@ -251,7 +251,7 @@ def test_an_interaction_of_your_own():
     ("error", "make", "message"),
     [
         (ValueError, lambda: polynomial(1), "degree must be"),
-        (ValueError, lambda: rectified_polynomial(2.5), "degree must be a positive integer"),
+        (ValueError, lambda: rectified_polynomial(2.5), "degree must be an integer, got 2.5"),
         (TypeError, lambda: dense_associative_memory(interaction=polynomial), "Interaction such"),
         (TypeError, lambda: dense_associative_memory(update=3), "update must be a function"),
         (ValueError, lambda: dense_associative_memory(max_steps=0), "max_steps must be a positive"),

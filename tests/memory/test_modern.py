@@ -189,8 +189,8 @@ def test_the_gradient_of_the_energy_is_the_state_less_its_update():
     ("call", "message"),
     [
         (lambda: modern_hopfield(beta=0.0), "beta must be positive, got 0.0"),
-        (lambda: modern_hopfield(beta=np.ones(2)), "beta must be positive"),
-        (lambda: modern_hopfield(beta=1.0, max_steps=2.0), "max_steps must be a positive integer"),
+        (lambda: modern_hopfield(beta=np.ones(2)), "beta must be one number"),
+        (lambda: modern_hopfield(beta=1.0, max_steps=2.0), "max_steps must be an integer, got 2.0"),
         (lambda: modern_hopfield(beta=1.0, tolerance=-1.0), "tolerance must not be negative"),
         (lambda: modern_hopfield(beta=1.0).store(np.ones(3)), r"\[patterns, units\].*\(3,\)"),
         (lambda: modern_hopfield(beta=1.0).store(np.ones((0, 3))), r"got \(0, 3\)"),
@@ -201,5 +201,5 @@ def test_the_gradient_of_the_energy_is_the_state_less_its_update():
     ],
 )
 def test_wrong_arguments_are_refused(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call()

@@ -166,7 +166,7 @@ def test_a_lookup_learns_an_arbitrary_map():
     ("call", "message"),
     [
         (lambda: jb.associative_lookup(0, 3), "associative_lookup: patterns must be a positive"),
-        (lambda: jb.associative_lookup(3, 2.5), "features must be a positive integer"),
+        (lambda: jb.associative_lookup(3, 2.5), "features must be an integer, got 2.5"),
         (lambda: jb.associative_pool(-1, 3), "queries must be a positive integer"),
         (lambda: jb.self_association(6, heads=4), "heads must divide features, 6, got 4"),
         (lambda: jb.self_association(6, beta=0.0), "beta must be positive, got 0.0"),

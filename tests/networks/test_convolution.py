@@ -193,3 +193,50 @@ def test_mistakes_are_named(name):
     call, error, message = MISTAKES[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def image(*shape):
+    return jax.ShapeDtypeStruct(shape, "float32")
+
+
+LARGER = [  # a network, an image without room, one with room, what is named
+    (jb.max_pool(5), (4, 4, 1), (5, 5, 1), r"max_pool: the window \(5, 5\) .* \(4, 4, 1\)"),
+    (jb.avg_pool(5), (9, 4, 1), (5, 5, 1), r"avg_pool: the window \(5, 5\) .* \(9, 4, 1\)"),
+    (jb.max_pool(2, padding="SAME"), (0, 4, 1), (1, 4, 1), r"max_pool.* shape \(0, 4, 1\)"),
+    (jb.max_pool(4, padding=((1, 1), (0, 1))), (2, 2, 1), (2, 3, 1), r"shape \(2, 2, 1\)"),
+    (
+        jb.conv(2, 3, padding="VALID"),
+        (3, 2, 1),
+        (3, 3, 1),
+        r"conv\(2, \(3, 3\)\): the window \(3, 3\) .* \(3, 2, 1\)",
+    ),
+    (
+        jb.serial(*[jb.max_pool(2)] * 4, jb.flatten(), jb.dense(2)),
+        (8, 8, 1),
+        (16, 16, 1),
+        r"max_pool: the window \(2, 2\) .* shape \(1, 1, 1\); .*fewer or smaller pools",
+    ),
+    (
+        jb.residual(jb.serial(jb.conv(1, (3,)), jb.conv(1, (9,), padding=((3, 3),)))),
+        (2, 1),
+        None,
+        r"conv\(1, \(9,\)\): the window \(9,\) .* \(2, 1\)",
+    ),
+]
+
+
+@pytest.mark.parametrize("net, small, large, message", LARGER, ids=range(len(LARGER)))
+def test_a_window_larger_than_the_input_is_refused(net, small, large, message):
+    with pytest.raises(ValueError, match=message):
+        made = jax.eval_shape(net.init, new_key(), image(*small))
+        jax.eval_shape(net.apply, made, image(*small))
+    if large is not None:
+        made = jax.eval_shape(net.init, new_key(), image(*large))
+        assert 0 not in jax.eval_shape(net.apply, made, image(*large)).shape
+
+
+def test_a_window_of_padding_alone_is_refused():
+    with pytest.raises(ValueError, match="padding must be smaller than the window"):
+        jb.avg_pool(2, padding=((2, 0), (0, 0)))
+    with pytest.raises(TypeError, match="conv: padding must be an integer, got '1'"):
+        jb.conv(2, 3, padding=(("1", 1), (1, 1)))

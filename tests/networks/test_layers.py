@@ -180,9 +180,9 @@ MISTAKES = {
     "dense 2.0": (
         lambda: jb.dense(2.0),
         ValueError,
-        "features must be a positive integer, got 2.0",
+        "features must be an integer, got 2.0",
     ),
-    "dense True": (lambda: jb.dense(True), ValueError, "features"),
+    "dense True": (lambda: jb.dense(True), TypeError, "features"),
     "dense typo": (lambda: jb.dense(3, kernal_init=None), TypeError, "kernal_init"),
     "dense positional": (lambda: jb.dense(3, jax.nn.initializers.ones), TypeError, "positional"),
     "dense features": (
@@ -197,9 +197,9 @@ MISTAKES = {
         "needs integer tokens",
     ),
     "embed 0": (lambda: jb.embed(0, 3), ValueError, "embed: vocabulary"),
-    "dropout 1": (lambda: jb.dropout(1), ValueError, r"rate must be in \[0, 1\).*got 1"),
-    "dropout < 0": (lambda: jb.dropout(-0.1), ValueError, "rate must be in"),
-    "dropout nan": (lambda: jb.dropout(float("nan")), ValueError, "rate must be in"),
+    "dropout 1": (lambda: jb.dropout(1), ValueError, r"rate must be at least 0 and below 1, got 1"),
+    "dropout < 0": (lambda: jb.dropout(-0.1), ValueError, "rate must be at least 0"),
+    "dropout nan": (lambda: jb.dropout(float("nan")), ValueError, "rate must be a finite"),
     "norm epsilon": (lambda: jb.layer_norm(epsilon=0.0), ValueError, "epsilon must be positive"),
     "norm features": (
         lambda: apply(jb.layer_norm(), FOUR, shape(5)),
@@ -207,7 +207,7 @@ MISTAKES = {
         "4 input features",
     ),
     "norm scalar": (lambda: apply(jb.layer_norm(), shape(), shape()), ValueError, "layer_norm"),
-    "elementwise": (lambda: jb.elementwise("relu"), TypeError, "must be callable, got str"),
+    "elementwise": (lambda: jb.elementwise("relu"), TypeError, "must be a function, got 'relu'"),
 }
 
 

@@ -108,6 +108,13 @@ def test_a_graded_step_is_a_part_of_the_graded_trial():
     np.testing.assert_allclose(steps.mean(), whole * 2 / 4, rtol=1e-6)
     unknown = jb.tasks.graded_step(jb.losses.mse)(jnp.full(2, jnp.nan), (targets[0], mask[0]))
     assert float(unknown) == 0
+    for loss in (graded(jb.losses.mse), jax.vmap(jb.tasks.graded_step(jb.losses.mse))):
+        slope = jax.grad(lambda y, t, loss=loss: jnp.sum(loss(y, (t, mask))))
+        known = slope(prediction, targets)
+        for hole in (prediction.at[0].set(jnp.inf), prediction):
+            found = slope(hole, targets.at[2].set(jnp.nan))
+            np.testing.assert_array_equal(found, known)
+        assert np.isnan(slope(prediction, targets.at[3].set(jnp.nan))).any()
     with pytest.raises(TypeError, match="graded_step: target must be a pair"):
         jb.tasks.graded_step(jb.losses.mse)(prediction[0], targets[0])
 
@@ -149,7 +156,7 @@ def test_a_network_learns_a_task_inside_the_compiled_loop():
     ("make", "message"),
     [
         (lambda: adding(steps=1), "steps must be 2 at least"),
-        (lambda: adding(steps=2.0), "steps must be a positive integer"),
+        (lambda: adding(steps=2.0), "steps must be an integer, got 2.0"),
         (lambda: copy(symbols=1), "symbols must be 2 at least"),
         (lambda: copy(delay_steps=0), "delay_steps must be a positive integer"),
         (lambda: flip_flop(probability=1.5), "probability must be from 0 to 1"),

@@ -44,7 +44,7 @@ FAULTS = {
     "the loss must be a floating": lambda v, g, s, x, key: (v.astype("int32"), g, s),
     "the state must keep its structure": lambda v, g, s, x, key: (v, g, (s, v)),
     "grads must have the structure.*PyTreeDef": lambda v, g, s, x, key: (v, list(g), s),
-    r"grads must.*float32 \(5,\) at \[0\]\['bias'\]": lambda v, g, s, x, key: (
+    "grads must.*'0/bias': types: float32 != float64": lambda v, g, s, x, key: (
         v, jax.tree.map(lambda a: a.astype("float32"), g), s
     ),
     r"the gradient\[2\]\['bias'\] is not finite": lambda v, g, s, x, key: (

@@ -115,7 +115,7 @@ MISTAKES = [
     (lambda: fit(rule=NET), "jb.backprop(net, loss)"),
     (lambda: fit(rule=jb.backprop), "call it: rule(net, loss)"),
     (lambda: fit(rule="backprop"), "rule must be a LearningRule, got str"),
-    (lambda: NET(STATE.params, X[0]), "a network is not called|net.apply(params, x)"),
+    (lambda: NET(STATE.params, X[0]), "a Network is not called|net.apply(params, x)"),
     (lambda: evaluate((X, Y), net=RULE), "pass rule.network"),
     (lambda: jb.evaluate(STATE.params, NET, (X, Y), ERROR), "net must be a Network, got tuple"),
     # numbers

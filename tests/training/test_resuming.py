@@ -1,12 +1,7 @@
 """`fit(checkpoint=...)`: killed or interrupted, a resumed run ends bit-identical to a whole one."""
 
-import itertools
 import os
-import random
 import re
-import subprocess
-import sys
-import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -243,96 +238,3 @@ def test_a_directory_that_is_not_writable(tmp_path):
     with pytest.raises(PermissionError, match=re.escape(str(tmp_path))):
         fit(tmp_path, on_chunk=interrupt_at(1, AssertionError))
     tmp_path.chmod(0o700)
-
-
-# -------------------------------------------------------------------------------------- kill -9
-
-# Saves after every epoch, so that most kills hit a save; the computation is that of fit.
-CHILD = """
-import sys
-import jax, jax.numpy as jnp, numpy as np, optax
-import jaxbrain as jb
-from jaxbrain.training import resuming
-
-resuming._SECONDS, resuming._SHARE = 0.0, float("inf")
-rng = np.random.default_rng(0)
-x = rng.normal(size=(50, 16)).astype("float32")
-y = rng.integers(0, 3, 50)
-net = jb.serial(jb.dense(64), jb.elementwise(jax.nn.relu), jb.dropout(0.2), jb.dense(3))
-rule = jb.backprop(net, jb.losses.softmax_cross_entropy)
-optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3))
-
-def train(epochs, directory):
-    return jb.fit(
-        rule, optimizer, (x, y), key=jax.random.key(1), epochs=epochs, batch_size=16,
-        validation=(x, y), metrics={"accuracy": jb.accuracy},
-        record=lambda state: state.params[0]["bias"],
-        checkpoint=directory, on_chunk=hook if directory else None,
-    )
-
-calls = []  # the first one may be that of the resumed state, before anything new
-
-def hook(info):
-    calls.append(info.epoch)
-    if len(calls) > 1 and info.epoch % 5 == 0:
-        print(info.epoch, flush=True)
-
-directory = sys.argv[2] if len(sys.argv) > 2 else None
-state, history = train(int(sys.argv[1]), directory)
-state = state._replace(key=jax.random.key_data(state.key))
-print("crc", end="")
-for leaf in jax.tree.leaves((state, history)):
-    a = np.ascontiguousarray(leaf)
-    print("", a.dtype, a.shape, resuming.zlib.crc32(a.tobytes()), end="")
-print(flush=True)
-"""
-
-
-def start(epochs, *directory):
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(epochs), *map(str, directory)],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def kill(directory, delay):
-    """Start a run that would take hours, and kill it `delay` seconds after its first report."""
-    child = start(100_000, directory)
-    try:
-        assert child.stdout is not None and child.stderr is not None
-        assert child.stdout.readline().strip().isdigit(), child.stderr.read()[-3000:]
-        time.sleep(delay)
-    finally:
-        child.kill()
-        child.communicate()
-
-
-def survive(directory, kills, seed):
-    """Kill again and again; the run that is let through ends like one that never stopped."""
-    delays, reached = random.Random(seed), [0]
-    for _ in range(kills):
-        kill(directory, delays.uniform(0, 0.3))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a damaged file would warn
-            reached.append(jb.checkpoint.metadata(directory / "training.ckpt")["epoch"])
-    assert all(b > a for a, b in itertools.pairwise(reached)), reached
-    last, whole = start(reached[-1] + 10, directory), start(reached[-1] + 10)
-    (resumed, error), (expected, _) = last.communicate(timeout=120), whole.communicate(timeout=120)
-    assert last.returncode == 0, error[-3000:]
-    assert resumed.splitlines()[-1].startswith("crc float32")
-    assert resumed.splitlines()[-1] == expected.splitlines()[-1]
-    assert len(contents(directory)) <= 3, "files of killed saves pile up"
-
-
-def test_killed_in_the_middle_and_resumed_bit_for_bit(tmp_path):
-    survive(tmp_path, 4, seed=0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_twenty_times(tmp_path, seed):
-    survive(tmp_path, 20, seed)
-
-
-# ------------------------------------------------------------------------- settings in words

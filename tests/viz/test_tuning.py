@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("no_figures_left")
 WAYS = np.arange(8) * np.pi / 4
 
 
+@pytest.mark.x64
 def test_tuning_curves_are_the_cosines_that_units_have():
     depths, preferred = np.array([0.5, 3.0, 2.0]), np.deg2rad([10.0, 100.0, 310.0])
     rates = 5 + depths * np.cos(WAYS[:, None] - preferred)

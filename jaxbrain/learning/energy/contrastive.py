@@ -51,7 +51,7 @@ def contrastive_hebbian(
       [-2.0, -8.0]
     """
     name = "contrastive_hebbian"
-    system = symmetric_system(net, name, feedback_gain)
+    system = symmetric_system(net, name, feedback_gain, loss)
     require_count(name, "clamped_steps", clamped_steps)
 
     def points(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
+
 Latents = list[jax.Array]
 Energies = Callable[[Latents], jax.Array]
 Descent = Callable[[Energies, Latents, Any], Latents]
@@ -13,6 +15,7 @@ Descent = Callable[[Energies, Latents, Any], Latents]
 MOST_HALVINGS = 40
 
 
+@checked
 def fixed_step(energies: Energies, latents: Latents, step_size: Any) -> Latents:
     """One step of gradient descent, z <- z - step_size dF/dz.
 
@@ -28,6 +31,7 @@ def fixed_step(energies: Energies, latents: Latents, step_size: Any) -> Latents:
     return [z - jnp.asarray(step_size, z.dtype) * g for z, g in zip(latents, force, strict=True)]
 
 
+@checked
 def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latents:
     """One step of gradient descent that never raises the energy of any example.
 

@@ -180,7 +180,7 @@ def _nudged_rule(
     """The rule of ``(nudges, weights) = points(beta, key)``."""
     require_positive(name, "nudge", nudge)
     require_count(name, "nudged_steps", nudged_steps)
-    system = symmetric_system(net, name, feedback_gain)
+    system = symmetric_system(net, name, feedback_gain, loss)
 
     def nudges(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
         return points(jnp.asarray(nudge).astype(dtype), key)

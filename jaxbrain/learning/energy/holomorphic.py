@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.requirements import require_count, require_integer, require_positive
 from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.complex_errors import Error, error_of
@@ -67,9 +67,8 @@ def holomorphic_equilibrium_propagation(
     name = "holomorphic_equilibrium_propagation"
     require_positive(name, "radius", radius)
     require_count(name, "nudged_steps", nudged_steps)
-    if not isinstance(points, int) or isinstance(points, bool) or points < 2:
-        raise ValueError(f"{name}: points must be an integer above 1, got {points!r}")
-    system = symmetric_system(net, name, feedback_gain)
+    points = require_integer(name, "points", points, at_least=2)
+    system = symmetric_system(net, name, feedback_gain, loss)
     for i, layer in enumerate(system.net.layers):
         _require_holomorphic(name, i, layer)
 
@@ -81,7 +80,7 @@ def holomorphic_equilibrium_propagation(
         r = jnp.asarray(radius).astype(wide)
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
 
-    phases = Phases(on_circle, nudged(error_of(loss) if error is None else error))
+    phases = Phases(on_circle, nudged(error_of(loss, error)))
     return contrast_rule(name, system, loss, phases, steps, nudged_steps)
 
 

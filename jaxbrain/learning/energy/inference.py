@@ -184,7 +184,7 @@ def relax_and_learn(
 
 def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
     """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
-    chain.require_chain(net, name)
+    chain.require_chain(net, name, loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)

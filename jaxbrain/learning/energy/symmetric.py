@@ -21,8 +21,9 @@ import jax.numpy as jnp
 from jaxbrain.core.composition import constructor, serial, split_key
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.core.requirements import as_number, require_count, require_positive
-from jaxbrain.core.types import Network, Params
+from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.learning import chain
+from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.convolution import avg_pool, conv, max_pool
 from jaxbrain.networks.layers import dense, dropout, elementwise, flatten
 
@@ -82,7 +83,9 @@ def equilibrium_network(
     return Network(system.net.init, apply, system.net.layers)
 
 
-def symmetric_system(net: Network, rule: str, feedback_gain: float | jax.Array) -> System:
+def symmetric_system(
+    net: Network, rule: str, feedback_gain: float | jax.Array, loss: Loss | None = None
+) -> System:
     """The chain as a symmetric network; an `equilibrium_network` counts as its chain.
 
     Raises:
@@ -93,6 +96,7 @@ def symmetric_system(net: Network, rule: str, feedback_gain: float | jax.Array) 
     if isinstance(net, Network) and made_by(net, equilibrium_network):
         net = serial(*net.layers)
     chain.require_hidden(net, rule, "whose units relax")
+    require_matching_loss(rule, net, loss)
     kinds = [constructor(layer) for layer in net.layers]
     first = next(i for i, layer in enumerate(net.layers) if chain.has_weights(layer))
     for i, (layer, made) in enumerate(zip(net.layers, kinds, strict=True)):

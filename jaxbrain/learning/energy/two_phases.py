@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import split_key
+from jaxbrain.core.composition import examples_of, split_key
 from jaxbrain.core.requirements import require_count, require_wide
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.learning import chain
@@ -129,7 +129,7 @@ def _example_keys(key: jax.Array | None, x: Any) -> jax.Array | None:
     """The keys of the examples, those of ``batch(net)``."""
     if key is None:
         return None
-    return jax.random.split(jax.random.clone(key), jax.tree.leaves(x)[0].shape[0])
+    return jax.random.split(jax.random.clone(key), examples_of(x))
 
 
 def _layer_keys(key: jax.Array | None, n: int) -> Any:

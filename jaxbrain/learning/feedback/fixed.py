@@ -106,7 +106,7 @@ def feedback_alignment(
       >>> [b["kernel"].shape for b in state]
       [(4, 8), (8, 3)]
     """
-    chain.require_chain(net, "feedback_alignment")
+    chain.require_chain(net, "feedback_alignment", loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
         return draw_like(key, net, feedback_init, params, x)
@@ -127,6 +127,9 @@ def direct_feedback_alignment(
     """Direct feedback alignment: fixed random projections of the output error to hidden layers.
 
     g_l = a_{l-1}^T delta_l, delta_l = (e B_l) * f'(z_l), e = dL/doutput
+
+    L is the mean over the batch: hidden updates are those of the source divided by the batch size,
+    so a learning rate that was published for SGD does not transfer.
 
     Args:
       feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.
@@ -155,7 +158,8 @@ def direct_random_target_projection(
     Of a one-hot target y*, -y* has the sign of the error. So hidden layers learn before the output
     is known; the last layer learns from the error. The signal never fades: weights grow throughout
     training and saturate their units, so use wide layers and small steps. A target of 0 teaches
-    nothing: give a single output targets of -1 and 1, or use two outputs.
+    nothing: give a single output targets of -1 and 1, or use two outputs. As in
+    `direct_feedback_alignment`, hidden updates are the source's divided by the batch size.
 
     Args:
       feedback_init: initializer of each B_l ``[outputs, units]``; the state is the tuple of them.
@@ -189,7 +193,7 @@ def _direct(
     signal: Callable[[str, jax.Array, jax.Array, Any], jax.Array],
 ) -> LearningRule:
     """A rule that projects a signal to every hidden block; the last block learns from the error."""
-    chain.require_chain(net, name)
+    chain.require_chain(net, name, loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple[jax.Array, ...]:
         *hidden, output = chain.block_shapes(net, params, x) or [x]

@@ -78,7 +78,7 @@ def kolen_pollack(
       >>> round(float((gap(after) / gap(before))[0, 0]), 5)  # 1 - 0.5 * 0.2
       0.9
     """
-    chain.require_chain(net, "kolen_pollack")
+    chain.require_chain(net, "kolen_pollack", loss)
     require_positive("kolen_pollack", "decay", decay, zero=True)
     require_optimizer("kolen_pollack", optimizer)
 
@@ -143,7 +143,7 @@ def weight_mirror(
       >>> float(abs(state[1]["kernel"] - params[1]["kernel"]).max()) < 0.1
       True
     """
-    chain.require_chain(net, "weight_mirror")
+    chain.require_chain(net, "weight_mirror", loss)
     require_positive("weight_mirror", "learning_rate", learning_rate)
     require_positive("weight_mirror", "noise", noise)
     require_fraction("weight_mirror", "decay", decay)

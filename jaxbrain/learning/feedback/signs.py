@@ -50,7 +50,7 @@ def sign_symmetry(
       >>> rule.init(jax.random.key(0), params, jax.numpy.ones(1))[0]["kernel"].tolist()
       5.0
     """
-    chain.require_chain(net, "sign_symmetry")
+    chain.require_chain(net, "sign_symmetry", loss)
     if scale is not None:
         require_positive("sign_symmetry", "scale", scale)
 
@@ -89,7 +89,7 @@ def fixed_random_sign_symmetry(
       >>> rule.init(jax.random.key(1), params, x)[0]["kernel"].tolist()
       [[0.5, 0.5]]
     """
-    chain.require_chain(net, "fixed_random_sign_symmetry")
+    chain.require_chain(net, "fixed_random_sign_symmetry", loss)
 
     def init(key: jax.Array, params: Params, x: Any) -> Params:
         return jax.tree.map(jnp.abs, draw_like(key, net, feedback_init, params, x))
@@ -120,12 +120,13 @@ def batch_random_sign_symmetry(
         ...
       ValueError: batch_random_sign_symmetry needs a key: it draws magnitudes for each batch; ...
     """
-    chain.require_chain(net, "batch_random_sign_symmetry")
+    chain.require_chain(net, "batch_random_sign_symmetry", loss)
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         key = require_key("batch_random_sign_symmetry", key, "it draws magnitudes for each batch")
+        jax.eval_shape(net.apply, params, example(x))  # refuses x before it is drawn for
         draw = jax.random.fold_in(jax.random.clone(key), _MAGNITUDES)
         magnitudes = draw_like(draw, net, feedback_init, params, example(x))
         feedback = _with_signs(params, jax.tree.map(jnp.abs, magnitudes))

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example, split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
@@ -13,6 +14,7 @@ from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.forward.labels import draw_label, likely_label
+from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.parts import as_float
 
 Negatives = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
@@ -70,6 +72,7 @@ def forward_forward(
     """
     chain.require_hidden(net, "forward_forward", "whose activity tells right from wrong")
     chain.refuse_tokens(net, "forward_forward", "the label is drawn into the input")
+    require_matching_loss("forward_forward", net, loss)
     require_positive("forward_forward", "threshold", threshold)
     require_positive("forward_forward", "sharpness", sharpness)
 
@@ -132,6 +135,7 @@ def goodness_network(net: Network, *, draw: Drawing = draw_label) -> Network:
 
 
 @keyed
+@checked
 def goodness(
     net: Network, params: Params, x: jax.Array, *, key: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:

@@ -39,7 +39,7 @@ def pepita(net: Network, loss: Loss, *, feedback_init: Initializer = SMALL) -> L
       >>> rule.init(jax.random.key(1), net.init(jax.random.key(0), x), x).shape
       (3, 4)
     """
-    chain.require_chain(net, "pepita")
+    chain.require_chain(net, "pepita", loss)
     chain.refuse_tokens(net, "pepita", "the error is added to the input")
 
     def init(key: jax.Array, params: Params, x: Any) -> jax.Array:

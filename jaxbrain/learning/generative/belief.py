@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Network, Params
@@ -32,6 +33,7 @@ def __dir__() -> list[str]:
 
 
 @keyed
+@checked
 def train_stack(
     key: jax.Array,
     rules: Sequence[LearningRule],
@@ -125,6 +127,7 @@ def transpose(machine: Params) -> Params:
 
 
 @keyed
+@checked
 def top_down(
     machines: Sequence[Params],
     h: jax.Array,
@@ -156,6 +159,7 @@ def top_down(
 
 
 @keyed
+@checked
 def sample(
     key: jax.Array,
     machines: Sequence[Params],

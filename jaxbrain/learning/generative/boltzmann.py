@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, normal
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
@@ -77,6 +78,7 @@ def rbm(units: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     return Network(init, apply, ())
 
 
+@checked
 def energy(
     params: Params, v: jax.Array, h: jax.Array, *, visible: Visible = bernoulli()
 ) -> jax.Array:
@@ -93,6 +95,7 @@ def energy(
     return visible.energy(params["visible_bias"], v) - jnp.dot(h, hidden_drive(params, v))
 
 
+@checked
 def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli()) -> jax.Array:
     """Free energy of a visible state; p(v) = exp(-F(v)) / Z.
 
@@ -111,6 +114,7 @@ def free_energy(params: Params, v: jax.Array, *, visible: Visible = bernoulli())
     return visible.energy(params["visible_bias"], v) - jnp.sum(softplus)
 
 
+@checked
 def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Array:
     """Exact log Z of a small machine, the sum over all hidden states.
 
@@ -149,6 +153,7 @@ def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Arra
 
 
 @keyed
+@checked
 def reconstruct(
     params: Params,
     v: jax.Array,
@@ -172,6 +177,7 @@ def reconstruct(
 
 
 @keyed
+@checked
 def gibbs(
     key: jax.Array,
     params: Params,

@@ -146,19 +146,11 @@ def _reconstruction_error(params: Params, data: jax.Array, visible: Visible) -> 
 
 def _check_arguments(rule: str, net: Any, visible: Any, **counts: int) -> None:
     """Refuse other networks than an `rbm`, other visible units than a Visible, and bad counts."""
-    if not isinstance(net, Network):
-        raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if constructor(net) is not rbm:
         raise ValueError(
             f"{rule} trains a restricted Boltzmann machine, got {net}; build it as "
             "jb.learning.generative.boltzmann.rbm(64), and a deep one with "
             "jb.learning.generative.belief.train_stack"
-        )
-    if not isinstance(visible, Visible):
-        raise TypeError(
-            f"{rule}: visible must be a Visible, called, such as "
-            "jb.learning.generative.boltzmann.gaussian(), "
-            f"got {getattr(visible, '__name__', type(visible).__name__)}"
         )
     for name, value in counts.items():
         require_count(rule, name, value)

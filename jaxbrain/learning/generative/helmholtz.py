@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
@@ -164,6 +165,7 @@ def log_recognition(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
 
 
 @keyed
+@checked
 def free_energy(key: jax.Array, params: Params, x: jax.Array) -> jax.Array:
     """A sample of the variational free energy, the description length of an example in nats.
 
@@ -213,8 +215,6 @@ def wake_sleep(net: Network) -> LearningRule:
       >>> round(float(loss), 4), grads["generative"][0]["bias"].tolist()  # 3 log 2; 1/2 - x
       (2.0794, [-0.5, -0.5, -0.5])
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"wake_sleep: net must be a Network, got {type(net).__name__}")
     if constructor(net) is not helmholtz_machine:
         raise ValueError(
             f"wake_sleep trains a Helmholtz machine, got {net}; build it as "

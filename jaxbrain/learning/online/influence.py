@@ -13,6 +13,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.online.first_carry import pull_first_carry
 from jaxbrain.learning.online.linearization import LinearizedStep, real_state
 from jaxbrain.learning.online.rule import Influence, online_rule
 from jaxbrain.learning.online.sparse_influence import exact_update, n_step_influence, unit_influence
@@ -25,8 +26,9 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
     S_t = I_t + D_t S_{t-1},  g_t = dL_t/dp + dL_t/ds_{t-1} S_{t-1}
 
     S = ds/dp ``[n_state, n_params]``, I and D the Jacobians of the step with respect to params and
-    carry. Summed over a sequence this is back-propagation through time. With n units it keeps about
-    n^3 numbers and takes n^4 operations a step, however long the sequence.
+    carry, S_0 that of the first carry: zero unless it is learned. Summed over a sequence this is
+    back-propagation through time. With n units it keeps about n^3 numbers and takes n^4 operations
+    a step, however long the sequence.
 
     Raises:
       TypeError: at trace time, if the carry is complex.
@@ -44,6 +46,9 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
 
     def init(params: Params, carry: Any, x: Any) -> jax.Array:
         state = real_state(carry)
+        pull = pull_first_carry(cell, params, x)
+        if pull is not None:
+            return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))
         n_params = sum(leaf.size for leaf in jax.tree.leaves(params))
         return jnp.zeros((state.size, n_params), state.dtype)
 
@@ -58,12 +63,12 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
 def snap(cell: Cell, readout: Network, loss: Loss, *, n: int = 1) -> Cell:
     """Sparse n-step approximation of RTRL: the influence along paths of n steps at most.
 
-    S_t = (I_t + D_t S_{t-1}) where n steps lead from the weight to the unit, else 0
+    S_t = (I_t + D_t S_{t-1}) where n steps lead from the weight to the unit, else 0, S_0 = ds_0/dp
 
     n = 1 keeps for each weight the units that it enters: as many numbers as there are weights,
     for gated cells too. The paths are found from the Jacobians of one step at random points, so a
-    mask within the cell counts. With all units connected n = 2 keeps everything and is `rtrl`; it
-    pays for sparse masks.
+    mask within the cell counts. From a param to the first carry is one step too. With all units
+    connected n = 2 keeps everything and is `rtrl`; it pays for sparse masks.
 
     Args:
       n: the number of steps.
@@ -119,7 +124,8 @@ def one_step_backprop(cell: Cell, readout: Network, loss: Loss) -> Cell:
 
     g_t = dL_t/dp at a fixed carry s_{t-1}
 
-    Some libraries call this real-time recurrent learning; that is `rtrl`.
+    A learned first carry gets no gradient, because s_0 is fixed too. Some libraries call this
+    real-time recurrent learning; that is `rtrl`.
 
     Source: Williams and Peng 1990, doi 10.1162/neco.1990.2.4.490.
 

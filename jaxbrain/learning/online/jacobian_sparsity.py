@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 from jaxbrain.core.structure import take_apart
 from jaxbrain.core.types import Cell
 from jaxbrain.core.vectors import to_carry
+from jaxbrain.learning.online.first_carry import pull_first_carry
 from jaxbrain.learning.online.jacobian_coloring import Coloring, color_rows
 from jaxbrain.learning.online.linearization import real_state
 
@@ -41,11 +42,13 @@ class SparsityPattern:
     """Nonzero entries of the Jacobians of a cell and of the influence that is kept; all boolean.
 
     Attributes:
-      immediate: ds_t/dp at a fixed carry, ``[n_state, n_params]``.
+      immediate: ds_t/dp at a fixed carry, and ds_0/dp of the first one, ``[n_state, n_params]``.
       carried: ds_t/ds_{t-1}, ``[n_state, n_state]``.
       read: dy_t/ds_{t-1}, ``[n_outputs, n_state]``.
       influence: ds/dp over n steps, ``[n_state, n_params]``.
       outputs: dy/dp over n steps, ``[n_outputs, n_params]``.
+      starting: True for params that the first carry depends on ``[n_params]``; all outputs are
+        credited to them.
     """
 
     immediate: np.ndarray
@@ -53,6 +56,7 @@ class SparsityPattern:
     read: np.ndarray
     influence: np.ndarray
     outputs: np.ndarray
+    starting: np.ndarray
 
     @property
     def width(self) -> int:
@@ -62,7 +66,7 @@ class SparsityPattern:
     @functools.cached_property
     def closed(self) -> bool:
         """True if the influence that is kept moves no outputs but those that are kept."""
-        return not np.any(_product(self.read, self.influence) & ~self.outputs)
+        return not np.any(_product(self.read, self.influence) & ~(self.outputs | self.starting))
 
     @functools.cached_property
     def dense(self) -> bool:
@@ -118,19 +122,21 @@ def sparsity_pattern(cell: Cell, x: Any, n: int | None) -> SparsityPattern:
 
 @functools.lru_cache(maxsize=32)
 def _pattern(cell: Cell, treedef: Any, shapes: tuple, n: int | None) -> SparsityPattern:
-    immediate, carried, shown, read = _jacobians(cell, treedef, shapes)
+    immediate, carried, shown, read, start = _jacobians(cell, treedef, shapes)
+    immediate = immediate | start
     before, influence = np.zeros_like(immediate), immediate
     for _ in range(len(carried) if n is None else n - 1):
         before, influence = influence, influence | _product(carried, influence)
         if np.array_equal(before, influence):
             break
     outputs = shown | _product(read, influence if n is None else before)
-    return SparsityPattern(immediate, carried, read, influence, outputs)
+    starting = np.asarray(start.any(axis=0))
+    return SparsityPattern(immediate, carried, read, influence, outputs, starting)
 
 
 @functools.lru_cache(maxsize=32)
 def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...]:
-    """Patterns of ds_t/dp, ds_t/ds_{t-1}, dy/dp and dy/ds: nonzero at any of many random points."""
+    """Patterns of ds_t/dp, ds_t/ds_{t-1}, dy/dp, dy/ds and ds_0/dp, nonzero at any random point."""
 
     def look(params: Any, carry: Any, key: jax.Array, scale: jax.Array) -> Any:
         flat, unravel = ravel_pytree(params)
@@ -148,7 +154,11 @@ def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...
         both, pull = jax.vjp(move, flat, state)
         # nan is not zero: where a random point is out of the domain, nothing is left out
         rows = jnp.eye(len(both), dtype=both.dtype)
-        return jax.lax.map(lambda v: jax.tree.map(lambda a: a != 0, pull(v)), rows)
+        step = jax.lax.map(lambda v: jax.tree.map(lambda a: a != 0, pull(v)), rows)
+        back = pull_first_carry(cell, unravel(flat), x)
+        if back is None:
+            return *step, jnp.zeros((len(state), len(flat)), bool)
+        return *step, jax.lax.map(lambda v: back(v) != 0, jnp.eye(len(state), dtype=state.dtype))
 
     @jax.jit
     def anywhere(params: Any, carry: Any, keys: jax.Array, scales: jax.Array) -> Any:
@@ -166,9 +176,9 @@ def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...
         x = jax.tree.unflatten(treedef, [jnp.zeros(s, d) for s, d in shapes])
         params = cell.init(jax.random.key(1), x)
         seen = anywhere(params, cell.carry(params, x), keys, scales)
-        immediate, carried = map(np.asarray, seen)
+        immediate, carried, start = map(np.asarray, seen)
     n = carried.shape[1]
-    return immediate[:n], carried[:n], immediate[n:], carried[n:]
+    return immediate[:n], carried[:n], immediate[n:], carried[n:], start
 
 
 def _without_tracers(cell: Cell) -> Cell:

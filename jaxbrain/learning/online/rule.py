@@ -19,6 +19,7 @@ from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.online.linearization import LinearizedStep, linearize, same_noise
 from jaxbrain.learning.online.readout_feedback import Feedback, symmetric_feedback
+from jaxbrain.learning.outputs import require_matching_loss
 
 _OWN = 0x0E  # separates the randomness of a rule from the noise of its cell
 
@@ -27,7 +28,8 @@ class Influence(NamedTuple):
     """The part of ds/dp that a rule keeps, as traces.
 
     Attributes:
-      init: ``(cell_params, carry, x) -> traces`` before the first step, whose input is x.
+      init: ``(cell_params, carry, x) -> traces`` before the first step, whose input is x: of
+        ds_0/dp, which is zero unless the first carry is learned.
       gradient: ``(traces, step) -> [n_params]``, dL/ds times the influence of the steps before.
       update: ``(traces, step) -> traces`` after the step.
     """
@@ -86,6 +88,7 @@ def online_rule(
         raise TypeError(
             f"{name}: readout must be a Network such as jb.dense(3), got {type(readout).__name__}"
         )
+    require_matching_loss(name, readout, loss)
     way = symmetric_feedback() if feedback is None else feedback
     if not isinstance(way, Feedback):
         raise TypeError(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.unrolling import first, require_cells, require_time, unroll
+from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning.online.linearization import same_noise
@@ -65,7 +66,7 @@ def over_time(rule: Cell, *, network: Network | None = None) -> LearningRule:
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
-        n = jax.tree.leaves(x)[0].shape[0]
+        n = examples_of(x)
         keys = None if key is None else jax.random.split(key, n)
         each = jax.vmap(sequence, in_axes=(None, 0, 0, None if keys is None else 0))
         value, changes = jax.tree.map(lambda a: jnp.mean(a, axis=0), each(params, x, y, keys))

@@ -1,5 +1,6 @@
 """Influence matrices with a sparsity pattern, stored whole or by columns."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.types import Cell, Params
+from jaxbrain.learning.online.first_carry import pull_first_carry
 from jaxbrain.learning.online.jacobian_coloring import colored_entries
 from jaxbrain.learning.online.jacobian_sparsity import SparsityPattern, sparsity_pattern
 from jaxbrain.learning.online.linearization import LinearizedStep, real_state
@@ -16,7 +18,7 @@ from jaxbrain.learning.online.rule import Influence
 def n_step_influence(cell: Cell, n: int | None) -> Influence:
     """The influence along paths of n steps at most.
 
-    S_t = I_t + D_t S_{t-1} where the pattern of n steps is not zero, else 0
+    S_t = I_t + D_t S_{t-1} where the pattern of n steps is not zero, else 0, and S_0 = ds_0/dp
 
     The traces are ``[n_params, width]``, the numbers of the carry that each weight moves, or
     ``[n_state, n_params]`` where so many of them are not zero that the whole matrix is cheaper.
@@ -37,9 +39,14 @@ def n_step_influence(cell: Cell, n: int | None) -> Influence:
     """
 
     def init(params: Params, carry: Any, x: Any) -> jax.Array:
-        pattern = sparsity_pattern(cell, x, n)
-        shape = pattern.influence.shape if pattern.dense else pattern.columns.rows.shape
-        return jnp.zeros(shape, real_state(carry).dtype)
+        pattern, state = sparsity_pattern(cell, x, n), real_state(carry)
+        pull = pull_first_carry(cell, params, x)
+        if pull is None:
+            shape = pattern.influence.shape if pattern.dense else pattern.columns.rows.shape
+            return jnp.zeros(shape, state.dtype)
+        if pattern.dense:
+            return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))
+        return _entering(pattern, pull, state.dtype)
 
     def gradient(traces: jax.Array, step: LinearizedStep) -> jax.Array:
         pattern = sparsity_pattern(cell, step.x, n)
@@ -86,7 +93,7 @@ def _dense_gradient(pattern: SparsityPattern, traces: jax.Array, step: Linearize
         return step.credit @ traces
     rows = jnp.eye(len(step.signal), dtype=traces.dtype)
     outputs = jax.vmap(step.back_from_output)(rows) @ traces
-    return step.signal @ jnp.where(pattern.outputs, outputs, 0)
+    return step.signal @ jnp.where(pattern.outputs | pattern.starting, outputs, 0)
 
 
 def _gradient_of_columns(
@@ -95,12 +102,19 @@ def _gradient_of_columns(
     """dL/ds S as in `_dense_gradient`, from the entries of each column."""
     (rows, used), (outputs, shown) = pattern.columns, pattern.output_columns
     if pattern.closed:
-        return jnp.sum(traces * step.credit[rows], axis=1)
+        return _whole_gradient(pattern, traces, step)
     read = colored_entries(step.back_from_output, pattern.coloring.read, traces.dtype)
     at = outputs[:, :, None], rows[:, None, :]
     nonzero = pattern.read[at] & shown[:, :, None] & used[:, None, :]
     credit = jnp.where(nonzero, read(*at), 0) * step.signal[outputs][:, :, None]
-    return jnp.sum(credit * traces[:, None, :], axis=(1, 2))
+    cut = jnp.sum(credit * traces[:, None, :], axis=(1, 2))
+    if not pattern.starting.any():
+        return cut
+    return jnp.where(pattern.starting, _whole_gradient(pattern, traces, step), cut)
+
+
+def _whole_gradient(pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep) -> jax.Array:
+    return jnp.sum(traces * step.credit[pattern.columns.rows], axis=1)
 
 
 def _update_of_columns(
@@ -108,11 +122,19 @@ def _update_of_columns(
 ) -> jax.Array:
     """I + D S at the entries of each column."""
     (rows, used), coloring = pattern.columns, pattern.coloring
-    immediate = colored_entries(lambda v: step.back(v)[0], coloring.immediate, traces.dtype)
-    at = rows, np.arange(len(rows))[:, None]
-    entering = jnp.where(pattern.immediate[at] & used, immediate(*at), 0)
+    entering = _entering(pattern, lambda v: step.back(v)[0], traces.dtype)
     carried = colored_entries(lambda v: step.back(v)[1], coloring.carried, traces.dtype)
     between = rows[:, :, None], rows[:, None, :]
     nonzero = pattern.carried[between] & used[:, :, None] & used[:, None, :]
     moved = jnp.where(nonzero, carried(*between), 0) * traces[:, None, :]
     return entering + jnp.sum(moved, axis=2)
+
+
+def _entering(
+    pattern: SparsityPattern, pull: Callable[[jax.Array], jax.Array], dtype: Any
+) -> jax.Array:
+    """The entries of each column of what enters the carry by one step, or as the first carry."""
+    rows, used = pattern.columns
+    at = rows, np.arange(len(rows))[:, None]
+    entries = colored_entries(pull, pattern.coloring.immediate, dtype)
+    return jnp.where(pattern.immediate[at] & used, entries(*at), 0)

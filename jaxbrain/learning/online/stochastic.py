@@ -16,10 +16,12 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.online.first_carry import pull_first_carry
 from jaxbrain.learning.online.linearization import LinearizedStep, real_state
 from jaxbrain.learning.online.rule import Influence, online_rule
 
 _WHY = "its influence is random"
+_START = 0x57  # separates the signs of the first carry from those of the first step
 _ONE_SUM = {"kernel", "recurrent", "bias"}
 
 
@@ -30,7 +32,9 @@ def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
     S_t = s_t q_t^T in the mean,  s_t = a D s_{t-1} + b v,  q_t = q_{t-1} / a + v I / b
 
     v are random signs; a = sqrt(|q| / |D s|) and b = sqrt(|v I| / |v|) keep the variance small.
-    It keeps n_state + n_params numbers. The variance grows with the state and with time.
+    A learned first carry enters at the first step by s_0 = b v, q_0 = v ds_0/dp / b, with signs of
+    its own and the x of that step. It keeps n_state + n_params numbers. The variance grows with the
+    state and with time.
 
     Returns:
       A Cell from ``(x, y)`` to ``(loss, grads)``, whose step needs a key.
@@ -50,22 +54,37 @@ def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
       ((3,), (57,))
     """
 
-    def init(params: Params, carry: Any, x: Any) -> tuple[jax.Array, jax.Array]:
+    def init(params: Params, carry: Any, x: Any) -> tuple[jax.Array, ...]:
         flat, state = ravel_pytree(params)[0], real_state(carry)
-        return jnp.zeros_like(state), jnp.zeros_like(flat)
+        nothing = jnp.zeros_like(state), jnp.zeros_like(flat)
+        if pull_first_carry(cell, params, x) is None:
+            return nothing
+        return *nothing, jnp.array(True)  # no step was made: the start is drawn with its key
+
+    def started(traces: Any, step: LinearizedStep) -> tuple[jax.Array, jax.Array]:
+        s, q, *fresh = traces
+        pull = pull_first_carry(cell, step.cell_params, step.x) if fresh else None
+        if pull is None:
+            return s, q
+        key = jax.random.fold_in(require_key("uoro", step.key, _WHY), _START)
+        signs = jax.random.rademacher(key, s.shape, s.dtype)
+        entering = pull(signs)
+        b = _balance(entering, signs)
+        return jnp.where(fresh[0], b * signs, s), jnp.where(fresh[0], entering / b, q)
 
     def gradient(traces: Any, step: LinearizedStep) -> jax.Array:
-        s, q = traces
+        s, q = started(traces, step)
         return (step.credit @ s) * q
 
-    def update(traces: Any, step: LinearizedStep) -> tuple[jax.Array, jax.Array]:
-        s, q = traces
+    def update(traces: Any, step: LinearizedStep) -> tuple[jax.Array, ...]:
+        s, q = started(traces, step)
         key = require_key("uoro", step.key, _WHY)
         v = jax.random.rademacher(key, s.shape, s.dtype)
         _, carried = jax.jvp(lambda state: step.move(step.params, state), (step.state,), (s,))
         entering, _ = step.back(v)
         a, b = _balance(q, carried), _balance(entering, v)
-        return a * carried + b * v, q / a + entering / b
+        after = a * carried + b * v, q / a + entering / b
+        return after if len(traces) == 2 else (*after, jnp.array(False))
 
     return online_rule("uoro", cell, readout, loss, Influence(init, gradient, update))
 
@@ -88,7 +107,8 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
 
     Raises:
       TypeError: if the step of cell is not a `jaxbrain.cells.TwoStageStep`.
-      ValueError: at trace time, without a key, or if the params are others than in that sum.
+      ValueError: at trace time, without a key, if the params are others than in that sum, or if the
+        first carry depends on them: its influence is no such product.
 
     Source: Mujika, Meier and Steger 2018, arXiv 1805.10842.
 
@@ -114,6 +134,11 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
             raise ValueError(
                 "kf_rtrl needs a cell with params kernel, recurrent and bias, one sum of its "
                 f"inputs, and those of {cell} are {has}; use jb.learning.uoro"
+            )
+        if pull_first_carry(cell, params, x) is not None:
+            raise ValueError(
+                "kf_rtrl needs a cell whose first carry does not depend on its params, and that of "
+                f"{cell} does; use jb.learning.uoro"
             )
         state, sums = real_state(carry), params["bias"].size
         rows = len(params["kernel"]) + len(params["recurrent"]) + 1

@@ -116,7 +116,7 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
       A plasticity whose carry is theta ``[post]``.
 
     Raises:
-      ValueError: if tau is not positive.
+      ValueError: if tau is not positive or the threshold negative.
 
     Source: Bienenstock, Cooper and Munro 1982, doi 10.1523/JNEUROSCI.02-01-00032.1982; E[y^2] from
     Intrator and Cooper 1992, doi 10.1016/S0893-6080(05)80003-6.
@@ -129,6 +129,7 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
       ([[2.0, -0.25]], [True, False])
     """
     require_positive("bcm", "tau", tau)
+    require_positive("bcm", "threshold", threshold, zero=True)
 
     def carry(w: jax.Array) -> jax.Array:
         return jnp.full(w.shape[1:], threshold, w.dtype)

@@ -13,7 +13,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.plasticity.synapses import require_plasticity, total_change
+from jaxbrain.learning.plasticity.synapses import total_change
 from jaxbrain.networks.layers import dense
 from jaxbrain.networks.parts import as_float
 
@@ -124,9 +124,8 @@ def _rule(
     name: str, net: Network, plasticity: Cell, loss: Loss | None, how: tuple[Any, Any, bool]
 ) -> LearningRule:
     """A rule for each dense layer; how: its change, its first carry, True if the bias learns."""
-    require_plasticity(name, plasticity)
     layers = serial(net) if isinstance(net, Network) and not net.layers else net
-    chain.require_chain(layers, name)
+    chain.require_chain(layers, name, loss)
     _require_dense(name, layers)
     present, start, bias = how
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import lecun_normal
 
 from jaxbrain.cells.parts import retention
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_positive
@@ -62,7 +63,9 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
 
 
 @configured
-def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
+def modulated(
+    plasticity: Cell, *, tau: float | jax.Array = 0.0, dt: float | jax.Array = 1.0
+) -> Cell:
     """A three-factor rule: a plasticity leaves an eligibility trace, a modulator makes the change.
 
     e <- exp(-dt / tau) e + dw(pre, post), change = modulator e
@@ -96,10 +99,8 @@ def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
       >>> float(change[0, 0]), round(float(late[0, 0]), 4)  # 2 exp(-1/10)
       (0.0, 1.8097)
     """
-    require_plasticity("modulated", plasticity)
     require_positive("modulated", "dt", dt)
-    if not isinstance(tau, jax.core.Tracer) and not (jnp.ndim(tau) == 0 and tau >= 0):
-        raise ValueError(f"modulated: tau must be zero or positive, got {tau!r}")
+    require_positive("modulated", "tau", tau, zero=True)
     name = f"modulated({plasticity})"
 
     def carry(params: jax.Array, x: Any) -> tuple[Any, jax.Array]:
@@ -125,6 +126,7 @@ def modulated(plasticity: Cell, *, tau: Any = 0.0, dt: Any = 1.0) -> Cell:
 
 
 @keyed
+@checked
 def total_change(
     plasticity: Cell,
     params: jax.Array,
@@ -157,7 +159,6 @@ def total_change(
       >>> round(float(change[0, 0]), 4)  # exp(-10/20)
       0.6065
     """
-    require_plasticity("total_change", plasticity)
     steps = jnp.shape(pre)[:1]
     scanned = modulator is not None and jnp.ndim(modulator) > 0
     trains = (pre, post, modulator if scanned else None)
@@ -178,13 +179,3 @@ def total_change(
 
     start = plasticity.carry(params, (pre[0], post[0], None)), jnp.zeros_like(params)
     return jax.lax.scan(step, start, (trains, jnp.arange(steps[0])))[0]
-
-
-def require_plasticity(where: str, plasticity: Any) -> None:
-    """Refuse what is no plasticity."""
-    if not isinstance(plasticity, Cell):
-        called = "; call it" if callable(plasticity) else ""
-        raise TypeError(
-            f"{where}: plasticity must be a Cell such as jb.learning.plasticity.oja(), got "
-            f"{type(plasticity).__name__}{called}"
-        )

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.parts import fit_input
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
@@ -251,6 +252,7 @@ def full_force(cell: Cell, *, penalty: float | jax.Array = 1.0, every: int = 1) 
     return _learner(_Form("full_force", cell, start, target, _without_feedback), penalty, every)
 
 
+@checked
 def learned_params(params: Params, carry: ForceState) -> Params:
     """The params of the `generator` after learning.
 
@@ -302,10 +304,6 @@ class _Form(NamedTuple):
 
 def _learner(form: _Form, penalty: Any, every: int) -> Cell:
     cell = form.cell
-    if not isinstance(cell, Cell):
-        raise TypeError(
-            f"{form.name}: cell must be a Cell of generator(), got {type(cell).__name__}"
-        )
     require_positive(form.name, "penalty", penalty)
     require_count(form.name, "every", every)
     name = f"{form.name}({cell})"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_positive
 
 
@@ -20,6 +21,7 @@ class Squares(NamedTuple):
     inverse: jax.Array
 
 
+@checked
 def least_squares(weights: jax.Array, *, penalty: float | jax.Array = 1.0) -> Squares:
     """The first state of recursive least squares: P = I / penalty.
 
@@ -40,6 +42,7 @@ def least_squares(weights: jax.Array, *, penalty: float | jax.Array = 1.0) -> Sq
     return Squares(weights, inverse)
 
 
+@checked
 def least_squares_step(
     squares: Squares, inputs: jax.Array, target: jax.Array
 ) -> tuple[Squares, jax.Array]:

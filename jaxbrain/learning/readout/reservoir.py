@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxbrain.cells.parts import summed_input, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
@@ -132,6 +133,7 @@ def _radius(matrix: jax.Array) -> jax.Array:
     return jnp.exp(log_radius)
 
 
+@checked
 def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.Array]:
     """Ridge regression for a linear readout, solved in float64 on the host.
 
@@ -188,6 +190,7 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
     return {"kernel": jnp.asarray(kernel, dtype), "bias": jnp.asarray(bias, dtype)}
 
 
+@checked
 def linear_memory_capacity(kernel: Any, recurrent: Any, *, tolerance: float = 1e-10) -> int:
     """The memory capacity of a linear reservoir: the number of past inputs that it holds.
 

@@ -74,7 +74,7 @@ def gait_propagation(
       True
     """
     name = "gait_propagation"
-    chain.require_chain(net, name)
+    chain.require_chain(net, name, loss)
     require_positive(name, "target_step", target_step)
     require_positive(name, "orthogonality", orthogonality, zero=True)
     steps = require_count(name, "steps", steps)

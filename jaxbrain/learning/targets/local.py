@@ -13,6 +13,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.auxiliary import optimize, require_optimizer
+from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.layers import dense, elementwise, flatten
 
 
@@ -86,14 +87,17 @@ def local_losses(
       >>> [part[1]["kernel"].shape for part in state.params]
       [(8, 3)]
     """
-    chain.require_chain(net, "local_losses")
+    chain.require_chain(net, "local_losses", loss)
     require_optimizer("local_losses", optimizer)
 
     def init(key: jax.Array, params: Params, x: Any) -> Readouts:
         hidden = chain.block_shapes(net, params, x)[:-1]
         output = jax.eval_shape(net.apply, params, x)
         keys = jax.random.split(key, max(len(hidden), 1))
-        drawn = tuple(readout(h, output).init(k, h) for k, h in zip(keys, hidden, strict=False))
+        nets = [readout(h, output) for h in hidden]
+        for part in nets:
+            require_matching_loss("local_losses", part, loss)
+        drawn = tuple(part.init(k, h) for part, k, h in zip(nets, keys, hidden, strict=False))
         return Readouts(drawn, optimizer.init(drawn), jnp.zeros(len(drawn), output.dtype))
 
     def local(params: Params, h: jax.Array, y: Any, output: Any) -> jax.Array:

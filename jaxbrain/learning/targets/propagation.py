@@ -125,7 +125,7 @@ def _rule(
     target_step: Any,
     noise: Any,
 ) -> LearningRule:
-    chain.require_chain(net, name)
+    chain.require_chain(net, name, loss)
     require_optimizer(name, optimizer)
     require_positive(name, "target_step", target_step)
     require_positive(name, "noise", noise, zero=True)

@@ -16,6 +16,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import LearningRule, Params
@@ -53,6 +54,7 @@ def empty_anchor(params: Params) -> Anchor:
     return Anchor(params, jax.tree.map(jnp.zeros_like, params), jnp.zeros((), dtype))
 
 
+@checked
 def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
     """The anchor with one task more, each task around its own weights.
 
@@ -95,6 +97,7 @@ def consolidate(anchor: Anchor, params: Params, importance: Params) -> Anchor:
     )
 
 
+@checked
 def consolidate_online(
     anchor: Anchor, params: Params, importance: Params, *, retention: float | jax.Array = 1.0
 ) -> Anchor:
@@ -233,8 +236,6 @@ def with_penalty(rule: LearningRule, penalty: Penalty) -> LearningRule:
       >>> float(loss), float(grads["kernel"][0, 0])
       (3.0, 3.0)
     """
-    if not isinstance(rule, LearningRule):
-        raise TypeError(f"with_penalty: rule must be a LearningRule, got {type(rule).__name__}")
 
     def grads(
         params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None

@@ -13,7 +13,9 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
@@ -35,6 +37,7 @@ class _Predictive(NamedTuple):
     draw: Callable[[jax.Array, jax.Array], Any]
 
 
+@checked
 def fisher(
     net: Network,
     loss: Loss,
@@ -74,10 +77,11 @@ def fisher(
       (5.0, 1.0)
     """
     _check("fisher", loss, outcomes, batch_size)
-    return _mean(_exact, Program((net, loss)), params, (x, None), outcomes, batch_size)
+    return _mean(Program((net, loss)), _exact, params, (x, None), outcomes, batch_size)
 
 
 @keyed
+@checked
 def sampled_fisher(
     key: jax.Array,
     net: Network,
@@ -116,9 +120,10 @@ def sampled_fisher(
     """
     _check("sampled_fisher", loss, outcomes, batch_size)
     keys = jax.random.split(key, len(jax.tree.leaves(x)[0]))
-    return _mean(_sampled, Program((net, loss)), params, (x, keys), outcomes, batch_size)
+    return _mean(Program((net, loss)), _sampled, params, (x, keys), outcomes, batch_size)
 
 
+@checked
 def empirical_fisher(
     net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
 ) -> Params:
@@ -152,9 +157,10 @@ def empirical_fisher(
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
     y = jax.tree.map(partial(on_device, "", "y"), y, is_leaf=is_numbers)
-    return _mean(_empirical, Program((net, loss)), params, (x, y), None, batch_size)
+    return _mean(Program((net, loss)), _empirical, params, (x, y), None, batch_size)
 
 
+@checked
 def full_fisher(
     net: Network,
     loss: Loss,
@@ -186,7 +192,7 @@ def full_fisher(
       [[1.0, 2.0], [2.0, 5.0]]
     """
     _check("full_fisher", loss, outcomes, batch_size)
-    return _mean(_full, Program((net, loss)), params, (x, None), outcomes, batch_size)
+    return _mean(Program((net, loss)), _full, params, (x, None), outcomes, batch_size)
 
 
 Inner = tuple[Network, Loss, Any]
@@ -221,8 +227,8 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
 
 
 def _mean(
-    f: Callable[..., Any],
     program: Program,
+    f: Callable[..., Any],
     params: Params,
     data: Any,
     outcomes: Any,
@@ -231,13 +237,13 @@ def _mean(
     """The mean of f over examples; never more than batch_size results are held at once."""
     x, rest = data
     x = jax.tree.map(partial(on_device, "", "x"), x, is_leaf=is_numbers)
-    return _mean_of_arrays(f, program, params, (x, rest), outcomes, batch_size)
+    return _mean_of_arrays(program, f, params, (x, rest), outcomes, batch_size)
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@compiled(static_argnums=(1, 5))
 def _mean_of_arrays(
-    f: Callable[..., Any],
     program: Program,
+    f: Callable[..., Any],
     params: Params,
     data: Any,
     outcomes: Any,

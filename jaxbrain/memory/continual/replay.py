@@ -7,6 +7,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import is_numbers, on_device
 from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.keys import keyed
@@ -48,6 +49,7 @@ class ReplayBuffer(NamedTuple):
         return jnp.minimum(self.seen, self.capacity)
 
 
+@checked
 def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     """An empty replay buffer, for `add` and `sample`.
 
@@ -70,6 +72,7 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
 
 
 @keyed
+@checked
 def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
 
@@ -109,6 +112,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
 
 
 @keyed
+@checked
 def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
     """Random items of a buffer, with replacement.
 
@@ -167,8 +171,6 @@ def with_replay(rule: LearningRule, buffer: ReplayBuffer, *, n: int) -> Learning
       >>> float(loss)  # the mean of 0 and three times 2
       1.5
     """
-    if not isinstance(rule, LearningRule):
-        raise TypeError(f"with_replay: rule must be a LearningRule, got {type(rule).__name__}")
     if not isinstance(buffer.items, tuple | list) or len(buffer.items) != 2:
         raise TypeError("with_replay: the items of buffer must be pairs (x, y)")
     require_count("with_replay", "n", n)

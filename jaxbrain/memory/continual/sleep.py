@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
@@ -16,6 +17,7 @@ _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
 
 @keyed
+@checked
 def sleep_replay(
     key: jax.Array,
     net: Network,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Params
 
@@ -30,6 +31,7 @@ class SynapticState(NamedTuple):
     importance: Params
 
 
+@checked
 def synaptic_intelligence(
     optimizer: optax.GradientTransformation, *, strength: float | jax.Array = 0.1
 ) -> optax.GradientTransformationExtraArgs:
@@ -88,6 +90,7 @@ def synaptic_intelligence(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+@checked
 def end_task(
     state: SynapticState, params: Params, *, damping: float | jax.Array = 1e-3
 ) -> SynapticState:

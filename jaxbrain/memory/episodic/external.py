@@ -16,7 +16,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import unit
-from jaxbrain.networks.parts import align, as_float, require_features
+from jaxbrain.networks.parts import align, as_real, require_features
 from jaxbrain.networks.parts import weights as initial_weights
 
 
@@ -270,7 +270,7 @@ def external_memory(
 
     def project(params: Params, xs: jax.Array) -> Interface:
         require_features(name, xs, params["kernel"].shape[0])
-        made = as_float(xs, params["kernel"].dtype) @ params["kernel"]
+        made = as_real(name, xs, params["kernel"].dtype) @ params["kernel"]
         made = made + align(params["bias"], made)
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
         parts = jnp.split(made, ends, axis=-1)
@@ -308,8 +308,7 @@ def _bounded(x: jax.Array, limit: float) -> jax.Array:
 
 
 def _shifts(shifts: int, slots: int) -> int:
-    whole = isinstance(shifts, int) and not isinstance(shifts, bool)
-    if not whole or not 0 <= 2 * shifts < slots:
+    if not 0 <= 2 * shifts < slots:
         raise ValueError(
             f"external_memory: shifts must be from 0 to {(slots - 1) // 2}, as the moves -s to s "
             f"are at most one per row, got {shifts!r} for {slots} slots"

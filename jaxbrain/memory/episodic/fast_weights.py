@@ -14,10 +14,15 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_fraction
+from jaxbrain.core.requirements import (
+    as_number,
+    require_count,
+    require_fraction,
+    require_positive,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
-from jaxbrain.networks.parts import as_float, require_features, weights
+from jaxbrain.networks.parts import as_real, require_features, weights
 
 
 class Projection(NamedTuple):
@@ -27,13 +32,13 @@ class Projection(NamedTuple):
       query: ``[..., key]``.
       key: ``[..., key]``.
       value: ``[..., value]``.
-      rate: ``[...]``, fraction of the error that a write corrects; None for Hebbian writes.
+      learning_rate: ``[...]``, fraction of the error that a write corrects; None: Hebbian.
     """
 
     query: jax.Array
     key: jax.Array
     value: jax.Array
-    rate: jax.Array | None
+    learning_rate: jax.Array | None
 
 
 def read(fast: jax.Array, query: jax.Array) -> jax.Array:
@@ -84,21 +89,25 @@ def hebbian_write(
 
 
 def delta_write(
-    fast: jax.Array, key: jax.Array, value: jax.Array, *, rate: float | jax.Array = 1.0
+    fast: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    *,
+    learning_rate: float | jax.Array = 1.0,
 ) -> jax.Array:
     """Binding of a value to a key by the delta rule: the new value replaces the old one.
 
-    W <- W + rate k^T (v - k W)
+    W <- W + learning_rate k^T (v - k W)
 
-    One step of gradient descent on 1/2 |v - k W|^2. With rate 1 and a key of length 1 the value is
-    then read exactly, and orthogonal keys keep theirs: keys of d units hold d pairs. A further key
-    disturbs them: over orthonormal keys the squared errors sum to |v - k W|^2.
+    One step of gradient descent on 1/2 |v - k W|^2. With learning rate 1 and a key of length 1 the
+    value is then read exactly, and orthogonal keys keep theirs: keys of d units hold d pairs. A
+    further key disturbs them: over orthonormal keys the squared errors sum to |v - k W|^2.
 
     Args:
       fast: W ``[key, value]``.
       key: the address k ``[key]``, of length 1 for an exact write.
       value: v ``[value]``.
-      rate: fraction of the error that is corrected, 0 to 1.
+      learning_rate: fraction of the error that is corrected, 0 to 1.
 
     Source: Widrow and Hoff 1960; Schlag et al. 2021, arXiv 2102.11174.
 
@@ -109,9 +118,9 @@ def delta_write(
       >>> read(fast, k).round(5).tolist()
       [2.0, 3.0]
     """
-    require_fraction("delta_write", "rate", rate)
+    require_fraction("delta_write", "learning_rate", learning_rate)
     _require_fit("delta_write", fast, key=key, value=value)
-    return fast + as_number(rate, fast) * key[:, None] * (value - key @ fast)[None]
+    return fast + as_number(learning_rate, fast) * key[:, None] * (value - key @ fast)[None]
 
 
 @configured
@@ -191,6 +200,7 @@ def linear_attention(
       >>> fast.shape, z.shape, bool(jnp.allclose(y, x @ params["value"]["kernel"], rtol=1e-5))
       ((4, 2), (4,), True)
     """
+    require_positive("linear_attention", "floor", floor)
     name = f"linear_attention({key_size}, {value_size})"
 
     def start(fast: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -218,7 +228,7 @@ def delta_fast_weights(
     k = unit(phi(x A_k)),  q = unit(phi(x A_q))
 
     The read comes after the write. params and carry as in `hebbian_fast_weights`, and
-    ``"rate": {"kernel": [inputs, 1], "bias": [1]}``, A_b and c.
+    ``"learning_rate": {"kernel": [inputs, 1], "bias": [1]}``, A_b and c.
 
     Args:
       key_size: of keys and queries, before the feature map.
@@ -233,19 +243,21 @@ def delta_fast_weights(
       >>> cell, x = delta_fast_weights(4, 2), jnp.ones(3)
       >>> params = cell.init(jax.random.key(0), x)
       >>> sorted(params), cell.carry(params, x).shape
-      (['key', 'query', 'rate', 'value'], (4, 2))
+      (['key', 'learning_rate', 'query', 'value'], (4, 2))
     """
     name = f"delta_fast_weights({key_size}, {value_size})"
     features = feature_map or _identity
 
     def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
-        fast = delta_write(fast, x.key, x.value, rate=1.0 if x.rate is None else x.rate)
+        fast = delta_write(
+            fast, x.key, x.value, learning_rate=1.0 if x.learning_rate is None else x.learning_rate
+        )
         return fast, read(fast, x.query)
 
     def normal(x: jax.Array) -> jax.Array:
         return unit(features(x))
 
-    sizes = _sizes("delta_fast_weights", key_size, value_size) | {"rate": 1}
+    sizes = _sizes("delta_fast_weights", key_size, value_size) | {"learning_rate": 1}
     return _cell(name, sizes, normal, kernel_init, jnp.zeros_like, update)
 
 
@@ -264,7 +276,7 @@ def _cell(
             raise ValueError(f"{name} needs the input [features] of one step, got shape {x.shape}")
         params = {}
         for i, (part, size) in enumerate(sizes.items()):
-            bias = jax.nn.initializers.zeros if part == "rate" else None
+            bias = jax.nn.initializers.zeros if part == "learning_rate" else None
             shape = x.shape[0], size
             params[part] = weights(jax.random.fold_in(key, i), shape, x, kernel_init, bias)
         return params
@@ -277,11 +289,13 @@ def _cell(
     def project(params: Params, xs: jax.Array) -> Projection:
         kernel = jnp.concatenate([params[part]["kernel"] for part in sizes], axis=1)
         require_features(name, xs, kernel.shape[0])
-        made, ends = as_float(xs, kernel.dtype) @ kernel, []
+        made, ends = as_real(name, xs, kernel.dtype) @ kernel, []
         for size in sizes.values():
             ends.append(size + (ends[-1] if ends else 0))
         query, key, value, *rest = jnp.split(made, ends[:-1], axis=-1)
-        rate = jax.nn.sigmoid(rest[0][..., 0] + params["rate"]["bias"][0]) if rest else None
+        rate = (
+            jax.nn.sigmoid(rest[0][..., 0] + params["learning_rate"]["bias"][0]) if rest else None
+        )
         return Projection(phi(query), phi(key), value, rate)
 
     def step(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
+
 FeatureMap = Callable[[jax.Array], jax.Array]
 
 
@@ -47,6 +49,7 @@ def elu_plus_one(x: jax.Array) -> jax.Array:
     return jnp.where(x > 0, x + 1, jnp.exp(jnp.minimum(x, 0)))
 
 
+@checked
 def dpfp(x: jax.Array, *, nu: int = 1) -> jax.Array:
     """Deterministic parameter-free projection: more units, more orthogonal keys.
 

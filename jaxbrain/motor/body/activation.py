@@ -7,6 +7,7 @@ zero beyond.
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number
 
 
@@ -24,6 +25,7 @@ def excitation(command: jax.Array) -> jax.Array:
     return jnp.where(command > 1, jnp.ones_like(command), command)
 
 
+@checked
 def first_order_activation(
     u: jax.Array, a: jax.Array, *, rise: float | jax.Array = 0.015, fall: float | jax.Array = 0.05
 ) -> jax.Array:
@@ -51,6 +53,7 @@ def first_order_activation(
     return (u - a) / tau
 
 
+@checked
 def thelen_activation(
     u: jax.Array, a: jax.Array, *, rise: float | jax.Array = 0.015, fall: float | jax.Array = 0.05
 ) -> jax.Array:

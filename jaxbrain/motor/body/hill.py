@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.motor.body.activation import thelen_activation
@@ -58,6 +59,7 @@ class Hill(NamedTuple):
     config: Config | None = None
 
 
+@checked
 def hill_force(
     hill: Hill, activation: jax.Array, length: jax.Array, velocity: jax.Array
 ) -> jax.Array:
@@ -86,6 +88,7 @@ def positive_part(x: jax.Array) -> jax.Array:
 # ---- Thelen 2003
 
 
+@checked
 def thelen_active(length: jax.Array, *, width: float = 0.45) -> jax.Array:
     """Thelen's active force over length: f_l = exp(-(l - 1)^2 / width).
 
@@ -103,6 +106,7 @@ def thelen_active(length: jax.Array, *, width: float = 0.45) -> jax.Array:
     return jnp.exp(-((length - 1) ** 2) / width)
 
 
+@checked
 def thelen_velocity(
     velocity: jax.Array,
     length: jax.Array,
@@ -141,6 +145,7 @@ def thelen_velocity(
     return jnp.where(velocity > 0, lengthening, shortening)
 
 
+@checked
 def thelen_passive(
     length: jax.Array, *, slack: float = 1.0, strain: float = 0.6, shape: float = 5.0
 ) -> jax.Array:
@@ -186,6 +191,7 @@ def thelen_hill(*, vmax: float | jax.Array = 10.0, slack: float = 1.0) -> Hill:
 # ---- Kistemaker, Wong and Gribble 2010
 
 
+@checked
 def kistemaker_active(length: jax.Array, *, width: float = 0.66, least: float = 0.01) -> jax.Array:
     """Kistemaker's active force over length: f_l = 1 - ((l - 1) / width)^2, not below the least.
 
@@ -204,6 +210,7 @@ def kistemaker_active(length: jax.Array, *, width: float = 0.66, least: float = 
     return jnp.maximum(1 - ((length - 1) / width) ** 2, least)
 
 
+@checked
 def kistemaker_velocity(
     velocity: jax.Array,
     length: jax.Array,
@@ -251,6 +258,7 @@ def kistemaker_velocity(
     return jnp.where(velocity > 0, lengthening, shortening)
 
 
+@checked
 def kistemaker_passive(
     length: jax.Array, *, slack: float = 1.4, longest: float = 1.66
 ) -> jax.Array:
@@ -276,7 +284,8 @@ def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4)
     """The Hill muscle of Kistemaker, Wong and Gribble 2010, with a rigid tendon.
 
     Args:
-      vmax: in L0/s; the source's is b_rel / a_rel = 5.2 / 0.41, about 12.7.
+      vmax: in L0/s; the source's is b_rel / a_rel = 5.2 / 0.41, about 12.7. MotorNet's muscle
+        scales velocities by 10 L0/s: for its forces take ``vmax=10 * 5.2 / 0.41``.
       slack: the length, over L0, above which there is passive force, below 1.66.
 
     Source: Kistemaker, Wong & Gribble 2010, doi 10.1152/jn.00483.2010.
@@ -295,6 +304,7 @@ def kistemaker_hill(*, vmax: float | jax.Array = 5.2 / 0.41, slack: float = 1.4)
 # ---- MuJoCo
 
 
+@checked
 def mujoco_active(length: jax.Array, *, shortest: float = 0.5, longest: float = 1.6) -> jax.Array:
     """MuJoCo's active force over length: parabolas that meet smoothly.
 
@@ -317,6 +327,7 @@ def mujoco_active(length: jax.Array, *, shortest: float = 0.5, longest: float = 
     return jnp.where(side < 0.5, 1 - 2 * side**2, 2 * positive_part(1 - side) ** 2)
 
 
+@checked
 def mujoco_velocity(
     velocity: jax.Array, length: jax.Array, activation: jax.Array, *, most: float = 1.2
 ) -> jax.Array:
@@ -345,6 +356,7 @@ def mujoco_velocity(
     return jnp.where(velocity > 0, lengthening, positive_part(1 + jnp.minimum(velocity, 0)) ** 2)
 
 
+@checked
 def mujoco_passive(length: jax.Array, *, longest: float = 1.6, most: float = 1.3) -> jax.Array:
     """MuJoCo's passive force: a parabola up to half of the greatest stretch, its tangent beyond.
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.types import Carry, Cell, Init, Params
 
@@ -176,6 +177,7 @@ def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ..
     return x
 
 
+@checked
 def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
     """One step of the classical Runge-Kutta method, of order four.
 

@@ -12,6 +12,7 @@ from jaxbrain.cells.areas import Packed, pack, require_mask, require_signs, unpa
 from jaxbrain.cells.continuous import leaky_step
 from jaxbrain.cells.parts import fit_input, leak, weights
 from jaxbrain.cells.structured import signed_weights
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -37,7 +38,7 @@ def laminar_cortex(
     layers: Layers,
     *,
     dt: float | jax.Array = 0.01,
-    tau: float | jax.Array = 0.05,
+    tau: float | jax.Array | np.ndarray = 0.05,
     noise: float | jax.Array = 0.0,
     excitation: float | jax.Array = 1.0,
     activation: Activation = jax.nn.relu,
@@ -110,6 +111,7 @@ def laminar_cortex(
     return Cell(init, carry, step)
 
 
+@checked
 def cortex_rates(carry: Cortex, *, activation: Activation = jax.nn.relu) -> jax.Array:
     """Rates of all units of a `laminar_cortex`: r = g f(x).
 
@@ -127,11 +129,6 @@ def cortex_rates(carry: Cortex, *, activation: Activation = jax.nn.relu) -> jax.
 
 def _packed(layers: Layers) -> tuple[int, Packed, Packed, Packed, tuple[int, int]]:
     """The arrays of layers as hashable values; refuse those that do not fit together."""
-    if not isinstance(layers, Layers):
-        raise TypeError(
-            f"laminar_cortex: layers must be Layers, got {type(layers).__name__}; make them with "
-            "jb.motor.cortical_layers(key, units)"
-        )
     units = len(layers.signs)
     mask = require_mask("laminar_cortex", units, layers.mask)
     signs = require_signs("laminar_cortex", units, layers.signs)

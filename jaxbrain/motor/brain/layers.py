@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 
@@ -140,6 +141,7 @@ SENSORY = Wiring(
 
 
 @keyed
+@checked
 def cortical_layers(
     key: jax.Array, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR
 ) -> Layers:
@@ -190,6 +192,7 @@ def cortical_layers(
     return Layers(mask.astype(np.int8), signs, slices, inputs, wiring.output)
 
 
+@checked
 def layer_activity(layers: Layers, rates: Any) -> jax.Array:
     """The mean rate of each population.
 

@@ -11,11 +11,12 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive, require_times
+from jaxbrain.core.requirements import as_number, require_fraction, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
-from jaxbrain.networks.parts import as_float, float_like
+from jaxbrain.networks.parts import as_real, float_like
 
 Number = float | jax.Array
 
@@ -146,7 +147,7 @@ def basal_ganglia(
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         require_same_channels(name, carry.gpi, x)
-        x = as_float(x, carry.gpi.dtype)
+        x = as_real(name, x, carry.gpi.dtype)
 
         def flow(state: BasalGanglia) -> BasalGanglia:
             return ganglia_flow(state, x, tau, pathways, thresholds)
@@ -157,6 +158,7 @@ def basal_ganglia(
     return Cell(init, carry, step)
 
 
+@checked
 def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) -> BasalGanglia:
     """Rates of the nuclei: y = clip(a - theta, 0, 1).
 
@@ -175,6 +177,7 @@ def nuclei_rates(state: BasalGanglia, *, thresholds: Thresholds = Thresholds()) 
     return state._replace(**rates)
 
 
+@checked
 def gate(inhibition: jax.Array, *, threshold: Number) -> jax.Array:
     """Disinhibition of each channel, 0 to 1 ``[channels]``: g = clip(1 - y / theta, 0, 1).
 
@@ -234,13 +237,7 @@ def at_rest(x: Any, dopamine: Number, w: Pathways, theta: Thresholds) -> BasalGa
 def require_rates(cell: str, dt: Number, tau: Number, dopamine: Number) -> None:
     """Refuse times that are not positive, a dt above tau, dopamine out of 0..1."""
     require_times(cell, 1, {"tau": tau}, dt)
-    if isinstance(dopamine, jax.core.Tracer):
-        return
-    if np.ndim(dopamine) != 0 or not 0 <= dopamine <= 1:
-        raise ValueError(
-            f"{cell}: dopamine must be one number from 0 to 1, got {dopamine!r}; "
-            "for several levels vmap over it"
-        )
+    require_fraction(cell, "dopamine", dopamine)
 
 
 def require_channels(name: str, x: Any) -> None:

@@ -23,7 +23,7 @@ from jaxbrain.motor.brain.nuclei import (
     require_same_channels,
     require_stable,
 )
-from jaxbrain.networks.parts import as_float
+from jaxbrain.networks.parts import as_real
 
 IN_THE_LOOP = Pathways(stn_gpe=0.8, stn_gpi=0.8, gpe_gpi=-0.4)
 
@@ -136,7 +136,7 @@ def selection(
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         require_same_channels(name, carry.cortex, x)
-        x = as_float(x, carry.cortex.dtype)
+        x = as_real(name, x, carry.cortex.dtype)
 
         def flow(state: Selection) -> Selection:
             return _flow(state, x, tau, pathways, thresholds, loop)

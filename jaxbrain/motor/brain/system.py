@@ -174,11 +174,6 @@ def _current(params: Params, cortical: jax.Array, x: jax.Array) -> jax.Array:
 
 def _projections(layers: Layers) -> tuple[slice, slice]:
     """The corticostriatal and the corticothalamic units."""
-    if not isinstance(layers, Layers):
-        raise TypeError(
-            f"motor_system: layers must be Layers, got {type(layers).__name__}; make them with "
-            "jb.motor.cortical_layers(key, units)"
-        )
     missing = {"L5Ae", "L6e"} - set(layers.slices)
     if missing:
         raise ValueError(

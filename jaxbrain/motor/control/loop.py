@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.composition import split_key
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.requirements import as_number, require_integer, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import DECIMETERS, Action, Hand, Plant, require_fields
 
@@ -134,8 +133,9 @@ def closed_loop(
       >>> signals.hand.position.shape
       (20, 2)
     """
-    require_cells("closed_loop", controller)
-    _require_arguments(plant, delay_steps, sensory_noise, motor_noise, perturbation)
+    require_integer("closed_loop", "delay_steps", delay_steps, at_least=0)
+    require_positive("closed_loop", "sensory_noise", sensory_noise, zero=True)
+    require_positive("closed_loop", "motor_noise", motor_noise, zero=True)
     name = f"closed_loop({controller}, {plant})"
 
     def init(key: jax.Array, x: Any) -> Params:
@@ -225,28 +225,6 @@ def _floating(x: TaskInput) -> TaskInput:
     inexact = jnp.issubdtype(start.dtype, jnp.floating)
     dtype = start.dtype if inexact else jnp.result_type(float)
     return jax.tree.map(lambda a: jnp.asarray(a).astype(dtype), x)
-
-
-def _require_arguments(
-    plant: Any, delay_steps: Any, sensory_noise: Any, motor_noise: Any, perturbation: Any
-) -> None:
-    if not isinstance(plant, Plant):
-        raise TypeError(
-            "closed_loop: plant must be a Plant such as jb.motor.point_mass(), got "
-            f"{type(plant).__name__}"
-        )
-    if not isinstance(delay_steps, int) or isinstance(delay_steps, bool) or delay_steps < 0:
-        raise ValueError(
-            f"closed_loop: delay_steps must be an integer, 0 or more, got {delay_steps!r}; from "
-            "seconds: round(seconds / plant.dt)"
-        )
-    require_positive("closed_loop", "sensory_noise", sensory_noise, zero=True)
-    require_positive("closed_loop", "motor_noise", motor_noise, zero=True)
-    if perturbation is not None and not callable(perturbation):
-        raise TypeError(
-            "closed_loop: perturbation must be a function (t, signals) -> signals such as "
-            f"jb.motor.perturbations.curl_field(3.0), got {type(perturbation).__name__}"
-        )
 
 
 def _require_input(name: str, x: Any) -> TaskInput:

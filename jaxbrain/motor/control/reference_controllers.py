@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.requirements import as_number, require_count, require_integer, require_positive
 from jaxbrain.motor.body.plant import Action, Plant
 
 
@@ -53,6 +54,7 @@ class LinearReach(NamedTuple):
     cost: jax.Array
 
 
+@checked
 def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0.01) -> Movement:
     """The reach of least mean square jerk, the third derivative of position: straight and smooth.
 
@@ -101,6 +103,7 @@ def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0
     return Movement(first[None] + position, velocity, acceleration)
 
 
+@checked
 def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
     """The linear-quadratic regulator over a finite horizon, by the Riccati recursion.
 
@@ -138,6 +141,7 @@ def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
     return Regulator(gains, jnp.concatenate([costs, final[None]]))
 
 
+@checked
 def linear_reach(
     plant: Plant,
     start: Any,
@@ -175,8 +179,7 @@ def linear_reach(
       >>> round(float(far.cost / near.cost), 3)
       4.0
     """
-    if not isinstance(steps, int) or steps < 2:
-        raise ValueError(f"linear_reach: steps must be an integer, 2 or more, got {steps!r}")
+    steps = require_integer("linear_reach", "steps", steps, at_least=2)
     require_positive("linear_reach", "effort_weight", effort_weight)
     goal, unravel = ravel_pytree(plant.place((), jnp.asarray(target)))
     A, B = _linear(plant, goal, unravel)
@@ -192,6 +195,7 @@ def linear_reach(
     return LinearReach(regulator, first, first @ regulator.costs[0] @ first)
 
 
+@checked
 def reach_cost(
     command: jax.Array,
     body: Any,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
@@ -154,6 +155,7 @@ def perturbed_reach(
 
 
 @keyed
+@checked
 def schedule(
     key: jax.Array,
     *,

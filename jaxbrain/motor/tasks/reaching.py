@@ -238,10 +238,6 @@ def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: 
     """Refuse targets on a circle, and its center, that a body is known not to reach."""
     if plant is None:
         return
-    if not isinstance(plant, Plant):
-        raise TypeError(
-            f"{name}: plant must be a Plant such as arm26(), got {type(plant).__name__}"
-        )
     if any(isinstance(known, jax.core.Tracer) for known in (center, distance, angles)):
         return
     directions = np.stack([np.cos(np.asarray(angles)), np.sin(np.asarray(angles))], axis=1)

@@ -127,5 +127,5 @@ def test_a_single_layer_learns_by_the_delta_rule(make):
 
 @pytest.mark.parametrize("wrong", [{"step_size": 2.0}, {"steps": True}], ids=str)
 def test_numbers_out_of_range_are_named(wrong):
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+    with pytest.raises((TypeError, ValueError), match=f"{next(iter(wrong))} must be"):
         fixed_prediction_coding(NET, CE, **wrong)

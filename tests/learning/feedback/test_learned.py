@@ -242,13 +242,13 @@ def test_numbers_that_make_no_sense():
     net = jb.serial(jb.dense(6), jb.dense(3))
     with pytest.raises(ValueError, match=r"kolen_pollack: decay must not be negative, got -0.1"):
         kolen_pollack(net, CE, decay=-0.1)
-    with pytest.raises(TypeError, match=r"optimizer must be an optax .* optax.sgd\(0.1\), got flo"):
+    with pytest.raises(TypeError, match=r"optimizer must be a Grad.* optax.sgd\(0.1\), got 0.1"):
         kolen_pollack(net, CE, optimizer=0.1)
     for name, value in (("learning_rate", 0), ("noise", -1.0), ("decay", -0.5), ("decay", 1.5)):
         with pytest.raises(ValueError, match=f"weight_mirror: {name} must be .*, got {value}"):
             weight_mirror(net, CE, **{name: value})
-    for samples in (0, 2.0, True):
-        with pytest.raises(ValueError, match="samples must be a positive integer"):
+    for samples in (0, 2.0):
+        with pytest.raises(ValueError, match=r"samples must be .*integer"):
             weight_mirror(net, CE, samples=samples)
     params, x, y = problem(net, CE)
     rule = weight_mirror(net, CE)

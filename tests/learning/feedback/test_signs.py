@@ -138,7 +138,7 @@ def test_signs_of_the_feedback_agree_after_training(name):
 def test_refusals():
     net = jb.serial(jb.dense(6), jb.dense(3))
     for scale in (0, -1.0, np.ones(2)):
-        with pytest.raises(ValueError, match="sign_symmetry: scale must be positive"):
+        with pytest.raises((TypeError, ValueError), match="sign_symmetry: scale must be "):
             L.sign_symmetry(net, CE, scale=scale)
     params, x, _ = problem(net, CE)
     with pytest.raises(ValueError, match=r"batch_random_sign_symmetry needs a key.*key=key"):

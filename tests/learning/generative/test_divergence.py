@@ -247,13 +247,13 @@ def test_what_a_rule_cannot_train_is_refused():
     cd = contrastive_divergence
     with pytest.raises(ValueError, match=r"restricted Boltzmann machine, got serial.*rbm\(64\)"):
         cd(jb.serial(jb.dense(3)))
-    with pytest.raises(TypeError, match="net must be a Network, got int"):
+    with pytest.raises(TypeError, match=r"net must be a Network .*, got 3"):
         cd(3)
-    with pytest.raises(TypeError, match=r"visible must be a Visible.*got bernoulli"):
+    with pytest.raises(TypeError, match=r"visible must be a Visible.*call it: bernoulli"):
         cd(rbm(3), visible=bernoulli)
     with pytest.raises(ValueError, match="steps must be a positive integer, got 0"):
         cd(rbm(3), steps=0)
-    with pytest.raises(ValueError, match=r"chains must be a positive integer, got 1\.5"):
+    with pytest.raises(ValueError, match=r"chains must be an integer, got 1\.5"):
         persistent_contrastive_divergence(rbm(3), chains=1.5)
     x = 255 * jnp.ones((4, V), "float32")
     with pytest.raises(jb.NonFiniteError):  # pixels that are not scaled

@@ -246,7 +246,7 @@ def test_types_are_kept(dtype):
 def test_what_a_machine_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"Helmholtz machine, got dense\(3\)"):
         jb.learning.wake_sleep(jb.dense(3))
-    with pytest.raises(TypeError, match="net must be a Network, got str"):
+    with pytest.raises(TypeError, match=r"net must be a Network .*, got '"):
         jb.learning.wake_sleep("net")
     with pytest.raises(ValueError, match="at least one hidden layer"):
         hm.helmholtz_machine()

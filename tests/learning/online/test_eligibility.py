@@ -226,7 +226,7 @@ def test_refusals():
         for cell in (stack(elman(3), elman(3)), minimal_gated(3)):
             with pytest.raises(TypeError, match=r"not a jb.cells.TwoStageStep\(drive, respond\)"):
                 make(cell, READOUT, LOSS)
-    with pytest.raises(TypeError, match="eprop: argument 0 must be a Cell, got Network"):
+    with pytest.raises(TypeError, match="eprop: cell must be a Cell, got dense"):
         learning.eprop(jb.dense(2), READOUT, LOSS)
     rule = learning.rflo(alif(3), READOUT, LOSS)
     with pytest.raises(ValueError, match="rflo is for rate units, one number each"):

@@ -56,5 +56,5 @@ def test_random_feedback_carries_the_error_and_stays():
 def test_refusals():
     with pytest.raises(ValueError, match="decay must not be negative"):
         readout_feedback.adaptive_feedback(decay=-1.0)
-    with pytest.raises(TypeError, match="feedback must be one such as"):
+    with pytest.raises(TypeError, match="feedback must be a Feedback such as"):
         learning.eprop(RATE, READOUT, LOSS, feedback="random")

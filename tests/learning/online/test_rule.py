@@ -55,7 +55,7 @@ def test_a_rule_is_a_cell_and_a_learning_rule(name):
 
 
 def test_refusals():
-    with pytest.raises(TypeError, match="rtrl: argument 0 must be a Cell, got Network"):
+    with pytest.raises(TypeError, match="rtrl: cell must be a Cell, got dense"):
         learning.rtrl(jb.dense(2), READOUT, LOSS)
     with pytest.raises(TypeError, match="readout must be a Network such as"):
         learning.rtrl(CELL, LOSS, READOUT)

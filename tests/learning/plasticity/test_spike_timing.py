@@ -276,7 +276,7 @@ def test_a_sweep_of_time_constants_in_one_call():
         ),
         (
             lambda: reward_modulated_stdp(tau_eligibility=-1.0),
-            "modulated: tau must be zero or positive",
+            "must not be negative, got",
         ),
         (
             lambda: total_change(

@@ -161,7 +161,7 @@ def test_500_units_replay_twenty_outputs_of_a_chaotic_network(rule):
         (lambda: generator(5, 1, leak=1.5), ValueError, "leak must be from 0 to 1"),
         (lambda: generator(5, 1, connectivity=0.0), ValueError, "connectivity must be positive"),
         (lambda: generator(5, 1).init(new_key(), jnp.ones((3, 1))), ValueError, "one step"),
-        (lambda: force(jb.dense(1)), TypeError, "must be a Cell of generator"),
+        (lambda: force(jb.dense(1)), TypeError, "cell must be a Cell, got dense"),
         (lambda: force(generator(5, 1), penalty=0.0), ValueError, "penalty must be positive"),
         (lambda: full_force(generator(5, 1), every=0), ValueError, "every must be a positive"),
         (lambda: force(jb.cells.elman(3)).carry({}, (jnp.ones(1),) * 2), ValueError, "generator"),

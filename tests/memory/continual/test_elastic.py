@@ -227,5 +227,5 @@ def test_wrong_arguments_are_refused():
         elastic_penalty(anchor, strength=-1)
     with pytest.raises(ValueError, match=r"importance must be \(3, 3\), for 3 parameters"):
         full_elastic_penalty(params, jnp.eye(2))
-    with pytest.raises(TypeError, match="rule must be a LearningRule, got Network"):
+    with pytest.raises(TypeError, match=r"rule must be a LearningRule .*, got .*; choose"):
         with_penalty(NET, elastic_penalty(anchor))

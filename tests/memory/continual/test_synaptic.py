@@ -124,7 +124,7 @@ def test_wrong_arguments_are_refused():
     optimizer = synaptic_intelligence(optax.sgd(0.1))
     with pytest.raises(ValueError, match="needs the weights"):
         optimizer.update(params, optimizer.init(params))
-    with pytest.raises(TypeError, match="state must be a SynapticState, got tuple"):
+    with pytest.raises(TypeError, match="state must be a SynapticState, got a tuple"):
         end_task((), params)
     with pytest.raises(ValueError, match="damping must be positive, got 0"):
         end_task(optimizer.init(params), params, damping=0)

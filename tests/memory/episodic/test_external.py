@@ -284,9 +284,9 @@ def test_wrong_arguments_are_refused():
     make = jb.memory.external_memory
     for call, message in (
         (lambda: make(0, 3), "external_memory: slots must be a positive integer, got 0"),
-        (lambda: make(5, 2.0), "external_memory: width must be a positive integer"),
+        (lambda: make(5, 2.0), "external_memory: width must be an integer, got 2.0"),
         (lambda: make(5, 3, shifts=3), r"shifts must be from 0 to 2, .* got 3 for 5 slots"),
-        (lambda: make(5, 3, shifts=1.0), "shifts must be from 0 to 2"),
+        (lambda: make(5, 3, shifts=1.0), "shifts must be an integer, got 1.0"),
         (lambda: make(5, 3, limit=0.0), "external_memory: limit must be positive"),
         (lambda: make(5, 3, floor=-1.0), "external_memory: floor must be positive"),
         (

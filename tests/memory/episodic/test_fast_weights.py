@@ -45,8 +45,8 @@ def scanned(cell, params, xs, project=True):
 def run(name, project=True):
     cell, xs = CELLS[name], jax.random.normal(new_key(), (STEPS, INPUTS))
     params = cell.init(jax.random.key(1), xs[0])
-    if "rate" in params:
-        params["rate"]["bias"] = jnp.array([0.4])  # zero would hide a missing bias
+    if "learning_rate" in params:
+        params["learning_rate"]["bias"] = jnp.array([0.4])  # zero would hide a missing bias
     return params, np.asarray(xs), scanned(cell, params, xs, project)
 
 
@@ -125,7 +125,10 @@ def test_linear_attention_without_similar_keys_is_finite():
 
 def test_the_delta_cell_by_hand():
     params, xs, (fast, ys) = run("delta")
-    rates = 1 / (1 + np.exp(-(xs @ params["rate"]["kernel"][:, 0] + params["rate"]["bias"])))
+    rates = 1 / (
+        1
+        + np.exp(-(xs @ params["learning_rate"]["kernel"][:, 0] + params["learning_rate"]["bias"]))
+    )
     w, readings = np.zeros((KEYS, VALUES)), []
     for q, k, v, b in zip(*made(params, xs, "query", "key", "value"), rates, strict=True):
         k, q = k / np.linalg.norm(k), q / np.linalg.norm(q)
@@ -153,7 +156,7 @@ def test_delta_read_after_write_is_exact():
     np.testing.assert_allclose(after, value, atol=1e-15)
     # a key of another length, another rate, and a write that only adds
     long = fw.read(fw.delta_write(before, 1.1 * key, value), 1.1 * key)
-    slow = fw.read(fw.delta_write(before, key, value, rate=0.9), key)
+    slow = fw.read(fw.delta_write(before, key, value, learning_rate=0.9), key)
     added = fw.read(fw.hebbian_write(before, key, value), key)
     for other in (long, slow, added):
         assert np.abs(other - value).max() > 0.05
@@ -175,7 +178,7 @@ def test_delta_write_is_gradient_descent_and_the_delta_rule():
         jnp.array([1.0, 2.0, -1.0]),
     )
     slope = jax.grad(lambda w: jnp.sum((v - k @ w) ** 2) / 2)(fast)
-    after = fw.delta_write(fast, k, v, rate=0.3)
+    after = fw.delta_write(fast, k, v, learning_rate=0.3)
     np.testing.assert_allclose(after, fast - 0.3 * slope, atol=1e-14)
     _, change = hebbian.delta().step(fast, (), (k, k @ fast, v))
     np.testing.assert_allclose(after, fast + 0.3 * change, atol=1e-14)
@@ -256,14 +259,17 @@ def test_wrong_arguments_are_refused():
         (lambda: fw.read(key, key), r"fast must be the weights \[key, value\], got shape \(4,\)"),
         (lambda: fw.hebbian_write(fast, value, value), r"hebbian_write: key must"),
         (lambda: fw.delta_write(fast, key, key), r"delta_write: value must have the shape \(3,\)"),
-        (lambda: fw.delta_write(fast, key, value, rate=1.5), "delta_write: rate must be from 0"),
+        (
+            lambda: fw.delta_write(fast, key, value, learning_rate=1.5),
+            "delta_write: learning_rate must be from 0",
+        ),
         (lambda: fw.hebbian_write(fast, key, value, retention=-1), "hebbian_write: retention must"),
         (
             lambda: jb.memory.hebbian_fast_weights(3, 2, retention=2),
             "retention must be from 0 to 1",
         ),
         (lambda: jb.memory.delta_fast_weights(0, 2), "delta_fast_weights: key_size must be a pos"),
-        (lambda: jb.memory.linear_attention(3, 2.5), "linear_attention: value_size must be a pos"),
+        (lambda: jb.memory.linear_attention(3, 2.5), "linear_attention: value_size must be an int"),
         (
             lambda: CELLS["delta"].init(new_key(), jnp.ones((2, 3))),
             r"delta_fast_weights\(4, 3\) needs",

@@ -230,10 +230,10 @@ def test_bad_arguments_are_refused():
     for options, match in (
         ({"dt": 0.05}, "dt must be at most tau"),
         ({"tau": -1.0}, "tau must be positive"),
-        ({"dopamine": 1.2}, "dopamine must be one number from 0 to 1"),
-        ({"dopamine": jnp.array([0.1, 0.2])}, "vmap over it"),
+        ({"dopamine": 1.2}, "dopamine must be .*from 0 to 1, got 1.2"),
+        ({"dopamine": jnp.array([0.1, 0.2])}, "dopamine must be one number, .*vmap"),
     ):
-        with pytest.raises(ValueError, match=f"basal_ganglia: {match}|{match}"):
+        with pytest.raises((TypeError, ValueError), match=f"basal_ganglia: {match}|{match}"):
             basal_ganglia(**options)
     cell, x = basal_ganglia(), jnp.zeros(CHANNELS)
     for bad in (jnp.zeros((2, 3)), jnp.zeros(())):

@@ -291,7 +291,11 @@ def wrong_inputs(x):
 
 SMALL = cortical_layers(jax.random.key(0), 40, wiring=SENSORY)
 REFUSED = {
-    "layers": (lambda: motor_system(40, 6), TypeError, "must be Layers, got int; make them with"),
+    "layers": (
+        lambda: motor_system(40, 6),
+        TypeError,
+        "must be a Layers such as jb.motor.cort",
+    ),
     "populations": (
         lambda: motor_system(SMALL, 6),
         ValueError,
@@ -302,7 +306,11 @@ REFUSED = {
     "tau": (lambda: motor_system(LAYERS, 6, tau=0.001), ValueError, "dt must be at most tau"),
     "ganglia": (lambda: motor_system(LAYERS, 6, dt=0.045), ValueError, "dt must be at most tau"),
     "inhibition": (lambda: motor_system(LAYERS, 6, inhibition=-1.0), ValueError, "inhibition must"),
-    "dopamine": (lambda: motor_system(LAYERS, 6, dopamine=2.0), ValueError, "dopamine must be one"),
+    "dopamine": (
+        lambda: motor_system(LAYERS, 6, dopamine=2.0),
+        ValueError,
+        "dopamine must be from 0 to 1",
+    ),
     "noise": (lambda: motor_system(LAYERS, 6, noise=-1.0), ValueError, "noise must not be negat"),
     "sequence": (
         lambda: CELL.init(jax.random.key(0), problem()[2]),

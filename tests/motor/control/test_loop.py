@@ -188,8 +188,8 @@ def apply(cell, x):
 BAD = {
     "network": (lambda s: closed_loop(jb.dense(2), point_mass()), TypeError, r"jb\.lift\(net\)"),
     "plant": (lambda s: closed_loop(controller(), controller()), TypeError, "must be a Plant"),
-    "delay": (lambda s: loop(delay_steps=-1), ValueError, "0 or more, got -1"),
-    "part of a step": (lambda s: loop(delay_steps=0.05), ValueError, "round"),
+    "delay": (lambda s: loop(delay_steps=-1), ValueError, "not negative, got -1"),
+    "part of a step": (lambda s: loop(delay_steps=0.05), ValueError, "an integer, got 0.05"),
     "noise": (lambda s: loop(motor_noise=-0.1), ValueError, "motor_noise must not be negative"),
     "perturbation": (lambda s: loop(perturbation=3.0), TypeError, "must be a function"),
     "command": (
@@ -213,7 +213,7 @@ BAD = {
         "became float32",
     ),
     "force": (lambda s: perturb.constant_force([1.0]), ValueError, r"\(2,\), got \(1,\)"),
-    "strength": (lambda s: perturb.curl_field([1.0]), ValueError, r"strength"),
+    "strength": (lambda s: perturb.curl_field([1.0]), TypeError, r"strength"),
     "one point": (lambda s: perturb.force_channel(START, START), ValueError, "two points"),
     "window": (lambda s: perturb.during(perturb.set_gain(1.0), 3, 3), ValueError, "before stop"),
     "offset": (

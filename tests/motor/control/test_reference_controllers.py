@@ -210,7 +210,7 @@ BAD = {
     "B": (lambda: lqr(EYE, np.ones((3, 1)), EYE, EYE, steps=2, final=EYE), r"B must be \[2,"),
     "R": (lambda: lqr(EYE, EYE, EYE, np.eye(3), steps=2, final=EYE), r"R must be .*\(2, 2\)"),
     "steps": (lambda: lqr(EYE, EYE, EYE, EYE, steps=0, final=EYE), "steps must be a positive"),
-    "trial": (lambda: linear_reach(point_mass(), START, TARGET, steps=1), "2 or more"),
+    "trial": (lambda: linear_reach(point_mass(), START, TARGET, steps=1), "of at least 2"),
     "effort": (
         lambda: linear_reach(point_mass(), START, TARGET, steps=9, effort_weight=0.0),
         "effort_weight must be positive",

@@ -155,13 +155,13 @@ def test_targets_are_checked_for_a_body_that_is_given():
         for task in (center_out, delayed_reach, random_target, curl_field_task, perturbed_reach):
             assert task(plant=plant) is not None
     assert center_out(distance=5.0, plant=jb.motor.point_mass()) is not None
-    with pytest.raises(TypeError, match="center_out: plant must be a Plant such as arm26"):
+    with pytest.raises(TypeError, match="center_out: plant must be a Plant such as"):
         center_out(plant=jb.cells.gru(3))
 
 
 REFUSED = {
     "no angle": (lambda: center_out(angles=()), "center_out: angles must be .targets., one at le"),
-    "one number": (lambda: delayed_reach(angles=0.3), r"delayed_reach: angles.*\(angle,\)"),
+    "one number": (lambda: delayed_reach(angles=0.3), "angles must be a sequence of numbers"),
     "distance": (lambda: center_out(distance=0.0), "center_out: distance must be positive"),
     "radius": (lambda: random_target(radius=-1.0), "random_target: radius must be positive"),
     "hold": (
@@ -170,12 +170,12 @@ REFUSED = {
     ),
     "movement": (
         lambda: random_target(movement_steps=2.5),
-        "movement_steps must be a positive integer",
+        "movement_steps must be an integer, got 2.5",
     ),
     "rest": (lambda: curl_field_task(rest_steps=0), "rest_steps must be a positive integer"),
     "seconds": (
         lambda: delayed_reach(delay_steps=(0.2, 0.5)),
-        r"delay_steps must be the least.*\(0.2, 0.5\)",
+        r"delay_steps\[0\] must be an integer, got 0.2",
     ),
     "order": (
         lambda: delayed_reach(delay_steps=(9, 2)),
@@ -183,7 +183,7 @@ REFUSED = {
     ),
     "one delay": (
         lambda: delayed_reach(delay_steps=20),
-        "delay_steps must be the least and the most",
+        "delay_steps must be a pair of numbers, got 20",
     ),
     "before": (
         lambda: delayed_reach(delay_steps=(-1, 2)),
@@ -202,7 +202,7 @@ REFUSED = {
     ),
     "onset": (
         lambda: perturbed_reach(onset_steps=5),
-        "perturbed_reach: onset_steps must be the least and",
+        "perturbed_reach: onset_steps must be a pair of numbers",
     ),
     "too late": (
         lambda: perturbed_reach(onset_steps=(5, 90), duration_steps=1),
@@ -235,5 +235,5 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_wrong_arguments_are_refused(case):
     act, message = REFUSED[case]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         act()

@@ -1,0 +1,126 @@
+"""Frequent mistakes with arguments, and the sentences that mend them."""
+
+import difflib
+import importlib
+import inspect
+import re
+import typing
+from typing import Any
+
+import numpy as np
+
+from jaxbrain.core import names
+from jaxbrain.core.requirements import shown
+
+# Where the function that a name means is looked for, by the protocol that is wanted.
+_FUNCTIONS = {
+    "Loss": ("jaxbrain.losses",),
+    "Initializer": ("jax.nn.initializers",),
+}
+_ANY_FUNCTION = ("jax.nn", "jax.numpy", "jaxbrain.losses")
+_EXAMPLES = {
+    "Network": "jb.serial(jb.dense(10))",
+    "LearningRule": "jb.backprop(net, loss)",
+    "Memory": "jb.memory.hopfield()",
+    "Task": "jb.tasks.adding()",
+    "Plant": "jb.motor.point_mass()",
+    "Hill": "jb.motor.hill.thelen_hill()",
+    "Layers": "jb.motor.cortical_layers(key, units)",
+    "Visible": "jb.learning.generative.boltzmann.bernoulli()",
+    "Feedback": "jb.learning.online.symmetric_feedback()",
+    "Interaction": "jb.memory.polynomial(3)",
+    "VectorSymbols": "jb.memory.holographic_reduced(1024)",
+    "Izhikevich": "jb.cells.CHATTERING",
+    "GradientTransformation": "optax.sgd(0.1)",
+}
+# What to write, by the wanted type and the given one.
+_FIXES = {
+    ("Network", "Cell"): "; unroll it over a sequence: jb.cells.unroll(cell)",
+    ("Network", "LearningRule"): "; take its network: rule.network",
+    ("Network", "function"): "; wrap a plain function: jb.elementwise({})",
+    ("Network", "list"): "; pass the layers by place: jb.serial(*layers)",
+    ("Network", "tuple"): "; pass the layers by place: jb.serial(*layers)",
+    ("Cell", "Network"): "; make a cell without state of it: jb.lift(net)",
+    ("Cell", "list"): "; pass the cells by place: jb.cells.stack(*cells)",
+    ("Cell", "tuple"): "; pass the cells by place: jb.cells.stack(*cells)",
+    ("LearningRule", "Network"): "; choose how it learns: jb.backprop(net, loss)",
+}
+_CALLS = {
+    "Network": "net.apply(params, x), or jb.batch(net).apply(params, x) for a batch",
+    "Cell": "cell.step(params, carry, x)",
+    "LearningRule": "rule.grads(params, state, x, y)",
+    "Memory": "memory.recall(params, cue)",
+    "Task": "task.sample(key)",
+    "Plant": "plant.step(params, state, action)",
+}
+
+
+def require_instance(wanted: type, function: str, argument: str, value: Any) -> None:
+    """Refuse a value of another type; a constructor in the place of its value is named."""
+    if isinstance(value, wanted) or (wanted is bool and isinstance(value, np.bool_)):
+        return
+    name, kind = wanted.__name__, type(value).__name__
+    is_function = callable(value) and not isinstance(value, type | tuple)
+    named = f"a {kind}" if kind in ("list", "tuple", "dict") else shown(value)
+    if getattr(value, "is_constructor", False):
+        fix = ""  # it is within the name
+    elif is_function and name == "GradientTransformation":
+        fix = f"; call it: {named}(...)"
+    else:
+        fix = _FIXES.get((name, "function" if is_function else kind), "").format(named)
+    article = "an" if name[0] in "AEIOU" else "a"
+    example = f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+    raise TypeError(f"{function}: {argument} must be {article} {name}{example}, got {named}{fix}")
+
+
+def require_function(wanted: Any, function: str, argument: str, value: Any) -> None:
+    """Refuse what is not a function of the arguments that are wanted, such as its name."""
+    name = getattr(wanted, "__name__", "")
+    if callable(value) and not isinstance(value, tuple):
+        if _makes_functions(wanted, value):
+            made = "an initializer" if name == "Initializer" else "a function"
+            raise TypeError(
+                f"{function}: {argument} must be {made}, got what makes one; call it: "
+                f"{names.show(value)}(...)"
+            )
+        return
+    contract = re.match("``(.+?)``", wanted.__doc__ or "")
+    signature = f" {contract[1]}" if contract else ""
+    meant = _meant(wanted, value) if isinstance(value, str) else ""
+    raise TypeError(
+        f"{function}: {argument} must be a function{signature}, got {shown(value)}{meant}"
+    )
+
+
+def refuse_call(value: Any) -> None:
+    """Refuse to call a tuple of functions, and name the function that may be meant."""
+    kind = type(value).__name__
+    usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(value._fields)}")
+    raise TypeError(f"a {kind} is not called: write {usage}")
+
+
+def _makes_functions(wanted: Any, value: Any) -> bool:
+    """True for a constructor and for ``jax.nn.initializers.normal`` that were not called."""
+    if getattr(value, "is_constructor", False):
+        made = typing.get_args(wanted)[-1:]  # (x) -> Network takes a constructor
+        return not (made and hasattr(made[0], "has_config"))
+    if getattr(wanted, "__name__", "") != "Initializer" or not _of_jax(value):
+        return False
+    return next(iter(inspect.signature(value).parameters), "key") != "key"
+
+
+def _of_jax(value: Any) -> bool:
+    return str(getattr(value, "__module__", "")).startswith("jax.")
+
+
+def _meant(wanted: Any, text: str) -> str:
+    """The function that a string names, if there is one."""
+    for place in _FUNCTIONS.get(getattr(wanted, "__name__", ""), _ANY_FUNCTION):
+        module = importlib.import_module(place)
+        known = [name for name in dir(module) if name[0] != "_"]
+        near = difflib.get_close_matches(text.lower(), known, n=1)
+        if near:
+            short = place.replace("jaxbrain", "jb").replace("jax.numpy", "jnp")
+            call = "()" if _makes_functions(wanted, getattr(module, near[0])) else ""
+            return f"; pass the function: {short}.{near[0]}{call}"
+    return "; pass the function, not its name"

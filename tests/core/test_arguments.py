@@ -1,0 +1,108 @@
+"""The check of arguments by annotations: what it passes, what it refuses, what it leaves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxbrain as jb
+from jaxbrain.core.arguments import checked
+from jaxbrain.core.types import Loss, Network
+
+
+@checked
+def function(
+    number: float = 1.0,
+    traced: float | jax.Array = 1.0,
+    count: int | None = None,
+    many: Sequence[float] = (),
+    pair: tuple[int, int] = (1, 2),
+    one_or_many: int | Sequence[int] = 1,
+    table: float | np.ndarray | Sequence[Sequence[float]] = 0.0,
+    sizes: int | Mapping[str, int] = 1,
+    learned: float | tuple[float, ...] | jax.nn.initializers.Initializer = 1.0,
+    *nets: Network,
+    loss: Loss | None = None,
+    f: Callable[..., Any] = len,
+    flag: bool = False,
+    name: str = "",
+    array: jax.Array | None = None,
+    either: Callable[..., Any] | Network = len,
+):
+    """Something that takes one of each."""
+    return number
+
+
+NET = jb.dense(2)
+GOOD = [
+    ("number", (1, 2.5, -1.0, np.float16(2), np.array(3), jnp.int32(2))),
+    ("traced", (1, np.float64(2), jnp.bfloat16(2))),
+    ("count", (None, 0, -3, np.uint8(2), jnp.int32(2))),
+    ("many", ((), [1, 2.0], np.ones(3), jnp.ones((2, 2)), range(3))),
+    ("pair", ((1, 2), [np.int32(3), 4])),
+    ("one_or_many", (2, (2, 3), [2])),
+    ("table", (0.5, [[1.0, 2.0], [3.0, 4.0]], np.eye(2))),
+    ("sizes", (3, {"a": 3, "b": 4})),
+    ("learned", (0.1, (0.1, 0.2), jax.nn.initializers.zeros, lambda key, shape, dtype: 1)),
+    ("loss", (None, jb.losses.mse, lambda y, t: 0)),
+    ("f", (len, jax.nn.relu, int)),
+    ("flag", (True, np.True_)),
+    ("name", ("gru",)),
+    ("array", (None, 3, "anything")),
+    ("either", (len, NET, 3)),
+]
+BAD = [
+    ("number", ("1", None, True, 1j, [1.0], np.ones(1), len), TypeError),
+    ("number", (np.inf, float("nan"), jnp.inf, 1e39, 10**400), ValueError),
+    ("traced", ("1", None, np.True_, jnp.ones(2), jax.random.key(0)), TypeError),
+    ("count", ("1", True, 1j, [1], jnp.ones(2, int)), TypeError),
+    ("count", (2.0, np.nan, 2**63), ValueError),
+    ("many", (1.0, "12", None, [None], np.array(["a"]), {1.0}), TypeError),
+    ("many", ([1.0, np.inf], np.array([np.nan])), ValueError),
+    ("pair", (3, (1, "2"), (1, True)), TypeError),
+    ("one_or_many", ("2", None, ("2",), True), TypeError),
+    ("table", ("a", [["a"]], None), TypeError),
+    ("sizes", ({"a": "3"}, "3", None, True), TypeError),
+    ("learned", ("a", None, ("a",), {}), TypeError),
+    ("loss", ("mse", 3, NET, jb.dense), TypeError),
+    ("f", ("len", None, NET, jb.dense), TypeError),
+    ("flag", (1, "yes", None), TypeError),
+    ("name", (3, None), TypeError),
+]
+
+
+@pytest.mark.parametrize(("argument", "values"), GOOD)
+def test_what_passes(argument, values):
+    for value in values:
+        assert function(**{argument: value}) is not None
+
+
+@pytest.mark.parametrize(("argument", "values", "error"), BAD)
+def test_what_is_refused(argument, values, error):
+    for value in values:
+        with pytest.raises(error, match=rf"^function: {argument}(\[.*\])? must "):
+            function(**{argument: value})
+
+
+def test_arguments_by_place_are_checked_too():
+    with pytest.raises(TypeError, match=r"function: nets\[1\] must be a Network"):
+        function(1.0, 1.0, None, (), (1, 2), 1, 0.0, 1, 1.0, NET, "dense")
+    with pytest.raises(TypeError, match="function: number must be a number, got 'a'"):
+        function("a")
+
+
+def test_a_traced_number_passes_and_its_shape_counts():
+    assert jax.jit(lambda x: function(traced=x))(jnp.inf) == 1.0
+    assert jax.vmap(lambda x: x * function(traced=x))(jnp.ones(2)).shape == (2,)
+    with pytest.raises(TypeError, match="traced must be one number, got an array of shape"):
+        jax.jit(lambda x: function(traced=x))(jnp.ones(2))
+    with pytest.raises(TypeError, match="count must be an integer, got a traced value"):
+        jax.jit(lambda n: function(count=n))(3)
+
+
+def test_a_checked_function_is_the_function():
+    assert function.__name__ == "function" and "one of each" in function.__doc__
+    assert function(2.0) == 2.0
