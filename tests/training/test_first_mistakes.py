@@ -136,8 +136,6 @@ MISTAKES = [
     (lambda: fit(metrics={3: jb.accuracy}, validation=(X, Y)), "metrics must be named by strings"),
     (lambda: evaluate((X, Y), metrics=["accuracy"]), "evaluate: metrics must map"),
     (lambda: compare(metrics=["accuracy"]), "compare_rules: metrics must map"),
-    (lambda: fit(metrics=ERROR), "fit: validation and metrics belong together"),
-    (lambda: fit(validation=(X, Y)), "metrics, {"),
     (lambda: fit(record="params"), "record must be a function (state) -> pytree, got str"),
     (lambda: run(record=["params"]), "record must be a function (state) -> pytree, got list"),
     (lambda: fit(on_chunk=True), "on_chunk must be a function"),
