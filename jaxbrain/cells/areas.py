@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.keys import keyed
-from jaxbrain.core.requirements import require_count, require_fraction
+from jaxbrain.core.requirements import require_count, require_fraction, shown
 
 
 class Areas(NamedTuple):
@@ -212,7 +212,10 @@ def _known(name: str, argument: str, value: Any) -> np.ndarray:
             f"{name}: {argument} is traced, but the structure of a cell must be constant; to vary "
             "synapses, multiply the weights in params"
         )
-    return np.asarray(value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or not np.all(np.isfinite(array)):
+        raise TypeError(f"{name}: {argument} must be of numbers, got {shown(value)}")
+    return array
 
 
 def _signs(units: int, excitatory: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.core
+import numpy as np
 from jax.nn.initializers import Initializer, orthogonal, variance_scaling, zeros
 
 from jaxbrain.cells.parts import weights, zero_carry
@@ -41,10 +42,10 @@ class Izhikevich(NamedTuple):
       d: jump of the recovery at a spike.
     """
 
-    a: Any
-    b: Any
-    c: Any
-    d: Any
+    a: float | jax.Array | np.ndarray
+    b: float | jax.Array | np.ndarray
+    c: float | jax.Array | np.ndarray
+    d: float | jax.Array | np.ndarray
 
 
 # Izhikevich 2003, figure 2.

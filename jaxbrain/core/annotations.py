@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 from jaxbrain.core.mistakes import require_function, require_instance
@@ -28,11 +29,20 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
     Examples:
       >>> def f(x: int | None = None): ...
       >>> check = check_of(inspect.signature(f).parameters["x"])
-      >>> check("f", "x", None), check("f", "x", 3)
-      (None, 3)
+      >>> check("f", "x", None)
+      >>> check("f", "x", "3")
+      Traceback (most recent call last):
+      TypeError: f: x must be an integer, got '3'
     """
+    check = _check(parameter.annotation)
+    if check is None or parameter.kind is not parameter.VAR_POSITIONAL:
+        return check
+    return functools.partial(_each, check)
+
+
+def _check(annotation: Any) -> Check | None:
     checks: dict[str, Check] = {}
-    for option in _options(parameter.annotation):
+    for option in _options(annotation):
         form, check = _allowed(option)
         if not form:
             return None
@@ -42,10 +52,11 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
     wanted = [form for form in checks if form not in ("none", "traced")]
     if not wanted:
         return None
-    by_form = functools.partial(_by_form, checks, checks[wanted[0]])
-    check = by_form if checks.keys() - {wanted[0], "traced"} else checks[wanted[0]]
-    several = parameter.kind is parameter.VAR_POSITIONAL
-    return functools.partial(_each, check) if several else check
+    otherwise = checks[wanted[0]]
+    if "traced" in checks and "many" not in checks and otherwise is require_number:
+        checks["traced"] = require_number  # one number, whatever its value
+    alone = set(checks.values()) == {otherwise}
+    return otherwise if alone else functools.partial(_by_form, checks, otherwise)
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:
@@ -74,10 +85,17 @@ def _allowed(option: Any) -> tuple[str, Check]:
     if origin is Mapping and parts[1] in _NUMBERS:
         return "named", functools.partial(_mapping, _NUMBERS[parts[1]])
     if isinstance(option, type) and issubclass(option, tuple | bool | str) and option is not tuple:
-        return "instance", functools.partial(require_instance, option)
+        return "instance", functools.partial(_instance, option, _fields(option))
     if origin is Callable or (isinstance(option, type) and "__call__" in vars(option)):
         return "function", functools.partial(require_function, option)
     return "", _nothing
+
+
+def _fields(option: type) -> dict[str, Check]:
+    """The checks of the fields of a named tuple that hold numbers."""
+    annotations = getattr(option, "__annotations__", {}) if hasattr(option, "_fields") else {}
+    numeric = {n: a for n, a in annotations.items() if set(_options(a)) & set(_NUMBERS)}
+    return {name: check for name, a in numeric.items() if (check := _check(a))}
 
 
 def _by_form(
@@ -89,6 +107,8 @@ def _by_form(
 def _form(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, jax.core.Tracer):
+        return "traced"
     if isinstance(value, Mapping):
         return "named"
     if isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0:
@@ -98,6 +118,14 @@ def _form(value: Any) -> str:
 
 def _nothing(function: str, argument: str, value: Any) -> None:
     """No check."""
+
+
+def _instance(
+    wanted: type, fields: dict[str, Check], function: str, argument: str, value: Any
+) -> None:
+    require_instance(wanted, function, argument, value)
+    for name, check in fields.items():
+        check(function, f"{argument}.{name}", getattr(value, name))
 
 
 def _each(check: Check, function: str, argument: str, values: Sequence[Any]) -> None:

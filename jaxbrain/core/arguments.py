@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from jaxbrain.core.annotations import check_of
-from jaxbrain.core.mistakes import fix_of_call
+from jaxbrain.core.calls import mistake
 
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -49,21 +50,22 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def binder(function: Callable[..., Any]) -> Callable[[Any, Any], inspect.BoundArguments]:
-    """A function from ``(args, kwargs)`` to the checked arguments of a call of function.
-
-    Missing arguments are left to Python, which names them.
-    """
+    """A function from ``(args, kwargs)`` to the checked arguments of a call of function."""
     name, signature = function.__name__, inspect.signature(function)
-    checks = {p.name: check for p in signature.parameters.values() if (check := check_of(p))}
+    parameters = signature.parameters.values()
+    needed = {p.name for p in parameters if p.default is p.empty and p.kind not in _VARIABLE}
+    checks = {p.name: check for p in parameters if (check := check_of(p))}
 
     def bind(args: Any, kwargs: Any) -> inspect.BoundArguments:
         try:
             bound = signature.bind_partial(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name}: {error}; {fix_of_call(name, signature, kwargs)}") from None
+        except TypeError:
+            raise TypeError(mistake(name, signature, args, kwargs)) from None
         for argument, value in bound.arguments.items():
             if argument in checks:
                 checks[argument](name, argument, value)
+        if not needed <= bound.arguments.keys():
+            raise TypeError(mistake(name, signature, args, kwargs))
         return bound
 
     return bind

@@ -8,6 +8,11 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# What to write for an argument that other libraries have.
+_KEYWORDS = {
+    "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
+    "use_bias": "write bias_init=None for a layer without bias",
+}
 
 
 def explained(function: Callable[P, R]) -> Callable[P, R]:
@@ -31,20 +36,22 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
         try:
             signature.bind(*args, **kwargs)
         except TypeError:
-            message = _mistake(function.__name__, signature, args, kwargs)
+            message = mistake(function.__name__, signature, args, kwargs)
             raise TypeError(message) from None
         return function(*args, **kwargs)
 
     return call
 
 
-def _mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> str:
+def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> str:
+    """The mistake in the arguments of a call that does not fit a signature, and its fix."""
     parameters = signature.parameters
     places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     unknown = [word for word in kwargs if word not in parameters]
     if unknown:
         near = difflib.get_close_matches(unknown[0], list(parameters), 1)
         fix = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parameters)}"
+        fix = _KEYWORDS.get(unknown[0], fix)
         return f"{name} has no argument {unknown[0]!r}; {fix}"
     if len(args) > len(places):
         hint = "; x and y are one pair: data=(x, y)" if "data" in places else ""

@@ -1,6 +1,7 @@
 """Compiled programs by their structure: the latest are kept, the memory of the others is freed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,8 +23,8 @@ class Compiled:
       kept: the compiled functions by structure.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
-        self.function, self.options = function, options
+    def __init__(self, function: Callable[..., Any], jit: Callable[..., Any]):
+        self.function, self.jit = function, jit
         self.kept: Latest[Any, Callable[..., Any]] = Latest(MOST)
 
     def __call__(self, program: Any, *args: Any, **options: Any) -> Any:
@@ -47,11 +48,13 @@ class Compiled:
             return self.function(jax.tree.unflatten(structure, leaves), *args, **options)
 
         call.__name__ = self.function.__name__  # the name of the program, in profiles and files
-        return jax.jit(call, **self.options)
+        return self.jit(call)
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Compiled]:
-    """Compile a function of a `Program` and arrays as ``jax.jit`` does, with its options.
+def compiled(
+    *, static_argnums: int | tuple[int, ...] = (), static_argnames: str | tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Compiled]:
+    """Compile a function of a `Program` and arrays as ``jax.jit`` does.
 
     Examples:
       >>> import optax
@@ -62,4 +65,5 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Compiled]:
       >>> [float(rate(Program(optax.sgd(lr)), 1.0)) for lr in (0.5, 0.25)], len(rate.kept)
       ([-0.5, -0.25], 1)
     """
-    return lambda function: Compiled(function, options)
+    static = {"static_argnums": static_argnums, "static_argnames": static_argnames}
+    return lambda function: Compiled(function, partial(jax.jit, **static))

@@ -16,6 +16,7 @@ import numpy as np
 from jaxbrain.core import names, pickling, structure
 from jaxbrain.core.arguments import binder
 from jaxbrain.core.doors import with_doors
+from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -158,7 +159,7 @@ def static(cls: T) -> T:
 
     methods = {
         "has_config": True,
-        "__call__": _not_a_function,
+        "__call__": lambda self, *args, **kwargs: refuse_call(self),
         "_replace": replaced,
         "__eq__": equal,
         "__ne__": lambda self, other: not equal(self, other),
@@ -313,22 +314,13 @@ def _with_config(value: Any, config: Config) -> Any:
     )
 
 
-def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    return zip(value._fields, value, strict=True)
-
-
 def _fields(value: Any) -> tuple:
     return tuple(map(structure.key, value))
 
 
-def _not_a_function(self: Any, *args: Any, **kwargs: Any) -> None:
-    kind, name = type(self).__name__, type(self).__name__.lower()
-    own = [f"{name}.{field}" for field, value in _pairs(self) if callable(value)]
-    raise TypeError(f"a {kind} is not a function; call one of its own: {', '.join(own)}")
-
-
 def _by_hand(value: Any) -> str:
-    shown = (f"{name}={names.show(field)}" for name, field in _pairs(value) if name != "config")
+    fields = zip(value._fields, value, strict=True)
+    shown = (f"{name}={names.show(field)}" for name, field in fields if name != "config")
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

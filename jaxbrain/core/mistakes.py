@@ -5,7 +5,6 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -46,9 +45,13 @@ _FIXES = {
     ("Cell", "tuple"): "; pass the cells by place: jb.cells.stack(*cells)",
     ("LearningRule", "Network"): "; choose how it learns: jb.backprop(net, loss)",
 }
-_KEYWORDS = {
-    "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
-    "use_bias": "write bias_init=None for a layer without bias",
+_CALLS = {
+    "Network": "net.apply(params, x), or jb.batch(net).apply(params, x) for a batch",
+    "Cell": "cell.step(params, carry, x)",
+    "LearningRule": "rule.grads(params, state, x, y)",
+    "Memory": "memory.recall(params, cue)",
+    "Task": "task.sample(key)",
+    "Plant": "plant.step(params, state, action)",
 }
 
 
@@ -89,19 +92,11 @@ def require_function(wanted: Any, function: str, argument: str, value: Any) -> N
     )
 
 
-def fix_of_call(name: str, signature: inspect.Signature, options: Iterable[str]) -> str:
-    """What to write in place of arguments that a function does not take."""
-    known = signature.parameters
-    for option in options:
-        if option in known:
-            continue
-        near = difflib.get_close_matches(option, known, n=1)
-        if near:
-            return f"did you mean {near[0]}?"
-        if option in _KEYWORDS:
-            return _KEYWORDS[option]
-    plain = [p.replace(annotation=p.empty, default=p.empty) for p in known.values()]
-    return f"it is {name}{inspect.Signature(plain)}"
+def refuse_call(value: Any) -> None:
+    """Refuse to call a tuple of functions, and name the function that may be meant."""
+    kind = type(value).__name__
+    usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(value._fields)}")
+    raise TypeError(f"a {kind} is not called: write {usage}")
 
 
 def _makes_functions(wanted: Any, value: Any) -> bool:

@@ -173,8 +173,8 @@ def require_wide(rule: str, output: jax.Array) -> None:
         )
 
 
-def as_number(value: float | jax.Array, like: jax.Array) -> jax.Array:
-    """A scalar in the dtype of an array; a swept number may have another dtype."""
+def as_number(value: Any, like: jax.Array) -> jax.Array:
+    """Numbers in the dtype of an array; a swept number may have another dtype."""
     return jnp.asarray(value).astype(like.dtype)
 
 

@@ -5,13 +5,16 @@ leaves: they cross ``jax.jit`` as ordinary arguments. Two that were made by equa
 so that the second compiles nothing (`jaxbrain.core.config`).
 """
 
-from typing import Any, NamedTuple, NoReturn, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import jax
+import numpy as np
 
 from jaxbrain.core.config import Config, static
 
 Params = Any  # a pytree of arrays
+Numbers = float | jax.Array | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 
 
 class Init(Protocol):
@@ -126,12 +129,6 @@ class Network(NamedTuple):
     apply: Apply
     layers: tuple["Network", ...] = ()
     config: Config | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"a network is not called: {self!r} is a pair of functions; write "
-            "net.apply(params, x), or jb.batch(net).apply(params, x) for a batch"
-        )
 
 
 @static

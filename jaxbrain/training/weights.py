@@ -54,11 +54,11 @@ def weigh(
             "was not made from (net, loss); use jb.backprop or another rule of a loss"
         )
     n = jax.tree.leaves(x)[0].shape[0]
-    weights = np.ones(n, np.float32)
+    weights: Any = np.ones(n)
     if sample_weights is not None:
         weights = _checked("sample_weights", sample_weights, n, "examples")
     if class_weights is not None:
-        weights = weights * _of_classes(class_weights, y, n)
+        weights = jnp.asarray(weights, float) * jnp.asarray(_of_classes(class_weights, y, n), float)
     config = rule.config
     names, parts = config.parts  # pyright: ignore[reportOptionalMemberAccess]
     pairs = zip(names, parts, strict=True)
@@ -100,7 +100,7 @@ def _checked(name: str, weights: Any, n: int, what: str) -> Any:
         raise ValueError(f"{name} must be of shape [{what}] = ({n},), got {np.shape(weights)}")
     if isinstance(weights, jax.core.Tracer):
         return weights
-    known = np.asarray(weights, np.float32)
+    known = np.asarray(weights, float)
     if not np.all(np.isfinite(known) & (known >= 0)) or not np.any(known > 0):
         raise ValueError(
             f"{name} must be finite, not negative and not all 0, got {np.min(known)} to "

@@ -22,14 +22,14 @@ FOUND = {
 }
 # each function once, by its shortest name; those of training and of files have tests of their own
 OWN_CHECKS = {"fit", "run", "step", "init_state", "evaluate", "compare_rules", "table"}
-OWN_CHECKS |= {"train_test_split", "save_model", "configured"}
+OWN_CHECKS |= {"train_test_split", "save_model", "load_training", "configured"}
 FUNCTIONS = {
     name: function
     for name, function in {id(f): (n, f) for n, f in FOUND.items()}.values()
     if inspect.isroutine(function) and function.__name__ not in OWN_CHECKS
 }
 NO_NUMBERS = [float("inf"), -np.inf, float("nan"), np.float32("nan"), True, np.True_, "1", 1j, b"1"]
-NET = jb.serial(jb.dense(3), jb.dense(2))
+NET, ARM = jb.serial(jb.dense(3), jb.dense(2)), jb.motor.MOTORNET
 
 
 def options(parameter):
@@ -112,6 +112,40 @@ def test_a_default_that_is_a_number_is_annotated_as_one():
                 assert options(parameter) & {int, float, bool}, (function.__name__, parameter)
 
 
+perturb = jb.motor.perturbations
+WITHIN = {  # a number within an argument, with one that is right
+    "force": (lambda v: perturb.constant_force([v, 0.0]), 1.0),
+    "matrix": (lambda v: perturb.viscous_field([[v, 0.0], [0.0, 1.0]]), 1.0),
+    "start": (lambda v: perturb.force_channel((v, 0.0), (1.0, 1.0)), 0.5),
+    "offset": (perturb.perturb_sensory_feedback, [0.1, 0.2]),
+    "gain": (perturb.set_gain, np.ones(3)),
+    "current": (lambda v: perturb.stimulate(2, v), 0.3),
+    "stop": (lambda v: perturb.during(perturb.curl_field(1.0), 0, v), 3),
+    "signs": (lambda v: jb.cells.excitatory_inhibitory(2, signs=[v, 1]), -1),
+    "delays": (lambda v: jb.cells.excitatory_inhibitory(2, delays=[[v, 1], [1, 1]]), 2),
+    "path": (lambda v: jb.motor.path_length(jb.motor.MOTORNET, [[(1, v, 0.0), (2, 0.1, 0.0)]]), 1),
+    "center": (lambda v: jb.motor.tasks.center_out(center=(v, 0.4)), 0.1),
+    "angles": (lambda v: jb.motor.tasks.center_out(angles=[v, 0.4]), 0.1),
+    "kernel_size": (lambda v: jb.conv(2, (v, 3)), 2),
+    "taus": (lambda v: jb.motor.cerebellum(taus=(v, 0.2)), 0.1),
+    "tau": (lambda v: jb.cells.ctrnn(2, tau=(v, 0.2)), 0.1),
+    "kind.a": (lambda v: jb.cells.izhikevich(2, kind=jb.cells.CHATTERING._replace(a=v)), 0.1),
+    "arm.lengths": (
+        lambda v: jb.motor.two_link_arm(arm=jb.motor.MOTORNET._replace(lengths=v)),
+        [1, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_a_number_within_an_argument_is_checked(name):
+    make, good = WITHIN[name]
+    for value in (float("inf"), float("nan"), "1", None, 1j):
+        with pytest.raises((TypeError, ValueError), match=rf"^\w+.*: .*{name}"):
+            make(value)
+    assert make(good) is not None
+
+
 # a negative number is right: a bias, a force to the other side, depression for potentiation
 NEGATIVE = {
     "lstm": "forget_bias",
@@ -120,6 +154,10 @@ NEGATIVE = {
     "curl_field_task": "strength",
     "curl_field": "strength",
     "silence": "gain",
+    "set_gain": "gain",
+    "stimulate": "current",
+    "perturb_sensory_feedback": "offset",
+    "during": "start",
     "pair_stdp": "a_plus a_minus",
     "reward_modulated_stdp": "a_plus a_minus",
 }

@@ -115,7 +115,7 @@ MISTAKES = [
     (lambda: fit(rule=NET), "jb.backprop(net, loss)"),
     (lambda: fit(rule=jb.backprop), "call it: rule(net, loss)"),
     (lambda: fit(rule="backprop"), "rule must be a LearningRule, got str"),
-    (lambda: NET(STATE.params, X[0]), "a network is not called|net.apply(params, x)"),
+    (lambda: NET(STATE.params, X[0]), "a Network is not called|net.apply(params, x)"),
     (lambda: evaluate((X, Y), net=RULE), "pass rule.network"),
     (lambda: jb.evaluate(STATE.params, NET, (X, Y), ERROR), "net must be a Network, got tuple"),
     # numbers
@@ -136,8 +136,7 @@ MISTAKES = [
     (lambda: fit(metrics={3: jb.accuracy}, validation=(X, Y)), "metrics must be named by strings"),
     (lambda: evaluate((X, Y), metrics=["accuracy"]), "evaluate: metrics must map"),
     (lambda: compare(metrics=["accuracy"]), "compare_rules: metrics must map"),
-    (lambda: fit(metrics=ERROR), "fit: validation and metrics belong together"),
-    (lambda: fit(validation=(X, Y)), "metrics, {"),
+    (lambda: fit(metrics={}, validation=(X, Y)), "fit: validation needs metrics"),
     (lambda: fit(record="params"), "record must be a function (state) -> pytree, got str"),
     (lambda: run(record=["params"]), "record must be a function (state) -> pytree, got list"),
     (lambda: fit(on_chunk=True), "on_chunk must be a function"),

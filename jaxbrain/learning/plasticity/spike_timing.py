@@ -109,14 +109,14 @@ class Triplet(NamedTuple):
       tau_minus: time constant of the fast trace of post.
     """
 
-    a2_plus: Any
-    a3_plus: Any
-    a2_minus: Any
-    a3_minus: Any
-    tau_x: Any
-    tau_y: Any
-    tau_plus: Any = 16.8
-    tau_minus: Any = 33.7
+    a2_plus: float | jax.Array
+    a3_plus: float | jax.Array
+    a2_minus: float | jax.Array
+    a3_minus: float | jax.Array
+    tau_x: float | jax.Array
+    tau_y: float | jax.Array
+    tau_plus: float | jax.Array = 16.8
+    tau_minus: float | jax.Array = 33.7
 
 
 # Pfister and Gerstner 2006, tables 3 and 4, all-to-all. tau_x has no effect where A3- is 0.

@@ -1,6 +1,6 @@
 """Kinematics of an arm of two links in the plane, and published constants."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.core
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.requirements import as_number
+from jaxbrain.core.types import Numbers
 from jaxbrain.motor.body.plant import Hand
 
 
@@ -26,13 +27,13 @@ class Arm(NamedTuple):
         2 inertia / damping.
     """
 
-    lengths: Any
-    masses: Any
-    centers: Any
-    inertias: Any
-    friction: Any = ((0.0, 0.0), (0.0, 0.0))
-    limits: Any = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees
-    stops: Any = (100.0, 2.0)
+    lengths: Numbers
+    masses: Numbers
+    centers: Numbers
+    inertias: Numbers
+    friction: Numbers = ((0.0, 0.0), (0.0, 0.0))
+    limits: Numbers = ((0.0, 2.443460952792061), (0.0, 2.792526803190927))  # 140 and 160 degrees
+    stops: Numbers = (100.0, 2.0)
 
 
 class ArmState(NamedTuple):
@@ -169,7 +170,7 @@ def _require_in_reach(arm: Arm, position: jax.Array, angles: jax.Array) -> None:
     reached = np.asarray(forward_kinematics(arm, angles), float)
     wanted = np.asarray(position, float)
     shown = f"({wanted[0]:.3g}, {wanted[1]:.3g}) m"
-    l1, l2 = (float(length) for length in arm.lengths)
+    l1, l2 = np.asarray(arm.lengths, float).tolist()
     if not np.linalg.norm(reached - wanted) < 1e-3:
         raise ValueError(
             f"position must be from {abs(l1 - l2):.3g} to {l1 + l2:.3g} m from the shoulder at "

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive
-from jaxbrain.core.types import Params
+from jaxbrain.core.types import Numbers, Params
 from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, stop_energy
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
 from jaxbrain.motor.body.links import Arm, ArmState, hand, load_torque, matvec, place
@@ -41,9 +41,9 @@ class Muscles(NamedTuple):
       names: one for each muscle.
     """
 
-    force: Any
-    tendon: Any
-    optimal: Any
+    force: Numbers
+    tendon: Numbers
+    optimal: Numbers
     names: tuple[str, ...] = ()
 
 

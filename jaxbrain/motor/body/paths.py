@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.requirements import require_number
 from jaxbrain.motor.body.links import Arm
 
 OfAngles = Callable[[jax.Array], jax.Array]
@@ -52,7 +53,7 @@ def path_length(arm: Arm, paths: Sequence[Path]) -> OfAngles:
         along, across = jnp.asarray(points[:, 1:].T, angles.dtype)
         turned = jnp.stack([jnp.zeros_like(angles[0]), angles[0], angles[0] + angles[1]])
         cos, sin = jnp.cos(turned), jnp.sin(turned)
-        upper = jnp.asarray(arm.lengths[0]).astype(angles.dtype)
+        upper = jnp.asarray(arm.lengths).astype(angles.dtype)[0]
         beyond = jnp.asarray(links == 2, angles.dtype) * upper
         x = beyond * cos[1] + along * cos[links] - across * sin[links]
         y = beyond * sin[1] + along * sin[links] + across * cos[links]
@@ -69,11 +70,14 @@ def _require_paths(paths: Sequence[Path]) -> None:
     for number, path in enumerate(paths):
         if len(path) < 2:
             raise ValueError(
-                f"paths must have two points or more each, got {len(path)} in path {number}"
+                "path_length: paths must have two points or more each, got "
+                f"{len(path)} in path {number}"
             )
         for point in path:
             if len(point) != 3 or point[0] not in (0, 1, 2):
                 raise ValueError(
-                    "paths must be of points (link, along, across) with link 0 (trunk), 1 (upper "
-                    f"arm) or 2 (forearm), got {point!r} in path {number}"
+                    "path_length: paths must be of points (link, along, across) with link 0 "
+                    f"(trunk), 1 (upper arm) or 2 (forearm), got {point!r} in path {number}"
                 )
+            for place, at in zip(("along", "across"), point[1:], strict=True):
+                require_number("path_length", f"{place} of a point of path {number}", at)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number
-from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.requirements import as_number, shown
+from jaxbrain.core.types import Cell, Numbers, Params
 from jaxbrain.motor.control.loop import Perturbation, Signals
 
 Part = tuple[str | int, ...]
@@ -96,7 +97,7 @@ def on_controller(change: Callable[[Any], Any], *, part: Part = ()) -> Perturbat
 
 
 @configured
-def set_gain(gain: Any, *, part: Part = ()) -> Perturbation:
+def set_gain(gain: Numbers, *, part: Part = ()) -> Perturbation:
     """Gains of all units: 1 is intact, 0 silent.
 
     Args:
@@ -141,13 +142,14 @@ def silence(units: Any, *, gain: float | jax.Array = 0.0, part: Part = ()) -> Pe
 
     def change(carry: Any) -> Any:
         now = _gain("silence", carry)
+        _require_units("silence", units, now)
         return carry._replace(gain=now.at[units].set(as_number(gain, now)))
 
     return on_controller(change, part=part)
 
 
 @configured
-def stimulate(units: Any, current: Any, *, part: Part = ()) -> Perturbation:
+def stimulate(units: Any, current: Numbers, *, part: Part = ()) -> Perturbation:
     """Stimulation: a current is added to the state of some units at every step.
 
     Args:
@@ -164,6 +166,7 @@ def stimulate(units: Any, current: Any, *, part: Part = ()) -> Perturbation:
         if not isinstance(carry, jax.Array) and not hasattr(carry, "state"):
             raise TypeError(_no_leaf("stimulate", "a state, or be an array", carry))
         now = getattr(carry, "state", carry)
+        _require_units("stimulate", units, now)
         after = now.at[units].add(as_number(current, now))
         return after if isinstance(carry, jax.Array) else carry._replace(state=after)
 
@@ -197,6 +200,23 @@ def _gain(perturbation: str, carry: Any) -> jax.Array:
         fix = "; give it one: jb.motor.with_gain(cell)"
         raise TypeError(_no_leaf(perturbation, "a gain", carry) + fix)
     return carry.gain
+
+
+def _require_units(perturbation: str, units: Any, now: jax.Array) -> None:
+    """Refuse units that the carry does not have: JAX would pass over them."""
+    if isinstance(units, jax.core.Tracer):
+        return
+    every, index = np.arange(len(now)), units if isinstance(units, slice) else np.asarray(units)
+    try:
+        chosen = every[index]
+        found = chosen.ndim < 2 and (chosen.size > 0 or not isinstance(units, slice))
+    except IndexError:
+        found = False
+    if not found:
+        raise ValueError(
+            f"{perturbation}: units must be a slice, numbers or a mask of the {len(now)} units, "
+            f"got {shown(units)}"
+        )
 
 
 def _no_leaf(perturbation: str, leaf: str, carry: Any) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.types import Numbers
 from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
 from jaxbrain.motor.control.loop import Perturbation, Signals
 
@@ -39,7 +40,7 @@ def __dir__() -> list[str]:
 
 
 @configured
-def constant_force(force: Any) -> Perturbation:
+def constant_force(force: Numbers) -> Perturbation:
     """A load on the hand: f <- f + force.
 
     Args:
@@ -60,7 +61,7 @@ def constant_force(force: Any) -> Perturbation:
 
 
 @configured
-def viscous_field(matrix: Any) -> Perturbation:
+def viscous_field(matrix: Numbers) -> Perturbation:
     """A force in proportion to the velocity of the hand: f <- f + matrix @ velocity.
 
     Args:
@@ -117,8 +118,8 @@ def curl(strength: float | jax.Array) -> jax.Array:
 
 @configured
 def force_channel(
-    start: Any,
-    target: Any,
+    start: Numbers,
+    target: Numbers,
     *,
     stiffness: float | jax.Array = 4000.0,
     damping: float | jax.Array = 80.0,
@@ -163,7 +164,7 @@ def force_channel(
 
 
 @configured
-def perturb_sensory_feedback(offset: Any) -> Perturbation:
+def perturb_sensory_feedback(offset: Numbers) -> Perturbation:
     """An offset of the sensory feedback: s <- s + offset.
 
     Args:
@@ -204,7 +205,11 @@ def together(*perturbations: Perturbation) -> Perturbation:
 
 @configured
 def during(
-    perturbation: Perturbation, start: Any, stop: Any, *, after: Perturbation | None = None
+    perturbation: Perturbation,
+    start: int | jax.Array,
+    stop: int | jax.Array,
+    *,
+    after: Perturbation | None = None,
 ) -> Perturbation:
     """A perturbation in a window of time: where start <= t < stop.
 

@@ -1,5 +1,7 @@
 """Lesions and stimulation of a controller: exact, reversible, and any other change of its carry."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,13 @@ import pytest
 from jaxbrain.motor import TaskInput
 from jaxbrain.motor import perturbations as perturb
 from tests.motor.control.loops import TIME, UNITS, close, differ, plain, problem, run
+
+
+class Gains(NamedTuple):
+    """A carry that can be silenced."""
+
+    gain: jax.Array
+
 
 pytestmark = pytest.mark.x64
 
@@ -66,3 +75,17 @@ def test_any_part_of_a_carry_can_be_changed():
     assert after["a"][1].force.tolist() == [7.0, 7.0] and not after["a"][1].cue.any()
     by_number = perturb.on_controller(lambda c: c + 7.0, part=("a", 1, 2))(0, signals).controller
     close(by_number, after)
+
+
+def test_units_that_are_not_there_are_refused():
+    signals = plain()._replace(controller=jnp.zeros(3))
+    for units in (3, -4, [0, 5], slice(3, 9), np.ones(4, bool), True, 1.0, None, "all"):
+        for lesion in (lambda u: perturb.stimulate(u, 1.0), lambda u: perturb.silence(u)):
+            controller = Gains(jnp.ones(3)) if lesion(0) == perturb.silence(0) else jnp.zeros(3)
+            with pytest.raises(ValueError, match=r"units must be a slice, .* of the 3 units, got"):
+                lesion(units)(0, signals._replace(controller=controller))
+    for units, wanted in ((2, [0, 0, 1]), (-1, [0, 0, 1]), ([0, 2], [1, 0, 1]), ([], [0, 0, 0])):
+        where = np.array(units, int)
+        assert perturb.stimulate(where, 1.0)(0, signals).controller.tolist() == wanted
+    ones = jax.jit(lambda u: perturb.stimulate(u, 1.0)(0, signals).controller)(jnp.array([1]))
+    assert ones.tolist() == [0, 1, 0]

@@ -1,0 +1,122 @@
+"""Faults in the checks of arguments: numbers, types, shapes, and gradients of what is not used."""
+
+from tests.faults import Fault
+
+CORE, CONV = "jaxbrain/core", "jaxbrain/networks/convolution.py"
+NUMBERS = "tests/core/test_requirements.py"
+TYPES, MISTAKES = "tests/core/test_arguments.py", "tests/core/test_mistakes.py"
+FAULTS = [
+    Fault(
+        "infinity is taken for a number", f"{CORE}/requirements.py",
+        "if not math.isfinite(number):", "if math.isnan(number):",
+        NUMBERS,
+    ),
+    Fault(
+        "a number that is infinite in float32 passes", f"{CORE}/requirements.py",
+        "1e-37 < abs(value) < 1e38", "1e-37 < abs(value) < 1e308",
+        NUMBERS,
+    ),
+    Fault(
+        "a number that is zero in float32 passes for positive", f"{CORE}/requirements.py",
+        "1e-37 < abs(value) < 1e38", "abs(value) < 1e38",
+        NUMBERS,
+    ),
+    Fault(
+        "zero passes for positive", f"{CORE}/requirements.py",
+        '"above": operator.gt', '"above": operator.ge',
+        NUMBERS,
+    ),
+    Fault(
+        "True is a number", f"{CORE}/requirements.py",
+        "isinstance(value, int | float) and not isinstance(value, bool)",
+        "isinstance(value, int | float)",
+        NUMBERS,
+    ),
+    Fault(
+        "True is a count", f"{CORE}/requirements.py",
+        "isinstance(value, int) and not isinstance(value, bool)", "isinstance(value, int)",
+        NUMBERS,
+    ),
+    Fault(
+        "an integer of more than 64 bits passes", f"{CORE}/requirements.py",
+        "> np.iinfo(np.int64).max", "> 10**40",
+        NUMBERS,
+    ),
+    Fault(
+        "arguments are not checked", f"{CORE}/arguments.py",
+        "checks[argument](name, argument, value)", "pass",
+        TYPES,
+    ),
+    Fault(
+        "a traced array passes for one number", f"{CORE}/requirements.py",
+        'if getattr(value, "ndim", 0) > 0:\n            raise',
+        "if np.size(value) == 0:\n            raise",
+        TYPES,
+    ),
+    Fault(
+        "only the first of several arguments is checked", f"{CORE}/annotations.py",
+        "return functools.partial(_each, check)",
+        "return lambda f, a, values: check(f, a, values[0])",
+        TYPES,
+    ),
+    Fault(
+        "the numbers of a named tuple are not checked", f"{CORE}/annotations.py",
+        'check(function, f"{argument}.{name}", getattr(value, name))', "check(function, name, 1.0)",
+        "tests/contracts/test_arguments.py::test_a_number_within_an_argument_is_checked",
+    ),
+    Fault(
+        "a constructor passes for a function", f"{CORE}/mistakes.py",
+        'return not (made and hasattr(made[0], "has_config"))', "return False",
+        TYPES,
+    ),
+    Fault(
+        "an initializer that was not called passes", f"{CORE}/mistakes.py",
+        'parameters), "key") != "key"', 'parameters), "key") == ""',
+        MISTAKES,
+    ),
+    Fault(
+        "a network can be called", f"{CORE}/config.py",
+        '**kwargs: refuse_call(self),', '**kwargs: None,',
+        MISTAKES,
+    ),
+    Fault(
+        "a list passes for an input", f"{CORE}/requirements.py",
+        'if hasattr(x, "shape") and hasattr(x, "dtype"):', "if True:",
+        MISTAKES,
+    ),
+    Fault(
+        "a window may be larger than the image", CONV,
+        "n + sum(pad) < size for", "n + sum(pad) < 0 for",
+        "tests/networks/test_convolution.py",
+    ),
+    Fault(
+        "a window is compared without the padding", CONV,
+        "n + sum(pad) < size for", "n < size for",
+        "tests/networks/test_convolution.py",
+    ),
+    Fault(
+        "a pool may lie in the padding alone", CONV,
+        "max(pad) >= size for", "max(pad) > size for",
+        "tests/networks/test_convolution.py",
+    ),
+    Fault(
+        "the cell sees the padding of a masked sequence", "jaxbrain/cells/unrolling.py",
+        "jnp.where(valid, a, jnp.zeros_like(a))", "a",
+        "tests/cells/test_unrolling.py",
+    ),
+    Fault(
+        "an unknown target that is not graded makes gradients nan", "jaxbrain/tasks/task.py",
+        "& ~jnp.isfinite(a), 0, a)", "& False, 0, a)",
+        "tests/tasks/test_task.py",
+    ),
+    Fault(
+        "a latency code takes any number", "jaxbrain/cells/encoding.py",
+        "(scaled >= 0) & (scaled <= 1)", "(scaled >= 0) | (scaled <= 1)",
+        "tests/cells/test_encoding.py",
+    ),
+    Fault(
+        "a lesion of units that are not there is passed over", "jaxbrain/motor/control/lesions.py",
+        "except IndexError:\n        found = False", "except IndexError:\n        found = True",
+        "tests/motor/control/test_lesions.py",
+    ),
+]  # fmt: skip
