@@ -52,8 +52,8 @@ FAULTS = [
     ),
     Fault(
         "every example of a batch meets the same noise", f"{CORE}/composition.py",
-        "keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])\n",
-        "n = jax.tree.leaves(x)[0].shape[0]\n"
+        "keys = jax.random.split(key, examples_of(x))\n",
+        "n = examples_of(x)\n"
         "        keys = jnp.stack([jax.random.clone(key)] * n)\n",
         "tests/core/test_composition.py",
     ),

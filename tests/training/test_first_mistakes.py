@@ -136,6 +136,7 @@ MISTAKES = [
     (lambda: fit(metrics={3: jb.accuracy}, validation=(X, Y)), "metrics must be named by strings"),
     (lambda: evaluate((X, Y), metrics=["accuracy"]), "evaluate: metrics must map"),
     (lambda: compare(metrics=["accuracy"]), "compare_rules: metrics must map"),
+    (lambda: fit(metrics={}, validation=(X, Y)), "fit: validation needs metrics"),
     (lambda: fit(record="params"), "record must be a function (state) -> pytree, got str"),
     (lambda: run(record=["params"]), "record must be a function (state) -> pytree, got list"),
     (lambda: fit(on_chunk=True), "on_chunk must be a function"),
