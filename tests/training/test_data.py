@@ -26,7 +26,7 @@ Y = np.ones((6, 1), "float32")
         (LATER, None),
         (jb.Network(EMBED.init, EMBED.apply), None),
     ],
-    ids=str,
+    ids=range(9),
 )
 def test_the_embedding_that_a_network_begins_with(net, words):
     assert vocabulary(net) == words
