@@ -30,10 +30,10 @@ from jaxbrain.networks import (
     self_association,
     summary,
 )
-from jaxbrain.training import checkpoint, metrics
+from jaxbrain.training import callbacks, checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, TrainState, init_state, run, step
-from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate
+from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate, predict
 from jaxbrain.training.model_file import load_model, save_model
 from jaxbrain.training.resuming import SaveError
 from jaxbrain.training.training_file import load_training
@@ -60,6 +60,7 @@ __all__ = [
     "backprop",
     "batch",
     "binary_accuracy",
+    "callbacks",
     "cells",
     "check",
     "checkpoint",
@@ -88,6 +89,7 @@ __all__ = [
     "metrics",
     "motor",
     "parallel",
+    "predict",
     "predictive_coding",
     "residual",
     "run",

@@ -1,5 +1,6 @@
 """The command line: ``python -m jaxbrain demo``, ``train`` and ``doctor``."""
 
+import argparse
 import functools
 import importlib
 import os
@@ -11,6 +12,9 @@ from jaxbrain.cli.errors import CommandError
 from jaxbrain.cli.parser import make_parser
 
 _INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended, as shells report it
+_FULL_MEMORY = (
+    "the memory is full; take a smaller network, fewer examples or a smaller --batch-size"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,11 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     formatted = warnings.formatwarning
     warnings.formatwarning = functools.partial(_warning, options.command)
     try:
+        return _run(options)
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the command; what goes wrong becomes one line and an exit code."""
+    try:
         # the commands import jax, which takes a second: --help does not wait for it
         return importlib.import_module(f"jaxbrain.cli.{options.command}").main(options)
     except CommandError as error:
-        print(f"jaxbrain {options.command}: error: {error}", file=sys.stderr)
-        return error.code
+        return _fail(options, error, error.code)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return _INTERRUPTED
@@ -51,22 +62,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a removed directory
-        print(f"jaxbrain {options.command}: error: {_in_words(error)}", file=sys.stderr)
-        return 1
+        return _fail(options, _in_words(error))
     except MemoryError:
-        print(
-            f"jaxbrain {options.command}: error: the memory is full; take a smaller network, "
-            "fewer examples or a smaller --batch-size",
-            file=sys.stderr,
-        )
-        return 1
-    finally:
-        warnings.formatwarning = formatted
+        return _fail(options, _FULL_MEMORY)
+    except RuntimeError as error:  # JAX has no MemoryError
+        if not any(words in str(error) for words in ("Out of memory", "RESOURCE_EXHAUSTED")):
+            raise
+        return _fail(options, _FULL_MEMORY)
+
+
+def _fail(options: argparse.Namespace, message: object, code: int = 1) -> int:
+    print(f"jaxbrain {options.command}: error: {message}", file=sys.stderr)
+    return code
 
 
 def _warning(command: str, message: Warning | str, *place: object, **line: object) -> str:
     """A warning in one line, without the place in the code."""
-    return f"jaxbrain {command}: warning: {message}\n"
+    return f"jaxbrain {command}: warning: {' '.join(str(message).split())}\n"
 
 
 def _in_words(error: OSError) -> str:

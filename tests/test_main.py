@@ -1,6 +1,7 @@
 """Exit codes of `python -m jaxbrain`."""
 
 import argparse
+import warnings
 
 import pytest
 
@@ -15,6 +16,9 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"jaxbrain {__version__}\n"
 
 
+FULL = "the memory is full; take a smaller network, fewer examples or a smaller --batch-size"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
@@ -27,12 +31,8 @@ def test_version(capsys):
             "jaxbrain doctor: error: a.csv: No space left\n",
         ),
         (OSError(28, "No space left"), 1, "jaxbrain doctor: error: No space left\n"),
-        (
-            MemoryError(),
-            1,
-            "jaxbrain doctor: error: the memory is full; take a smaller network, fewer examples or"
-            " a smaller --batch-size\n",
-        ),
+        (MemoryError(), 1, f"jaxbrain doctor: error: {FULL}\n"),
+        (RuntimeError("INTERNAL: Out of memory"), 1, f"jaxbrain doctor: error: {FULL}\n"),
         (KeyboardInterrupt(), 130, "\ninterrupted\n"),
     ],
 )
@@ -46,10 +46,24 @@ def test_an_error_is_one_line_and_an_exit_code(error, code, said, capsys, monkey
     assert found.err == said and not found.out
 
 
-def test_other_errors_are_not_hidden(monkeypatch):
+@pytest.mark.parametrize("error", [ZeroDivisionError, RuntimeError("another")])
+def test_other_errors_are_not_hidden(error, monkeypatch):
     def fail(options: argparse.Namespace) -> int:
-        raise ZeroDivisionError
+        raise error
 
     monkeypatch.setattr(doctor, "main", fail)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises((ZeroDivisionError, RuntimeError)):
         main(["doctor"])
+
+
+def test_a_warning_is_one_line(monkeypatch):
+    said = []
+
+    def warn(options: argparse.Namespace) -> int:
+        said.append(warnings.formatwarning("two\nlines", UserWarning, "place.py", 7))
+        return 0
+
+    monkeypatch.setattr(doctor, "main", warn)
+    before = warnings.formatwarning
+    assert main(["doctor"]) == 0 and warnings.formatwarning is before
+    assert said == ["jaxbrain doctor: warning: two lines\n"]

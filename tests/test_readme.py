@@ -32,13 +32,12 @@ def test_the_ten_lines_run(capsys):
 def test_the_other_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     net = jb.serial(jb.dense(4), jb.elementwise(jax.numpy.tanh), jb.dense(1))
-    optimizer, key = optax.adam(1e-2), jax.random.key(0)
+    optimizer = optax.adam(1e-2)
     x, y = data = jb.datasets.xor()
     names = {
         "jb": jb,
         "jax": jax,
         "optax": optax,
-        "key": key,
         "data": data,
         "x": x,
         "y": y,
@@ -47,9 +46,9 @@ def test_the_other_blocks_run(tmp_path, monkeypatch):
         "rates": np.full(256, 0.1, "float32"),
         "batches": (np.stack([x, x]), np.stack([y, y])),
     }
-    with jax.debug_key_reuse(False):  # each line of a block is for itself, all with one key
-        for block in BLOCKS[1:]:
-            exec(block, names)
+    for block in BLOCKS[1:]:
+        names["key"] = jax.random.key(0)  # a key is used once, also with jax.debug_key_reuse
+        exec(block, names)
     assert names["histories"].loss.shape == (256, 500)
     assert names["losses"].shape == (2,)
 

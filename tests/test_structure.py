@@ -26,7 +26,7 @@ TIERS = (
     {"cli", "__main__"},
 )
 TIER = {name: tier for tier, names in enumerate(TIERS) for name in names}
-LAZY = {"matplotlib", "sklearn", "orbax", "IPython"}
+LAZY = {"matplotlib", "sklearn", "orbax", "IPython", "tensorboardX"}
 
 
 def name_of(path):

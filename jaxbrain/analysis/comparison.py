@@ -259,7 +259,7 @@ def compare_rules(
     reference = next(iter(pairs.values()))[0]
     named = {"data": data, "validation": validation, "probe": probe}
     data, validation, probe = (_checked(name, a, reference) for name, a in named.items())
-    make_monitor("compare_rules", validation, metrics, None)
+    make_monitor("compare_rules", next(iter(pairs.values()))[0], validation, metrics, None)
     setup = _Setup(data, validation, metrics, probe, reference, epochs, batch_size)
     results: dict[str, Result] = {}
     began, total = time.monotonic(), epochs * len(pairs)

@@ -20,6 +20,7 @@ from jax.typing import ArrayLike
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import Params
 
 
@@ -84,6 +85,8 @@ def decode(
       >>> [round(float(r2), 3) for r2 in found.r_squared]
       [1.0, 1.0]
     """
+    if key is not None:
+        key = require_random_key("decode", key, many=True)
     x, y = recording(activity, movement)
     if not 0 < held_out < 1:
         raise ValueError(f"decode: held_out must be between 0 and 1, got {held_out!r}")

@@ -1,7 +1,6 @@
 """Rotational dynamics of population activity (jPCA), with surrogate controls."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +11,9 @@ from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.spaces import pca, require_activity
 from jaxbrain.analysis.surrogates import Sampler, maximum_entropy
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.keys import keyed
+from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 
 
@@ -134,7 +135,8 @@ def jpca(
         soft_normalize = as_number(soft_normalize, activity)
     prepared = _prepared(activity, soft_normalize, subtract_mean)
     keys = jax.random.split(key, surrogates)
-    return _analyzed(prepared, as_number(dt, activity), keys, components, subtract_mean, surrogate)
+    arrays = prepared, as_number(dt, activity), keys
+    return _analyzed(Program(surrogate), *arrays, components, subtract_mean)
 
 
 def skew_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
@@ -225,18 +227,18 @@ def _without_mean(activity: jax.Array) -> jax.Array:
     return activity - activity.mean(axis=0, keepdims=True)
 
 
-@partial(jax.jit, static_argnames=("components", "subtract_mean", "surrogate"))
+@compiled(static_argnums=(4, 5))
 def _analyzed(
+    surrogate: Program,
     prepared: jax.Array,
     dt: jax.Array,
     keys: jax.Array,
     components: int,
     subtract_mean: bool,
-    surrogate: Callable[[jax.Array], Sampler],
 ) -> Rotations:
     found = pca(prepared, components)
     skew, best, fits = _fitted(found.scores)
-    sample = surrogate(jax.lax.stop_gradient(prepared))
+    sample = surrogate.value(jax.lax.stop_gradient(prepared))
 
     def of_surrogate(key: jax.Array) -> Fits:
         drawn = sample(key)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -23,10 +24,12 @@ from jaxbrain.cli.errors import CommandError, in_options
 from jaxbrain.cli.parser import ACTIVATIONS, LEARNING_RATES
 from jaxbrain.cli.sources import Pair
 from jaxbrain.cli.terminal import devices, draw, make_directory, outlive_terminal, versions
+from jaxbrain.core.free_memory import require_memory
 from jaxbrain.training.signals import Terminated
 
 _STEPS, _EPOCHS = 1000, 10
 _INTERRUPTED = 130
+_COPIES = 4  # of the parameters while they are trained: gradients and two moments too
 
 
 class Job(NamedTuple):
@@ -54,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
     options.learning_rate = options.learning_rate or LEARNING_RATES[options.optimizer]
     use_compile_cache(not options.no_cache)
     data = load(options)
+    _require_memory(options, data)
     job, settings = make_job(options, data), resume.settings_of(options, data)
     directory = make_directory(options.out)
     epochs = options.epochs or _enough_epochs(len(data.train[0]), options.batch_size)
@@ -85,6 +89,19 @@ def main(options: argparse.Namespace) -> int:
         return code
     print(results.in_python(directory, options, data))
     return 0
+
+
+def _require_memory(options: argparse.Namespace, data: Data) -> None:
+    """Refuse a network whose parameters, gradients and moments do not fit the memory."""
+    sizes = (data.train[0].shape[1], *options.hidden, len(data.classes) or 1)
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    hidden = ",".join(map(str, options.hidden))
+    try:
+        require_memory(
+            4 * _COPIES * parameters, f"a network of {parameters:,} parameters (--hidden {hidden})"
+        )
+    except ValueError as error:
+        raise CommandError(f"{error}; give smaller sizes") from error
 
 
 def make_job(options: argparse.Namespace, data: Data) -> Job:

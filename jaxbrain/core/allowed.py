@@ -28,6 +28,7 @@ _JAXBRAIN = (
     "learning",
     "memory",
     "motor",
+    "training.metrics",
 )
 _REDUCTIONS = ("concatenate", "stack", "sum", "mean", "max", "min", "prod", "clip", "bool_")
 _DISTRIBUTIONS = ("normal", "uniform", "rademacher", "laplace", "truncated_normal", "bernoulli")

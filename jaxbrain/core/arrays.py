@@ -166,6 +166,8 @@ def _read(name: str, short: str, values: Any) -> np.ndarray:
         )
     if hasattr(values, "to_numpy"):
         return _read_table(name, values)
+    if not isinstance(values, list | tuple) and hasattr(values, "detach"):
+        values = values.detach().cpu()  # a tensor of PyTorch
     if isinstance(values, list | tuple):
         leaves = jax.tree.leaves(values)
         if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
@@ -174,8 +176,6 @@ def _read(name: str, short: str, values: Any) -> np.ndarray:
         if any(np.ma.isMaskedArray(leaf) for leaf in leaves):
             hidden = jax.tree.map(np.ma.getmaskarray, values)  # np.asarray would drop them
             return np.ma.array(jax.tree.map(np.ma.getdata, values), mask=hidden)
-    if hasattr(values, "detach") and hasattr(values, "cpu"):
-        values = values.detach().cpu()
     try:
         return np.asarray(values)
     except ValueError as error:

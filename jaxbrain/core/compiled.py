@@ -1,6 +1,7 @@
 """Compiled programs by their structure: the latest are kept, the memory of the others is freed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,25 +23,24 @@ class Compiled:
       kept: the compiled functions by structure.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
-        self.function, self.options = function, options
+    def __init__(self, function: Callable[..., Any], jit: Callable[..., Any]):
+        self.function, self.jit = function, jit
         self.kept: Latest[Any, Callable[..., Any]] = Latest(MOST)
 
     def __call__(self, program: Any, *args: Any, **options: Any) -> Any:
         leaves, structure = jax.tree.flatten(program)
-        given = jax.tree.leaves((leaves, args))
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in given)
-        # within another program it is a part of that one, and its structure may hold tracers
-        jitted = self._made(structure) if traced else self._kept(structure)
-        return jitted(leaves, *args, **options)
+        return self._of(structure, leaves, args)(leaves, *args, **options)
 
     def shapes(self, program: Any, *args: Any, **options: Any) -> Any:
         """The shapes of what it returns; what is traced for them is not traced again."""
         leaves, structure = jax.tree.flatten(program)
-        jitted = self._kept(structure)
+        jitted = self._of(structure, leaves, args)
         return jax.eval_shape(lambda *given: jitted(*given, **options), leaves, *args)
 
-    def _kept(self, structure: Any) -> Callable[..., Any]:
+    def _of(self, structure: Any, *given: Any) -> Callable[..., Any]:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
+            # within another program it is a part of that one, and its structure may hold tracers
+            return self._made(structure)
         return self.kept.get(structure) or self.kept.put(structure, self._made(structure))
 
     def _made(self, structure: Any) -> Callable[..., Any]:
@@ -48,11 +48,13 @@ class Compiled:
             return self.function(jax.tree.unflatten(structure, leaves), *args, **options)
 
         call.__name__ = self.function.__name__  # the name of the program, in profiles and files
-        return jax.jit(call, **self.options)
+        return self.jit(call)
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Compiled]:
-    """Compile a function of a `Program` and arrays as ``jax.jit`` does, with its options.
+def compiled(
+    *, static_argnums: int | tuple[int, ...] = (), static_argnames: str | tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Compiled]:
+    """Compile a function of a `Program` and arrays as ``jax.jit`` does.
 
     Examples:
       >>> import optax
@@ -63,4 +65,5 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Compiled]:
       >>> [float(rate(Program(optax.sgd(lr)), 1.0)) for lr in (0.5, 0.25)], len(rate.kept)
       ([-0.5, -0.25], 1)
     """
-    return lambda function: Compiled(function, options)
+    static = {"static_argnums": static_argnums, "static_argnames": static_argnames}
+    return lambda function: Compiled(function, partial(jax.jit, **static))

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from jaxbrain.core.requirements import require_random_key
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
     """Decorate a function with a parameter ``key``, so that a seed in its place is refused.
 
-    A raw key of ``jax.random.PRNGKey`` becomes a typed one; None passes where it is the default.
+    A raw key of ``jax.random.PRNGKey`` becomes a typed one; None passes where it is allowed.
 
     Args:
       function: with a parameter ``key``.
@@ -32,18 +32,20 @@ def keyed(function: Callable[P, R], *, name: str = "") -> Callable[P, R]:
     """
     name, parameters = name or function.__name__, inspect.signature(function).parameters
     key_parameter = parameters["key"]
-    optional = key_parameter.default is None
+    optional = key_parameter.default is None or type(None) in get_args(key_parameter.annotation)
     by_place = key_parameter.kind is not key_parameter.KEYWORD_ONLY
     place = list(parameters).index("key") if by_place else None
 
+    def check(key: Any) -> Any:
+        return None if key is None and optional else require_random_key(name, key)
+
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        key = kwargs.get("key", ...)
-        if key is ... and place is not None and len(args) > place:
-            key = require_random_key(name, args[place])
+        if "key" in kwargs:
+            return function(*args, **{**kwargs, "key": check(kwargs["key"])})  # pyright: ignore
+        if place is not None and len(args) > place:
+            key = check(args[place])
             return function(*args[:place], key, *args[place + 1 :], **kwargs)  # pyright: ignore
-        if key is ... or (key is None and optional):
-            return function(*args, **kwargs)
-        return function(*args, **{**kwargs, "key": require_random_key(name, key)})  # pyright: ignore
+        return function(*args, **kwargs)
 
     return checked

@@ -1,6 +1,7 @@
 """Decision if the first row of a table holds names or an example."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from jaxbrain.datasets.numerals import feature, is_missing, is_word, number
@@ -89,7 +90,7 @@ def _by_labels(top: Top, occurs: bool, repeated: bool) -> Header | None:
     if is_missing(cell):
         return None
     counted, fractions = _counts(top, top.features), _fractions_below(top)
-    if not is_word(cell, top.decimal):
+    if number(cell, top.decimal) is not None:
         return Header(True, doubt=len(below) < 2 and not counted)
     if occurs:
         return Header(False)
@@ -125,7 +126,7 @@ def _in_steps(cells: Sequence[str]) -> bool:
         return False
     numbers = [int(cell) for cell in cells]
     step = numbers[1] - numbers[0]
-    return step > 0 and numbers == list(range(numbers[0], numbers[-1] + 1, step))
+    return step > 0 and all(b - a == step for a, b in pairwise(numbers))
 
 
 def _is_count(cell: str) -> bool:

@@ -16,6 +16,7 @@ from jaxbrain.core.composition import batch, constructor, examples_of, serial
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.learning.outputs import require_matching_loss
+from jaxbrain.losses import Weighted
 from jaxbrain.networks.layers import embed
 
 
@@ -176,6 +177,12 @@ def loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, ja
 
 def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
     """Targets in the shape of the output: integer labels become one-hot."""
+    if isinstance(y, Weighted):
+        raise ValueError(
+            f"{rule} reads the targets themselves, so that weights of the loss, such as "
+            "sample_weights and class_weights, do not reach all of it; use a rule that learns from "
+            "the loss alone, such as jb.backprop"
+        )
     if jnp.shape(y) == output.shape:
         return jnp.asarray(y).astype(output.dtype)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):

@@ -98,9 +98,9 @@ def outputs_of(net: Any) -> Outputs:
 def require_matching_loss(rule: str, net: Any, loss: Loss | None) -> None:
     """Refuse a loss from logits after a sigmoid or softmax, and one of probabilities without."""
     known = _innermost(loss)
-    if known in _PROBABILITIES:
+    if any(known is loss for loss in _PROBABILITIES):
         _require_probabilities(rule, net, known)
-    elif known in (*_BINARY, *_SOFTMAX):
+    elif any(known is loss for loss in (*_BINARY, *_SOFTMAX)):
         _require_logits(rule, net, known)
 
 
@@ -155,7 +155,9 @@ def _through(part: Any, before: Outputs) -> Outputs:
     config = part.config if is_configured(part) else None
     while config is not None and config.make not in _KNOWN and config.inner is not None:
         config = config.inner  # such as the serial that a constructor of the user returned
-    make, parameters = (None, {}) if config is None else (config.make, config.parameters)
+    if config is None:
+        return Outputs(_NUMBERS, False, None)
+    make, parameters = config.make, config.parameters
     if make in (composition.serial, stack):
         return functools.reduce(lambda found, one: _through(one, found), config.arguments, before)
     if make in _WRAPPERS:

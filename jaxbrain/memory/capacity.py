@@ -1,6 +1,5 @@
 """Capacity curves: recall of random patterns as a function of the number of stored patterns."""
 
-import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
@@ -90,7 +90,7 @@ def capacity_curve(
 # longer program, compiles once.
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "probes"))
+@compiled(static_argnums=(2, 3))
 def _store(
     memory: Memory, keys: jax.Array, shape: tuple[int, int], probes: int
 ) -> tuple[Any, jax.Array]:
@@ -103,7 +103,7 @@ def _store(
     return jax.vmap(trial)(keys)
 
 
-@functools.partial(jax.jit, static_argnames=("flips",))
+@compiled(static_argnums=4)
 def _recall(
     memory: Memory, params: Any, targets: jax.Array, keys: jax.Array, flips: float
 ) -> jax.Array:

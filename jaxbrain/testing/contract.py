@@ -88,7 +88,9 @@ def check_rule(
     x, y = jax.tree.map(jnp.asarray, as_pair("check_rule", "(x, y)", (x, y)))
     if len(jax.tree.leaves(x)[0]) < 2:
         raise ValueError("check_rule: x must be a batch of at least two examples")
-    key = jax.random.key(0) if key is None else require_random_key("check_rule", key)
+    if key is not None:
+        require_random_key("check_rule", key)
+    key = jax.random.key(0) if key is None else key
     trial = _Trial(rule, x, y, key, _noise(rule, x, y, key))
     _check_shapes(trial)
     params, state = jax.jit(trial.start)(jax.random.clone(key))

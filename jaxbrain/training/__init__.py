@@ -1,6 +1,6 @@
 """Training, evaluation and checkpoints."""
 
-from jaxbrain.training import checkpoint, metrics
+from jaxbrain.training import callbacks, checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
 from jaxbrain.training.loop import History, run, step
 from jaxbrain.training.resuming import SaveError
@@ -13,6 +13,7 @@ __all__ = [
     "NonFiniteError",
     "SaveError",
     "TrainState",
+    "callbacks",
     "check",
     "checkpoint",
     "fit",

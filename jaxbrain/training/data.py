@@ -108,7 +108,7 @@ def check_range(
         _require_below(f"{function}: x of {name}: tokens must be in {limit}", x, words)
     if not _known_integers(y):
         return
-    output = _predict.shapes(Program(net), params, example(x))
+    output = output_shape(net, params, x)
     if not isinstance(output, jax.ShapeDtypeStruct) or not output.shape:
         return
     classes = output.shape[-1]
@@ -184,6 +184,19 @@ def _require_below(text: str, values: Any, limit: int, fix: str = "") -> None:
         raise ValueError(
             f"{text}, but at index {list(index)} it is {host[index]} ({len(bad)} such {what}){fix}"
         )
+
+
+def check_inputs(function: str, x: Any) -> Any:
+    """Inputs ``[examples, ...]`` as `check_data` takes them, without targets."""
+    x = _arrays(function, "x", x)
+    require_pairs(function, "x", (x, x))
+    jax.tree.map(lambda a: _check_finite(f"{function}: x", a), x)
+    return x
+
+
+def output_shape(net: Network, params: Params, x: Any) -> Any:
+    """The shape of the output for one of the inputs ``[examples, ...]``."""
+    return _predict.shapes(Program(net), params, example(x))
 
 
 @compiled()  # for its cache: the second fit of a network traces nothing

@@ -1,7 +1,7 @@
 """Training in compiled chunks, with progress, checks, checkpoints and stopping on the host."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +13,13 @@ import optax
 
 from jaxbrain.core.calls import explained
 from jaxbrain.core.compiled import compiled
-from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params
-from jaxbrain.training.arguments import require_flag, require_function, require_training
+from jaxbrain.losses import Weighted
+from jaxbrain.training.arguments import require_flag, require_training
+from jaxbrain.training.callbacks import ChunkInfo, OnChunk, together
 from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import (
     History,
@@ -27,11 +28,12 @@ from jaxbrain.training.loop import (
     epoch,
     make_monitor,
 )
+from jaxbrain.training.metric_checks import check_metrics
 from jaxbrain.training.metrics import Metric
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
 from jaxbrain.training.signals import Requests, Terminated
-from jaxbrain.training.states import TrainState, require_state, state_of
+from jaxbrain.training.states import TrainState, draw_params, first_state, require_state
 from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
@@ -39,6 +41,7 @@ from jaxbrain.training.validation import (
     check_finite,
     warn_of_metrics,
 )
+from jaxbrain.training.weights import weigh
 
 _CHUNK_SECONDS = 0.2
 _CHUNK_BYTES = 2**17
@@ -46,22 +49,6 @@ _FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, 
 _EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
 
 __all__ = ["ChunkInfo", "NonFiniteError", "fit"]
-
-
-class ChunkInfo(NamedTuple):
-    """State and history of a training between two chunks, the argument of `on_chunk`.
-
-    Attributes:
-      state: the TrainState reached.
-      history: so far, in NumPy arrays.
-      epoch: epochs done.
-      epochs: epochs requested.
-    """
-
-    state: TrainState
-    history: History
-    epoch: int
-    epochs: int
 
 
 @explained
@@ -75,13 +62,19 @@ def fit(
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    sample_weights: Any = None,
+    class_weights: Any = None,
     record: Record | None = None,
-    on_chunk: Callable[[ChunkInfo], bool | None] | None = None,
+    on_chunk: OnChunk | Sequence[OnChunk] | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
     """Training of a network: the computation of `jaxbrain.run`, in chunks of whole epochs.
+
+    Equal trainings share a compiled program, for any learning rate. A new lambda makes a new one,
+    because Python cannot tell that two lambdas are equal. Those of the last 64 different trainings
+    are kept, 9 to 15 MB each for a small network; ``jax.clear_caches()`` frees them all.
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
@@ -98,11 +91,18 @@ def fit(
       epochs: passes over the data; with checkpoint in all, those before an interruption included.
       batch_size: examples a step, the last batch may be smaller; None, or more than there are:
         all in one step.
-      validation: ``(x, y)`` on which metrics are measured after each epoch.
-      metrics: name to ``(prediction, target) -> scalar`` of one example.
+      validation: ``(x, y)`` on which metrics are measured after each epoch; without metrics the
+        loss of the rule is, under the name "validation_loss".
+      metrics: name to ``(prediction, target) -> scalar`` of one example, or to a metric of all
+        examples, as for `jaxbrain.evaluate`; without validation they are measured on data.
+      sample_weights: ``[examples]``, by which the loss of each example of data is multiplied; the
+        loss of a batch stays the mean over its examples. Metrics are not weighted.
+      class_weights: ``[classes]``, the same by the class of each example. Rules that do not learn
+        from the loss alone refuse both.
       record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
       on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
-        returning True stops.
+        returning True stops. Several functions, such as those of `jaxbrain.callbacks`, are all
+        called, in their order.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
         resume from; the result is bit-identical to that of an uninterrupted run. `load_training`
         and `load_model` read it from elsewhere.
@@ -131,12 +131,13 @@ def fit(
       [0, 1, 1, 0]
     """
     require_training("fit", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
-    require_function("fit", "on_chunk", on_chunk, "(info) -> True to stop")
     require_flag("fit", "progress", progress)
     key = require_random_key("fit", key)
     data = check_data("fit", "data", data)
     held_out = None if validation is None else check_data("fit", "validation", validation)
-    monitor = make_monitor("fit", held_out, metrics, record)
+    monitor = make_monitor("fit", rule, held_out, metrics, record)
+    on_chunk = together(on_chunk)
+    rule, data = weigh(rule, data, sample_weights, class_weights)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
     data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
@@ -144,6 +145,7 @@ def fit(
         require_state("fit", program, state, training.data[0])
     start = training.start(key) if state is None else state
     training.check_range(rule.network, start.params)
+    training.check_metrics(rule.network, start.params, monitor)
     first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
     line = Progress(epochs, desc=label(rule), enabled=progress)
@@ -181,14 +183,27 @@ class Training(NamedTuple):
     def start(self, key: jax.Array) -> TrainState:
         """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
-        params, *keys = _init_params(Program(rule.network), self.data[0], key)
-        return _start(self.program, params, self.data[0], *keys)
+        params, *keys = draw_params(Program(rule.network), self.data[0], key)
+        return first_state(self.program, params, self.data[0], *keys)
 
     def check_range(self, net: Network, params: Params) -> None:
         """Refuse labels that are not classes of the network, and tokens that it does not know."""
-        check_range("fit", "data", net, params, self.data)
+        check_range("fit", "data", net, params, self.plain)
         if self.held_out is not None:
             check_range("fit", "validation", net, params, self.held_out)
+
+    def check_metrics(self, net: Network, params: Params, monitor: Monitor) -> None:
+        """Refuse targets and outputs that a metric cannot measure."""
+        name, pairs = (
+            ("data", self.plain) if self.held_out is None else ("validation", self.held_out)
+        )
+        check_metrics(name, net, params, pairs, dict(monitor.metrics))
+
+    @property
+    def plain(self) -> tuple[Any, Any]:
+        """The data without weights."""
+        x, y = self.data
+        return x, y.target if isinstance(y, Weighted) else y
 
     def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
         """Train count epochs."""
@@ -203,7 +218,7 @@ class Training(NamedTuple):
 
     def first_count(self, state: TrainState, monitor: Monitor) -> int:
         """Epochs that are quick on any machine: more than one only for small networks and data."""
-        if monitor.data is not None or monitor.record is not None:
+        if monitor.metrics or monitor.record is not None:
             return 1
         x = jax.tree.leaves(self.data[0])[0]
         steps = -(-len(x) // (self.batch_size or len(x)))
@@ -217,7 +232,7 @@ def _drive(
     *,
     count: int,
     line: Progress,
-    on_chunk: Callable[[ChunkInfo], bool | None] | None,
+    on_chunk: OnChunk | None,
     saver: Saver | None = None,
     requests: Requests | None = None,
 ) -> ChunkInfo:
@@ -278,21 +293,6 @@ def _chunks(
 def _room(epoch_bytes: int) -> int:
     """The number of epochs that the history of one chunk holds."""
     return max(1, _CHUNK_BYTES // epoch_bytes)
-
-
-@compiled()
-def _init_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
-    """Parameters and keys as `init_state` draws them, in a program that rules share."""
-    params_key, rule_key, key = jax.random.split(key, 3)
-    return network.value.init(params_key, example(x)), rule_key, key
-
-
-@compiled()
-def _start(
-    program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
-) -> TrainState:
-    rule, optimizer, *_ = program.value
-    return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
 @compiled(static_argnames="batch_size")

@@ -13,6 +13,7 @@ from jaxbrain.core.composition import example
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
+from jaxbrain.losses import Weighted
 from jaxbrain.training.arguments import (
     require_function,
     require_metrics,
@@ -24,6 +25,7 @@ from jaxbrain.training.metrics import Metric, evaluate
 from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
 from jaxbrain.training.shuffling import shuffle
 from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
+from jaxbrain.training.weights import loss_of, weigh
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
 _SHUFFLE = 0x5EED  # separates the keys of the order from those of the noise
@@ -35,7 +37,9 @@ class History(NamedTuple):
     Attributes:
       loss: ``[epochs]``, the mean over the examples of the epoch.
       step_loss: ``[epochs, steps]``, the mean over each batch.
-      metrics: name to ``[epochs]``, on the validation data after the epoch.
+      metrics: name to ``[epochs, ...]``, on the validation data after the epoch; without
+        validation data on the training data, with the parameters of the end of the epoch and
+        without noise.
       record: what ``record(state)`` returned after each epoch, stacked.
     """
 
@@ -49,7 +53,7 @@ Record = Callable[[TrainState], Any]
 
 
 class Monitor(NamedTuple):
-    """Metrics on validation data and a record of the state, after each epoch."""
+    """Metrics on validation data, else on the training data, and a record, after each epoch."""
 
     data: tuple[Any, Any] | None
     metrics: tuple[tuple[str, Metric], ...]
@@ -61,20 +65,24 @@ _NO_MONITOR = Monitor(None, (), None)
 
 def make_monitor(
     function: str,
+    rule: LearningRule,
     validation: tuple[Any, Any] | None,
     metrics: Mapping[str, Metric] | None,
     record: Record | None,
 ) -> Monitor:
-    """Check the three together: metrics need data, data need metrics."""
+    """Check them together; validation data without metrics measure the loss of the rule."""
     require_metrics(function, metrics)
     require_function(function, "record", record, "(state) -> pytree")
-    if (validation is None) != (not metrics):
-        missing = "validation=(x, y)" if metrics else 'metrics, {"accuracy": jb.accuracy} say,'
-        raise ValueError(
-            f"{function}: validation and metrics belong together: {missing} is missing"
-        )
     if validation is not None:
         validation = as_pair(function, "validation", validation)
+        loss = loss_of(rule)
+        if metrics is None and loss is not None:
+            metrics = {"validation_loss": loss}
+        if not metrics:
+            raise ValueError(
+                f"{function}: validation needs metrics, which are measured on it, such as "
+                'metrics={"accuracy": jb.accuracy}'
+            )
     for name in {"loss", "step_loss"} & set(metrics or {}):
         raise ValueError(
             f"{function}: a metric cannot be called {name!r}, which is the training loss in the "
@@ -175,7 +183,7 @@ def epoch(
         if whole < n:
             state, last = on_rows(state, order[whole:])
             losses = jnp.append(losses, last)
-    return state, _look(rule, state, losses, n, size, monitor)
+    return state, _look(rule, state, losses, (n, size), data, monitor)
 
 
 @explained
@@ -189,6 +197,8 @@ def run(
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    sample_weights: Any = None,
+    class_weights: Any = None,
     record: Record | None = None,
     state: TrainState | None = None,
 ) -> tuple[TrainState, History]:
@@ -202,6 +212,7 @@ def run(
     Args:
       rule, optimizer, data, key, epochs, batch_size: as for `jaxbrain.fit`.
       validation, metrics, record, state: as for `jaxbrain.fit`.
+      sample_weights, class_weights: as for `jaxbrain.fit`.
 
     Returns:
       The last state and the History.
@@ -224,12 +235,12 @@ def run(
     require_training("run", rule, optimizer, data, epochs=epochs, batch_size=batch_size)
     key = require_random_key("run", key)
     data = jax.tree.map(jnp.asarray, as_pair("run", "data", data))
+    monitor = make_monitor("run", rule, validation, metrics, record)
+    rule, data = weigh(rule, data, sample_weights, class_weights)
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
     else:
         require_state("run", Program((rule, optimizer)), state, data[0])
-
-    monitor = make_monitor("run", validation, metrics, record)
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
@@ -241,18 +252,20 @@ def _look(
     rule: LearningRule,
     state: TrainState,
     losses: jax.Array,
-    n: int,
-    size: int,
+    sizes: tuple[int, int],
+    data: tuple[Any, Any],
     monitor: Monitor,
 ) -> History:
+    n, size = sizes
     weights = np.append(np.full(len(losses) - 1, size), n - size * (len(losses) - 1)) / n
     exact = losses.dtype if losses.dtype.itemsize >= 4 else jnp.float32
     measured = {}
-    if monitor.data is not None:
-        rows = len(jax.tree.leaves(monitor.data)[0])
-        at_once = _VALIDATION_ROWS if rows > _VALIDATION_ROWS else None
+    if monitor.metrics:
+        x, y = data if monitor.data is None else monitor.data
+        pairs = x, y.target if isinstance(y, Weighted) else y
+        at_once = _VALIDATION_ROWS if len(jax.tree.leaves(x)[0]) > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, monitor.data, dict(monitor.metrics), batch_size=at_once
+            rule.network, state.params, pairs, dict(monitor.metrics), batch_size=at_once
         )
     record = None if monitor.record is None else monitor.record(state)
     return History(

@@ -33,7 +33,7 @@ def require_optimizer(function: str, optimizer: Any) -> None:
 
 
 def _came(optimizer: Any) -> str:
-    """What came in place of an optimizer, and the fix."""
+    """The value that came in place of an optimizer, in words, and the fix."""
     name = getattr(optimizer, "__name__", type(optimizer).__name__)
     if inspect.isfunction(optimizer) and optimizer.__module__.partition(".")[0] == "optax":
         if closures.library(optimizer) == "optax":  # a closure: something was called

@@ -1,5 +1,6 @@
 """Ending a training by SIGTERM or SIGHUP, after the chunk of epochs and with everything saved."""
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -37,6 +38,7 @@ class Requests:
     def __init__(self):
         self.received: signal.Signals | None = None
         self._taken: list[signal.Signals] = []
+        self._process: int = os.getpid()
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -54,4 +56,7 @@ class Requests:
         self._taken.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a fork, such as a worker of a pool: it ends at once
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         self.received = self.received or signal.Signals(number)

@@ -15,7 +15,7 @@ from jaxbrain.core.composition import example
 from jaxbrain.core.latest import Latest
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.arguments import require_rule
 from jaxbrain.training.optimizers import init_optimizer, require_optimizer
 
@@ -126,12 +126,13 @@ def require_state(function: str, program: Program, state: Any, x: Any) -> None:
     types = _types((program, state, x))
     if _PASSED.get(types):
         return
+    network = Program(program.value[0].network)
     try:
-        drawn, fresh = _fresh.shapes(program, state.params, x, _key())
-    except Exception:  # of a rule that cannot start from these params: are they of this network?
-        _require_same("params", state.params, _drawn.shapes(program, x, _key()), function)
-        raise
+        drawn = draw_params.shapes(network, x, _key())[0]
+    except Exception:  # a network whose init needs more than shapes: its params are the user's
+        drawn = state.params
     _require_same("params", state.params, drawn, function)
+    fresh = first_state.shapes(program, state.params, x, _key(), _key())
     for part in ("rule_state", "opt_state"):
         _require_same(part, getattr(state, part), getattr(fresh, part), function)
     _PASSED.put(types, True)
@@ -148,24 +149,20 @@ def _key() -> jax.ShapeDtypeStruct:
     return jax.eval_shape(jax.random.key, 0)
 
 
-@compiled()  # for its cache
-def _fresh(program: Program, params: Any, x: Any, key: jax.Array) -> tuple[Params, TrainState]:
-    rule, optimizer, *_ = program.value
-    keys = jax.random.split(key)
-    fresh = state_of(rule, optimizer, example(x), params, keys[0], keys[1])
-    try:
-        return _draw(rule.network, x, key), fresh
-    except Exception:  # a network whose init needs more than shapes: its params are the user's
-        return params, fresh
+@compiled()
+def draw_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
+    """Parameters and keys as `init_state` draws them, in a program that rules share."""
+    params_key, rule_key, key = jax.random.split(key, 3)
+    return network.value.init(params_key, example(x)), rule_key, key
 
 
 @compiled()
-def _drawn(program: Program, x: Any, key: jax.Array) -> Params:
-    return _draw(program.value[0].network, x, key)
-
-
-def _draw(net: Network, x: Any, key: jax.Array) -> Params:
-    return net.init(jax.random.clone(key), example(x))
+def first_state(
+    program: Program, params: Params, x: Any, rule_key: jax.Array, key: jax.Array
+) -> TrainState:
+    """The state of `init_state` with these parameters, for inputs ``[examples, ...]``."""
+    rule, optimizer, *_ = program.value
+    return state_of(rule, optimizer, example(x), params, rule_key, key)
 
 
 def _require_same(part: str, given: Any, wanted: Any, function: str) -> None:

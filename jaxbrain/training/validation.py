@@ -73,7 +73,7 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
 
 
 def likely_cause(params: Any, *, before_learning: bool) -> str:
-    """What to look for where a loss or a parameter is not finite, in a sentence."""
+    """A sentence on the likely causes of a loss or a parameter that is not finite."""
     kinds = {jnp.dtype(leaf.dtype) for leaf in jax.tree.leaves(params)}
     half = [k for k in kinds if jnp.issubdtype(k, jnp.floating) and k.itemsize < 4]
     if before_learning:  # a smaller learning rate would change nothing
@@ -114,7 +114,7 @@ def check(state: Any, losses: Any) -> None:
       >>> def train(key, rate):
       ...     return jb.run(rule, optax.sgd(rate), xor, key=key, epochs=40, batch_size=None)
       >>> keys, rates = jax.random.split(jax.random.key(0), 3), jax.numpy.array([0.1, 1e3, 0.01])
-      >>> check(*jax.vmap(train)(keys, rates))
+      >>> check(*jax.jit(jax.vmap(train))(keys, rates))
       Traceback (most recent call last):
       ...
       jaxbrain.training.validation.NonFiniteError: 1 of 3 trainings is lost (1): ...
@@ -172,11 +172,12 @@ def _finite_members(params: Any, members: tuple[int, ...]) -> tuple[list[str], n
 def warn_of_metrics(info: Any, piece: Any) -> None:
     """Warn once when a metric is nan: the fault is in the validation data, not in the training."""
     for name, values in piece.metrics.items():
-        lost = np.flatnonzero(np.isnan(values))
+        lost = np.flatnonzero(np.isnan(values).reshape(len(values), -1).any(axis=1))
         if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
             warnings.warn(
-                f"the metric {name!r} is nan on the validation data after epoch "
-                f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range",
+                f"the metric {name!r} is nan on its data after epoch "
+                f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range, "
+                "or for a class without examples",
                 UserWarning,
                 stacklevel=2,
             )

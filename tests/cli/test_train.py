@@ -1,6 +1,7 @@
 """`jaxbrain train`: what the options build, and what it reaches on data of all kinds."""
 
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -13,7 +14,16 @@ import jaxbrain as jb
 from jaxbrain.cli.data import load
 from jaxbrain.cli.parser import FIRST_RULES, RULES
 from jaxbrain.cli.train import make_job
-from tests.command_line import options, plane_csv, results, train, write_csv, write_idx
+from jaxbrain.core import free_memory
+from tests.command_line import (
+    assert_mistake,
+    options,
+    plane_csv,
+    results,
+    train,
+    write_csv,
+    write_idx,
+)
 from tests.conftest import shared
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "draw")
@@ -165,9 +175,25 @@ def test_a_rule_that_cannot_train_the_network_names_options(words, finding, fix,
     assert train("--data", "moons", "--epochs", 1, "--rule", *words) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith(f"jaxbrain train: error: {finding}") and line.endswith(fix)
-    assert "jb." not in line
+    assert not re.search(r"jb\.|jax\.|serial\(|elementwise", line)
     # a training that failed in its first epoch is not in the way of another
     assert train("--data", "moons", "--hidden", "none", "--epochs", 1) == 0
+
+
+@pytest.mark.parametrize("sizes", ["2000000000", "2000000000,2000000000"])
+def test_a_network_above_the_memory_is_refused(sizes, capsys):
+    words = ["train", "--data", "moons", "--hidden", sizes]
+    assert_mistake(words, f"parameters (--hidden {sizes}) needs ", capsys)
+
+
+def test_the_memory_is_that_of_parameters_gradients_and_moments(monkeypatch, capsys):
+    words = ("--data", "moons", "--hidden", "10,5", "--epochs", 1)
+    needed = 16 * (2 * 10 + 10 + 10 * 5 + 5 + 5 * 2 + 2)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: needed - 1)
+    assert train(*words) == 2
+    assert "a network of 97 parameters (--hidden 10,5) needs" in capsys.readouterr().err
+    monkeypatch.setattr(free_memory, "free_memory", lambda: needed)
+    assert train(*words) == 0
 
 
 def test_mnist_within_ten_epochs():

@@ -55,10 +55,10 @@ def test_loss_of_probabilities(name):
 @pytest.mark.parametrize("name", METRICS)
 def test_metric(name):
     metric, (first, shape, target) = getattr(jb.metrics, name), METRICS[name]
-    assert signature(metric) == places(first, "target")
+    assert signature(metric)[:2] == places(first, "target")
     z, y = jax.random.normal(new_key(), shape), target(new_key())
     value = metric(z, y)
-    assert value.shape == () and value.dtype == jnp.float32 and float(value) in (0.0, 1.0)
+    assert value.shape == () and value.dtype == jnp.float32 and float(value) >= 0
     close(jax.jit(metric)(z, y), value)
     zs, ys = jnp.stack([z, -z]), jnp.stack([y, y])
     close(jax.vmap(metric)(zs, ys), jnp.stack([metric(z, y) for z in zs]))

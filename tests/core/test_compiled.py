@@ -1,7 +1,9 @@
 """Compiled programs by structure: the latest are kept, what is dropped is freed."""
 
+import ast
 import gc
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -106,14 +108,35 @@ def test_a_network_that_is_gone_is_freed(monkeypatch):
     assert [ref() is not None for ref in alive] == [False, False, True]
 
 
+FUNCTIONS = {"Program", "Network", "Cell", "LearningRule", "Memory", "Task", "Plant", "Callable"}
+
+
+def test_no_function_of_functions_keeps_all_that_it_compiled():
+    """Those at the level of a module live as long as the process, and so does their jax.jit."""
+    found = []
+    for path in sorted((ROOT / "jaxbrain").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            annotations = " ".join(
+                ast.unparse(a.annotation) for a in node.args.args if a.annotation
+            )
+            made = any("jax.jit" in ast.unparse(decorator) for decorator in node.decorator_list)
+            if made and FUNCTIONS & set(re.findall(r"\w+", annotations)):
+                found.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert not found, f"decorate with jaxbrain.core.compiled.compiled: {found}"
+
+
 @pytest.mark.slow
 def test_memory_of_many_trainings_is_bounded():
     """A cell of a notebook with a lambda in it, run again and again, with room for few programs."""
     code = """
-        import gc, os, jax, jax.numpy as jnp, optax, jaxbrain as jb
-        from jaxbrain.training import fitting
-        for function in (fitting._init_params, fitting._start, fitting._chunk):
-            function.kept.most = 3
+        import gc, os, sys, jax, jax.numpy as jnp, optax, jaxbrain as jb
+        from jaxbrain.core.compiled import Compiled
+        for module in [m for name, m in sys.modules.items() if name.startswith("jaxbrain.")]:
+            for value in vars(module).values():
+                if isinstance(value, Compiled):
+                    value.kept.most = 3
         x, y = jax.random.normal(jax.random.key(0), (32, 4)), jnp.arange(32) % 3
         held = []
         for n in range(25):

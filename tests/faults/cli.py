@@ -5,6 +5,32 @@ from tests.faults import Fault
 CLI, TESTS = "jaxbrain/cli", "tests/cli"
 FAULTS = [
     Fault(
+        "a class without a row to train is not named", f"{CLI}/data.py",
+        "    if not absent:", "    if absent:",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "the random split of a command is not stratified", f"{CLI}/data.py",
+        "stratify=source.y if source.classes else None", "stratify=None",
+        f"{TESTS}/test_data.py",
+    ),
+    Fault(
+        "an option of a table does not reach its reader", f"{CLI}/sources.py",
+        "if value not in (None, [])}", 'if value not in (None, []) and name != "decimal"}',
+        f"{TESTS}/test_sources.py",
+    ),
+    Fault(
+        "a network of any size is tried", f"{CLI}/train.py",
+        "    _require_memory(options, data)\n", "",
+        f"{TESTS}/test_train.py::test_the_memory_is_that_of_parameters_gradients_and_moments",
+    ),
+    Fault(
+        "the command line speaks of arguments of Python", f"{CLI}/errors.py",
+        "    return _VALUE.sub(lambda found: f\"--{found[1]} {found[2]}\".strip(), sentence)",
+        "    return sentence",
+        f"{TESTS}/test_errors.py",
+    ),
+    Fault(
         "the test rows are trained on", f"{CLI}/train.py",
         "            data.train,\n            key=",
         "            data.test or data.train,\n            key=",
@@ -144,7 +170,7 @@ FAULTS = [
     ),
     Fault(
         "a mistake of the user has the exit code of a failure", "jaxbrain/__main__.py",
-        "return error.code", "return 1",
+        "return _fail(options, error, error.code)", "return _fail(options, error)",
         "tests/test_main.py",
     ),
     Fault(

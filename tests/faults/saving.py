@@ -87,6 +87,11 @@ FAULTS = [
         f"{TESTS}/test_atomic.py",
     ),
     Fault(
+        "a worker that was forked outlives its signal", f"{TRAINING}/signals.py",
+        "if os.getpid() != self._process:", "if False:",
+        f"{TESTS}/test_signals.py",
+    ),
+    Fault(
         "a handler of the user for a signal is replaced", f"{TRAINING}/signals.py",
         "if number is not None and signal.getsignal(number) is signal.SIG_DFL:",
         "if number is not None:",

@@ -64,13 +64,13 @@ FAULTS = [
         "tests/core/test_composition.py",
     ),
     Fault(
-        "labels equal to the number of classes pass", "jaxbrain/training/validation.py",
-        "(labels < 0) | (labels >= classes)", "(labels < 0) | (labels > classes)",
+        "labels equal to the number of classes pass", "jaxbrain/training/data.py",
+        "(host < 0) | (host >= limit)", "(host < 0) | (host > limit)",
         "tests/training/test_validation.py",
     ),
     Fault(
-        "one logit is decided at one half", "jaxbrain/training/metrics.py",
-        "return _decide(logits, target, 0.0)", "return _decide(logits, target, 0.5)",
+        "one logit is decided at one half", "jaxbrain/training/example_metrics.py",
+        "_right(\"accuracy\", logits, target, 0.0)", "_right(\"accuracy\", logits, target, 0.5)",
         "tests/training/test_metrics.py",
     ),
     Fault(
@@ -101,6 +101,33 @@ FAULTS = [
         "tests/core/test_config.py",
     ),
     Fault(
+        "compiled programs are never dropped", f"{CORE}/latest.py",
+        "while len(self._values) > self.most:", "while False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "the first program is dropped however often it is used", f"{CORE}/latest.py",
+        "        if value is not None:\n            self._values.move_to_end(key)\n", "",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "a program that is a part of another is kept", f"{CORE}/compiled.py",
+        "if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):",
+        "if False:",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "every call is compiled", f"{CORE}/compiled.py",
+        "return self.kept.get(structure) or self.kept.put(structure, self._made(structure))",
+        "return self._made(structure)",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
+        "what is traced for shapes is traced again", f"{CORE}/compiled.py",
+        "jitted = self._of(structure, leaves, args)", "jitted = self._made(structure)",
+        "tests/core/test_compiled.py",
+    ),
+    Fault(
         "a list in an optimizer that is changed later is not seen", f"{CORE}/program.py",
         "for part in parts) and (frozen or not container):", "for part in parts):",
         "tests/core/test_program.py",
@@ -121,5 +148,79 @@ FAULTS = [
         "shuffling is not a permutation", "jaxbrain/training/shuffling.py",
         "jnp.maximum(x, other) ^ salt", "x ^ salt",
         "tests/training/test_shuffling.py",
+    ),
+    Fault(
+        "the mask of an array is dropped", "jaxbrain/core/arrays.py",
+        "        if hidden:\n", "        if hidden > host.size:\n",
+        "tests/core/test_arrays.py",
+    ),
+    Fault(
+        "the masks in a list of rows are dropped", "jaxbrain/core/arrays.py",
+        "if any(np.ma.isMaskedArray(leaf) for leaf in leaves):", "if False:",
+        "tests/core/test_arrays.py::test_what_is_refused",
+    ),
+    Fault(
+        "missing values of a table become numbers", "jaxbrain/core/arrays.py",
+        "lost = int(column.isna().sum())", "lost = 0",
+        "tests/core/test_arrays.py::test_what_is_refused",
+    ),
+    Fault(
+        "networks and rules read masked inputs as they are", "jaxbrain/core/doors.py",
+        "return not (type(x) is np.ndarray and", "return not (isinstance(x, np.ndarray) and",
+        "tests/core/test_arrays.py",
+    ),
+    Fault(
+        "a seed passes as the key of a network", "jaxbrain/core/doors.py",
+        "        elif place is not None and len(args) > place:\n", "        elif False:\n",
+        "tests/core/test_keys.py",
+    ),
+    Fault(
+        "several keys pass for one", "jaxbrain/core/requirements.py",
+        "if key.ndim and not many:", "if False:",
+        "tests/core/test_keys.py::test_what_is_no_key",
+    ),
+    Fault(
+        "a state of another optimizer is accepted", "jaxbrain/training/states.py",
+        'for part in ("rule_state", "opt_state"):', 'for part in ("rule_state",):',
+        "tests/training/test_states.py",
+    ),
+    Fault(
+        "shapes of a state are not compared", "jaxbrain/training/states.py",
+        "        if all(_type(a, dtypes) == _type(b, dtypes) for a, b in pairs):\n",
+        "        if all(a is not b for a, b in pairs):\n",
+        "tests/training/test_first_mistakes.py",
+    ),
+    Fault(
+        "a line search looks at other noise or another loss", "jaxbrain/training/optimizers.py",
+        "return batch.grads(params)[0]", "return 2 * batch.grads(params)[0]",
+        "tests/training/test_optimizers.py::test_the_loop_of_optax",
+    ),
+    Fault(
+        "updates of other shapes are broadcast", "jaxbrain/training/optimizers.py",
+        "            if not _fits(updates, params):\n", "            if False:\n",
+        "tests/training/test_optimizers.py::test_an_update_of_another_shape",
+    ),
+    Fault(
+        "tokens equal to the vocabulary of one branch pass", "jaxbrain/training/data.py",
+        "return min((words for words", "return max((words for words",
+        "tests/training/test_data.py",
+    ),
+    Fault(
+        "evaluate reads labels out of range", "jaxbrain/training/metrics.py",
+        '    check_range("evaluate", "data", net, params, data)\n', "",
+        "tests/training/test_metrics.py",
+    ),
+    Fault(
+        "a lost member of a population hides behind finite losses",
+        "jaxbrain/training/validation.py",
+        "lost = ~(finite & np.isfinite(losses).all(axis=-1))",
+        "lost = ~np.isfinite(losses).all(axis=-1)",
+        "tests/training/test_validation.py::test_a_loop_of_ones_own",
+    ),
+    Fault(
+        "the learning rate is blamed for a loss that was lost before it acted",
+        "jaxbrain/training/validation.py",
+        "before_learning=first == 0 and bad.size > 0", "before_learning=False",
+        "tests/training/test_validation.py::test_the_causes_that_apply_are_named",
     ),
 ]  # fmt: skip

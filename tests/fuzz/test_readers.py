@@ -87,7 +87,7 @@ def test_any_content(path, name, content, zipped):
 
 
 @pytest.mark.slow
-@hypothesis.settings(deadline=None, max_examples=20_000)
+@hypothesis.settings(deadline=None, max_examples=6_000)
 @given_content
 def test_any_content_for_long(path, name, content, zipped):
     check_any_content(path, name, content, zipped)
@@ -134,7 +134,7 @@ def test_what_was_written_is_read(path, table, zipped):
 
 
 @pytest.mark.slow
-@hypothesis.settings(deadline=None, max_examples=5_000)
+@hypothesis.settings(deadline=None, max_examples=2_000)
 @hypothesis.given(tables(), st.booleans())
 def test_what_was_written_is_read_for_long(path, table, zipped):
     check_table(path, table, zipped)

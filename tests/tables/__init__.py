@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxbrain as jb
-from tests.tables.values import bipolar, column, first, random_rows
+from tests.tables.values import answers, bipolar, column, first, random_rows
 
 
 class Case(NamedTuple):
@@ -127,14 +127,21 @@ PROBABILITY_LOSSES = {
     "binary_cross_entropy_of_probabilities": lambda k: jax.random.uniform(k, (4,)),
     "cross_entropy_of_probabilities": lambda k: jax.random.randint(k, (), 0, 4),
 }
+# of one example: the name of the prediction, its shape, a target
 METRICS = {
     "accuracy": ("logits", (4,), lambda k: jax.random.randint(k, (), 0, 4)),
-    "binary_accuracy": (
-        "probability",
-        (1,),
-        lambda k: jax.random.bernoulli(k, 0.5, (1,)).astype("float32"),
-    ),
+    "top_k_accuracy": ("logits", (7,), lambda k: jax.random.randint(k, (), 0, 7)),
+    "binary_accuracy": ("probability", (1,), lambda k: answers(k, (1,))),
+    "multilabel_accuracy": ("logits", (3,), lambda k: answers(k, (3,))),
+    "exact_match": ("logits", (3,), lambda k: answers(k, (3,))),
+    "mean_absolute_error": ("prediction", (3,), lambda k: jax.random.normal(k, (3,))),
 }
+# of a data set
+DATASET_METRICS = {"precision", "recall", "f1", "confusion_matrix", "roc_auc", "r_squared"}
+# what they are made of
+METRIC_PARTS = {
+    "above", "macro", "micro", "most_likely", "over_dataset", "per_class", "support_weighted",
+}  # fmt: skip
 
 
 def rule(name, *, draws=False, random=False, own_loss=False, wide=False, **options):
@@ -258,10 +265,11 @@ EXEMPT = {
     "Network": "a type",
     "ChunkInfo": "a type", "History": "a type", "TrainState": "a type",
     "NonFiniteError": "an error", "SaveError": "an error",
-    "evaluate": "test_metrics", "summary": "test_summary_table", "Config": "a type",
+    "evaluate": "test_metrics", "predict": "test_metrics", "summary": "test_summary_table",
+    "Config": "a type",
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
     "load_training": "test_training_file",
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
-    "step": "test_step",
+    "step": "test_step", "check": "test_validation",
 }  # fmt: skip

@@ -323,6 +323,10 @@ EXACT = {
         "tests/analysis/test_gradient_similarity.py": {
             "test_angles_at_generic_values": "angles_to",
         },
+        "tests/training/test_scores.py": {
+            "test_a_metric_of_all_examples_gets_all_of_them": "over_dataset",
+            "test_several_labels": "above",
+        },
         "tests/test_losses.py": {"test_a_weighted_loss_is_the_loss_times_its_weight": "weighted"},
     },
     "other": {

@@ -67,6 +67,8 @@ FUNCTIONS = {
     "graded": lambda: jb.tasks.graded(jb.losses.mse),
     "graded_step": lambda: jb.tasks.graded_step(jb.losses.mse),
     "weighted": lambda: jb.losses.weighted(jb.losses.mse),
+    "over_dataset": lambda: jb.metrics.over_dataset(jb.losses.mse),
+    "above": lambda: jb.metrics.above(0.5),
     "path_length": lambda: motor.path_length(motor.MOTORNET, [[(1, 0.1, 0.0), (2, 0.1, 0.0)]]),
     "reach_loss": lambda: motor.reach_loss(effort_weight=0.1),
     "constant_force": lambda: perturb.constant_force([1.0, 0.0]),

@@ -4,11 +4,11 @@ TABLE = """
 jaxbrain:
     Cell ChunkInfo Config History LearningRule Memory Network NonFiniteError SaveError
     TrainState accuracy analysis associative_lookup associative_pool avg_pool backprop batch
-    binary_accuracy cells check checkpoint configured conv datasets dense
+    binary_accuracy callbacks cells check checkpoint configured conv datasets dense
     direct_feedback_alignment dropout elementwise embed evaluate feedback_alignment fit flatten
     from_json init_state layer_norm learning lift load_model load_training losses max_pool
-    memory metrics motor parallel predictive_coding residual run save_model self_association
-    serial step summary tasks testing to_json viz with_precision
+    memory metrics motor parallel predict predictive_coding residual run save_model
+    self_association serial step summary tasks testing to_json viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -149,12 +149,16 @@ jaxbrain.tasks:
 jaxbrain.testing:
     Mechanics check_gradient check_plant check_relaxed check_rule check_unbiased relative_error
 jaxbrain.training:
-    ChunkInfo History NonFiniteError SaveError TrainState check checkpoint fit init_state
-    metrics run step
+    ChunkInfo History NonFiniteError SaveError TrainState callbacks check checkpoint fit
+    init_state metrics run step
+jaxbrain.training.callbacks:
+    EarlyStopping csv_writer early_stopping log_learning_rate tensorboard_writer
 jaxbrain.training.checkpoint:
     CheckpointError exists metadata restore save
 jaxbrain.training.metrics:
-    accuracy binary_accuracy evaluate
+    above accuracy binary_accuracy confusion_matrix evaluate exact_match f1 macro
+    mean_absolute_error micro most_likely multilabel_accuracy over_dataset per_class precision
+    r_squared recall roc_auc support_weighted top_k_accuracy
 jaxbrain.viz:
     activations adaptation_curve alignment arm_animation capacity confusion connectivity curves
     dashboard decision_boundary eigenvalues energy fixed_points hand_paths laminar_activity

@@ -9,6 +9,11 @@ def bipolar(key, shape=(3, 40)):
     return jax.random.rademacher(key, shape, "float32")
 
 
+def answers(key, shape):
+    """Yes or no."""
+    return jax.random.bernoulli(key, 0.5, shape).astype("float32")
+
+
 def random_rows(key, shape=(3, 40)):
     return jax.random.normal(key, shape)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 import jaxbrain as jb
 from tests.small import ADAM, BATCH, NOISY, RULE, STEPS, WATCHED, X, Y, assert_same, new_key, plain
@@ -33,6 +34,34 @@ def test_history_of_metrics_and_records():
     np.testing.assert_allclose(norm["norm"], norms, rtol=1e-6)
     np.testing.assert_array_equal(late, np.arange(13) >= 1)
     assert late.dtype == bool
+
+
+def test_metrics_without_validation_are_those_of_the_training_data():
+    """After the epoch and without noise; the loss of the epoch is the mean on its way."""
+    options = {
+        "key": new_key(),
+        "epochs": 3,
+        "batch_size": BATCH,
+        "metrics": {"after": jb.losses.mse},
+    }
+    options["record"] = lambda state: state.params
+    _, history = jb.fit(NOISY, ADAM, (X, Y), **options)
+    for i in range(3):
+        params = jax.tree.map(lambda a, i=i: a[i], history.record)
+        want = jb.evaluate(NOISY.network, params, (X, Y), {"after": jb.losses.mse})["after"]
+        np.testing.assert_allclose(history.metrics["after"][i], want, rtol=1e-5)
+    assert np.all(history.metrics["after"] != history.loss)
+
+
+def test_validation_without_metrics_measures_the_loss_of_the_rule():
+    options = {"epochs": 2, "batch_size": BATCH, "validation": (X[:7], Y[:7])}
+    named = {"validation_loss": jb.losses.mse}
+    _, history = jb.fit(RULE, ADAM, (X, Y), key=new_key(), **options)
+    _, want = jb.fit(RULE, ADAM, (X, Y), key=new_key(), metrics=named, **options)
+    assert_same(history, want)
+    oja = jb.learning.plasticity.plastic(jb.dense(1), jb.learning.plasticity.oja())
+    with pytest.raises(ValueError, match=r"validation needs metrics"):
+        jb.fit(oja, ADAM, (X, Y), key=new_key(), **options)
 
 
 def error(prediction, target):

@@ -80,7 +80,7 @@ LEFT = [
 ]
 
 
-@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("left", LEFT, ids=range(len(LEFT)))
 def test_what_was_left_is_no_obstacle(tmp_path, left):
     content = left.replace("HERE", processes.host()).encode(errors="surrogateescape")
     (tmp_path / lock.NAME).write_bytes(content)
@@ -89,7 +89,7 @@ def test_what_was_left_is_no_obstacle(tmp_path, left):
     assert not os.listdir(tmp_path)
 
 
-@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("left", LEFT, ids=range(len(LEFT)))
 def test_without_locks_of_the_system_the_names_count(tmp_path, left, monkeypatch):
     def none(file):
         raise OSError(errno.ENOLCK, "No locks available")

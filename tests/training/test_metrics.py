@@ -53,7 +53,7 @@ def test_binary_accuracy_is_about_probabilities(target):
         (jb.accuracy, jnp.ones((2, 3)), jnp.ones((3,), int)),
         (jb.accuracy, jnp.ones(1), jnp.array(1)),
         (binary_accuracy, jnp.ones(1), jnp.array(1)),
-        (binary_accuracy, jnp.ones(2), jnp.ones(2)),
+        (binary_accuracy, jnp.ones(2), jnp.ones(3)),
     ],
     ids=range(6),
 )
@@ -94,7 +94,7 @@ def test_evaluate_takes_numpy():
 @pytest.mark.parametrize(
     "data, error, message",
     [
-        ((X, Y[:5]), ValueError, r"one target for each example, got shapes \[\(7, 2\), \(5,\)\]"),
+        ((X, Y[:5]), ValueError, r"one target for each example, got the shapes \(7, 2\), \(5,\)"),
         ((X[:0], Y[:0]), ValueError, "empty"),
         (X, TypeError, "must be a pair"),
         ((X, Y, Y), TypeError, "must be a pair"),
@@ -113,8 +113,11 @@ def test_batch_size_is_a_positive_integer(batch_size):
         jb.evaluate(NET, PARAMS, (X, Y), METRICS, batch_size=batch_size)
 
 
-def test_a_label_out_of_range_is_nan_not_a_number_that_looks_fine():
-    got = jb.evaluate(NET, PARAMS, (X, Y.at[3].set(3)), {"loss": METRICS["loss"]})
+def test_a_label_out_of_range_is_refused_and_under_a_trace_nan():
+    data = (X, Y.at[3].set(3))
+    with pytest.raises(ValueError, match=r"evaluate: y of data: labels must be in 0\.\.2"):
+        jb.evaluate(NET, PARAMS, data, {"loss": METRICS["loss"]})
+    got = jax.jit(lambda data: jb.evaluate(NET, PARAMS, data, {"loss": METRICS["loss"]}))(data)
     assert np.isnan(got["loss"])
 
 
@@ -122,4 +125,38 @@ def test_a_mean_over_many_examples_is_not_counted_in_half_precision():
     """3,001 of 4,096 in bfloat16: a sum in bfloat16 stays at 256."""
     x = jnp.where(jnp.arange(4096) < 3001, 1.0, 0.0).astype("bfloat16")
     found = jb.evaluate(jb.elementwise(lambda a: a), (), (x, x), {"mean": lambda p, t: p})
-    assert found["mean"].dtype == "float32" and float(found["mean"]) == 3001 / 4096
+    assert found == {"mean": 3001 / 4096}
+
+
+# ------------------------------------------------------------------------------- numbers, predict
+
+
+def test_evaluate_gives_python_numbers_and_arrays_where_there_are_axes():
+    found = jb.evaluate(NET, PARAMS, (X, Y), {**METRICS, "m": jb.metrics.confusion_matrix})
+    assert type(found["loss"]) is type(found["accuracy"]) is float
+    assert found["m"].shape == (3, 3) and found["m"].sum() == len(X)
+    with pytest.raises(ValueError, match=r"give a scalar for one example.*over_dataset"):
+        jb.evaluate(NET, PARAMS, (X, Y), {"outputs": lambda p, t: p})
+
+
+@pytest.mark.parametrize("batch_size", [None, 3, 100])
+def test_predict_is_the_network_of_each_example_without_noise(batch_size):
+    got = jb.predict(NET, PARAMS, np.asarray(X), batch_size=batch_size)
+    np.testing.assert_allclose(got, jnp.stack([NET.apply(PARAMS, x) for x in X]), rtol=1e-6)
+    both = jb.elementwise(lambda x: {"a": x["a"] + 1, "b": x["b"]})
+    found = jb.predict(both, (), {"a": X, "b": Y}, batch_size=batch_size)
+    np.testing.assert_array_equal(found["a"], X + 1)
+
+
+@pytest.mark.parametrize(
+    "x, options, message",
+    [
+        (X[:0], {}, "predict: x is empty"),
+        ({"a": X, "b": Y[:3]}, {}, "predict: x"),
+        (X, {"batch_size": 0}, "batch_size must be a positive integer"),
+    ],
+    ids=range(3),
+)
+def test_predict_refuses(x, options, message):
+    with pytest.raises(ValueError, match=message):
+        jb.predict(NET, PARAMS, x, **options)

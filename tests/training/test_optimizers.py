@@ -36,7 +36,6 @@ ARGUMENTS = {
     "transforms": {"all": optax.sgd(0.1)}, "param_labels": everything, "freeze_mask": False,
     "should_transform_fn": lambda step: True, "inner_factory": optax.sgd, "seed": 0,
     "f": lambda updates, params: updates, "measure_name": "size", "measures": {},
-    "measure": lambda updates, *_, **__: jnp.sum(updates["bias"]),
 }  # fmt: skip
 
 
@@ -125,6 +124,13 @@ def test_a_rule_that_does_not_follow_the_loss(name):
     with pytest.raises(TypeError, match=OF_BACKPROP[name]) as caught:
         traced(OTHER, OPTIMIZERS[name])
     assert "feedback_alignment" in str(caught.value) and "jb.backprop" in str(caught.value)
+
+
+def test_an_update_of_another_shape():
+    """Sums over the first axis, as of gradients of single examples, would broadcast silently."""
+    summed = optax.stateless(lambda updates, _: jax.tree.map(lambda a: a.sum(0), updates))
+    with pytest.raises(TypeError, match="does not work with the parameters"):
+        traced(RULE, summed)
 
 
 def optax_loop(optimizer, arguments, steps=4):

@@ -115,6 +115,24 @@ def test_other_threads_and_trainings_without_a_checkpoint_take_no_signal(tmp_pat
     assert seen[-1] is not signal.SIG_DFL  # the control
 
 
+def test_a_fork_ends_at_once():
+    """Such as the workers of a pool, which is ended by SIGTERM."""
+    with Requests() as requests, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jax warns of every fork
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, b"x")
+            time.sleep(30)
+            os._exit(0)
+        os.read(reader, 1)  # Python clears the signals that come during a fork
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        os.close(reader)
+        os.close(writer)
+    assert requests.received is None
+
+
 # Real processes -------------------------------------------------------------------------------
 
 CHILD = """

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.config import made_by
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 
@@ -82,8 +83,17 @@ _ERRORS = (
 )
 
 
-def error_of(loss: Loss) -> Error:
-    """The derivative of a loss of the library."""
+def error_of(loss: Loss, given: Error | None = None) -> Error:
+    """The derivative of a loss: the given one, or that of a loss of the library."""
+    if made_by(loss, losses.weighted):
+        inner = error_of(loss.config.parameters["loss"], given)  # pyright: ignore[reportAttributeAccessIssue]
+
+        def weighted_error(prediction: jax.Array, target: Any) -> jax.Array:
+            return inner(prediction, target.target) * target.weight.astype(prediction.dtype)
+
+        return weighted_error
+    if given is not None:
+        return given
     for known, error in _ERRORS:
         if loss is known:
             return error

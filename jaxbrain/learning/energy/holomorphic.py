@@ -80,7 +80,7 @@ def holomorphic_equilibrium_propagation(
         r = jnp.asarray(radius).astype(wide)
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
 
-    phases = Phases(on_circle, nudged(error_of(loss) if error is None else error))
+    phases = Phases(on_circle, nudged(error_of(loss, error)))
     return contrast_rule(name, system, loss, phases, steps, nudged_steps)
 
 

@@ -226,7 +226,6 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
     return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
 
 
-@compiled(static_argnums=(1, 5))
 def _mean(
     program: Program,
     f: Callable[..., Any],
@@ -238,13 +237,13 @@ def _mean(
     """The mean of f over examples; never more than batch_size results are held at once."""
     x, rest = data
     x = jax.tree.map(partial(on_device, "", "x"), x, is_leaf=is_numbers)
-    return _mean_of_arrays(f, program, params, (x, rest), outcomes, batch_size)
+    return _mean_of_arrays(program, f, params, (x, rest), outcomes, batch_size)
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@compiled(static_argnums=(1, 5))
 def _mean_of_arrays(
-    f: Callable[..., Any],
     program: Program,
+    f: Callable[..., Any],
     params: Params,
     data: Any,
     outcomes: Any,
