@@ -45,7 +45,6 @@ def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
     """
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        require_array("elementwise", x)
         return function(x)
 
     return Network(no_params, apply)

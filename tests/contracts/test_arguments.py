@@ -157,6 +157,7 @@ def test_a_number_within_an_argument_is_checked(name):
 
 # a negative number is right: a bias, a force to the other side, depression for potentiation
 NEGATIVE = {
+    "above": "threshold",
     "lstm": "forget_bias",
     "lstm_peephole": "forget_bias",
     "ugrnn": "forget_bias",
