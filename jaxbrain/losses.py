@@ -55,6 +55,7 @@ def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(half_mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
       2.5
     """
+    prediction = _floats(prediction)
     return jnp.sum(optax.losses.l2_loss(prediction, _same_shape(prediction, target)))
 
 
@@ -72,6 +73,7 @@ def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
       2.5
     """
+    prediction = _floats(prediction)
     return jnp.mean(optax.losses.squared_error(prediction, _same_shape(prediction, target)))
 
 
@@ -95,6 +97,7 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> round(float(binary_cross_entropy(jnp.array([0.0]), jnp.array([1]))), 4)
       0.6931
     """
+    logits = _floats(logits)
     known, target = target, _same_shape(logits, target)
     _raise_outside(known, 1, "target of binary_cross_entropy")
     inside = (target >= 0) & (target <= 1)
@@ -127,6 +130,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       2.3026
     """
     _require_classes("softmax_cross_entropy", logits, target, "binary_cross_entropy")
+    logits = _floats(logits)
     if jnp.shape(target) == jnp.shape(logits):
         target, inside = _distribution("target of softmax_cross_entropy", target, logits)
         loss = optax.losses.softmax_cross_entropy(logits, target)
@@ -161,7 +165,7 @@ def binary_cross_entropy_of_probabilities(probability: jax.Array, target: jax.Ar
       >>> round(float(binary_cross_entropy_of_probabilities(p, t)) / 4, 4)
       0.299
     """
-    name = "binary_cross_entropy_of_probabilities"
+    name, probability = "binary_cross_entropy_of_probabilities", _floats(probability)
     known, target = target, _same_shape(probability, target)
     _raise_outside(known, 1, f"target of {name}")
     _raise_outside(probability, 1, f"probability of {name}")
@@ -198,6 +202,7 @@ def cross_entropy_of_probabilities(probability: jax.Array, target: jax.Array) ->
     """
     name = "cross_entropy_of_probabilities"
     _require_classes(name, probability, target, "binary_cross_entropy_of_probabilities")
+    probability = _floats(probability)
     probability, whole = _distribution(f"probability of {name}", probability, probability)
     log_p = _log(probability)
     if jnp.shape(target) == jnp.shape(probability):
@@ -250,6 +255,12 @@ def weighted(loss: Loss) -> Loss:
         return value * jnp.asarray(target.weight).astype(jnp.result_type(value))
 
     return weighted_loss
+
+
+def _floats(prediction: Any) -> jax.Array:
+    """A prediction in a float dtype: integers, in which a loss has no gradient, are converted."""
+    known = jnp.asarray(prediction)
+    return known if jnp.issubdtype(known.dtype, jnp.inexact) else known.astype(float)
 
 
 def _log(p: jax.Array) -> jax.Array:

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.arguments import checked
@@ -17,7 +16,7 @@ _DIRECTIONS = 0x7A46  # a fixed key: the first directions must have a part along
 
 
 @takes_arrays("states")
-def dimensionality(states: ArrayLike) -> jax.Array:
+def dimensionality(states: Any) -> jax.Array:
     """Participation ratio: the effective number of dimensions of a set of states.
 
     D = (sum_i l_i)^2 / sum_i l_i^2 = (tr C)^2 / tr C^2, l the eigenvalues of the covariance C

@@ -70,7 +70,8 @@ The same command again resumes an interrupted training; a larger --epochs contin
 
 
 _EXIT_CODES = """\
-exit codes: 0 success, 1 a failure, 2 a mistake in the command or the data, 130 after Ctrl-C
+exit codes: 0 success, 1 a failure, 2 a mistake in the command or the data, 130 after Ctrl-C, 143
+after the signal TERM, 129 after HUP
 """
 
 

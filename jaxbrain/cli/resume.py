@@ -123,4 +123,6 @@ def _changes(before: dict[str, Any], settings: dict[str, Any]) -> list[str]:
 def _word(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "not given" if value is None else str(value)

@@ -44,7 +44,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> str:
-    """The mistake in a call that does not fit a signature, and its fix."""
+    """The mistake in the arguments of a call that does not fit a signature, and its fix."""
     parameters = signature.parameters
     places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     unknown = [word for word in kwargs if word not in parameters]

@@ -51,7 +51,7 @@ def choose(
     out = {index for index, _ in dropped}
     if predicted in out:
         raise ValueError(
-            f"{path}: the target is in without too; choose another column with target="
+            f"{path}: the target is among the columns to leave out; choose another with target="
         )
     features = [i for i in range(len(names)) if i != predicted and i not in out]
     if not features:

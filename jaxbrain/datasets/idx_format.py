@@ -60,7 +60,8 @@ def _header(path: str, file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
     """Two zero bytes, type, rank, sizes of 4 bytes each, big-endian."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
-        raise ValueError(f"{path}: not an IDX file: begins with {start!r}, expected two zero bytes")
+        found = f"begins with the bytes {start.hex(' ')}" if start else "is empty"
+        raise ValueError(f"{path}: not an IDX file: {found}, expected two zero bytes")
     if start[2] not in _DTYPES:
         known = ", ".join(f"0x{code:02x}" for code in _DTYPES)
         raise ValueError(f"{path}: IDX type 0x{start[2]:02x} is unknown; expected one of {known}")

@@ -124,7 +124,7 @@ def _read(
         names = _names(top.first, _decision(top, target, header).found)
         raise ValueError(
             f"{path}, line {bad.line}, column {names[bad.column]!r}: {bad.finding}"
-            f"{_cure(path, top, bad, names, delimiter)}"
+            f"{_cure(path, top, bad, names, delimiter, header)}"
         ) from None
     doubt = _doubt(path, top.first, decision)
     for sentence in doubt:
@@ -154,10 +154,14 @@ def _example(top: Top) -> np.ndarray:
     return read("", [top.first], top.features, top.decimal, target)
 
 
-def _cure(path: str, top: Top, bad: BadCell, names: list[str], delimiter: str) -> str:
+def _cure(
+    path: str, top: Top, bad: BadCell, names: list[str], delimiter: str, header: bool | None
+) -> str:
     """The rest of the message about a word among numbers."""
     if not bad.finding.endswith("is not a number"):
         return ""
+    if bad.line == top.first.line and header is False:
+        return ", and header=False says that the line is an example"
     if bad.line == top.first.line:
         return (
             ", but the line is no header either, for other cells are numbers; pass header=True if"

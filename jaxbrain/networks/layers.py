@@ -1,6 +1,7 @@
 """Basic layers: dense, elementwise functions, embeddings, dropout, normalization."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -45,6 +46,7 @@ def elementwise(function: Callable[[jax.Array], jax.Array]) -> Network:
     """
 
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        jax.tree.map(partial(require_array, "elementwise"), x)
         return function(x)
 
     return Network(no_params, apply)

@@ -64,7 +64,7 @@ def tuning_curves(
     shown = np.argsort(-fits.amplitude, kind="stable")[:limit]
     ax = axes(ax, width=6.4, height=4.0)
     for index, k in enumerate(shown):
-        fit = Tuning(*(field[k] for field in fits))
+        fit = Tuning(*np.stack(fits)[:, k])
         _draw_unit(ax, ways, means[:, k], fit, MARKERS[index % len(MARKERS)])
     ax.set_xticks(range(0, 361, 45))
     ax.set_xlim(-8, 368)
@@ -80,7 +80,7 @@ def tuning_curves(
 
 def _draw_unit(ax: "Axes", ways: np.ndarray, means: np.ndarray, fit: Tuning, marker: str) -> None:
     """Means as markers, the first again at 360 degrees, and the fitted cosine."""
-    color = colors_of(fit.preferred)
+    color = colors_of(np.asarray(fit.preferred))
     share = f"{fit.r2:.2f}" if np.ptp(means) > 0 else "n/a"
     turn = np.linspace(0, 2 * np.pi, 181)
     curve = fit.baseline + fit.amplitude * np.cos(turn - fit.preferred)

@@ -203,3 +203,12 @@ def test_a_hostile_run_json_is_no_obstacle(content):
     assert json.loads(Path("out/run.json").read_text())["settings"]["rule"] == "backprop"
     net, params = jb.load_model("out/training.ckpt")  # the network comes with the checkpoint
     assert np.shape(net.apply(params, np.zeros(2, "float32"))) == (2,)
+
+
+def test_settings_that_changed_are_words_of_the_command_line(capsys):
+    write_csv("a.csv", [[i / 7, i % 2] for i in range(8)])
+    words = ("--data", "a.csv", "--hidden", "none", "--epochs", 1)
+    assert train(*words, "--seed", 1) == 0
+    assert train(*words, "--seed", 0, "--no-header") == 2
+    said = capsys.readouterr().err
+    assert "--seed was 1, is 0" in said and "--header was not given, is no" in said

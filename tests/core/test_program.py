@@ -11,6 +11,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.core import closures, structure
+from jaxbrain.core import program as module
 from jaxbrain.core.program import Program
 
 W = {"a": jnp.array([0.5, -1.5, 2.0]), "b": jnp.array([[0.25, -0.75]])}
@@ -356,3 +357,11 @@ def test_a_closure_is_of_optax_or_jax_by_its_code_alone():
     fake.__module__ = "optax.transforms"
     assert closures.library(fake) == ""
     assert closures.library(optax.apply_updates) == ""  # no closure: a function with a name
+
+
+def test_the_latest_optimizer_is_remembered_however_many_there_were():
+    for n in range(300):
+        optimizer = optax.adam(float(n))
+        Program(optimizer)
+        assert all(module._remembered(function) for function in optimizer)
+    assert len(module._CLOSURES) == 256

@@ -56,7 +56,7 @@ def test_names_that_are_numbers(file):
         ({"without": [4]}, ValueError, "without is column 4 of 4 columns"),
         ({"without": "id"}, TypeError, "without must be a list of columns, got 'id'"),
         ({"without": [1.5]}, TypeError, "without must be the name or the index of a column"),
-        ({"without": ["y"]}, ValueError, "the target is in without too; choose another"),
+        ({"without": ["y"]}, ValueError, "the target is among the columns to leave out; choose"),
         ({"without": [0, 1, 2]}, ValueError, "no column is left to predict from"),
         ({"target": "why"}, ValueError, "target 'why' is not in the header; choose one of id, a"),
         ({"target": "y", "header": False}, ValueError, "without a header, columns have no names"),

@@ -97,7 +97,7 @@ def test_a_setting_may_be_mapped_and_differentiated():
 @pytest.mark.parametrize(
     "args, settings, error, message",
     [
-        ((0, 10), {}, TypeError, r"key must be a JAX key such as jax\.random\.key\(0\), got 0"),
+        ((0, 10), {}, TypeError, r"key must be a .*key, got 0"),
         ((None, 1), {}, ValueError, "n must be at least 2.*got 1"),
         ((None, 10.0), {}, ValueError, r"n must be an integer, got 10\.0"),
         ((None, True), {}, TypeError, "n must be an integer, got True"),

@@ -111,3 +111,8 @@ def test_an_example_above_keeps_its_place(file):
 def test_words_that_are_no_header(file, content, message):
     with pytest.raises(ValueError, match=message):
         datasets.table(file(content))
+
+
+def test_names_that_are_told_to_be_an_example(file):
+    with pytest.raises(ValueError, match=r"line 1, column 'x0': 'a' .*header=False says that the"):
+        datasets.table(file("a,b\n1,2\n"), header=False)

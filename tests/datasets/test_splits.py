@@ -32,9 +32,7 @@ def test_the_split_compiles_to_the_same():
 
 
 def test_a_seed_is_not_a_key():
-    with pytest.raises(
-        TypeError, match=r"key must be a JAX key such as jax.random.key\(0\), got 0"
-    ):
+    with pytest.raises(TypeError, match=r"key must be a .*key, got 0"):
         train_test_split(0, np.ones(4), np.ones(4))
 
 

@@ -77,7 +77,7 @@ FAULTS = [
     ),
     Fault(
         "the energy of a bidirectional memory is halved", f"{MEMORY}/bidirectional.py",
-        'return -(a @ params["weights"] @ b)', 'return -0.5 * (a @ params["weights"] @ b)',
+        "return -(a @ weights @ b)", "return -0.5 * (a @ weights @ b)",
         f"{TESTS}/test_bidirectional.py",
     ),
     Fault(

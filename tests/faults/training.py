@@ -52,8 +52,8 @@ FAULTS = [
     ),
     Fault(
         "every example of a batch meets the same noise", f"{CORE}/composition.py",
-        "keys = jax.random.split(key, jax.tree.leaves(x)[0].shape[0])\n",
-        "n = jax.tree.leaves(x)[0].shape[0]\n"
+        "keys = jax.random.split(key, examples_of(x))\n",
+        "n = examples_of(x)\n"
         "        keys = jnp.stack([jax.random.clone(key)] * n)\n",
         "tests/core/test_composition.py",
     ),
@@ -215,12 +215,12 @@ FAULTS = [
         "jaxbrain/training/validation.py",
         "lost = ~(finite & np.isfinite(losses).all(axis=-1))",
         "lost = ~np.isfinite(losses).all(axis=-1)",
-        "tests/training/test_validation.py::test_a_loop_of_ones_own",
+        "tests/training/test_own_loops.py::test_a_loop_of_ones_own",
     ),
     Fault(
         "the learning rate is blamed for a loss that was lost before it acted",
         "jaxbrain/training/validation.py",
         "before_learning=first == 0 and bad.size > 0", "before_learning=False",
-        "tests/training/test_validation.py::test_the_causes_that_apply_are_named",
+        "tests/training/test_own_loops.py::test_the_causes_that_apply_are_named",
     ),
 ]  # fmt: skip

@@ -271,5 +271,5 @@ EXEMPT = {
     "save_model": "test_model_file", "load_model": "test_model_file",
     "load_training": "test_training_file",
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
-    "step": "test_step", "check": "test_validation",
+    "step": "test_step", "check": "test_own_loops",
 }  # fmt: skip

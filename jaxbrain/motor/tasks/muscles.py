@@ -177,7 +177,8 @@ def _require_workspace(angles: Any, distance: Any, center: Any) -> None:
     along = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * np.asarray(distance)
     paths = (np.asarray(center) + np.linspace(0, 1, 11)[:, None] * along).reshape(-1, 2)
     # In NumPy, because under a trace jax would make tracers of them.
-    (l1, l2), (low, high) = NIJHOF_KOUWENHOVEN.lengths, np.transpose(NIJHOF_KOUWENHOVEN.limits)
+    l1, l2 = np.asarray(NIJHOF_KOUWENHOVEN.lengths)
+    low, high = np.transpose(NIJHOF_KOUWENHOVEN.limits)
     cosine = (np.sum(paths**2, axis=1) - l1**2 - l2**2) / (2 * l1 * l2)
     elbow = np.arccos(np.clip(cosine, -1, 1))
     x, y = paths.T
