@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jaxbrain.cells.unrolling import require_cells, unroll
+from jaxbrain.cells.unrolling import unroll
 from jaxbrain.core.composition import parallel, split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, Network, Params
@@ -30,7 +30,8 @@ def stack(*cells: Cell) -> Cell:
       >>> cell.step(params, cell.carry(params, x), x)[1].shape
       (3,)
     """
-    require_cells("stack", *cells)
+    if not cells:
+        raise TypeError("stack() needs at least one cell, got none")
 
     def init(key: jax.Array, x: Any) -> Params:
         params = []

@@ -318,13 +318,3 @@ def require_time(name: str, xs: Any) -> int:
     if not length:
         raise ValueError(f"{name} needs one step at least, got an empty sequence {shapes}")
     return length
-
-
-def require_cells(where: str, *cells: Any) -> None:
-    """Refuse values that are not a Cell."""
-    if not cells:
-        raise TypeError(f"{where}() needs at least one cell, got none")
-    for i, cell in enumerate(cells):
-        if not isinstance(cell, Cell):
-            fix = "; make a cell of it: jb.lift(net)" if isinstance(cell, Network) else ""
-            raise TypeError(f"{where}: argument {i} must be a Cell, got {type(cell).__name__}{fix}")

@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.core
@@ -20,6 +20,8 @@ from jaxbrain.core.mistakes import require_function, require_instance
 from jaxbrain.core.requirements import require_integer, require_number, require_numbers, shown
 
 Check = Callable[[str, str, Any], Any]  # (function, argument, value); raises, or does nothing
+# One number that may be infinite, or traced, as the time constant of a mean over all of the past.
+MayBeInfinite = Annotated[float | jax.Array, "infinite"]
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
 
@@ -41,6 +43,8 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
 
 
 def _check(annotation: Any) -> Check | None:
+    if annotation is MayBeInfinite:
+        return functools.partial(require_number, infinite=True)
     checks: dict[str, Check] = {}
     for option in _options(annotation):
         form, check = _allowed(option)

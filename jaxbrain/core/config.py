@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxbrain.core import names, pickling, structure
+from jaxbrain.core.annotations import MayBeInfinite
 from jaxbrain.core.arguments import binder
 from jaxbrain.core.doors import with_doors
 from jaxbrain.core.mistakes import refuse_call
@@ -22,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=type)
 
-_NUMBERS = (float | jax.Array, float | jax.Array | np.ndarray)
+_NUMBERS = (float | jax.Array, float | jax.Array | np.ndarray, MayBeInfinite)
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 

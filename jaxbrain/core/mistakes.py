@@ -118,7 +118,7 @@ def _meant(wanted: Any, text: str) -> str:
     for place in _FUNCTIONS.get(getattr(wanted, "__name__", ""), _ANY_FUNCTION):
         module = importlib.import_module(place)
         known = [name for name in dir(module) if name[0] != "_"]
-        near = difflib.get_close_matches(text.lower(), known, n=1)
+        near = difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.7)
         if near:
             short = place.replace("jaxbrain", "jb").replace("jax.numpy", "jnp")
             call = "()" if _makes_functions(wanted, getattr(module, near[0])) else ""

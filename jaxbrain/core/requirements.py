@@ -21,8 +21,12 @@ def require_number(
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
+    infinite: bool = False,
 ) -> None:
-    """Refuse anything but one finite real number within the limits, in the precision of JAX."""
+    """Refuse anything but one real number within the limits, in the precision of JAX.
+
+    It must be finite, or with infinite may be infinity too.
+    """
     if type(value) not in (int, float):
         _require_real(function, argument, value, "a number")
         if getattr(value, "ndim", 0) > 0:
@@ -33,7 +37,7 @@ def require_number(
         if isinstance(value, jax.core.Tracer):
             return
     number = _in_precision(value)
-    if not math.isfinite(number):
+    if not math.isfinite(number) and not (infinite and number > 0):
         raise ValueError(f"{function}: {argument} must be a finite number, got {shown(value)}")
     given = (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
     limits = {words: limit for words, limit in given if limit is not None}

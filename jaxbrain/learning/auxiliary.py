@@ -8,15 +8,6 @@ import optax
 from jaxbrain.core.types import Params
 
 
-def require_optimizer(rule: str, optimizer: Any) -> None:
-    """Refuse an optimizer that is not an optax transformation."""
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"{rule}: optimizer must be an optax transformation such as optax.sgd(0.1), got "
-            f"{type(optimizer).__name__}"
-        )
-
-
 def optimize(
     optimizer: optax.GradientTransformation,
     grads: Params,

@@ -31,8 +31,6 @@ def backprop(net: Network, loss: Loss) -> LearningRule:
       >>> float(value), grads["kernel"][:, 0].tolist()
       (0.5, [-1.0, -2.0])
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"backprop: net must be a Network, got {type(net).__name__}")
     require_matching_loss("backprop", net, loss)
 
     def grads(

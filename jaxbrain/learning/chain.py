@@ -22,8 +22,6 @@ from jaxbrain.networks.layers import embed
 
 def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:
     """Refuse a network that is not a flat `serial` chain, and a loss that does not fit it."""
-    if not isinstance(net, Network):
-        raise TypeError(f"{rule}: net must be a Network, got {type(net).__name__}")
     if not made_by(net, serial):
         raise ValueError(
             f"{rule} teaches a chain of layers of one example, got {net}; build it with "

@@ -87,10 +87,6 @@ def batches(task: Task, size: int) -> Draw:
       >>> losses.shape, bool(losses[-1] < losses[0])
       ((50,), True)
     """
-    if not isinstance(task, Task):
-        raise TypeError(
-            f"batches: task must be a Task such as jb.tasks.adding(), got {type(task).__name__}"
-        )
     require_count("batches", "size", size)
 
     @jax.jit  # one program, also for a batch drawn by itself

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.training import checkpoint
 from jaxbrain.training.loop import History, TrainState
@@ -118,6 +119,7 @@ class EarlyStopping:
         return ChunkInfo(state, history, self._epoch, info.epochs)
 
 
+@checked
 def early_stopping(
     metric: str = "validation_loss",
     *,
@@ -170,6 +172,7 @@ def early_stopping(
     return EarlyStopping(metric, patience, 1 if best is min else -1, min_delta, file)
 
 
+@checked
 def log_learning_rate(
     schedule: Schedule | None = None, *, write: Callable[[str], Any] = print
 ) -> OnChunk:
@@ -203,6 +206,7 @@ def log_learning_rate(
     return log
 
 
+@checked
 def csv_writer(path: str | Path, *, schedule: Schedule | None = None) -> OnChunk:
     """A CSV file of the history: a row of the epoch, the loss and all scalar metrics.
 
@@ -241,6 +245,7 @@ def csv_writer(path: str | Path, *, schedule: Schedule | None = None) -> OnChunk
     return write
 
 
+@checked
 def tensorboard_writer(directory: str | Path, *, schedule: Schedule | None = None) -> OnChunk:
     """TensorBoard scalars of the history: the loss and all scalar metrics of each epoch.
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 from jaxbrain.training.decisions import class_of, yes_or_no
 
@@ -39,6 +40,7 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(jnp.where(inside, right.astype("float32"), jnp.nan))
 
 
+@checked
 def top_k_accuracy(logits: jax.Array, target: jax.Array, *, k: int = 5) -> jax.Array:
     """Accuracy of the k largest outputs: 1 if the class is among them, else 0.
 
@@ -84,6 +86,7 @@ def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(_right("binary_accuracy", probability, target, 0.5))
 
 
+@checked
 def multilabel_accuracy(
     logits: jax.Array, target: jax.Array, *, threshold: float = 0.0
 ) -> jax.Array:
@@ -104,6 +107,7 @@ def multilabel_accuracy(
     return jnp.mean(_right("multilabel_accuracy", logits, target, threshold))
 
 
+@checked
 def exact_match(logits: jax.Array, target: jax.Array, *, threshold: float = 0.0) -> jax.Array:
     """Exact match of several labels of one example: 1 if all of them are right, else 0.
 

@@ -7,6 +7,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.calls import explained
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
@@ -67,7 +68,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@explained
+@checked
 def predict(net: Network, params: Params, x: Any, *, batch_size: int | None = None) -> Any:
     """Predictions of a network for a data set, without noise: ``batch(net).apply``, in one program.
 

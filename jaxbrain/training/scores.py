@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.training.decisions import Decide, class_of, most_likely, yes_or_no
 
@@ -65,6 +66,7 @@ def is_over_dataset(metric: Any) -> bool:
     return made_by(metric, over_dataset) or metric in _OWN
 
 
+@checked
 def macro(score: Score, counts: Counts) -> jax.Array:
     """The mean of a score over the classes that occur in the targets or in the predictions.
 
@@ -82,6 +84,7 @@ def macro(score: Score, counts: Counts) -> jax.Array:
     return _ratio(jnp.sum(values), jnp.sum(occurs, dtype=values.dtype))
 
 
+@checked
 def micro(score: Score, counts: Counts) -> jax.Array:
     """The score of the counts of all classes together.
 
@@ -97,6 +100,7 @@ def micro(score: Score, counts: Counts) -> jax.Array:
     return score(Counts(*(jnp.sum(count) for count in counts)))
 
 
+@checked
 def support_weighted(score: Score, counts: Counts) -> jax.Array:
     """The mean of a score over the classes, each weighted by its number of targets.
 
@@ -113,6 +117,7 @@ def support_weighted(score: Score, counts: Counts) -> jax.Array:
     return _ratio(jnp.sum(support * score(counts)), jnp.sum(support))
 
 
+@checked
 def per_class(score: Score, counts: Counts) -> jax.Array:
     """The score of each class, ``[classes]``.
 
@@ -128,6 +133,7 @@ def per_class(score: Score, counts: Counts) -> jax.Array:
     return score(counts)
 
 
+@checked
 def precision(
     predictions: jax.Array,
     targets: jax.Array,
@@ -154,6 +160,7 @@ def precision(
     return average(_precision, _count(decide, predictions, targets))
 
 
+@checked
 def recall(
     predictions: jax.Array,
     targets: jax.Array,
@@ -176,6 +183,7 @@ def recall(
     return average(_recall, _count(decide, predictions, targets))
 
 
+@checked
 def f1(
     predictions: jax.Array,
     targets: jax.Array,
@@ -198,6 +206,7 @@ def f1(
     return average(_f1, _count(decide, predictions, targets))
 
 
+@checked
 def confusion_matrix(
     predictions: jax.Array, targets: jax.Array, *, decide: Decide = most_likely
 ) -> jax.Array:
@@ -229,6 +238,7 @@ def confusion_matrix(
     return actual.T @ decisions
 
 
+@checked
 def roc_auc(
     predictions: jax.Array,
     targets: jax.Array,

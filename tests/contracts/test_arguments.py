@@ -32,10 +32,16 @@ NO_NUMBERS = [float("inf"), -np.inf, float("nan"), np.float32("nan"), True, np.T
 NET, ARM = jb.serial(jb.dense(3), jb.dense(2)), jb.motor.MOTORNET
 
 
+INFINITE = {"covariance": "tau"}  # where infinity has a meaning
+
+
 def options(parameter):
     """The members of the annotation."""
-    union = typing.get_origin(parameter.annotation) in (typing.Union, types.UnionType)
-    return set(typing.get_args(parameter.annotation)) if union else {parameter.annotation}
+    annotation = parameter.annotation
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return set(typing.get_args(annotation)) if union else {annotation}
 
 
 def parameters(function, wanted):
@@ -87,6 +93,9 @@ def test_a_number_is_one_finite_real_number(name, given):
         bad = NO_NUMBERS if types.NoneType in allowed else [*NO_NUMBERS, None]
         bad = [*bad, 10**30, 3.5] if int in allowed else [*bad, 1e39, [1.0, "x"]]
         bad = [*bad, np.ones(2)] if allowed in ({int}, {float}, {float, jax.Array}) else bad
+        if INFINITE.get(FUNCTIONS[name].__name__) == parameter.name:
+            bad = [value for value in bad if not (type(value) is float and value > 1e38)]
+            assert FUNCTIONS[name](**{parameter.name: np.inf}) is not None
         for value in bad:
             refuses(name, parameter, value)
 
@@ -148,6 +157,7 @@ def test_a_number_within_an_argument_is_checked(name):
 
 # a negative number is right: a bias, a force to the other side, depression for potentiation
 NEGATIVE = {
+    "above": "threshold",
     "lstm": "forget_bias",
     "lstm_peephole": "forget_bias",
     "ugrnn": "forget_bias",

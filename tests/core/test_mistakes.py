@@ -73,7 +73,7 @@ def test_a_mistake_gets_its_fix(call, message):
 
 
 INPUTS = [
-    (jb.dense(2), "dense"), (jb.flatten(), "flatten"), (jb.elementwise(jnp.tanh), "elementwise"),
+    (jb.dense(2), "dense"), (jb.flatten(), "flatten"),
     (jb.embed(3, 2), "embed"), (jb.dropout(0.5), "dropout"), (jb.layer_norm(), "layer_norm"),
     (jb.max_pool(2), "max_pool"), (jb.conv(2, 2), "conv"), (NET, "dense"),
 ]  # fmt: skip

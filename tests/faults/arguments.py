@@ -8,7 +8,7 @@ TYPES, MISTAKES = "tests/core/test_arguments.py", "tests/core/test_mistakes.py"
 FAULTS = [
     Fault(
         "infinity is taken for a number", f"{CORE}/requirements.py",
-        "if not math.isfinite(number):", "if math.isnan(number):",
+        "if not math.isfinite(number) and", "if math.isnan(number) and",
         NUMBERS,
     ),
     Fault(

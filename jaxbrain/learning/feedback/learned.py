@@ -19,7 +19,7 @@ from jaxbrain.core.requirements import (
 )
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.auxiliary import optimize, require_optimizer
+from jaxbrain.learning.auxiliary import optimize
 from jaxbrain.learning.feedback.fixed import carry_back, draw_like
 
 _NOISE = 0x3177  # separates the keys of the mirror's noise from those of the network's
@@ -80,7 +80,6 @@ def kolen_pollack(
     """
     chain.require_chain(net, "kolen_pollack", loss)
     require_positive("kolen_pollack", "decay", decay, zero=True)
-    require_optimizer("kolen_pollack", optimizer)
 
     def init(key: jax.Array, params: Params, x: Any) -> LearnedFeedback:
         feedback = draw_like(key, net, feedback_init, params, x)

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 
 from jaxbrain.cells.stages import TwoStageStep
-from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
@@ -115,7 +114,6 @@ def without_recurrent_credit(rule: str, cell: Cell) -> Cell:
       >>> jax.grad(lambda h: local.step(params, h, x)[1].sum())(h).tolist()
       [0.0, 0.0, 0.0]
     """
-    require_cells(rule, cell)
     step = cell.step
     if not isinstance(step, TwoStageStep):
         raise TypeError(

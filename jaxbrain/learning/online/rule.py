@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 from jax.flatten_util import ravel_pytree
 
-from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.composition import split_key
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, Network, Params
@@ -83,18 +82,8 @@ def online_rule(
       >>> grads[0]["recurrent"].any().item(), grads[1]["bias"].shape
       (False, (1,))
     """
-    require_cells(name, cell)
-    if not isinstance(readout, Network):
-        raise TypeError(
-            f"{name}: readout must be a Network such as jb.dense(3), got {type(readout).__name__}"
-        )
     require_matching_loss(name, readout, loss)
     way = symmetric_feedback() if feedback is None else feedback
-    if not isinstance(way, Feedback):
-        raise TypeError(
-            f"{name}: feedback must be one such as jb.learning.online.random_feedback(), got "
-            f"{type(way).__name__}"
-        )
     model = online_model(cell, readout, way)
     inside = cell if credited is None else credited
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.cells.unrolling import first, require_cells, require_time, unroll
+from jaxbrain.cells.unrolling import first, require_time, unroll
 from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
@@ -42,7 +42,6 @@ def over_time(rule: Cell, *, network: Network | None = None) -> LearningRule:
       >>> rule.network.apply(state.params, xs[0]).shape
       (5, 1)
     """
-    require_cells("over_time", rule)
     net = _trained_network(rule) if network is None else network
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple:

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.cells.stages import TwoStageStep
-from jaxbrain.cells.unrolling import require_cells
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key
 from jaxbrain.core.types import Cell, Network, Params
@@ -120,7 +119,6 @@ def kf_rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
       >>> h.shape, a.shape
       ((6,), (3, 3))
     """
-    require_cells("kf_rtrl", cell)
     stages = cell.step
     if not isinstance(stages, TwoStageStep):
         raise TypeError(

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.parts import retention
+from jaxbrain.core.annotations import MayBeInfinite
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_positive
+from jaxbrain.core.requirements import require_number, require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.learning.chain import target_vectors
 from jaxbrain.learning.plasticity.synapses import local_rule
@@ -142,7 +143,7 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
 
 
 @configured
-def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
+def covariance(*, tau: MayBeInfinite = 1000.0) -> Cell:
     """The covariance rule: Hebb's rule on the deviations from the running means.
 
     dW_ij = (x_i - <x_i>) (y_j - <y_j>'), <.> the mean before and <.>' after this presentation
@@ -172,7 +173,7 @@ def covariance(*, tau: float | jax.Array = 1000.0) -> Cell:
       >>> (first + second).tolist()  # (1 - 2)^2 + (3 - 2)^2
       [[2.0]]
     """
-    require_positive("covariance", "tau", tau)
+    require_number("covariance", "tau", tau, above=0, infinite=True)
 
     def carry(w: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         inputs, outputs = w.shape

@@ -12,7 +12,7 @@ from jaxbrain.core.composition import batch, example, serial
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.auxiliary import optimize, require_optimizer
+from jaxbrain.learning.auxiliary import optimize
 from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.networks.layers import dense, elementwise, flatten
 
@@ -88,7 +88,6 @@ def local_losses(
       [(8, 3)]
     """
     chain.require_chain(net, "local_losses", loss)
-    require_optimizer("local_losses", optimizer)
 
     def init(key: jax.Array, params: Params, x: Any) -> Readouts:
         hidden = chain.block_shapes(net, params, x)[:-1]

@@ -21,7 +21,6 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
-from jaxbrain.learning.auxiliary import require_optimizer
 from jaxbrain.learning.targets.inverses import Inverses, decoder, draw, reconstruct
 
 # (inverse g_l, h_{l-1}, h_l, t_l - h_l) -> t_{l-1} - h_{l-1}
@@ -126,7 +125,6 @@ def _rule(
     noise: Any,
 ) -> LearningRule:
     chain.require_chain(net, name, loss)
-    require_optimizer(name, optimizer)
     require_positive(name, "target_step", target_step)
     require_positive(name, "noise", noise, zero=True)
     quiet = not isinstance(noise, Tracer) and noise == 0

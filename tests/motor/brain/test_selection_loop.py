@@ -220,7 +220,7 @@ def test_single_precision_refusals_and_names():
     assert {leaf.dtype.name for leaf in jax.tree.leaves((carry, y))} == {"float32"}
     assert cell == selection() and cell != selection(dopamine=0.1)
     assert repr(selection(dopamine=0.1)) == "motor.selection(dopamine=0.1)"
-    with pytest.raises(ValueError, match="selection: dopamine must be one number"):
+    with pytest.raises(ValueError, match="selection: dopamine must be from 0 to 1"):
         selection(dopamine=-0.1)
     with pytest.raises(ValueError, match="dt must be at most tau"):
         selection(dt=0.1)
