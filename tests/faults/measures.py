@@ -40,7 +40,7 @@ FAULTS = [
     ),
     Fault(
         "a sigmoid in a nested chain is not found", OUTPUTS,
-        "if make in (composition.serial, stack):", "if make in (stack,):",
+        "if make in (composition.serial, stack):", "if make is stack:",
         "tests/learning/test_outputs.py",
     ),
     Fault(
