@@ -6,6 +6,7 @@ made by hand, and nothing of losses that are not known.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -84,6 +85,14 @@ class Outputs(NamedTuple):
         )
 
 
+Before = Callable[[], Outputs]
+
+
+def _any_numbers() -> Outputs:
+    """The outputs of a network of which nothing is known."""
+    return Outputs(_NUMBERS, False, None)
+
+
 def outputs_of(net: Any) -> Outputs:
     """The outputs of a network or cell, as far as its configuration tells.
 
@@ -92,7 +101,7 @@ def outputs_of(net: Any) -> Outputs:
       >>> outputs_of(jb.serial(jb.dense(3), jb.elementwise(jax.nn.softmax))).distributions
       True
     """
-    return _through(net, Outputs(_NUMBERS, False, None))
+    return _through(net, _any_numbers)
 
 
 def require_matching_loss(rule: str, net: Any, loss: Loss | None) -> None:
@@ -150,16 +159,21 @@ def _innermost(loss: Any) -> Any:
             return loss
 
 
-def _through(part: Any, before: Outputs) -> Outputs:
+def _chain(parts: tuple[Any, ...], before: Before) -> Outputs:
+    """The outputs of a chain of parts; from its end, so that only the last functions are called."""
+    return before() if not parts else _through(parts[-1], lambda: _chain(parts[:-1], before))
+
+
+def _through(part: Any, before: Before) -> Outputs:
     """The outputs of a part of a network for those of the parts before it."""
     config = part.config if is_configured(part) else None
     while config is not None and config.make not in _KNOWN and config.inner is not None:
         config = config.inner  # such as the serial that a constructor of the user returned
     if config is None:
-        return Outputs(_NUMBERS, False, None)
+        return _any_numbers()
     make, parameters = config.make, config.parameters
     if make in (composition.serial, stack):
-        return functools.reduce(lambda found, one: _through(one, found), config.arguments, before)
+        return _chain(config.arguments, before)
     if make in _WRAPPERS:
         return _through(parameters[_WRAPPERS[make]], before)
     if make is composition.parallel and parameters["combine"] is composition.concatenate:
@@ -168,9 +182,9 @@ def _through(part: Any, before: Outputs) -> Outputs:
         known = all(branch.rows for branch in branches)
         return Outputs(rows if known else (), all(b.complete for b in branches), part)
     if make is elementwise:
-        return _values(part, parameters["function"], before)
+        return _values(part, parameters["function"], before())
     if make in _SAME_RANGE:
-        return before
+        return before()
     return Outputs(_NUMBERS, make in _ANY_NUMBER, None)
 
 

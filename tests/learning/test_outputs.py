@@ -165,6 +165,18 @@ def test_a_loss_is_known_within_others(loss):
         jb.backprop(ends(SIGMOID), loss)
 
 
+def test_only_the_functions_after_the_last_weights_are_called():
+    def counted(z):
+        calls.append(z)
+        return jnp.tanh(z)
+
+    calls, layer = [], jb.elementwise(counted)
+    jb.backprop(jb.serial(jb.dense(2), layer, jb.serial(layer, jb.dense(2))), LOGITS[1])
+    assert not calls
+    jb.backprop(jb.serial(jb.dense(2), layer), LOGITS[1])
+    assert calls
+
+
 def test_sigmoids_are_no_distribution():
     with pytest.raises(ValueError, match=r"do not have sum 1.*jax.nn.softmax"):
         jb.backprop(ends(SIGMOID), PROBABILITIES[1])

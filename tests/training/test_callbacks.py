@@ -102,9 +102,23 @@ def test_early_stopping_over_an_interruption(tmp_path, kept):
     np.testing.assert_array_equal(
         again.best.state.params["kernel"], whole.best.state.params["kernel"]
     )
-    other = stopping_at(best=min, patience=40, path=file)  # a file of another training
-    _, longer = fit(other, **options)
-    np.testing.assert_array_equal(other.best.history.loss, longer.loss[: other.best.epoch])
+
+
+def test_a_file_of_another_training_is_not_taken(tmp_path):
+    def info(*values):
+        now = np.array(values)
+        history = History(now, now[:, None], {"score": now}, None)
+        return jb.ChunkInfo({"weight": jnp.array(values[-1])}, history, len(values), 9)
+
+    make = partial(stopping_at, best=min, patience=9, path=tmp_path / "best")
+    first, same, other = make(), make(), make()
+    first(info(3.0))
+    first(info(3.0, 1.0))
+    same(info(3.0, 1.0, 2.0))
+    assert same.best.epoch == 2 and same.best.state["weight"] == 1.0
+    other(info(3.0, 0.5, 2.0))
+    with pytest.raises(ValueError, match="best epoch, 2, is not kept"):
+        _ = other.best
 
 
 MISTAKES = [

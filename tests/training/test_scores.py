@@ -14,9 +14,11 @@ import jaxbrain as jb
 from jaxbrain.training.scores import is_over_dataset
 
 M = jb.metrics
-N, CLASSES = 60, 5
-# few different values, so that there are ties; class 3 is never predicted, class 4 has no target
-LOGITS = jnp.round(2 * jax.random.normal(jax.random.key(0), (N, CLASSES))).at[:, 3].set(-9.0)
+N, CLASSES = 60, 6
+# few different values, so that there are ties; class 3 is never predicted, class 4 has no target,
+# class 5 does not occur at all
+LOGITS = jnp.round(2 * jax.random.normal(jax.random.key(0), (N, CLASSES)))
+LOGITS = LOGITS.at[:, 3].set(-9.0).at[:, 5].set(-9.0)
 LABELS = jax.random.randint(jax.random.key(1), (N,), 0, 4)
 ONE = LOGITS[:, 0]
 YES = (LABELS > 1).astype(int)
@@ -44,11 +46,14 @@ def test_several_classes(name, average):
     ours, theirs = SCORES[name]
     want = reference(theirs, LABELS, GUESSES, average=average)
     measure = jax.jit(partial(ours, average=AVERAGES[average]))
-    for targets in (LABELS, jax.nn.one_hot(LABELS, CLASSES)):
-        np.testing.assert_allclose(measure(LOGITS, targets), want, rtol=1e-6)
-    np.testing.assert_allclose(
-        measure(LOGITS.reshape(6, 10, -1), LABELS.reshape(6, 10)), want, 1e-6
-    )
+    np.testing.assert_allclose(measure(LOGITS, LABELS), want, rtol=1e-6)
+
+
+def test_one_hot_targets_and_sequences_of_labels():
+    want = M.f1(LOGITS, LABELS)
+    np.testing.assert_allclose(M.f1(LOGITS, jax.nn.one_hot(LABELS, CLASSES)), want, rtol=1e-6)
+    got = M.f1(LOGITS.reshape(6, 10, -1), LABELS.reshape(6, 10))
+    np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
 @scores
@@ -57,7 +62,7 @@ def test_each_class_and_yes_or_no(name):
     want = reference(theirs, LABELS, GUESSES, average=None, labels=range(CLASSES))
     got = ours(LOGITS, LABELS, average=M.per_class)
     np.testing.assert_allclose(got, want, rtol=1e-6)
-    assert got[3] == got[4] == 0 and not np.isnan(got).any()
+    assert got[3] == got[4] == got[5] == 0 and not np.isnan(got).any()
     want = reference(theirs, YES, ONE > 0)
     np.testing.assert_allclose(ours(ONE, YES), want, rtol=1e-6)
     np.testing.assert_allclose(ours(ONE[:, None], YES[:, None]), want, rtol=1e-6)
@@ -130,7 +135,7 @@ def test_r_squared():
 @pytest.mark.parametrize("name", [*SCORES, "confusion_matrix", "roc_auc"])
 def test_targets_that_are_no_class(name):
     measure = getattr(M, name)
-    with pytest.raises(ValueError, match=r"0..4; got 7 at index \[2\]"):
+    with pytest.raises(ValueError, match=r"0..5; got 7 at index \[2\]"):
         measure(LOGITS, LABELS.at[2].set(7))
     assert np.isnan(jax.jit(measure)(LOGITS, LABELS.at[2].set(7))).any()
     with pytest.raises(ValueError, match=r"must be 0 or 1; got 2 at index \[1\]"):

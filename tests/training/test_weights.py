@@ -56,9 +56,8 @@ def check_definition(name):
     return close(grads(rule, X, y), want, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["feedback_alignment", "predictive_coding"])
-def test_weights_are_those_of_the_loss_of_each_example(name):
-    check_definition(name)
+def test_weights_are_those_of_the_loss_of_each_example():
+    check_definition("feedback_alignment")
 
 
 @pytest.mark.slow
@@ -176,7 +175,8 @@ def test_logistic_regression_with_weights_is_that_of_scikit_learn():
 
 
 def test_fit_and_run_with_weights_of_batches_and_metrics_without():
-    rule, options = jb.backprop(NET, CE), {"epochs": 3, "batch_size": 3}
+    net = jb.dense(3)
+    rule, options = jb.backprop(net, CE), {"epochs": 2, "batch_size": 3}
     options |= {"sample_weights": W, "class_weights": CLASSES, "metrics": {"loss of data": CE}}
     state, history = jb.fit(rule, optax.sgd(0.1), (X, Y), key=jax.random.key(0), **options)
     again, same = jax.jit(lambda key: jb.run(rule, optax.sgd(0.1), (X, Y), key=key, **options))(
@@ -184,6 +184,6 @@ def test_fit_and_run_with_weights_of_batches_and_metrics_without():
     )
     close(state.params, again.params)
     np.testing.assert_allclose(history.step_loss, same.step_loss, rtol=1e-5)
-    want = jb.evaluate(NET, state.params, (X, Y), {"loss": CE})["loss"]
+    want = jb.evaluate(net, state.params, (X, Y), {"loss": CE})["loss"]
     np.testing.assert_allclose(history.metrics["loss of data"][-1], want, rtol=1e-5)
     assert weighted(CE)(jnp.zeros(3), Weighted(Y[0], 2.0)) == 2 * CE(jnp.zeros(3), Y[0])
