@@ -4,11 +4,12 @@ Each is a function of a `ChunkInfo` that decides from its history, which a resum
 with it. So they go on after an interruption as if there had been none.
 """
 
+import contextlib
 import csv
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ import jax
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.notice import warn
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.training import checkpoint
+from jaxbrain.training.checkpoint_file import Whole, read_first_whole
 from jaxbrain.training.loop import History, TrainState
 
 __all__ = [
@@ -70,6 +73,15 @@ def together(on_chunk: OnChunk | Sequence[OnChunk] | None) -> OnChunk | None:
     return call_all if on_chunk else None
 
 
+@contextlib.contextmanager
+def _warned(path: str | Path) -> Iterator[None]:
+    """A write that must not cost what was learned: where it fails, a warning says so."""
+    try:
+        yield
+    except OSError as error:
+        warn(f"{path} was not written, and the training goes on: {error}")
+
+
 class EarlyStopping:
     """A callback that stops a training which has not become better for some epochs.
 
@@ -90,7 +102,8 @@ class EarlyStopping:
         if self._epoch == info.epoch:
             self._kept = info
             if self._path is not None:
-                checkpoint.save(self._path, info.state, metadata=about)
+                with _warned(self._path):
+                    checkpoint.save(self._path, info.state, metadata=about)
         elif self._path is not None and not self._is_kept():
             self._kept = self._read(info, about)
         return info.epoch - self._epoch >= self._patience
@@ -112,11 +125,15 @@ class EarlyStopping:
         """The best epoch of before the training was resumed, if the file holds that one."""
         if self._path is None or not checkpoint.exists(self._path):
             return None
-        if checkpoint.metadata(self._path) != about:
-            return None
-        history = jax.tree.map(lambda a: a[: self._epoch], info.history)
-        state = checkpoint.restore(self._path, info.state)
-        return ChunkInfo(state, history, self._epoch, info.epochs)
+
+        def use(whole: Whole) -> ChunkInfo | None:
+            if whole.metadata != about:
+                return None
+            history = jax.tree.map(lambda a: a[: self._epoch], info.history)
+            state = checkpoint.read(whole, info.state)
+            return ChunkInfo(state, history, self._epoch, info.epochs)
+
+        return read_first_whole(checkpoint.real_path(self._path), use)
 
 
 @checked
@@ -235,12 +252,14 @@ def csv_writer(path: str | Path, *, schedule: Schedule | None = None) -> OnChunk
         nonlocal written
         start = written if written < info.epoch else 0
         rows = _rows(info, start, schedule)
-        with open(path, "a" if start else "w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, ["epoch", *next(iter(rows.values()))])
-            if not start:
-                table.writeheader()
-            table.writerows({"epoch": epoch, **row} for epoch, row in rows.items())
-        written = info.epoch
+        written = 0  # a file that could not be written is begun again
+        with _warned(path):
+            with open(path, "a" if start else "w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, ["epoch", *next(iter(rows.values()))])
+                if not start:
+                    table.writeheader()
+                table.writerows({"epoch": epoch, **row} for epoch, row in rows.items())
+            written = info.epoch
 
     return write
 

@@ -242,3 +242,17 @@ def test_tensorboard_shows_the_history(tmp_path):
     np.testing.assert_allclose(
         [found["error"][i + 1] for i in range(6)], history.metrics["error"], rtol=1e-6
     )
+
+
+def test_a_file_that_cannot_be_written_does_not_end_a_training(tmp_path):
+    (tmp_path / "history.csv").mkdir()
+    (tmp_path / "best").mkdir()
+    write = jb.callbacks.csv_writer(tmp_path / "history.csv")
+    stopping = jb.callbacks.early_stopping("loss", patience=9, path=tmp_path / "best")
+    with pytest.warns(UserWarning, match="was not written, and the training goes on") as said:
+        _, history = fit([write, stopping], epochs=3)
+    assert len(history.loss) == 3 and stopping.best.epoch == 3
+    assert {"history.csv" in str(w.message) for w in said} == {True, False}
+    (tmp_path / "history.csv").rmdir()
+    fit(write, epochs=4)
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 5
