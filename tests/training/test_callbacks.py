@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_written_does_not_end_a_training(tmp_path):
     stopping = jb.callbacks.early_stopping("loss", patience=9, path=tmp_path / "best")
     with pytest.warns(UserWarning, match="was not written, and the training goes on") as said:
         _, history = fit([write, stopping], epochs=3)
-    assert len(history.loss) == 3 and stopping.best.epoch == 3
+    assert len(history.loss) == 3 and stopping.best.epoch == np.argmin(history.loss) + 1
     assert {"history.csv" in str(w.message) for w in said} == {True, False}
     (tmp_path / "history.csv").rmdir()
     fit(write, epochs=4)
