@@ -139,7 +139,8 @@ def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
             f"{jnp.shape(prediction)}, got {jnp.shape(target)} (one example each); use y[:, None] "
             "for a column of targets"
         )
-    return jnp.mean(jnp.abs(prediction - target.astype(prediction.dtype)))
+    error = jnp.abs(prediction - target.astype(prediction.dtype))
+    return jnp.mean(error, dtype=None if error.dtype.itemsize > 2 else "float32")
 
 
 def _right(name: str, outputs: jax.Array, target: jax.Array, threshold: float) -> jax.Array:
