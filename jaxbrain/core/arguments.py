@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from jaxbrain.core.annotations import check_of
+from jaxbrain.core.annotations import Check, check_of
 from jaxbrain.core.calls import mistake
 
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -51,12 +51,17 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 def binder(function: Callable[..., Any]) -> Callable[[Any, Any], inspect.BoundArguments]:
     """A function from ``(args, kwargs)`` to the checked arguments of a call of function."""
-    name, signature = function.__name__, inspect.signature(function)
-    parameters = signature.parameters.values()
-    needed = {p.name for p in parameters if p.default is p.empty and p.kind not in _VARIABLE}
-    checks = {p.name: check for p in parameters if (check := check_of(p))}
+    name = function.__name__
+
+    @functools.cache  # at the first call: to look at all functions would slow down the import
+    def known() -> tuple[inspect.Signature, set[str], dict[str, Check]]:
+        signature = inspect.signature(function)
+        parameters = signature.parameters.values()
+        needed = {p.name for p in parameters if p.default is p.empty and p.kind not in _VARIABLE}
+        return signature, needed, {p.name: check for p in parameters if (check := check_of(p))}
 
     def bind(args: Any, kwargs: Any) -> inspect.BoundArguments:
+        signature, needed, checks = known()
         try:
             bound = signature.bind_partial(*args, **kwargs)
         except TypeError:

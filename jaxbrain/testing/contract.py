@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,6 +157,8 @@ def _check_seeds(trial: _Trial) -> None:
 
 
 def _shapes(rule: LearningRule, what: str, got: Any, wanted: Any) -> None:
+    import chex  # here, because it takes a tenth of a second, which only tests should pay
+
     try:
         chex.assert_trees_all_equal_structs(got, wanted)
         chex.assert_trees_all_equal_shapes_and_dtypes(got, wanted)
