@@ -164,8 +164,8 @@ FAULTS = [
     ),
     Fault(
         "the best state of another training is taken", CALLBACKS,
-        "if checkpoint.metadata(self._path) != about:",
-        "if checkpoint.metadata(self._path) is None:",
+        "if whole.metadata != about:",
+        "if whole.metadata is None:",
         "tests/training/test_callbacks.py::test_a_file_of_another_training_is_not_taken",
     ),
     Fault(
