@@ -92,7 +92,9 @@ def willshaw_load(
 
 
 @checked
-def willshaw_capacity(activity: float | jax.Array, other: float | jax.Array) -> jax.Array:
+def willshaw_capacity(
+    activity: float | jax.Array | np.ndarray, other: float | jax.Array | np.ndarray
+) -> jax.Array:
     """Number of random patterns that activate half of the synapses.
 
     M = ln(1/2) / ln(1 - f_a f_b), about ln 2 / (f_a f_b)

@@ -31,13 +31,18 @@ def weights(
 
 
 def float_like(x: Any) -> Any:
-    """The dtype of parameters: that of a float input, float32 for others; refuse an empty axis."""
+    """The dtype of `float_dtype`, for weights over the last axis of an input; refuse an empty one."""
     require_array("a network", x)
     if x.shape and x.shape[-1] == 0:
         raise ValueError(
             f"an input of shape {tuple(x.shape)} has no features: no weights can be drawn for it; "
             "give one example whose last axis holds its features"
         )
+    return float_dtype(x)
+
+
+def float_dtype(x: Any) -> Any:
+    """The dtype of parameters: that of a float input, float32 for any other."""
     return x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
 
 

@@ -139,6 +139,7 @@ def fit(
     on_chunk = together(on_chunk)
     rule, data = weigh(rule, data, sample_weights, class_weights)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
+    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
     training = Training(program, data, held_out, batch_size)
     if state is not None:
         require_state("fit", program, state, training.data[0])
@@ -147,8 +148,6 @@ def fit(
     training.check_metrics(rule.network, start.params, monitor)
     first = ChunkInfo(start, _EMPTY, 0, epochs)
     count = training.first_count(start, monitor) if on_chunk is None else 1
-    if count < epochs:  # several chunks; for one the program takes the data as they are, faster
-        training = training.on_device()
     line = Progress(epochs, desc=label(rule), enabled=progress)
     drive = partial(_drive, training.chunk, count=count, line=line, on_chunk=on_chunk)
     if checkpoint is None:
@@ -167,7 +166,7 @@ def fit(
 
 
 class Training(NamedTuple):
-    """One training: its programs and its data.
+    """One training: its programs and its data on the device.
 
     Attributes:
       program: of the rule, the optimizer, the metrics and the record.
@@ -180,11 +179,6 @@ class Training(NamedTuple):
     data: tuple[Any, Any]
     held_out: tuple[Any, Any] | None
     batch_size: int | None
-
-    def on_device(self) -> "Training":
-        """The same training with its data on the device, sent once for all chunks."""
-        data, held_out = jax.tree.map(jnp.asarray, (self.data, self.held_out))
-        return self._replace(data=data, held_out=held_out)
 
     def start(self, key: jax.Array) -> TrainState:
         """The state of `init_state`; the parameters are drawn by a program that rules share."""

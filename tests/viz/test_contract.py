@@ -190,7 +190,7 @@ calls = [
     lambda: viz.connectivity(np.eye(2), ['a', 'b']),
     lambda: viz.arm_animation(one[:, :2], 'arm.gif'),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.rule_table(found),
-    lambda: viz.motor_dashboard((), one, one, None, one, None, go=0),
+    lambda: viz.motor_dashboard(Hand(one, one), one, one, None, one, None, go=0),
 ]
 assert len(calls) == len(viz.__all__)
 for call in calls:

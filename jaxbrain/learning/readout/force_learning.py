@@ -27,7 +27,7 @@ from jaxbrain.learning.readout.recursive_least_squares import (
     least_squares,
     least_squares_step,
 )
-from jaxbrain.networks.parts import float_like
+from jaxbrain.networks.parts import float_dtype
 
 
 class GeneratorState(NamedTuple):
@@ -122,7 +122,7 @@ def generator(
                 f"{name} needs the input [inputs] of one step, got shape {x.shape}; without "
                 "inputs: jnp.zeros(0)"
             )
-        dtype = float_like(x)
+        dtype = float_dtype(x)
         k_own, k_mask, k_back, k_in, k_state = jax.random.split(key, 5)
         own = jax.random.normal(k_own, (units, units), dtype)
         there = jax.random.bernoulli(k_mask, connectivity, own.shape)

@@ -27,7 +27,7 @@ from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.networks.parts import float_like
+from jaxbrain.networks.parts import float_dtype
 
 
 @configured
@@ -86,7 +86,7 @@ def echo_state(
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
             raise ValueError(f"{name} needs the input [inputs] of one step, got shape {x.shape}")
-        dtype = float_like(x)
+        dtype = float_dtype(x)
         k_in, k_own, k_mask, k_bias = jax.random.split(key, 4)
         own = jax.random.normal(k_own, (units, units), dtype)
         there = jax.random.bernoulli(k_mask, connectivity, own.shape)
@@ -174,7 +174,7 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
     require_positive("ridge", "penalty", penalty, zero=True)
     states = as_array("ridge", "states", states)
     targets = as_array("ridge", "targets", targets)
-    dtype = float_like(jnp.asarray(states))
+    dtype = float_dtype(jnp.asarray(states))
     x, y = _rows("states", states), _rows("targets", targets)
     if np.shape(states)[:-1] != np.shape(targets)[:-1]:
         raise ValueError(
