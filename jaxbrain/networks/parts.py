@@ -31,7 +31,7 @@ def weights(
 
 
 def float_like(x: Any) -> Any:
-    """The dtype of `float_dtype`, for weights over the last axis of an input; refuse an empty one."""
+    """The `float_dtype` of weights over the last axis of an input; refuse an empty one."""
     require_array("a network", x)
     if x.shape and x.shape[-1] == 0:
         raise ValueError(

@@ -162,12 +162,16 @@ import sys
 sys.modules['matplotlib'] = sys.modules['matplotlib.pyplot'] = None
 import numpy as np, jaxbrain.viz as viz
 from jaxbrain.analysis import Comparison, Result
+from jaxbrain.motor.body.plant import Hand
 from jaxbrain.training import History
 one = np.ones((2, 3))
 result = Result(None, None, History(one, one, {'accuracy': one}, None), 1.0)
 found = Comparison({'a': result}, 'accuracy', None)
 import jaxbrain as jb
 from tests.pictures import points_of
+from tests.tables.values import column
+from jaxbrain.analysis import Rotations
+turns = Rotations(*[one] * len(Rotations._fields))
 params = {'kernel': one[:1, :2], 'recurrent': np.eye(2), 'bias': one[0, :2]}
 calls = [
     lambda: viz.network([np.ones((2, 2))]), lambda: viz.curves([1.0, 0.5]),
@@ -190,7 +194,7 @@ calls = [
     lambda: viz.connectivity(np.eye(2), ['a', 'b']),
     lambda: viz.arm_animation(one[:, :2], 'arm.gif'),
     lambda: viz.dashboard([1.0], [np.ones((2, 2))]), lambda: viz.rule_table(found),
-    lambda: viz.motor_dashboard(Hand(one, one), one, one, None, one, None, go=0),
+    lambda: viz.motor_dashboard(Hand(one, one), one, one, column(), one, turns, go=0),
 ]
 assert len(calls) == len(viz.__all__)
 for call in calls:
