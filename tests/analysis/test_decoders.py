@@ -60,6 +60,7 @@ def test_a_prediction_does_not_know_the_future(kind):
     }[kind]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_recurrent_decoders_of_several_seeds_find_what_is_not_linear():
     rng = np.random.default_rng(0)
     activity = rng.normal(size=(300, 2)).astype(np.float32)

@@ -196,6 +196,7 @@ def test_the_memory_is_that_of_parameters_gradients_and_moments(monkeypatch, cap
     assert train(*words) == 0
 
 
+@pytest.mark.slow
 def test_mnist_within_ten_epochs():
     images, labels = shared("t10k-images-idx3-ubyte.gz"), shared("t10k-labels-idx1-ubyte.gz")
     words = ("--data", images, "--labels", labels, "--train-rows", 8000, "--epochs", 6)

@@ -98,6 +98,7 @@ def quick():
     return net, state.params, start.params
 
 
+@pytest.mark.slow
 def test_a_network_learns_to_reach_where_it_is_told():
     net, params, naive = quick()
     trials, go = fan(8, 0, **SHORT)

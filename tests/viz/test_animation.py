@@ -52,6 +52,7 @@ def test_the_film_shows_the_hand_on_its_way(tmp_path):
     assert plt.get_fignums() == [] and dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_films_beside_and_after_each_other(tmp_path):
     moves = angles_of(PATHS[:3, ::8])
     options = {"lengths": (L1, L2), "targets": TARGETS[:3], "dt": 0.08, "speed": 2.0}

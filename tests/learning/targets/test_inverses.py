@@ -16,6 +16,7 @@ pytestmark = pytest.mark.x64
 new_key = partial(jax.random.key, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
 def test_inverses_of_a_convolution_learn(dtype):
     """To undo blocks with pooling, layer_norm and flatten; the state keeps its types."""

@@ -228,6 +228,7 @@ def shares(wanted, made):
     return 1 - error / jnp.var(wanted, axis=(0, 1)).mean()
 
 
+@pytest.mark.slow
 def test_a_small_network_begins_to_generate_activity_that_does_not_turn():
     wanted, made, rates = generated(1, 24, 80)
     assert rates.shape == (2, 16, 50, 24)
