@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -286,13 +286,13 @@ def tensorboard_writer(directory: str | Path, *, schedule: Schedule | None = Non
     """
     try:
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.proto.summary_pb2 import Summary
+        from tensorboardX.proto import event_pb2, summary_pb2
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             'tensorboard_writer needs tensorboardX: pip install "jaxbrain[tensorboard]"',
             name=error.name,
         ) from error
+    events, summaries = cast(Any, event_pb2), cast(Any, summary_pb2)  # made at run time: no types
     folder, writer, written = Path(directory), None, 0
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -301,13 +301,16 @@ def tensorboard_writer(directory: str | Path, *, schedule: Schedule | None = Non
         start = written if written < info.epoch else 0
         if writer is None or not start:
             writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
-            again = SessionLog(status=SessionLog.START)  # what an earlier file has is forgotten
-            writer.write_event(Event(wall_time=time.time(), step=1, session_log=again))
+            again = events.SessionLog(
+                status=events.SessionLog.START
+            )  # what an earlier file has is forgotten
+            writer.write_event(events.Event(wall_time=time.time(), step=1, session_log=again))
             weakref.finalize(write, writer.close)  # with this callback, or at the end of Python
         for epoch, row in _rows(info, start, schedule).items():
-            values = [Summary.Value(tag=name, simple_value=value) for name, value in row.items()]
-            summary = Summary(value=values)
-            writer.write_event(Event(wall_time=time.time(), step=epoch, summary=summary))
+            kind, wall_time = summaries.Summary, time.time()
+            values = [kind.Value(tag=name, simple_value=value) for name, value in row.items()]
+            summary = kind(value=values)
+            writer.write_event(events.Event(wall_time=wall_time, step=epoch, summary=summary))
         writer.flush()
         written = info.epoch
 
