@@ -87,6 +87,11 @@ def on_device(function: str, argument: str, values: Any) -> jax.Array:
     return jnp.asarray(as_canonical(f"{function}: {argument}" if function else argument, array))
 
 
+def tree_on_device(function: str, argument: str, tree: Any) -> Any:
+    """The arrays of a pytree by `on_device`; nested lists of numbers are one array."""
+    return jax.tree.map(functools.partial(on_device, function, argument), tree, is_leaf=is_numbers)
+
+
 def takes_arrays(*arguments: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function, so that these arguments come to it as arrays on the device.
 

@@ -91,10 +91,6 @@ def _clean(path: str) -> None:
     for entry in os.listdir(directory):
         found = pattern.fullmatch(entry)
         file = os.path.join(directory, entry)
-        if found and file not in _writing and not _another_runs(int(found[1])):
+        if found and file not in _writing and not processes.another_runs(int(found[1])):
             with contextlib.suppress(OSError):
                 os.unlink(file)
-
-
-def _another_runs(process: int) -> bool:
-    return process != os.getpid() and processes.runs(process)

@@ -117,7 +117,7 @@ def _runs_elsewhere(holder: dict[str, Any]) -> bool:
     process, host = holder.get("process"), holder.get("host")
     if host != processes.host() or type(process) is not int or process < 1:
         return False
-    return process != os.getpid() and processes.runs(process)
+    return processes.another_runs(process)
 
 
 def _refusal(holder: dict[str, Any]) -> str:

@@ -10,6 +10,11 @@ def host() -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", socket.gethostname())[:64] or "unknown"
 
 
+def another_runs(process: int) -> bool:
+    """True if a process of this number, other than this one, runs on this host."""
+    return process != os.getpid() and runs(process)
+
+
 def runs(process: int) -> bool:
     """True if a process of this number runs on this host, or where that cannot be known."""
     if os.name != "posix":  # there os.kill would end the process

@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.composition import examples_of
 from jaxbrain.core.config import label
 from jaxbrain.core.structure import is_configured
 from jaxbrain.core.types import LearningRule, Loss
@@ -53,7 +54,7 @@ def weigh(
             f"sample_weights and class_weights scale the loss of each example, but {label(rule)} "
             "was not made from (net, loss); use jb.backprop or another rule of a loss"
         )
-    n = jax.tree.leaves(x)[0].shape[0]
+    n = examples_of(x)
     weights: Any = np.ones(n)
     if sample_weights is not None:
         weights = _checked("sample_weights", sample_weights, n, "examples")

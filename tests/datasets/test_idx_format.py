@@ -1,5 +1,6 @@
 """Reader of IDX files: what was written is read, and mistakes are named without cost."""
 
+import contextlib
 import gzip
 import struct
 import tracemalloc
@@ -67,31 +68,31 @@ HOSTILE = {
 }
 
 
+@contextlib.contextmanager
+def memory_below(limit):
+    """At no moment within take as many bytes as the limit."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_idx_file_costs_no_memory(file, case, zipped):
     content, message = HOSTILE[case]
     path = file(gzip.compress(content) if zipped else content)
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=f"data.bin: .*{message}"):
-            datasets.idx(path)
-        assert tracemalloc.get_traced_memory()[1] < 5e6
-    finally:
-        tracemalloc.stop()
+    with memory_below(5e6), pytest.raises(ValueError, match=f"data.bin: .*{message}"):
+        datasets.idx(path)
 
 
 def test_a_gzip_bomb_is_not_unpacked(file):
     bomb = gzip.compress(as_idx(np.zeros(100, np.uint8)) + bytes(10**8))
-    tracemalloc.start()
-    try:
-        with pytest.raises(
-            ValueError, match=r"says \[100\] of uint8, 100 bytes; the file holds more"
-        ):
-            datasets.idx(file(bomb))
-        assert tracemalloc.get_traced_memory()[1] < 5e6
-    finally:
-        tracemalloc.stop()
+    message = r"says \[100\] of uint8, 100 bytes; the file holds more"
+    with memory_below(5e6), pytest.raises(ValueError, match=message):
+        datasets.idx(file(bomb))
 
 
 def test_a_damaged_gzip_file(file):
@@ -110,13 +111,9 @@ def test_a_claim_is_compared_with_the_free_memory(file, monkeypatch):
     claim = b"\0\0\x08\x01" + struct.pack(">I", 10**7)
     path = file(gzip.compress(claim + bytes(10**7)))
     monkeypatch.setattr(free_memory, "free_memory", lambda: 10**6)
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=r"needs 10.0 MB of memory; 1.0 MB are free"):
-            datasets.idx(path)
-        assert tracemalloc.get_traced_memory()[1] < 3e5
-    finally:
-        tracemalloc.stop()
+    message = r"needs 10.0 MB of memory; 1.0 MB are free"
+    with memory_below(3e5), pytest.raises(ValueError, match=message):
+        datasets.idx(path)
     monkeypatch.setattr(free_memory, "free_memory", lambda: None)  # not known
     assert datasets.idx(path).shape == (10**7,)
 

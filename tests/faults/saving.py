@@ -77,7 +77,7 @@ FAULTS = [
     ),
     Fault(
         "the names of a process that has ended are a lock", f"{TRAINING}/lock.py",
-        "process != os.getpid() and processes.runs(process)", "process != os.getpid()",
+        "return processes.another_runs(process)", "return process != os.getpid()",
         f"{TESTS}/test_lock.py",
     ),
     Fault(

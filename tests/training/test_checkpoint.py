@@ -53,20 +53,6 @@ def assert_same(tree, other):
     assert jax.tree.map(bits, tree) == jax.tree.map(bits, other)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return str(tmp_path / "state.ckpt")
-
-
-@pytest.fixture
-def two(path):
-    """A file, the one before it, and what they hold: NumPy only, to be quick."""
-    tree = {"a": np.arange(5, dtype=np.float32), "n": 1}
-    checkpoint.save(path, tree, metadata={"epoch": 1})
-    checkpoint.save(path, tree | {"n": 2}, metadata={"epoch": 2})
-    return path, tree
-
-
 def test_every_bit_of_a_training_state_comes_back(path):
     tree = training_state()
     checkpoint.save(path, tree)

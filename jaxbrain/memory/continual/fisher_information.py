@@ -14,8 +14,9 @@ import jax.numpy as jnp
 
 from jaxbrain import losses
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.compiled import compiled
+from jaxbrain.core.composition import examples_of
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
@@ -77,7 +78,14 @@ def fisher(
       (5.0, 1.0)
     """
     _check("fisher", loss, outcomes, batch_size)
-    return _mean(Program((net, loss)), _exact, params, (x, None), outcomes, batch_size)
+    return _mean(
+        Program((net, loss)),
+        _exact,
+        params,
+        (tree_on_device("", "x", x), None),
+        outcomes,
+        batch_size,
+    )
 
 
 @keyed
@@ -119,8 +127,9 @@ def sampled_fisher(
       0.25
     """
     _check("sampled_fisher", loss, outcomes, batch_size)
-    keys = jax.random.split(key, len(jax.tree.leaves(x)[0]))
-    return _mean(Program((net, loss)), _sampled, params, (x, keys), outcomes, batch_size)
+    x = tree_on_device("", "x", x)
+    data = x, jax.random.split(key, examples_of(x))
+    return _mean(Program((net, loss)), _sampled, params, data, outcomes, batch_size)
 
 
 @checked
@@ -156,8 +165,8 @@ def empirical_fisher(
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((x, y))]
     if len({shape[:1] for shape in shapes}) != 1:
         raise ValueError(f"y must have one target for each example of x, got shapes {shapes}")
-    y = jax.tree.map(partial(on_device, "", "y"), y, is_leaf=is_numbers)
-    return _mean(Program((net, loss)), _empirical, params, (x, y), None, batch_size)
+    data = tree_on_device("", "x", x), tree_on_device("", "y", y)
+    return _mean(Program((net, loss)), _empirical, params, data, None, batch_size)
 
 
 @checked
@@ -192,7 +201,14 @@ def full_fisher(
       [[1.0, 2.0], [2.0, 5.0]]
     """
     _check("full_fisher", loss, outcomes, batch_size)
-    return _mean(Program((net, loss)), _full, params, (x, None), outcomes, batch_size)
+    return _mean(
+        Program((net, loss)),
+        _full,
+        params,
+        (tree_on_device("", "x", x), None),
+        outcomes,
+        batch_size,
+    )
 
 
 Inner = tuple[Network, Loss, Any]
@@ -226,6 +242,7 @@ def _pull_back(inner: Inner, params: Params, x: Any) -> Params:
     return jax.vmap(lambda score: pull(score)[0])(_predictive(loss, outcomes).scores(output))
 
 
+@compiled(static_argnums=(1, 5))
 def _mean(
     program: Program,
     f: Callable[..., Any],
@@ -235,20 +252,6 @@ def _mean(
     batch_size: int,
 ) -> Any:
     """The mean of f over examples; never more than batch_size results are held at once."""
-    x, rest = data
-    x = jax.tree.map(partial(on_device, "", "x"), x, is_leaf=is_numbers)
-    return _mean_of_arrays(program, f, params, (x, rest), outcomes, batch_size)
-
-
-@compiled(static_argnums=(1, 5))
-def _mean_of_arrays(
-    program: Program,
-    f: Callable[..., Any],
-    params: Params,
-    data: Any,
-    outcomes: Any,
-    batch_size: int,
-) -> Any:
     data = jax.tree.map(jnp.asarray, data)
     n = len(jax.tree.leaves(data)[0])
     if n == 0:

@@ -1,6 +1,5 @@
 """Replay: a buffer of fixed size holds old examples, which are mixed into new batches."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +7,7 @@ import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.config import configured, traceable
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
@@ -95,7 +94,7 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
       >>> int(buffer.filled), buffer.items[:2].tolist()
       (2, [0, 1])
     """
-    items = jax.tree.map(partial(on_device, "add", "items"), items, is_leaf=is_numbers)
+    items = tree_on_device("add", "items", items)
     n = _require_rows(buffer, items)
     order = jnp.arange(n, dtype="int32")
     count = buffer.seen + order  # of the items before each

@@ -39,6 +39,34 @@ def gradients(*rules, params):
     return all_of_them(params)
 
 
+def over_all_signs(rule, params, monkeypatch, signs, in_order=iter):
+    """The gradient for each pattern of signs ``[patterns, n]``, and that of back-propagation.
+
+    Args:
+      signs: of the steps ``[patterns, steps, 2]``.
+      in_order: from those of one pattern to what the rule draws, one after the other.
+    """
+    steps = signs.shape[1]
+    xs, ys = (jnp.asarray(a[:steps]) for a in sequence())
+
+    def one(params, signs):
+        drawn = in_order(signs)
+        monkeypatch.setattr(jax.random, "rademacher", lambda key, shape, dtype: next(drawn))
+        carry, total = rule.carry(params, (xs[0], ys[0])), 0.0
+        for now in zip(xs, ys, strict=True):
+            carry, (_, grads) = rule.step(params, carry, now, key=new_key())
+            total = total + ravel_pytree(grads)[0] / steps
+        return total
+
+    @jax.jit
+    def both(params):
+        found = jax.vmap(one, in_axes=(None, 0))(params, jnp.asarray(signs))
+        bptt = jb.backprop(over_time(rule).network, LOSS)
+        return found, ravel_pytree(bptt.grads(params, (), xs[None], ys[None])[1])[0]
+
+    return both(params)
+
+
 def error(a, b):
     return float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
 

@@ -39,6 +39,7 @@ from tests.learning.online.problem import (
     gradients,
     new_key,
     numpy_of,
+    over_all_signs,
     params_of,
     sequence,
 )
@@ -220,31 +221,11 @@ def test_eprop_is_autodiff_with_recurrent_input_held(name):
     assert all(error(grads, bptt) < 1e-12 for grads in found) and error(want, bptt) > 0.01
 
 
-def over_all_signs(cell, params, monkeypatch):
-    """The gradient of uoro for each pattern of signs: of the start, then of the first two steps."""
-    rule, steps = learning.uoro(cell, READOUT, LOSS), 3
-    xs, ys = (jnp.asarray(a[:steps]) for a in sequence())
-    patterns = np.array(list(itertools.product([-1.0, 1.0], repeat=2 * steps)))
-    signs = jnp.asarray(patterns.reshape(-1, steps, 2))
-
-    def one(params, signs):
-        start, *own = (*signs, jnp.ones(2))  # the last ones make traces that nothing reads
-        # each step draws the start for its gradient, again for its update, and then its own signs
-        drawn = itertools.chain.from_iterable((start, start, now) for now in own)
-        monkeypatch.setattr(jax.random, "rademacher", lambda key, shape, dtype: next(drawn))
-        carry, total = rule.carry(params, (xs[0], ys[0])), 0.0
-        for now in zip(xs, ys, strict=True):
-            carry, (_, grads) = rule.step(params, carry, now, key=new_key())
-            total = total + ravel_pytree(grads)[0] / steps
-        return total
-
-    @jax.jit
-    def both(params):
-        found = jax.vmap(one, in_axes=(None, 0))(params, signs)
-        bptt = jb.backprop(over_time(rule).network, LOSS)
-        return found, ravel_pytree(bptt.grads(params, (), xs[None], ys[None])[1])[0]
-
-    return both(params)
+def drawn_by_uoro(signs):
+    """Signs in the order of their draws, from those of the start and of the first two steps."""
+    start, *own = (*signs, jnp.ones(2))  # the last ones make traces that nothing reads
+    # each step draws the start for its gradient, again for its update, and then its own signs
+    return itertools.chain.from_iterable((start, start, now) for now in own)
 
 
 @pytest.mark.parametrize(
@@ -253,8 +234,11 @@ def over_all_signs(cell, params, monkeypatch):
     ids=["by hand", "learned"],
 )
 def test_the_mean_of_uoro_over_all_signs_is_the_gradient(cell, monkeypatch):
-    params = params_of(over_time(learning.uoro(cell, READOUT, LOSS)).network)
-    found, bptt = over_all_signs(cell, params, monkeypatch)
+    rule, steps = learning.uoro(cell, READOUT, LOSS), 3
+    params = params_of(over_time(rule).network)
+    patterns = np.array(list(itertools.product([-1.0, 1.0], repeat=2 * steps)))
+    signs = patterns.reshape(-1, steps, 2)
+    found, bptt = over_all_signs(rule, params, monkeypatch, signs, drawn_by_uoro)
     assert error(found.mean(0), bptt) < 1e-12 and error(found[0], bptt) > 0.01
     one_start = found[: len(found) // 4]  # one pattern of signs of the start, all of the steps
     assert error(one_start.mean(0), bptt) > 0.01

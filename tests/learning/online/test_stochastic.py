@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
 
 import jaxbrain as jb
 from jaxbrain import learning
@@ -19,8 +18,8 @@ from tests.learning.online.problem import (
     READOUT,
     error,
     new_key,
+    over_all_signs,
     params_of,
-    sequence,
 )
 
 pytestmark = pytest.mark.x64
@@ -31,33 +30,11 @@ SIGNS = np.concatenate([PATTERNS, np.ones((len(PATTERNS), 2))], axis=1).reshape(
 RULES = {"uoro": learning.uoro, "kf_rtrl": learning.kf_rtrl}
 
 
-def over_all_signs(rule, params, monkeypatch):
-    """The gradient for each pattern of signs ``[patterns, n]``, and that of back-propagation."""
-    xs, ys = (jnp.asarray(a[:STEPS]) for a in sequence())
-
-    def one(params, signs):
-        drawn = iter(signs)
-        monkeypatch.setattr(jax.random, "rademacher", lambda key, shape, dtype: next(drawn))
-        carry, total = rule.carry(params, (xs[0], ys[0])), 0.0
-        for now in zip(xs, ys, strict=True):
-            carry, (_, grads) = rule.step(params, carry, now, key=new_key())
-            total = total + ravel_pytree(grads)[0] / STEPS
-        return total
-
-    @jax.jit
-    def both(params):
-        found = jax.vmap(one, in_axes=(None, 0))(params, jnp.asarray(SIGNS))
-        bptt = jb.backprop(over_time(rule).network, LOSS)
-        return found, ravel_pytree(bptt.grads(params, (), xs[None], ys[None])[1])[0]
-
-    return both(params)
-
-
 @pytest.mark.parametrize("name", RULES)
 def test_the_mean_over_all_signs_is_the_gradient(name, monkeypatch):
     rule = RULES[name](elman(2), READOUT, LOSS)
     params = params_of(over_time(rule).network)
-    found, exact = over_all_signs(rule, params, monkeypatch)
+    found, exact = over_all_signs(rule, params, monkeypatch, SIGNS)
     assert error(found.mean(0), exact) < 1e-12
     assert error(found[0], exact) > 0.01
 
@@ -86,7 +63,7 @@ def test_kronecker_factors_have_less_variance_than_rank_one():
 
 def test_leaky_units_have_kronecker_factors_too(monkeypatch):
     rule = learning.kf_rtrl(leaky_rnn(2, dt=0.3, tau=1.0), READOUT, LOSS)
-    found, exact = over_all_signs(rule, params_of(over_time(rule).network), monkeypatch)
+    found, exact = over_all_signs(rule, params_of(over_time(rule).network), monkeypatch, SIGNS)
     assert error(found.mean(0), exact) < 1e-12
 
 
