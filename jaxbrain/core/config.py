@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxbrain.core import names, pickling, structure
 from jaxbrain.core.annotations import MayBeInfinite
-from jaxbrain.core.arguments import binder
+from jaxbrain.core.arguments import Arguments
 from jaxbrain.core.doors import with_doors
 from jaxbrain.core.mistakes import refuse_call
 
@@ -200,12 +200,12 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       >>> scaled(2.0) == scaled(2.0), scaled(2.0) == scaled(2.0, offset=1.0)
       (True, False)
     """
-    bind = binder(make)
+    reads = Arguments(make)
 
     @functools.wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
-        arguments, options = freeze(args), freeze(kwargs)
-        bound = bind(arguments, options)
+        arguments, options = reads.read(freeze(args), freeze(kwargs))
+        bound = reads.bind(arguments, options)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
         inner = getattr(value, "config", None)
         return _with_config(value, Config(made, *_canonical(bound), inner))
