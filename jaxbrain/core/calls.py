@@ -1,8 +1,9 @@
 """Calls with wrong arguments, answered in plain sentences that name the right ones."""
 
-import difflib
 import inspect
 from typing import Any
+
+from jaxbrain.core.suggestions import nearest
 
 # What to write for an argument that other libraries have.
 _KEYWORDS = {
@@ -17,8 +18,8 @@ def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> 
     places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     unknown = [word for word in kwargs if word not in parameters]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], list(parameters), 1)
-        fix = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parameters)}"
+        near = nearest(unknown[0], parameters)
+        fix = f"did you mean {near!r}?" if near else f"it has {', '.join(parameters)}"
         fix = _KEYWORDS.get(unknown[0], fix)
         return f"{name} has no argument {unknown[0]!r}; {fix}"
     if len(args) > len(places):
