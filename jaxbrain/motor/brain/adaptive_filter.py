@@ -20,7 +20,7 @@ Number = float | jax.Array
 Times = tuple[float, ...] | jax.Array
 
 
-class Teaching(NamedTuple):
+class CerebellumInput(NamedTuple):
     """Input of the cerebellum in one step.
 
     Attributes:
@@ -46,7 +46,7 @@ class Cerebellum(NamedTuple):
     weights: jax.Array
 
 
-class Report(NamedTuple):
+class ForwardModelInput(NamedTuple):
     """Input of a forward model in one step.
 
     Attributes:
@@ -95,7 +95,7 @@ def cerebellum(
         before its prediction.
 
     Returns:
-      A Cell from `Teaching` to the prediction ``[outputs]``. No params; its carry is a
+      A Cell from `CerebellumInput` to the prediction ``[outputs]``. No params; its carry is a
       `Cerebellum`, whose weights begin at 0.
 
     Source: Fujita 1982, doi 10.1007/BF00336192; Dean et al. 2010, doi 10.1038/nrn2756; the
@@ -103,10 +103,10 @@ def cerebellum(
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> cell, x = cerebellum(learning_rate=0.5), Teaching(jnp.ones(1), jnp.zeros(1))
+      >>> cell, x = cerebellum(learning_rate=0.5), CerebellumInput(jnp.ones(1), jnp.zeros(1))
       >>> carry, wanted, y = cell.carry((), x), 0.3, jnp.zeros(1)
       >>> for _ in range(50):
-      ...     carry, y = cell.step((), carry, Teaching(jnp.ones(1), wanted - y))
+      ...     carry, y = cell.step((), carry, CerebellumInput(jnp.ones(1), wanted - y))
       >>> round(float(y[0]), 3)
       0.3
     """
@@ -114,15 +114,15 @@ def cerebellum(
     _require("cerebellum", dt, taus, learning_rate, delay_steps)
 
     def init(key: jax.Array, x: Any) -> Params:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         return ()
 
     def carry(params: Params, x: Any) -> Cerebellum:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         return _empty(x.mossy, x.mossy.shape[0], x.error.shape[0], taus, delay_steps)
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         _require_fit(name, carry.weights, x)
         return _learn(carry, x, dt, taus, learning_rate)
 
@@ -148,8 +148,8 @@ def forward_model(
       delay_steps: d, of the sensory feedback.
 
     Returns:
-      A Cell from `Report` to the prediction of s_t ``[signals]``, which arrives d steps later. No
-      params; its carry is a `ForwardModel`.
+      A Cell from `ForwardModelInput` to the prediction of s_t ``[signals]``, which arrives d steps
+      later. No params; its carry is a `ForwardModel`.
 
     Source: Miall et al. 1993, doi 10.1080/00222895.1993.9942050.
 
@@ -158,7 +158,7 @@ def forward_model(
       >>> cell = forward_model(learning_rate=0.05, delay_steps=3)
       >>> u = jnp.sin(jnp.arange(3000.0) * 0.1)
       >>> late = jnp.concatenate([jnp.zeros(3), u[:-3]])  # a body that follows its command
-      >>> xs = Report(u[:, None], late[:, None])
+      >>> xs = ForwardModelInput(u[:, None], late[:, None])
       >>> _, y = jb.cells.scan(cell, (), cell.carry((), jax.tree.map(lambda a: a[0], xs)), xs)
       >>> float(abs(y[-100:, 0] - u[-100:]).max()) < 0.02
       True
@@ -167,28 +167,30 @@ def forward_model(
     _require("forward_model", dt, taus, learning_rate, delay_steps)
 
     def init(key: jax.Array, x: Any) -> Params:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         return ()
 
     def carry(params: Params, x: Any) -> ForwardModel:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         signals = x.sensory.shape[0]
         empty = _empty(x.sensory, x.command.shape[0] + signals, signals, taus, delay_steps)
         return ForwardModel(empty, jnp.zeros((delay_steps, signals), empty.weights.dtype))
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         dtype = carry.predicted.dtype
         mossy = jnp.concatenate([as_float(x.command, dtype), as_float(x.sensory, dtype)])
-        teaching = Teaching(mossy, as_float(x.sensory, dtype) - carry.predicted[0])
-        _require_fit(name, carry.filter.weights, teaching)
-        state, y = _learn(carry.filter, teaching, dt, taus, learning_rate)
+        late = CerebellumInput(mossy, as_float(x.sensory, dtype) - carry.predicted[0])
+        _require_fit(name, carry.filter.weights, late)
+        state, y = _learn(carry.filter, late, dt, taus, learning_rate)
         return ForwardModel(state, _pushed(carry.predicted, y)), y
 
     return Cell(init, carry, step)
 
 
-def _learn(carry: Cerebellum, x: Teaching, dt: Number, taus: Times, learning_rate: Number) -> Any:
+def _learn(
+    carry: Cerebellum, x: CerebellumInput, dt: Number, taus: Times, learning_rate: Number
+) -> Any:
     """The change of the weights by the error, then the prediction with the new weights."""
     weights = carry.weights
     mossy, error = as_float(x.mossy, weights.dtype), as_float(x.error, weights.dtype)
@@ -236,7 +238,7 @@ def _shape(part: Any) -> tuple[int, ...]:
     return tuple(getattr(part, "shape", ()))
 
 
-def _require_fit(name: str, weights: jax.Array, x: Teaching) -> None:
+def _require_fit(name: str, weights: jax.Array, x: CerebellumInput) -> None:
     if (x.mossy.shape[0], x.error.shape[0]) != weights.shape[1:]:
         raise ValueError(
             f"{name}: the carry was made for {weights.shape[1]} inputs and {weights.shape[2]} "
