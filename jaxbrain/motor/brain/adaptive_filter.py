@@ -7,12 +7,17 @@ constants are in s, delays in steps.
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.config import configured, traceable
+from jaxbrain.core.requirements import (
+    as_number,
+    is_traced,
+    require_count,
+    require_positive,
+    shape_of,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.networks.parts import as_float, float_like
 
@@ -70,6 +75,7 @@ class ForwardModel(NamedTuple):
     predicted: jax.Array
 
 
+@traceable("taus")
 @configured
 def cerebellum(
     *,
@@ -129,6 +135,7 @@ def cerebellum(
     return Cell(init, carry, step)
 
 
+@traceable("taus")
 @configured
 def forward_model(
     *,
@@ -209,7 +216,7 @@ def _pushed(past: jax.Array, now: jax.Array) -> jax.Array:
 
 
 def _empty(like: Any, inputs: int, outputs: int, taus: Times, delay_steps: int) -> Cerebellum:
-    times, dtype = np.shape(taus)[0], float_like(like)
+    times, dtype = shape_of(taus)[0], float_like(like)
     shapes = ((times, inputs), (delay_steps, times, inputs), (times, inputs, outputs))
     return Cerebellum(*(jnp.zeros(shape, dtype) for shape in shapes))
 
@@ -218,9 +225,9 @@ def _require(cell: str, dt: Any, taus: Any, learning_rate: Any, delay_steps: Any
     require_positive(cell, "dt", dt)
     require_positive(cell, "learning_rate", learning_rate, zero=True)
     require_count(cell, "delay_steps", delay_steps)
-    if len(np.shape(taus)) != 1 or np.shape(taus)[0] < 1:
+    if len(shape_of(taus)) != 1 or shape_of(taus)[0] < 1:
         raise ValueError(f"{cell}: taus must be a tuple or [times], got {taus!r}")
-    if not isinstance(taus, jax.core.Tracer) and not np.all(np.asarray(taus) > 0):
+    if not is_traced(taus) and not np.all(np.asarray(taus) > 0):
         raise ValueError(f"{cell}: taus must be positive, got {taus!r}")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxbrain.cells import scan
+from jaxbrain.core.program import Program
 from jaxbrain.motor import Cerebellum, CerebellumInput, ForwardModelInput, cerebellum, forward_model
 
 pytestmark = pytest.mark.x64
@@ -238,3 +239,16 @@ def test_types_names_and_refusals():
         cell.step((), carry, x._replace(mossy=jnp.ones(2)))
     with pytest.raises(ValueError, match=r"with parts of shapes \(\(4, 3\), \(2,\)\)"):
         cell.step((), carry, x._replace(mossy=jnp.ones((4, 3))))
+
+
+def test_other_time_constants_compile_nothing_and_make_another_filter():
+    traces, x = [], CerebellumInput(jnp.ones(1), jnp.ones(1))
+
+    @jax.jit
+    def run(cell):
+        traces.append(1)
+        carry = cell.value.carry((), x)
+        return cell.value.step((), cell.value.step((), carry, x)[0], x)[1]
+
+    one, other = (run(Program(cerebellum(taus=taus))) for taus in ((0.01, 0.1), (0.02, 0.3)))
+    assert len(traces) == 1 and float(one[0]) > float(other[0]) > 0
