@@ -16,9 +16,10 @@ import numpy as np
 from jax.nn.initializers import Initializer
 
 from jaxbrain.core import names, pickling, structure
-from jaxbrain.core.annotations import MayBeInfinite, options
+from jaxbrain.core.annotations import MayBeInfinite
 from jaxbrain.core.arguments import Arguments
 from jaxbrain.core.doors import with_doors
+from jaxbrain.core.functions import options
 from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
