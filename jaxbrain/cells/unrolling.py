@@ -9,15 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.cells.stages import with_params
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
 
 
-@keyed
 @checked
 def scan(
     cell: Cell,
@@ -25,7 +24,7 @@ def scan(
     carry: Any,
     xs: Any,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     block: int | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program

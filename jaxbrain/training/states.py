@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.arrays import is_numbers, on_device
-from jaxbrain.core.calls import explained
 from jaxbrain.core.compiled import MOST, compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.latest import Latest
