@@ -31,9 +31,8 @@ DRUG = ("GPi", "thalamus", "error", "peak speed", "reaction", "reach time", "gra
 
 def move(trained: reach.Trained, perturbation: Any, *each: Any) -> dict:
     """Measures of reaches without noise under perturbation(*each), the arguments of each trial."""
-    inputs, _, _, condition = reach.reaches(8)
+    net, (inputs, _, _, condition) = partial(reach.moving, trained.controller), reach.reaches(8)
     start, target, params = condition["start"], condition["target"], trained.state.params
-    net = partial(reach.moving, trained.controller)
     signals = jax.vmap(lambda x, *own: net(perturbation(*own)).apply(params, x))(inputs, *each)
     path, velocity = (a[:, GO:] for a in signals.hand)
     found = jax.vmap(analysis.reach_kinematics)(path, velocity, start, target)
@@ -62,27 +61,28 @@ def lesion(units: int, gain: jax.Array) -> Any:
 
 
 def draw(doses: dict, names: list[str], drug: dict, goals: Any) -> None:
-    axes = plt.subplot_mosaic("hhab;hhcd;hhef", figsize=(14, 9.5), layout="constrained")[1]
+    figure, axes = plt.subplot_mosaic("hhab;hhcd;hhef", figsize=(15.5, 9.5), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     table = np.array([[doses[0.0][name][measure] for measure in UNITS] for name in names])
-    change, ax = np.log2(np.maximum(table, 1e-3) / np.maximum(table[0], 1e-3)), axes["h"]
-    image = ax.imshow(change, cmap="PuOr", vmin=-4, vmax=4, aspect="auto")
+    ratio, ax = np.maximum(table, 1e-3) / np.maximum(table[0], 1e-3), axes["h"]
+    image = ax.imshow(ratio, cmap="PuOr", norm="log", vmin=1 / 16, vmax=16, aspect="auto")
     for (y, x), value in np.ndenumerate(table):
-        ink = "white" if abs(change[y, x]) > 2.5 else "black"
+        ink = "black" if 0.2 < ratio[y, x] < 5 else "white"
         ax.text(x, y, f"{value:z.{1 + (value < 2)}f}", ha="center", va="center", color=ink)
     ax.set_xticks(range(len(UNITS)), [f"{n}\n{u and f'({u})'}" for n, u in UNITS.items()])
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
-    plt.colorbar(image, ax=ax, location="bottom", aspect=50, format=lambda x, _: f"x {2**x:.4g}")
+    plt.colorbar(image, ax.inset_axes((0, -0.04, 1, 0.02)), location="bottom", label="intact = 1")
     for ax, name in zip(map(axes.get, "abcd"), PATHS, strict=True):
         viz.hand_paths(doses[0.0][name]["hand"].position, targets=goals, ax=ax).set_title(name)
-    graded = {name: (DOSES, [d[name]["error"] for d in doses.values()]) for name in GRADED}
-    taken = {name: (LEVELS, drug[name] / drug[name][2]) for name in DRUG[3:6]}
-    for where, place, lines in (("e", (0.3, 0.2), graded), ("f", (0.5, 0.43), taken)):
-        for marker, (name, line) in zip("os^Dv", lines.items(), strict=False):
-            axes[where].plot(*line, marker=marker, label=name)
-        axes[where].legend(frameon=False, loc=place, ncols=len(lines) // 2)
+    errors = [[doses[dose][name]["error"] for name in GRADED] for dose in DOSES]
+    times = np.transpose([drug[name] / drug[name][2] for name in DRUG[3:6]])
+    for at, names, *line in (("e", GRADED, DOSES, errors), ("f", DRUG[3:6], LEVELS, times)):
+        axes[at].set_prop_cycle(color=viz.style.LINE_COLORS, marker=list("os^Dv"))
+        axes[at].plot(*line, label=names)
+        axes[at].legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axes["e"].set(xlabel="gain of its units", ylabel="error (mm)", yscale="log", xlim=(1.05, -0.05))
-    axes["f"].set(xlabel="dopamine", ylabel="times that at 0.2, as trained")
+    axes["f"].set(xlabel="dopamine", ylabel="relative to 0.2 (training)")
 
 
 def main(out: Path, seed: int) -> None:

@@ -121,7 +121,7 @@ def pictures(pages):
 
 def unmatched(pages, folder):
     """Pictures that are shown but not there, or there but not shown."""
-    shown, there = pictures(pages), folder.glob("*")
+    shown, there = pictures(pages), folder.glob("[!.]*")
     return {path.resolve() for path in shown} ^ {path.resolve() for path in there}
 
 
