@@ -36,7 +36,7 @@ def stack(*cells: Cell) -> Cell:
     def init(key: jax.Array, x: Any) -> Params:
         params = []
         for k, cell in zip(jax.random.split(key, len(cells)), cells, strict=True):
-            params.append(cell.init(k, x))
+            params.append(plain_init(cell)(k, x))
             x = _output(cell, params[-1], x)
         return tuple(params)
 

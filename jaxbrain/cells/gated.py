@@ -270,7 +270,7 @@ def parallel_min_gru(
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def after(early: tuple, late: tuple) -> tuple[jax.Array, jax.Array]:
         return late[0] * early[0], late[0] * early[1] + late[1]

@@ -168,7 +168,7 @@ def parallel_linear_recurrent(
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
         require_time(name, x)

@@ -136,7 +136,7 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         require_time(name, x)
