@@ -11,6 +11,7 @@ import numpy as np
 from jaxbrain.cells.stages import with_params
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
