@@ -7,6 +7,7 @@ import jax
 from jaxbrain.cells.unrolling import unroll
 from jaxbrain.core.composition import parallel, split_key
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.types import Cell, Network, Params
 
 

@@ -13,6 +13,7 @@ from jaxbrain.cells.pointwise import pointwise
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.unrolling import first, require_time
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import align

@@ -14,6 +14,7 @@ from jax.nn.initializers import Initializer, lecun_normal
 from jaxbrain.cells.parts import fit_input, fit_sequence, require_step
 from jaxbrain.cells.unrolling import first, require_time
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import float_like

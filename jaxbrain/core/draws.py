@@ -8,13 +8,14 @@ from one draw, piece by piece.
 import functools
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
+from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.structure import Same
 
 # Operations that make keys from keys, different ones from different ones.
@@ -40,50 +41,53 @@ def in_one_draw(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def drawn(key: jax.Array) -> Any:
+        key = require_random_key(getattr(function, "__name__", "in_one_draw"), key)
         traced, shapes = jax.make_jaxpr(function, return_shape=True)(key)
-        pool = _Pool(key, _words(traced.jaxpr))
-        leaves = map(_made, _evaluate(traced.jaxpr, traced.consts, [pool.key], pool))
+        pool = _Pool(key, traced.jaxpr)
+        args = [_Key((), jax.typeof(key))]
+        leaves = map(pool.made, _evaluate(traced.jaxpr, traced.consts, args, pool))
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
     return drawn
 
 
-class _Key:
-    """A key of the traced function, which is made only where its bits alone are not enough.
+class _Key(NamedTuple):
+    """A key of the traced function, which is not made unless more is needed than its bits.
 
     Attributes:
       path: how it was derived from the key of the function; equal for equal keys.
-      make: to the key itself.
+      like: its shape and dtype.
     """
 
-    def __init__(self, path: Hashable, make: Callable[[], jax.Array]):
-        self.path, self.make = path, functools.cache(make)
+    path: Hashable
+    like: Any
 
 
 class _Pool:
-    """The bits of one draw, handed out piece by piece."""
+    """The bits of one draw, handed out piece by piece; the same ones for the same key."""
 
-    def __init__(self, key: jax.Array, words: int):
-        data = jax.eval_shape(jax.random.key_data, key)
-
-        @functools.cache
-        def drawn() -> jax.Array:
-            return jax.random.bits(key, (data.size + words,), "uint32")
-
-        def own() -> jax.Array:
-            like = drawn()[: data.size].reshape(data.shape)
-            return jax.random.wrap_key_data(like, impl=jax.random.key_impl(key))
-
-        self.key, self._drawn, self._used = _Key((), own), drawn, data.size
-        self._pieces: dict[Hashable, jax.Array] = {}
+    def __init__(self, key: jax.Array, jaxpr: Jaxpr):
+        self._impl = jax.random.key_impl(key)
+        self._data = jax.eval_shape(jax.random.key_data, key)  # of one key
+        words = self._data.size + _words(jaxpr, self._data.size)
+        self._drawn = functools.cache(lambda: jax.random.bits(key, (words,), "uint32"))
+        self._used, self._pieces = 0, {}
 
     def bits(self, key: _Key, like: Any) -> jax.Array:
-        """Bits of a shape and an unsigned dtype; the same ones for the same key."""
+        """Bits of a shape and an unsigned dtype."""
         name = (key.path, like.shape, like.dtype)
         if name not in self._pieces:
             start, self._used = self._used, self._used + _size(like)
             self._pieces[name] = _as_bits(self._drawn()[start : self._used], like)
         return self._pieces[name]
+
+    def made(self, value: Any) -> Any:
+        """Any value as it is; for a key that was not made, a key of these bits."""
+        if not isinstance(value, _Key):
+            return value
+        shape = (*value.like.shape, *self._data.shape)
+        data = self.bits(value, jax.ShapeDtypeStruct(shape, self._data.dtype))
+        return jax.random.wrap_key_data(data, impl=self._impl)
 
 
 def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], pool: _Pool) -> list[Any]:
@@ -100,26 +104,22 @@ def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], pool: _P
 
 
 def _outputs(equation: JaxprEqn, args: list[Any], pool: _Pool) -> Sequence[Any]:
-    name = equation.primitive.name
+    """The outputs of one equation."""
+    primitive, name = equation.primitive, equation.primitive.name
     if any(isinstance(arg, _Key) for arg in args):
         if name == "random_bits":
             return [pool.bits(args[0], equation.outvars[0].aval)]
         if name == "random_clone":
             return args
         if name in _DERIVING:
-            return _derived(equation, args)
+            path = (name, tuple(sorted(equation.params.items())), *map(_identity, args))
+            return [_Key((path, i), to.aval) for i, to in enumerate(equation.outvars)]
         if _is_plain_call(equation):
             inner = equation.params["jaxpr"]
             return _evaluate(inner.jaxpr, inner.consts, args, pool)
-    return _bind(equation, args)
-
-
-def _derived(equation: JaxprEqn, args: list[Any]) -> list[_Key]:
-    """Keys from keys, none of which is made yet."""
-    made = functools.cache(lambda: _bind(equation, args))
-    options = tuple(sorted(equation.params.items()))
-    path = (equation.primitive.name, options, *map(_identity, args))
-    return [_Key((path, i), lambda i=i: made()[i]) for i in range(len(equation.outvars))]
+    options = primitive.get_bind_params(equation.params)
+    outputs = primitive.bind(*map(pool.made, args), **options)
+    return outputs if primitive.multiple_results else [outputs]
 
 
 def _identity(arg: Any) -> Hashable:
@@ -128,25 +128,16 @@ def _identity(arg: Any) -> Hashable:
     return Same(arg) if isinstance(arg, jax.Array) else np.asarray(arg).item()
 
 
-def _bind(equation: JaxprEqn, args: list[Any]) -> Sequence[Any]:
-    """The outputs of one equation, as JAX computes them."""
-    primitive = equation.primitive
-    outputs = primitive.bind(*map(_made, args), **primitive.get_bind_params(equation.params))
-    return outputs if primitive.multiple_results else [outputs]
-
-
-def _made(value: Any) -> Any:
-    return value.make() if isinstance(value, _Key) else value
-
-
-def _words(jaxpr: Jaxpr) -> int:
-    """The number of words of 32 bits that a traced function may take from a pool."""
+def _words(jaxpr: Jaxpr, key_words: int) -> int:
+    """The most words of 32 bits that a traced function takes from a pool."""
     words = 0
     for equation in jaxpr.eqns:
         if equation.primitive.name == "random_bits":
             words += _size(equation.outvars[0].aval)
         elif _is_plain_call(equation):
-            words += _words(equation.params["jaxpr"].jaxpr)
+            words += _words(equation.params["jaxpr"].jaxpr, key_words)
+        keys = (to.aval for to in equation.outvars if _is_key(to.aval))
+        words += sum(key.size * key_words for key in keys)
     return words
 
 
@@ -156,6 +147,10 @@ def _is_plain_call(equation: JaxprEqn) -> bool:
         return False
     places = (*equation.params["in_shardings"], *equation.params["out_shardings"])
     return not any(isinstance(place, jax.sharding.Sharding) for place in places)
+
+
+def _is_key(like: Any) -> bool:
+    return jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
 
 
 def _size(like: Any) -> int:

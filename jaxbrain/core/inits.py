@@ -12,6 +12,13 @@ from jaxbrain.core.compiled import compiled
 from jaxbrain.core.draws import in_one_draw
 from jaxbrain.core.program import Program
 
+# The errors of a function that computes with numbers on the host: JAX cannot trace it.
+_NEEDS_NUMBERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+)
+
 
 def with_one_draw(value: Any) -> Any:
     """A network or cell whose ``init`` draws once and compiles one program.
@@ -36,11 +43,13 @@ def with_one_draw(value: Any) -> Any:
         leaves, structure = jax.tree.flatten(x)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         form = structure, tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+        if not all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1]):
+            return jax.jit(in_one_draw(lambda key: plain(key, x)))(key)
         if any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays)):
             return part()(form, key, arrays)
         try:
             return initial_params(Program(value), form, key, arrays)
-        except (TypeError, IndexError):  # of JAX, that it needs numbers, or its own
+        except _NEEDS_NUMBERS:
             return plain(key, x)
 
     init.plain = plain  # pyright: ignore[reportAttributeAccessIssue]
@@ -72,4 +81,5 @@ def _is_init(function: Any) -> bool:
 
 
 def _is_array(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array | np.ndarray)
+    plain = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"
+    return plain or isinstance(leaf, jax.Array)
