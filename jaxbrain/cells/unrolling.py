@@ -12,6 +12,7 @@ from jaxbrain.cells.stages import with_params
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
@@ -136,7 +137,7 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         require_time(name, x)

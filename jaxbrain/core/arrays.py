@@ -56,7 +56,7 @@ def as_array(function: str, argument: str, values: Any) -> Any:
     host = np.asarray(host)
     if host.dtype == object and not isinstance(values, np.ndarray | list | tuple):
         raise _unreadable(name, values)
-    if not jnp.issubdtype(host.dtype, jnp.number) and host.dtype != bool:
+    if host.dtype.kind not in "biufc" and not jnp.issubdtype(host.dtype, jnp.number):
         raise TypeError(
             f"{name} must be an array of numbers, got dtype {host.dtype}; {_cure(short, host)}"
         )

@@ -20,6 +20,7 @@ from jaxbrain.core.annotations import MayBeInfinite
 from jaxbrain.core.arguments import Arguments
 from jaxbrain.core.doors import with_doors
 from jaxbrain.core.functions import options
+from jaxbrain.core.inits import with_one_draw
 from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
@@ -316,7 +317,8 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return with_doors(value, config.make.__name__)._replace(config=config)
+        drawn = with_one_draw(value._replace(config=config))
+        return with_doors(drawn, config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(
