@@ -1,5 +1,6 @@
 """Functions as arguments, checked by what they take and by what they give."""
 
+import functools
 import importlib
 import inspect
 import re
@@ -25,18 +26,13 @@ _CALLED_WITH = {"Initializer": 3}  # a key, a shape and a dtype, which the proto
 
 def require_function(wanted: Any, function: str, argument: str, value: Any) -> None:
     """Refuse what is not a function of the arguments that are wanted, such as its name."""
-    if callable(value) and not isinstance(value, tuple):
-        is_initializer = getattr(wanted, "__name__", "") == "Initializer"
-        require_fitting(
-            wanted, "an initializer" if is_initializer else "a function", function, argument, value
-        )
-        return
     contract = re.match("``(.+?)``", wanted.__doc__ or "")
-    signature = f" {contract[1]}" if contract else ""
-    meant = _meant(wanted, value) if isinstance(value, str) else ""
-    raise TypeError(
-        f"{function}: {argument} must be a function{signature}, got {shown(value)}{meant}"
-    )
+    form = f"a function {contract[1]}" if contract else "a function"
+    if not callable(value) or isinstance(value, tuple):
+        meant = _meant(wanted, value) if isinstance(value, str) else ""
+        raise TypeError(f"{function}: {argument} must be {form}, got {shown(value)}{meant}")
+    is_initializer = getattr(wanted, "__name__", "") == "Initializer"
+    require_fitting(wanted, "an initializer" if is_initializer else form, function, argument, value)
 
 
 def require_fitting(wanted: Any, form: str, function: str, argument: str, value: Any) -> None:
@@ -48,24 +44,18 @@ def require_fitting(wanted: Any, form: str, function: str, argument: str, value:
       function, argument: names for the message.
       value: any callable; one without a signature passes.
     """
-    takes, gives = _contract(wanted)
-    if _makes_functions(gives, value):
-        raise TypeError(
-            f"{function}: {argument} must be {form}, got what makes one; call it: "
-            f"{names.show(value)}(...)"
-        )
-    signature = _signature(value)
-    if takes is not None and signature is not None and not _fits(signature, takes):
-        given = ", ".join(signature.parameters)
-        raise TypeError(
-            f"{function}: {argument} must be {form}, got {shown(value)}, which takes ({given})"
-        )
-    made = _returned(value)
-    if gives is jax.Array and inspect.isclass(made) and (made is value or issubclass(made, tuple)):
-        raise TypeError(
-            f"{function}: {argument} must be {form}, got {shown(value)}, which gives a "
-            f"{made.__name__}"
-        )
+    (takes, gives), signature = _contract(wanted), _signature(value)
+    made = _returned(value, signature)
+    is_value = inspect.isclass(made) and (made is value or issubclass(made, tuple))
+    if _makes_function(gives, value, made):
+        wrong = f"what makes one; call it: {names.show(value)}(...)"
+    elif takes is not None and signature is not None and not _fits(signature, takes):
+        wrong = f"{shown(value)}, which takes ({', '.join(signature.parameters)})"
+    elif gives is jax.Array and is_value:
+        wrong = f"{shown(value)}, which gives a {made.__name__}"
+    else:
+        return
+    raise TypeError(f"{function}: {argument} must be {form}, got {wrong}")
 
 
 def options(annotation: Any) -> tuple[Any, ...]:
@@ -92,6 +82,7 @@ def contract_of(wanted: Any) -> tuple[list[inspect.Parameter] | None, Any]:
     return [inspect.Parameter(f"argument_{i}", kind, annotation=a) for i, a in named], gives
 
 
+@functools.cache
 def _contract(wanted: Any) -> tuple[list[Any] | None, Any]:
     """The annotations of the arguments with which it will be called, and of what it returns."""
     parameters, gives = contract_of(wanted)
@@ -120,21 +111,19 @@ def _fits(signature: inspect.Signature, takes: list[Any]) -> bool:
     return all(_is_function(given) or not _is_function(p.annotation) for p, given in pairs)
 
 
-def _makes_functions(gives: Any, value: Any) -> bool:
+def _makes_function(gives: Any, value: Any, made: Any) -> bool:
     """True for a constructor, and for ``jax.nn.initializers.normal``, that were not called."""
     if _is_function(gives):
         return False  # (x) -> Network takes a constructor
-    if getattr(value, "is_constructor", False):
-        return True
-    return _is_function(_returned(value))
+    return getattr(value, "is_constructor", False) or _is_function(made)
 
 
-def _returned(value: Any) -> Any:
+def _returned(value: Any, signature: inspect.Signature | None) -> Any:
     """What a function says that it returns; a class gives itself."""
     if inspect.isclass(value):
         return value
-    made = getattr(_signature(value), "return_annotation", Any)
-    return typing.get_origin(made) if typing.get_origin(made) is tuple else made
+    made = signature.return_annotation if signature else Any
+    return tuple if typing.get_origin(made) is tuple else made
 
 
 def _is_function(annotation: Any) -> bool:
@@ -150,13 +139,15 @@ def _is_function(annotation: Any) -> bool:
 
 def _meant(wanted: Any, text: str) -> str:
     """The function that a string names, if there is one."""
-    gives = contract_of(wanted)[1]
+    gives = _contract(wanted)[1]
     for place in _PLACES.get(getattr(wanted, "__name__", ""), _ANY_PLACE):
         module = importlib.import_module(place)
         known = [name for name in dir(module) if name[0] != "_"]
         near = nearest(text, known, likeness=0.7)
         if near:
             short = place.replace("jaxbrain", "jb").replace("jax.numpy", "jnp")
-            call = "()" if _makes_functions(gives, getattr(module, near)) else ""
+            found = getattr(module, near)
+            makes = _makes_function(gives, found, _returned(found, _signature(found)))
+            call = "()" if makes else ""
             return f"; pass the function: {short}.{near}{call}"
     return "; pass the function, not its name"

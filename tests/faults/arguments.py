@@ -88,7 +88,7 @@ FAULTS = [
     ),
     Fault(
         "a constructor passes for a function", f"{CORE}/functions.py",
-        'if getattr(value, "is_constructor", False):', "if False:",
+        'getattr(value, "is_constructor", False) or ', "",
         TYPES,
     ),
     Fault(
@@ -98,12 +98,12 @@ FAULTS = [
     ),
     Fault(
         "a function that makes one passes for it", f"{CORE}/functions.py",
-        "return _is_function(_returned(value))", "return False",
+        "False) or _is_function(made)", "False)",
         FUNCTIONS,
     ),
     Fault(
         "a function of other arguments passes", f"{CORE}/functions.py",
-        "not _fits(signature, takes)", "False",
+        "signature is not None and not _fits(signature, takes)", "False",
         FUNCTIONS,
     ),
     Fault(
