@@ -1,6 +1,5 @@
 """Frequent mistakes with arguments, and the sentences that mend them."""
 
-import difflib
 import importlib
 import inspect
 import re
@@ -11,6 +10,7 @@ import numpy as np
 
 from jaxbrain.core import names
 from jaxbrain.core.requirements import shown
+from jaxbrain.core.suggestions import nearest
 
 # Where the function that a name means is looked for, by the protocol that is wanted.
 _FUNCTIONS = {
@@ -118,9 +118,9 @@ def _meant(wanted: Any, text: str) -> str:
     for place in _FUNCTIONS.get(getattr(wanted, "__name__", ""), _ANY_FUNCTION):
         module = importlib.import_module(place)
         known = [name for name in dir(module) if name[0] != "_"]
-        near = difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.7)
+        near = nearest(text, known, likeness=0.7)
         if near:
             short = place.replace("jaxbrain", "jb").replace("jax.numpy", "jnp")
-            call = "()" if _makes_functions(wanted, getattr(module, near[0])) else ""
-            return f"; pass the function: {short}.{near[0]}{call}"
+            call = "()" if _makes_functions(wanted, getattr(module, near)) else ""
+            return f"; pass the function: {short}.{near}{call}"
     return "; pass the function, not its name"

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
@@ -45,6 +45,7 @@ from jaxbrain.training.weights import weigh
 
 _CHUNK_SECONDS = 0.2
 _CHUNK_BYTES = 2**17
+_SMALL_BYTES = 2**16  # an array that is given to a program as it is, at each call
 _FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, at most
 _EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
 
@@ -139,7 +140,7 @@ def fit(
     on_chunk = together(on_chunk)
     rule, data = weigh(rule, data, sample_weights, class_weights)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
+    data, held_out = jax.tree.map(_placed, (data, held_out))
     training = Training(program, data, held_out, batch_size)
     if state is not None:
         require_state("fit", program, state, training.data[0])
@@ -244,7 +245,8 @@ def _drive(
             line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
         try:
             for reached in chunks:
-                line.update(reached.epoch, **_latest(reached.history))
+                if line.enabled:
+                    line.update(reached.epoch, **_latest(reached.history))
                 if saver is not None:
                     saver.save_when_due(reached)
                 if on_chunk is not None and on_chunk(reached):
@@ -288,6 +290,11 @@ def _chunks(
         yield info
         if growing:
             count = max(1, min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss)))
+
+
+def _placed(array: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+    """An array on the device; a small one stays, as it goes there faster with each call."""
+    return array if array.nbytes <= _SMALL_BYTES else jnp.asarray(array)
 
 
 def _room(epoch_bytes: int) -> int:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.composition import example
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key

@@ -44,7 +44,29 @@ FAULTS = [
     ),
     Fault(
         "arguments are not checked", f"{CORE}/arguments.py",
-        "checks[argument](name, argument, value)", "pass",
+        "values[place] = read(function, name, values[place])", "pass",
+        TYPES,
+    ),
+    Fault(
+        "arguments by name are not checked", f"{CORE}/arguments.py",
+        "kwargs[name] = read(function, name, kwargs[name])", "pass",
+        TYPES,
+    ),
+    Fault(
+        "a wrong call of a checked function is answered in the words of Python",
+        f"{CORE}/arguments.py",
+        "arguments.bind(given, named)  # the call itself may be wrong", "pass",
+        TYPES,
+    ),
+    Fault(
+        "a wrong value hides that the call is wrong", f"{CORE}/arguments.py",
+        "self._bind(self.signature.bind_partial, args, kwargs)", "pass",
+        TYPES,
+    ),
+    Fault(
+        "every error of a type is taken for a wrong call", f"{CORE}/arguments.py",
+        "            return bind(*args, **kwargs)\n        except TypeError:",
+        "            raise TypeError\n        except TypeError:",
         TYPES,
     ),
     Fault(
@@ -54,9 +76,8 @@ FAULTS = [
         TYPES,
     ),
     Fault(
-        "only the first of several arguments is checked", f"{CORE}/annotations.py",
-        "return functools.partial(_each, check)",
-        "return lambda f, a, values: check(f, a, values[0])",
+        "only the first of several arguments is checked", f"{CORE}/arguments.py",
+        "for i in range(place, count):", "for i in range(place, min(place + 1, count)):",
         TYPES,
     ),
     Fault(

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax.nn.initializers import lecun_normal
 
 from jaxbrain.cells.parts import retention
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.networks.parts import as_float, float_like
@@ -125,7 +125,6 @@ def modulated(
     return Cell(plasticity.init, carry, step)
 
 
-@keyed
 @checked
 def total_change(
     plasticity: Cell,
@@ -134,7 +133,7 @@ def total_change(
     post: jax.Array,
     modulator: Any = None,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> tuple[Any, jax.Array]:
     """The sum of the changes of a plasticity along two trains, all at the same weights.
 
