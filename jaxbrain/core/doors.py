@@ -1,6 +1,7 @@
 """Doors of values: the functions of a network, cell, rule or memory check their keys and inputs."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -24,7 +25,7 @@ def with_doors(value: Any, name: str) -> Any:
     changes = {}
     for field, part in zip(value._fields, value, strict=True):
         if isinstance(part, FunctionType) and not hasattr(part, "is_door"):
-            code = part.__code__
+            code = inspect.unwrap(part).__code__
             names = code.co_varnames[: code.co_argcount]
             inputs = [i for i, word in enumerate(names) if word in _INPUTS]
             options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once, loops
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
@@ -33,6 +34,7 @@ from jaxbrain.memory.relaxation import relax
 @keyed
 @takes_arrays("patterns", "state")
 @checked
+@compiled_once("interaction")
 def dense_asynchronous(
     interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
 ) -> jax.Array:
@@ -140,6 +142,7 @@ def dense_associative_memory(
         warn_when_full(*_load(interaction, patterns))
         return {"patterns": patterns}
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params["patterns"]))
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         patterns = params["patterns"]
         state = require_cue("cue", cue, patterns)

@@ -16,6 +16,7 @@ from jax import lax
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device, takes_arrays
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once, loops
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
@@ -60,6 +61,7 @@ class _Change(NamedTuple):
 @keyed
 @takes_arrays("weights", "state")
 @checked
+@compiled_once("max_steps")
 def asynchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -116,6 +118,7 @@ def asynchronous(
 @keyed
 @takes_arrays("weights", "state")
 @checked
+@compiled_once("max_steps")
 def synchronous(
     weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
 ) -> Relaxed:
@@ -185,6 +188,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     """
     require_positive("heat_bath", "temperature", temperature)
 
+    @loops("max_steps")
     def update(
         weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
     ) -> Relaxed:
@@ -245,6 +249,7 @@ def hopfield(
     require_positive("hopfield", "self_coupling", self_coupling, zero=True)
     require_count("hopfield", "max_steps", max_steps)
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params))
     def recall(
         params: jax.Array, cue: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Info]:

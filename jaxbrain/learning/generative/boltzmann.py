@@ -16,6 +16,7 @@ from jax.nn.initializers import Initializer, normal
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -178,6 +179,7 @@ def reconstruct(
 
 @keyed
 @checked
+@compiled_once("steps", "visible")
 def gibbs(
     key: jax.Array,
     params: Params,

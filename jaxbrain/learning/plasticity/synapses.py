@@ -11,6 +11,7 @@ from jax.nn.initializers import lecun_normal
 from jaxbrain.cells.parts import retention
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
@@ -127,6 +128,7 @@ def modulated(
 
 @keyed
 @checked
+@compiled_once("plasticity")
 def total_change(
     plasticity: Cell,
     params: jax.Array,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import Network, Params
@@ -18,6 +19,7 @@ _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
 @keyed
 @checked
+@compiled_once("net", "thresholds", "increase", "decrease", "retention")
 def sleep_replay(
     key: jax.Array,
     net: Network,
