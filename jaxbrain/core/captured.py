@@ -1,4 +1,4 @@
-"""Captured values of functions: what a function computes with, apart from its arguments.
+"""Captured values of functions: all that a function computes with, apart from its arguments.
 
 A function of a user may read variables, which the user may set to other values. What was compiled
 for the function is right as long as `state` is the same.
@@ -25,20 +25,21 @@ class Changing(Exception):
 
 
 def state(value: Any) -> Hashable:
-    """What a value computes with: equal before and after, if nothing in it changed.
+    """The state of a value: equal at two times, if nothing that it computes with has changed.
 
     Raises:
       Changing: if that is not known, as for an object of a class of a user.
 
     Examples:
-      >>> scale = 1.0
-      >>> def scaled(x):
-      ...     return scale * x
-      >>> before = state(scaled)
-      >>> before == state(scaled)
+      >>> def multiplier(table):
+      ...     return lambda x: table["factor"] * x
+      >>> table = {"factor": 1.0}
+      >>> double = multiplier(table)
+      >>> before = state(double)
+      >>> before == state(double)
       True
-      >>> scale = 2.0
-      >>> before == state(scaled)
+      >>> table["factor"] = 2.0
+      >>> before == state(double)
       False
     """
     return _state(value, set())
@@ -60,7 +61,7 @@ def _state(value: Any, seen: set[int]) -> Hashable:
         return structure.Same(value), _state(value.__wrapped__, seen)
     if isinstance(value, _CONSTANT) or _library(type(value).__module__):
         return structure.Same(value) if isinstance(value, _CONSTANT) else structure.key(value)
-    if dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen:
+    if dataclasses.is_dataclass(value) and structure.is_frozen(value):
         names = (field.name for field in dataclasses.fields(value))
         return type(value), tuple(_state(getattr(value, name), seen) for name in names)
     raise Changing

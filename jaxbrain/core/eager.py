@@ -94,15 +94,18 @@ def compiled_once(*static: str) -> Callable[[F], F]:
 
 def with_programs(value: Any) -> Any:
     """A value with a config whose functions with loops, and gradients, compile once."""
-    if not isinstance(value, tuple):
-        call = _eager_function(value.call, value, "")
-        return value if call is None else type(value)(call, value.config)
     changes = {}
     for name, function in zip(value._fields, value, strict=True):
         call = _eager_function(function, value, name)
         if call is not None:
             changes[name] = call
     return value._replace(**changes, config=value.config) if changes else value
+
+
+def with_program(value: Any) -> Any:
+    """The same of a function with a config."""
+    call = _eager_function(value.call, value, "call")
+    return value if call is None else type(value)(call, value.config)
 
 
 def _eager_function(function: Any, value: Any, name: str) -> Callable[..., Any] | None:
@@ -120,7 +123,8 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if jax.config.jax_disable_jit or not _is_eager():
+        no_jit = jax.config.jax_disable_jit  # pyright: ignore[reportAttributeAccessIssue]
+        if no_jit or not _is_eager():
             return function(*args, **kwargs)
         fixed, given = {}, (args, kwargs)
         if mark.static:
@@ -137,7 +141,7 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
                 return _run(program, *arrays)
         return function(*args, **kwargs)
 
-    call.is_program = True  # pyright: ignore[reportFunctionMemberAccess]
+    call.is_program = True  # pyright: ignore[reportAttributeAccessIssue]
     return call
 
 

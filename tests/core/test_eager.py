@@ -181,6 +181,8 @@ def test_marked_functions_of_a_constructor_and_equal_values():
     for units in (2, 2, 3):
         assert float(made(units).apply(1.0, jnp.float32(0))) == units
         assert made(units).apply(1.0, [0.0, 1.0]).shape == (2,)  # the door reads lists
+        with pytest.raises(TypeError, match=r"made.apply: key must be a random key, got 0"):
+            made(units).apply(1.0, 1.0, key=0)
     assert traced == [2, 2, 3, 3]  # two shapes each
 
 
