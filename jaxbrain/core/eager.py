@@ -123,8 +123,7 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        no_jit = jax.config.jax_disable_jit  # pyright: ignore[reportAttributeAccessIssue]
-        if no_jit or not _is_eager():
+        if not _is_eager():
             return function(*args, **kwargs)
         fixed, given = {}, (args, kwargs)
         if mark.static:
