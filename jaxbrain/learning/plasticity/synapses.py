@@ -12,6 +12,7 @@ from jaxbrain.cells.parts import retention
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.networks.parts import as_float, float_like
@@ -114,6 +115,7 @@ def modulated(
 
 
 @checked
+@compiled_once("plasticity")
 def total_change(
     plasticity: Cell,
     params: jax.Array,
