@@ -122,7 +122,7 @@ def _makes_function(gives: Any, value: Any, made: Any) -> bool:
 
 
 def _returned(value: Any, signature: inspect.Signature | None) -> Any:
-    """What a function says that it returns; a class gives itself."""
+    """The declared result of a function; a class gives itself."""
     if inspect.isclass(value):
         return value
     made = signature.return_annotation if signature else Any
