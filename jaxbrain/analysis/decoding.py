@@ -9,7 +9,7 @@ alike that a test on shuffled bins would be easy.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.core
@@ -17,12 +17,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import Params
+
+
+class FitDecoder(Protocol):
+    """``(activity [time, units], movement [time, outputs], *, key=None) -> params``."""
+
+    def __call__(self, activity: Any, movement: Any, /, *, key: Key | None = None) -> Params: ...
 
 
 @static
@@ -36,7 +43,7 @@ class Decoder(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    fit: Callable[..., Params]
+    fit: FitDecoder
     predict: Callable[[Params, Any], jax.Array]
     config: Config | None = None
 

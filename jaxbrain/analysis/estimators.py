@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.eager import compiled_once
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -51,10 +51,9 @@ class _Moments(NamedTuple):
     reference: jax.Array  # [weights], mean of r
 
 
-@keyed
 @checked
 def bias_and_variance(
-    key: jax.Array,
+    key: Key,
     rule: LearningRule,
     reference: LearningRule,
     params: Params,

@@ -18,7 +18,10 @@ import numpy as np
 
 from jaxbrain.core import closures
 
-_PLAIN = (bool, int, str, bytes, types.NoneType, types.EllipsisType, np.dtype)
+_PLAIN = (bool, int, str, bytes, types.NoneType, types.EllipsisType, np.dtype, np.generic)
+_FLOATING = (float, complex)
+_ARRAYS = (np.ndarray, jax.Array)
+_CONTAINERS = (tuple, frozenset)
 
 
 class Same:
@@ -62,18 +65,18 @@ def take_apart(value: Any) -> Node:
     """
     if is_configured(value):
         return _made(value)
-    if isinstance(value, (*_PLAIN, np.generic)):
+    if isinstance(value, _PLAIN):
         return Node("plain", _plain(value))
-    if isinstance(value, float | complex):
+    if isinstance(value, _FLOATING):
         return Node("plain", (type(value), _exact(value)))
-    if isinstance(value, jax.Array | np.ndarray):
+    if isinstance(value, _CONTAINERS) or type(value) in (list, dict, set):
+        return _container(value)
+    if isinstance(value, _ARRAYS):
         return _array(value)
     if isinstance(value, types.FunctionType):
         return _function(value)
     if isinstance(value, functools.partial):
         return _partial(value)
-    if isinstance(value, tuple | frozenset) or type(value) in (list, dict, set):
-        return _container(value)
     if isinstance(value, slice):
         parts = (value.start, value.stop, value.step)
         return Node("slice", slice, ("start", "stop", "step"), parts, lambda p: slice(*p))

@@ -13,11 +13,11 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import on_device, takes_arrays
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured
 from jaxbrain.core.eager import compiled_once, loops
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_size, sign_or_stay
@@ -58,13 +58,9 @@ class _Change(NamedTuple):
     converged: jax.Array
 
 
-@keyed
-@takes_arrays("weights", "state")
 @checked
 @compiled_once("max_steps")
-def asynchronous(
-    weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Relaxed:
+def asynchronous(weights: AsArray, state: AsArray, key: Key | None, max_steps: int) -> Relaxed:
     """Asynchronous update: one unit after the other, in sweeps, until no unit changes.
 
     s_i <- sign(sum_j w_ij s_j); a unit whose sum is zero keeps its state
@@ -115,13 +111,9 @@ def asynchronous(
     return Relaxed(end.state, end.field, end.steps, end.converged)
 
 
-@keyed
-@takes_arrays("weights", "state")
 @checked
 @compiled_once("max_steps")
-def synchronous(
-    weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Relaxed:
+def synchronous(weights: AsArray, state: AsArray, key: Key | None, max_steps: int) -> Relaxed:
     """Synchronous update: all units at once, until none changes or a cycle of two states begins.
 
     s <- sign(W s); a unit whose sum is zero keeps its state

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.eager import compiled_once
@@ -30,7 +31,7 @@ class Trial(NamedTuple):
 class Sample(Protocol):
     """``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch."""
 
-    def __call__(self, key: jax.Array, /) -> Trial: ...
+    def __call__(self, key: Key, /) -> Trial: ...
 
 
 class Score(Protocol):

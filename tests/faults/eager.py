@@ -60,12 +60,6 @@ FAULTS = [
         TESTS,
     ),
     Fault(
-        "compiled functions of a value take seeds for keys", "jaxbrain/core/doors.py",
-        "code = inspect.unwrap(part).__code__",
-        "code = part.__code__",
-        TESTS,
-    ),
-    Fault(
         "batches of a task compile for each draw function", "jaxbrain/tasks/task.py",
         "return lambda key: _draw(task, size, key)",
         "return jax.jit(lambda key: _draw(task, size, key))",

@@ -1,0 +1,85 @@
+"""The ``init`` of networks and cells: one random draw, and one program for equal ones."""
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxbrain.core.compiled import compiled
+from jaxbrain.core.draws import in_one_draw
+from jaxbrain.core.program import Program
+
+# The errors of a function that computes with numbers on the host: JAX cannot trace it.
+_NEEDS_NUMBERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+)
+
+
+def with_one_draw(value: Any) -> Any:
+    """A network or cell whose ``init`` draws once and compiles one program.
+
+    Outside ``jax.jit`` equal ones share the program; a function that cannot be traced runs as it
+    is.
+
+    Args:
+      value: with a config.
+    """
+    plain = getattr(value, "init", None)
+    if not _is_init(plain):
+        return value
+
+    @functools.cache
+    def part() -> Callable[..., Any]:
+        """As a part of another program: it may hold tracers, and lives as long as the value."""
+        return jax.jit(functools.partial(_initial, plain), static_argnums=0)
+
+    @functools.wraps(plain)
+    def init(key: jax.Array, x: Any) -> Any:
+        leaves, structure = jax.tree.flatten(x)
+        arrays = [leaf for leaf in leaves if _is_array(leaf)]
+        form = structure, tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+        if not all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1]):
+            return jax.jit(in_one_draw(lambda key: plain(key, x)))(key)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays)):
+            return part()(form, key, arrays)
+        try:
+            return initial_params(Program(value), form, key, arrays)
+        except _NEEDS_NUMBERS:
+            return plain(key, x)
+
+    init.plain = plain  # pyright: ignore[reportAttributeAccessIssue]
+    return value._replace(init=init, config=value.config)
+
+
+def plain_init(value: Any) -> Any:
+    """The ``init`` of a part of a composition, which is drawn with the others."""
+    return getattr(value.init, "plain", value.init)
+
+
+@compiled(static_argnums=1)
+def initial_params(program: Program, form: Any, key: jax.Array, arrays: list[Any]) -> Any:
+    """The parameters of a network or cell for an input, which may be shapes without arrays."""
+    return _initial(plain_init(program.value), form, key, arrays)
+
+
+def _initial(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]) -> Any:
+    structure, others = form
+    given = iter(arrays)
+    leaves = [next(given) if leaf is None else leaf for leaf in others]
+    return in_one_draw(lambda key: init(key, structure.unflatten(leaves)))(key)
+
+
+def _is_init(function: Any) -> bool:
+    """True for a function of a key and an input that does not draw once yet."""
+    known = isinstance(function, FunctionType) and not hasattr(function, "plain")
+    return known and function.__code__.co_varnames[: function.__code__.co_argcount] == ("key", "x")
+
+
+def _is_array(leaf: Any) -> bool:
+    plain = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"
+    return plain or isinstance(leaf, jax.Array)
