@@ -1,13 +1,12 @@
 """A second eager call compiles nothing: equal arguments, an equal value, another seed."""
 
-import contextlib
-
 import jax
 import jax.numpy as jnp
 import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning.generative import boltzmann
+from tests.compilations import programs
 from tests.contracts.test_config import MAKE
 from tests.tables import CELLS, MEMORIES, NETWORKS, RULES
 
@@ -18,7 +17,6 @@ ORDINARY = {
     "dense of rows", "serial", "unroll", "gru", "ctrnn learned", "task flip_flop",
     "lesion_sweep", "field_sweep", "hopfield_overlap", "echo_state init",
 }  # fmt: skip
-COMPILED = "/jax/core/compile/backend_compile_duration"
 SEEDS = 0, 0, 1
 
 
@@ -26,22 +24,6 @@ def rows(table):
     """The rows of a table, most of them slow."""
     marks = {name: () if name in ORDINARY else (pytest.mark.slow,) for name in table}
     return pytest.mark.parametrize("name", [pytest.param(n, marks=m) for n, m in marks.items()])
-
-
-@contextlib.contextmanager
-def compilations():
-    """A list with one entry for each program that is compiled."""
-    found = []
-
-    def listen(event, duration, **_):
-        if event == COMPILED:
-            found.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield found
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -55,10 +37,10 @@ def require_once(make, call, arguments):
     """Call a value, then one that is equal to it, then that with the arguments of another seed."""
     given = [jax.block_until_ready(arguments(make(), seed)) for seed in SEEDS]
     call(make(), *given[0])
-    with compilations() as found:
+    with programs() as found:
         for arguments in given[1:]:
             call(make(), *arguments)
-    assert len(found) == 0
+    assert found.compiled == 0
 
 
 def test_a_loop_over_a_fresh_closure_compiles_at_every_call():
@@ -67,10 +49,10 @@ def test_a_loop_over_a_fresh_closure_compiles_at_every_call():
     def total(xs):
         return jax.lax.scan(lambda sum, x: (sum + x, None), 0.0, xs)[0]
 
-    with compilations() as found:
+    with programs() as found:
         for _ in range(3):
             total(jnp.ones(3))
-    assert len(found) >= 3
+    assert found.compiled >= 3
 
 
 @rows(MEMORIES)

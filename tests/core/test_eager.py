@@ -46,6 +46,14 @@ def test_calls_with_equal_shapes_are_traced_once(power):
     assert len(seen) == 4
 
 
+def test_another_value_of_a_static_argument_is_another_program():
+    params = {"kernel": jnp.ones((1, 1)), "recurrent": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+    for activation in (jnp.tanh, jnp.negative):
+        cell = jb.cells.elman(1, activation=activation)
+        last, _ = jb.cells.scan(cell, params, jnp.zeros(1), jnp.ones((2, 1)))
+        np.testing.assert_allclose(last, activation(jnp.ones(1)), rtol=1e-6)
+
+
 def test_numbers_keep_their_weak_type(power):
     assert power[0](2.0, 2).weak_type and power[0](2, 2).weak_type
     assert not power[0](np.float32(2), 2).weak_type
