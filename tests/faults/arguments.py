@@ -103,7 +103,7 @@ FAULTS = [
     ),
     Fault(
         "a function of other arguments passes", f"{CORE}/functions.py",
-        "signature is not None and not _fits(signature, takes)", "False",
+        "signature is not None and not _fits(value, signature, takes)", "False",
         FUNCTIONS,
     ),
     Fault(
