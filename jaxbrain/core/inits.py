@@ -36,7 +36,7 @@ def with_one_draw(value: Any) -> Any:
 
     @functools.cache
     def part() -> Callable[..., Any]:
-        """The init within another program, whose tracers it may hold; it lives as long as the value."""
+        """The init within another program, whose tracers it may hold, for this value alone."""
         return jax.jit(functools.partial(_initial, plain), static_argnums=0)
 
     @functools.wraps(plain)
