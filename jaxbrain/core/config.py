@@ -307,8 +307,8 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        drawn = with_one_draw(value._replace(config=config))
-        return with_doors(drawn, config.make.__name__)._replace(config=config)
+        name = config.make.__name__
+        return with_one_draw(value, lambda made: with_doors(made, name)._replace(config=config))
     if callable(value) and not isinstance(value, type):
         return Function(value.call if isinstance(value, Function) else value, config)
     raise TypeError(
