@@ -318,9 +318,8 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        made = with_programs(cast(Any, value)._replace(config=config))
-        made = with_one_draw(made._replace(config=config))
-        return with_doors(made, config.make.__name__)._replace(config=config)
+        drawn = with_one_draw(cast(Any, value)._replace(config=config))
+        return with_doors(with_programs(drawn), config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
         return with_program(Function(value.call if isinstance(value, Function) else value, config))
     raise TypeError(

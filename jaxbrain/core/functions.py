@@ -49,7 +49,7 @@ def require_fitting(wanted: Any, form: str, function: str, argument: str, value:
     is_value = inspect.isclass(made) and (made is value or issubclass(made, tuple))
     if _makes_function(gives, value, made):
         wrong = f"what makes one; call it: {names.show(value)}(...)"
-    elif takes is not None and signature is not None and not _fits(signature, takes):
+    elif takes is not None and signature is not None and not _fits(value, signature, takes):
         wrong = f"{shown(value)}, which takes ({', '.join(signature.parameters)})"
     elif gives is jax.Array and is_value:
         wrong = f"{shown(value)}, which gives a {made.__name__}"
@@ -100,8 +100,11 @@ def _signature(value: Any) -> inspect.Signature | None:
         return None
 
 
-def _fits(signature: inspect.Signature, takes: list[Any]) -> bool:
+def _fits(value: Any, signature: inspect.Signature, takes: list[Any]) -> bool:
     """True if it takes so many arguments, and wants no function where it will get data."""
+    if inspect.isfunction(value) and not value.__globals__["__name__"].startswith("jaxbrain."):
+        # one of a user around another function may take other arguments than that one
+        signature = inspect.signature(value, follow_wrapped=False)
     try:
         bound = signature.bind(*takes)
     except TypeError:
@@ -119,7 +122,7 @@ def _makes_function(gives: Any, value: Any, made: Any) -> bool:
 
 
 def _returned(value: Any, signature: inspect.Signature | None) -> Any:
-    """What a function says that it returns; a class gives itself."""
+    """The declared result of a function; a class gives itself."""
     if inspect.isclass(value):
         return value
     made = signature.return_annotation if signature else Any

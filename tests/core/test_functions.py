@@ -21,6 +21,12 @@ def fit(**options):
     return jb.fit(RULE, optax.sgd(0.1), (X, Y), key=new_key(), epochs=1, **options)
 
 
+@jb.configured
+def scaled(factor=2.0, offset=0.0, power=1.0):
+    """A constructor of a user, without types."""
+    return jb.elementwise(lambda x: factor * x**power + offset)
+
+
 PLACES = {  # where a user gives a function, and what the message calls it
     "fit: metrics['m']": lambda f: fit(metrics={"m": f}),
     "fit: record": lambda f: fit(record=f),
@@ -39,6 +45,7 @@ NEVER = {  # no function of data, whatever it is asked for
     "a stop": CALLBACKS.early_stopping,
     "a file": CALLBACKS.csv_writer,
     "a layer": jb.dropout,
+    "a layer of a user": scaled,
     "an initializer": INITIALIZERS.orthogonal,
     "an initializer in part": functools.partial(INITIALIZERS.normal, 0.1),
     "an average": METRICS.macro,

@@ -66,8 +66,8 @@ FAULTS = [
     ),
     Fault(
         "every error of a type is taken for a wrong call", f"{CORE}/arguments.py",
-        "            return bind(*args, **kwargs)\n        except TypeError:",
-        "            raise TypeError\n        except TypeError:",
+        "arguments.bind(args, kwargs)\n            raise",
+        "arguments.bind(args, kwargs)\n            raise TypeError from None",
         TYPES,
     ),
     Fault(
@@ -89,7 +89,7 @@ FAULTS = [
     Fault(
         "a constructor passes for a function", f"{CORE}/functions.py",
         'getattr(value, "is_constructor", False) or ', "",
-        TYPES,
+        FUNCTIONS,
     ),
     Fault(
         "an initializer that was not called passes", f"{CORE}/functions.py",
@@ -103,7 +103,7 @@ FAULTS = [
     ),
     Fault(
         "a function of other arguments passes", f"{CORE}/functions.py",
-        "signature is not None and not _fits(signature, takes)", "False",
+        "signature is not None and not _fits(value, signature, takes)", "False",
         FUNCTIONS,
     ),
     Fault(

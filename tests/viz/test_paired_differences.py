@@ -23,7 +23,7 @@ def test_quantile_of_ten_pairs_is_that_of_the_table():
 
 
 def test_a_mean_that_rounds_to_zero_is_no_minus_zero():
-    ax = viz.rule_differences({"a": [0.9, 0.9], "b": [0.91, 0.8896]})
+    ax = viz.rule_differences({"backprop": [0.9, 0.9], "b": [0.91, 0.8896]})
     assert ax.texts[-1].get_text().startswith("+0.000 [-0.1")
 
 
