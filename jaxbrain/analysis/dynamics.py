@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -56,6 +57,7 @@ def dimensionality(states: AsArray) -> jax.Array:
 
 
 @checked
+@compiled_once("cell", "count", "discard", "dt")
 def lyapunov(
     cell: Cell,
     params: Params,

@@ -10,6 +10,7 @@ from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -93,6 +94,20 @@ def bias_and_variance(
     require_count("bias_and_variance", "at_once", at_once)
     if samples < 2:
         raise ValueError(f"samples must be at least 2 to have a variance, got {samples}")
+    return _estimates((rule, reference), params, state, data, key, samples, at_once)
+
+
+@compiled_once("rules", "samples", "at_once")
+def _estimates(
+    rules: tuple[LearningRule, LearningRule],
+    params: Params,
+    state: Any,
+    data: tuple[Any, Any],
+    key: jax.Array,
+    samples: int,
+    at_once: int,
+) -> Estimate:
+    rule, reference = rules
     first = example(data[0])
     state_key = jax.random.fold_in(key, _STATE)
     reference_state = reference.init(jax.random.clone(state_key), params, first)

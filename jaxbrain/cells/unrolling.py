@@ -12,6 +12,7 @@ from jaxbrain.cells.stages import with_params
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
@@ -19,6 +20,7 @@ from jaxbrain.networks.parts import no_params
 
 
 @checked
+@compiled_once("cell", "block", "reverse")
 def scan(
     cell: Cell,
     params: Params,

@@ -16,7 +16,8 @@ import jax.core
 import numpy as np
 
 from jaxbrain.core.arrays import as_inputs, on_device
-from jaxbrain.core.mistakes import require_function, require_instance
+from jaxbrain.core.functions import options, require_function
+from jaxbrain.core.mistakes import require_instance
 from jaxbrain.core.requirements import (
     require_integer,
     require_number,
@@ -57,12 +58,6 @@ def reading(annotation: Any) -> Read | None:
 def is_converted(annotation: Any) -> bool:
     """True for what comes to its function in another form than it may be given."""
     return not _CONVERTED.keys().isdisjoint(options(annotation))
-
-
-def options(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, or the annotation itself."""
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    return typing.get_args(annotation) if union else (annotation,)
 
 
 def _unless_none(read: Read, function: str, argument: str, value: Any) -> Any:

@@ -9,16 +9,18 @@ import inspect
 import types
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import jax
 import numpy as np
 from jax.nn.initializers import Initializer
 
 from jaxbrain.core import names, pickling, structure
-from jaxbrain.core.annotations import MayBeInfinite, options
+from jaxbrain.core.annotations import MayBeInfinite
 from jaxbrain.core.arguments import Arguments
 from jaxbrain.core.doors import with_doors
+from jaxbrain.core.eager import with_program, with_programs
+from jaxbrain.core.functions import options
 from jaxbrain.core.inits import with_one_draw
 from jaxbrain.core.mistakes import refuse_call
 
@@ -316,10 +318,10 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        drawn = with_one_draw(value._replace(config=config))
-        return with_doors(drawn, config.make.__name__)._replace(config=config)
+        drawn = with_one_draw(cast(Any, value)._replace(config=config))
+        return with_doors(with_programs(drawn), config.make.__name__)._replace(config=config)
     if callable(value) and not isinstance(value, type):
-        return Function(value.call if isinstance(value, Function) else value, config)
+        return with_program(Function(value.call if isinstance(value, Function) else value, config))
     raise TypeError(
         f"{config.make.__name__} is decorated with jaxbrain.configured, so it must return a value "
         f"with a config, such as a Network, or a function, but it returned {type(value).__name__}"

@@ -4,14 +4,13 @@ What a function takes is annotated once, in the contract of the type, such as `j
 """
 
 import functools
-import inspect
-import typing
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from jaxbrain.core.annotations import is_converted, options
+from jaxbrain.core.annotations import is_converted
 from jaxbrain.core.arguments import reader
+from jaxbrain.core.functions import contract_of, options
 
 
 def with_doors(value: Any, name: str) -> Any:
@@ -45,18 +44,7 @@ def _readers(kind: type) -> dict[str, Callable[..., Any]]:
     found = {}
     for field, annotation in kind.__annotations__.items():
         for contract in options(annotation):
-            parameters = _parameters(contract)
+            parameters = contract_of(contract)[0] or ()
             if any(is_converted(parameter.annotation) for parameter in parameters):
                 found[field] = reader(parameters)
     return found
-
-
-def _parameters(contract: Any) -> list[inspect.Parameter]:
-    """The parameters of a protocol or of ``Callable[[...], ...]``; of anything else none."""
-    if inspect.isclass(contract) and "__call__" in vars(contract):
-        return list(inspect.signature(contract.__call__).parameters.values())[1:]
-    if typing.get_origin(contract) is not Callable or typing.get_args(contract)[0] is ...:
-        return []
-    by_place = enumerate(typing.get_args(contract)[0], 1)
-    kind = inspect.Parameter.POSITIONAL_ONLY
-    return [inspect.Parameter(f"argument_{i}", kind, annotation=a) for i, a in by_place]

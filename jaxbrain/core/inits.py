@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.compiled import compiled
@@ -35,7 +36,7 @@ def with_one_draw(value: Any) -> Any:
 
     @functools.cache
     def part() -> Callable[..., Any]:
-        """As a part of another program: it may hold tracers, and lives as long as the value."""
+        """The init within another program, whose tracers it may hold, for this value alone."""
         return jax.jit(functools.partial(_initial, plain), static_argnums=0)
 
     @functools.wraps(plain)
@@ -48,9 +49,13 @@ def with_one_draw(value: Any) -> Any:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays)):
             return part()(form, key, arrays)
         try:
-            return initial_params(Program(value), form, key, arrays)
+            params, finite = initial_params(Program(value), form, key, arrays)
         except _NEEDS_NUMBERS:
             return plain(key, x)
+        if not finite:
+            plain(jax.random.clone(key), x)  # with numbers, so that its own checks can speak
+            _require_numbers(value, params)
+        return params
 
     init.plain = plain  # pyright: ignore[reportAttributeAccessIssue]
     return value._replace(init=init, config=value.config)
@@ -62,9 +67,20 @@ def plain_init(value: Any) -> Any:
 
 
 @compiled(static_argnums=1)
-def initial_params(program: Program, form: Any, key: jax.Array, arrays: list[Any]) -> Any:
-    """The parameters of a network or cell for an input, which may be shapes without arrays."""
-    return _initial(plain_init(program.value), form, key, arrays)
+def initial_params(
+    program: Program, form: Any, key: jax.Array, arrays: list[Any]
+) -> tuple[Any, jax.Array]:
+    """The parameters of a network or cell, and True if their sums are finite.
+
+    Args:
+      program: of the network or cell.
+      form: the structure of the input, and its leaves that are shapes; None for each array.
+      key: of the parameters.
+      arrays: the other leaves of the input.
+    """
+    params = _initial(plain_init(program.value), form, key, arrays)
+    sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(params) if _is_float(leaf)]
+    return params, jnp.all(jnp.array([jnp.isfinite(one) for one in sums], bool))
 
 
 def _initial(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]) -> Any:
@@ -74,10 +90,21 @@ def _initial(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[A
     return in_one_draw(lambda key: init(key, structure.unflatten(leaves)))(key)
 
 
+def _require_numbers(value: Any, params: Any) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if _is_float(leaf) and bool(jnp.any(jnp.isnan(leaf))):
+            where = "params" + jax.tree_util.keystr(path)
+            raise ValueError(f"{value}: its init made nan in {where}; look at its initializers")
+
+
 def _is_init(function: Any) -> bool:
     """True for a function of a key and an input that does not draw once yet."""
     known = isinstance(function, FunctionType) and not hasattr(function, "plain")
     return known and function.__code__.co_varnames[: function.__code__.co_argcount] == ("key", "x")
+
+
+def _is_float(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def _is_array(leaf: Any) -> bool:

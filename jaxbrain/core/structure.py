@@ -83,7 +83,7 @@ def take_apart(value: Any) -> Node:
     if isinstance(value, types.MethodType):
         parts = (value.__func__, value.__self__)
         return Node("method", None, ("function", "self"), parts, lambda p: types.MethodType(*p))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type) and _frozen(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and is_frozen(value):
         fields = tuple(f.name for f in dataclasses.fields(value))
         return Node("dataclass", type(value), fields, tuple(getattr(value, f) for f in fields))
     return Node("object", _whole(value))
@@ -198,7 +198,8 @@ def _dict(keys: tuple[Any, ...], values: tuple[Any, ...]) -> dict:
     return dict(zip(keys, values, strict=True))
 
 
-def _frozen(value: Any) -> bool:
+def is_frozen(value: Any) -> bool:
+    """True for a dataclass whose fields cannot be set."""
     return value.__dataclass_params__.frozen
 
 

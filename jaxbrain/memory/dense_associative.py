@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once, loops
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
@@ -30,6 +31,7 @@ from jaxbrain.memory.relaxation import relax
 
 
 @checked
+@compiled_once("interaction")
 def dense_asynchronous(
     interaction: Interaction, patterns: AsArray, state: AsArray, key: Key | None
 ) -> jax.Array:
@@ -135,6 +137,7 @@ def dense_associative_memory(
         warn_when_full(*_load(interaction, patterns))
         return {"patterns": patterns}
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params["patterns"]))
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         patterns = params["patterns"]
         state = require_cue("cue", cue, patterns)

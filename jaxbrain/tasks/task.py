@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
 
 
@@ -90,12 +91,13 @@ def batches(task: Task, size: int) -> Draw:
     """
     require_count("batches", "size", size)
 
-    @jax.jit  # one program, also for a batch drawn by itself
-    def draw(key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        trials = jax.vmap(task.sample)(jax.random.split(key, size))
-        return trials.inputs, (trials.targets, trials.mask)
+    return lambda key: _draw(task, size, key)
 
-    return draw
+
+@compiled_once("task", "size")
+def _draw(task: Task, size: int, key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+    trials = jax.vmap(task.sample)(jax.random.split(key, size))
+    return trials.inputs, (trials.targets, trials.mask)
 
 
 @configured

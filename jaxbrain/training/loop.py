@@ -72,7 +72,7 @@ def make_monitor(
 ) -> Monitor:
     """Check them together; validation data without metrics measure the loss of the rule."""
     require_metrics(function, metrics)
-    require_function(function, "record", record, "(state) -> pytree")
+    require_function(function, "record", record, Record, "(state) -> pytree")
     if validation is not None:
         validation = as_pair(function, "validation", validation)
         loss = loss_of(rule)

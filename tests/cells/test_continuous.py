@@ -176,8 +176,9 @@ def test_the_gradient_of_tau_is_the_slope(make, xs):
 def test_a_learned_tau(make, xs):
     """It starts at the given tau, its gradient is the slope, and learning finds other taus."""
     start = make(UNITS, dt=0.02, tau=jax.nn.initializers.constant(0.1))
-    params = start.init(new_key(), xs[0])
-    fixed = {part: params[part] for part in ("kernel", "recurrent", "bias")}
+    drawn = start.init(new_key(), xs[0])
+    fixed = generic({part: drawn[part] for part in ("kernel", "recurrent", "bias")})
+    params = {**drawn, **fixed}
     taus = (0.05, 0.08, 0.2, 0.3)
     target = unroll(make(UNITS, dt=0.02, tau=taus)).apply(fixed, xs)
     np.testing.assert_allclose(

@@ -17,6 +17,7 @@ from jax.nn.initializers import Initializer, normal
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
@@ -176,6 +177,7 @@ def reconstruct(
 
 
 @checked
+@compiled_once("steps", "visible")
 def gibbs(
     key: Key,
     params: Params,
