@@ -19,7 +19,10 @@ if TYPE_CHECKING:  # what editors read
 
 __version__ = "0.1.0"
 
-_MODULES = "analysis cells datasets learning losses memory motor tasks testing viz".split()
+_MODULES = (
+    *("analysis", "cells", "datasets", "learning", "losses"),
+    *("memory", "motor", "tasks", "testing", "viz"),
+)
 
 
 def __getattr__(name: str) -> Any:
