@@ -9,7 +9,7 @@ import inspect
 import types
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -318,14 +318,18 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        drawn = with_one_draw(cast(Any, value)._replace(config=config))
-        return with_doors(with_programs(drawn), config.make.__name__)._replace(config=config)
+        return with_one_draw(value, lambda made: _finished(made, config))
     if callable(value) and not isinstance(value, type):
         return with_program(Function(value.call if isinstance(value, Function) else value, config))
     raise TypeError(
         f"{config.make.__name__} is decorated with jaxbrain.configured, so it must return a value "
         f"with a config, such as a Network, or a function, but it returned {type(value).__name__}"
     )
+
+
+def _finished(value: Any, config: Config) -> Any:
+    made = with_programs(value._replace(config=config))
+    return with_doors(made, config.make.__name__)._replace(config=config)
 
 
 def _fields(value: Any) -> tuple:

@@ -21,18 +21,20 @@ _NEEDS_NUMBERS = (
 )
 
 
-def with_one_draw(value: Any) -> Any:
+def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
     """A network or cell whose ``init`` draws once and compiles one program.
 
     Outside ``jax.jit`` equal ones share the program; a function that cannot be traced runs as it
     is.
 
     Args:
-      value: with a config.
+      value: the named tuple of functions that a constructor made; others than networks and cells
+        stay as they are.
+      finish: to the value that the constructor returns, which stands for the program.
     """
     plain = getattr(value, "init", None)
     if not _is_init(plain):
-        return value
+        return finish(value)
 
     @functools.cache
     def part() -> Callable[..., Any]:
@@ -49,16 +51,17 @@ def with_one_draw(value: Any) -> Any:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays)):
             return part()(form, key, arrays)
         try:
-            params, finite = initial_params(Program(value), form, key, arrays)
+            params, finite = initial_params(Program(made), form, key, arrays)
         except _NEEDS_NUMBERS:
             return plain(key, x)
         if not finite:
             plain(jax.random.clone(key), x)  # with numbers, so that its own checks can speak
-            _require_numbers(value, params)
+            _require_numbers(made, params)
         return params
 
     init.plain = plain  # pyright: ignore[reportAttributeAccessIssue]
-    return value._replace(init=init, config=value.config)
+    made = finish(value._replace(init=init))
+    return made
 
 
 def plain_init(value: Any) -> Any:
