@@ -190,6 +190,7 @@ def lateral_deviation(position: AsArray, start: AsArray, target: AsArray) -> jax
       [0.0, 0.01, 0.0]
     """
     _require_path("lateral_deviation", "position", position)
+    position = as_real("lateral_deviation", position, float)
     begin, end = _point("start", start, position), _point("target", target, position)
     if not isinstance(begin - end, jax.core.Tracer) and bool((begin == end).all()):
         raise ValueError(f"lateral_deviation: start and target are the same point, {start}")
