@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from tests.conftest import shared
+from tests.pictures import overlaps
 from tests.printed import every, numbers, row, row_of
 from tests.test_documentation import ANYWHERE, FIRST
 
@@ -33,6 +34,7 @@ def example(tmp_path, monkeypatch, capsys):
         picture = plt.imread(tmp_path / "pictures" / f"{name}.png")
         assert min(picture.shape[:2]) > 400
         assert picture[..., :3].std() > 0.05, "the picture is blank"
+        assert [fault for i in plt.get_fignums() for fault in overlaps(plt.figure(i))] == []
         return capsys.readouterr().out.splitlines()
 
     yield run

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured, made_by
+from jaxbrain.core.eager import loops
 from jaxbrain.core.inits import plain_init
 from jaxbrain.core.types import Cell, Network, Params
 
@@ -161,6 +162,7 @@ def batch(net: Network) -> Network:
     def init(key: jax.Array, x: Any) -> Params:
         return plain_init(net)(key, example(x))
 
+    @loops()
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         if key is None:
             return jax.vmap(lambda one: net.apply(params, one))(x)

@@ -8,6 +8,7 @@ from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import as_floats
 
@@ -40,6 +41,7 @@ def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     return 0.5 * erfc(jnp.sqrt((n - 1) / (2 * others)))
 
 
+@compiled_once()
 def hopfield_overlap(load: ArrayLike) -> jax.Array:
     """Overlap of a stored pattern with its fixed point: Hebb's rule, mean-field theory.
 

@@ -87,6 +87,7 @@ def _draw_paths(ax: "Axes", paths: np.ndarray, colors: np.ndarray) -> None:
     ax.set_xlim(-reach, reach)
     ax.set_ylim(-reach, reach)
     ax.set_aspect("equal")
+    ax.locator_params(nbins=5)
     ax.set_xlabel("jPC 1")
     ax.set_ylabel("jPC 2")
     bare(ax)

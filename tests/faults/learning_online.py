@@ -7,26 +7,26 @@ READOUT, READOUT_TESTS = "jaxbrain/learning/readout", "tests/learning/readout"
 PLASTICITY, PLASTICITY_TESTS = "jaxbrain/learning/plasticity", "tests/learning/plasticity"
 FAULTS = [
     Fault(
-        "rtrl carries half of the influence", f"{ONLINE}/sparse_influence.py",
-        "return immediate + carried @ traces", "return immediate + 0.5 * carried @ traces",
+        "rtrl carries half of the influence", f"{ONLINE}/whole_influence.py",
+        "i.astype(p.dtype) + p[:-1]", "i.astype(p.dtype) + 0.5 * p[:-1]",
         f"{ONLINE_TESTS}/test_influence.py",
     ),
     Fault(
-        "rtrl drops the gradient of the first carry", f"{ONLINE}/influence.py",
-        "if pull is not None:", "if False:",
+        "rtrl drops the gradient of the first carry", f"{ONLINE}/whole_influence.py",
+        "if pull is None:", "if True:",
         f"{ONLINE_TESTS}/test_first_carry.py",
     ),
     Fault(
         "snap drops the gradient of the first carry", f"{ONLINE}/sparse_influence.py",
-        "return _entering(pattern, pull, state.dtype)",
-        "return jnp.zeros(pattern.columns.rows.shape, state.dtype)",
+        "return _entering(pattern, pull, params, state.dtype)",
+        "return jax.tree.map(jnp.zeros_like, _entering(pattern, pull, params, state.dtype))",
         f"{ONLINE_TESTS}/test_first_carry.py",
     ),
     Fault(
         "snap by the whole matrix drops the gradient of the first carry",
         f"{ONLINE}/sparse_influence.py",
-        "return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))",
-        "return 0 * jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))",
+        "return first_influence(cell, params, carry, x)",
+        "return jax.tree.map(jnp.zeros_like, first_influence(cell, params, carry, x))",
         f"{ONLINE_TESTS}/test_first_carry.py",
     ),
     Fault(
@@ -36,15 +36,13 @@ FAULTS = [
     ),
     Fault(
         "the first carry is credited to few outputs", f"{ONLINE}/sparse_influence.py",
-        "return jnp.where(pattern.starting, _whole_gradient(pattern, traces, step), cut)",
-        "return cut",
+        "return jnp.where(starting, whole(traces, rows), cut)", "return cut",
         f"{ONLINE_TESTS}/test_first_carry.py",
     ),
     Fault(
         "the first carry is credited to few outputs of the whole matrix",
         f"{ONLINE}/sparse_influence.py",
-        "jnp.where(pattern.outputs | pattern.starting, outputs, 0)",
-        "jnp.where(pattern.outputs, outputs, 0)",
+        "(pattern.outputs | pattern.starting).T", "pattern.outputs.T",
         f"{ONLINE_TESTS}/test_first_carry.py",
     ),
     Fault(
@@ -69,14 +67,12 @@ FAULTS = [
     ),
     Fault(
         "snap carries half of the influence", f"{ONLINE}/sparse_influence.py",
-        "return entering + jnp.sum(moved, axis=2)",
-        "return entering + 0.5 * jnp.sum(moved, axis=2)",
+        "return entering + jnp.sum(between", "return entering + 0.5 * jnp.sum(between",
         f"{ONLINE_TESTS}/test_sparse_influence.py",
     ),
     Fault(
         "rtrl_diagonal carries half of the influence", f"{ONLINE}/sparse_influence.py",
-        "return entering + jnp.sum(moved, axis=2)",
-        "return entering + 0.5 * jnp.sum(moved, axis=2)",
+        "return entering + jnp.sum(between", "return entering + 0.5 * jnp.sum(between",
         f"{ONLINE_TESTS}/test_influence.py",
     ),
     Fault(
@@ -86,14 +82,12 @@ FAULTS = [
     ),
     Fault(
         "snap credits all outputs of a kept unit", f"{ONLINE}/sparse_influence.py",
-        "return step.signal @ jnp.where(pattern.outputs | pattern.starting, outputs, 0)",
-        "return step.signal @ outputs",
+        "jnp.where(kept, jnp.tensordot(read, s, 1), 0)", "jnp.tensordot(read, s, 1)",
         f"{ONLINE_TESTS}/test_sparse_influence.py",
     ),
     Fault(
         "the influence within a pattern is transposed", f"{ONLINE}/sparse_influence.py",
-        "jnp.where(nonzero, carried(*between), 0) * traces[:, None, :]",
-        "jnp.where(nonzero, carried(*between), 0) * traces[:, :, None]",
+        "jnp.sum(between * traces[None], axis=1)", "jnp.sum(between * traces[:, None], axis=1)",
         f"{ONLINE_TESTS}/test_influence.py",
     ),
     Fault(
@@ -153,8 +147,8 @@ FAULTS = [
     ),
     Fault(
         "a step that is made again has other noise", f"{ONLINE}/linearization.py",
-        "move=lambda p, s: run(p, s, same_noise(key))[0][0]",
-        "move=lambda p, s: run(p, s, None)[0][0]",
+        "move=lambda p, s: run(unravel(p), s, same_noise(key))[0][0]",
+        "move=lambda p, s: run(unravel(p), s, None)[0][0]",
         f"{ONLINE_TESTS}/test_linearization.py",
     ),
     Fault(

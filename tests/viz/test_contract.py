@@ -11,7 +11,7 @@ import pytest
 
 import jaxbrain as jb
 import jaxbrain.viz as viz
-from tests.pictures import history_of, params_of, points_of
+from tests.pictures import history_of, overlaps, params_of, points_of
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -114,7 +114,22 @@ def test_makes_its_own_figure(name):
     ax = CALLS[name](np.asarray)
     assert isinstance(ax, matplotlib.axes.Axes)
     assert len(plt.get_fignums()) == 1 and ax.figure.axes == [ax]
-    ax.figure.canvas.draw()
+    assert overlaps(ax.figure) == []
+
+
+def test_words_that_are_cut_or_lie_on_others_are_found():
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained")
+    left.set_ylabel("a label")
+    right.plot([0, 1], label="a line")
+    right.legend(loc="upper left", title="a legend")
+    assert overlaps(figure) == []
+    right.text(0.05, 0.95, "words", transform=right.transAxes, va="top")
+    assert overlaps(figure) == ["'words' lies on 'the legend'"]
+    right.texts[0].remove()
+    label = right.text(-0.5, 0.5, "on the left", transform=right.transAxes, in_layout=False)
+    assert overlaps(figure) == ["'on the left' lies on another panel"]
+    label.set_position((0.9, 0.5))
+    assert overlaps(figure) == ["'on the left' is cut"]
 
 
 @PICTURES

@@ -47,8 +47,8 @@ def eprop(
       >>> rule = eprop(jb.cells.alif(3), jb.dense(1), jb.losses.mse)
       >>> now = (jax.numpy.ones(2), jax.numpy.ones(1))
       >>> params = rule.init(jax.random.key(0), now)
-      >>> rule.carry(params, now)[1].shape  # membrane, adaptation, spikes of a unit
-      (18, 3)
+      >>> rule.carry(params, now)[1]["kernel"].shape  # membrane, adaptation, spikes of a unit
+      (3, 2, 3)
     """
     local = without_recurrent_credit("eprop", cell)
     influence = unit_influence("eprop", local)

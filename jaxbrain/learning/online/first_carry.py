@@ -7,32 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.learning.online.linearization import real_state
+from jaxbrain.learning.online.linearization import floating, real_state
 
 
-def pull_first_carry(cell: Cell, params: Params, x: Any) -> Callable[[jax.Array], jax.Array] | None:
+def pull_first_carry(cell: Cell, params: Params, x: Any) -> Callable[[jax.Array], Params] | None:
     """The pullback of the first carry; None where the carry is made without the params.
 
-    v -> v ds_0/dp, from ``[n_state]`` to ``[n_params]``
+    v -> v ds_0/dp, from ``[n_state]`` to the structure of the params
 
     Examples:
       >>> import jax, jax.numpy as jnp, jaxbrain as jb
       >>> cell, x = jb.cells.learned_carry(jb.cells.elman(2)), jnp.ones(1)
       >>> params = cell.init(jax.random.key(0), x)
       >>> pull = pull_first_carry(cell, params, x)
-      >>> pull(jnp.array([3.0, 5.0])).tolist()[:4]  # of the carry, then of the inner bias
-      [3.0, 5.0, 0.0, 0.0]
+      >>> entering = pull(jnp.array([3.0, 5.0]))
+      >>> entering["carry"].tolist(), entering["cell"]["bias"].tolist()
+      ([3.0, 5.0], [0.0, 0.0])
       >>> pull_first_carry(jb.cells.elman(2), params["cell"], x) is None
       True
     """
     if not _depends(lambda p: real_state(cell.carry(p, x)), params):
         return None
-    flat, unravel = ravel_pytree(params)
-    pull = jax.vjp(lambda p: real_state(cell.carry(unravel(p), x)), flat)[1]
-    return lambda v: pull(v)[0]
+    pull = jax.vjp(lambda p: real_state(cell.carry(p, x)), params)[1]
+    return lambda v: floating(pull(v)[0], params)
 
 
 def _depends(function: Callable[[Any], Any], at: Any) -> bool:

@@ -6,17 +6,19 @@ number of steps reach, where these are few, `one_step_backprop` nothing.
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.online.first_carry import pull_first_carry
-from jaxbrain.learning.online.linearization import LinearizedStep, real_state
 from jaxbrain.learning.online.rule import Influence, online_rule
-from jaxbrain.learning.online.sparse_influence import exact_update, n_step_influence, unit_influence
+from jaxbrain.learning.online.sparse_influence import n_step_influence, unit_influence
+from jaxbrain.learning.online.whole_influence import (
+    exact_gradient,
+    exact_update,
+    first_influence,
+)
 
 
 @configured
@@ -40,22 +42,14 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
       >>> rule = rtrl(jb.cells.gru(3), jb.dense(1), jb.losses.mse)
       >>> now = (jax.numpy.ones(2), jax.numpy.ones(1))
       >>> params = rule.init(jax.random.key(0), now)
-      >>> rule.carry(params, now)[1].shape  # 3 units, 18 + 27 + 9 + 3 weights
-      (3, 57)
+      >>> rule.carry(params, now)[1]["recurrent"].shape  # of 3 units, by 3 x 9 weights
+      (3, 3, 9)
     """
 
-    def init(params: Params, carry: Any, x: Any) -> jax.Array:
-        state = real_state(carry)
-        pull = pull_first_carry(cell, params, x)
-        if pull is not None:
-            return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))
-        n_params = sum(leaf.size for leaf in jax.tree.leaves(params))
-        return jnp.zeros((state.size, n_params), state.dtype)
+    def init(params: Params, carry: Any, x: Any) -> Params:
+        return first_influence(cell, params, carry, x)
 
-    def gradient(traces: jax.Array, step: LinearizedStep) -> jax.Array:
-        return step.credit @ traces
-
-    influence = Influence(init, gradient, exact_update)
+    influence = Influence(init, exact_gradient, exact_update)
     return online_rule("rtrl", cell, readout, loss, influence)
 
 
@@ -83,8 +77,8 @@ def snap(cell: Cell, readout: Network, loss: Loss, *, n: int = 1) -> Cell:
       >>> import jax, jaxbrain as jb
       >>> rule = snap(jb.cells.gru(3), jb.dense(1), jb.losses.mse)
       >>> now = (jax.numpy.ones(2), jax.numpy.ones(1))
-      >>> rule.carry(rule.init(jax.random.key(0), now), now)[1].shape
-      (57, 1)
+      >>> rule.carry(rule.init(jax.random.key(0), now), now)[1]["recurrent"].shape
+      (1, 3, 9)
     """
     require_count("snap", "n", n)
     return online_rule("snap", cell, readout, loss, n_step_influence(cell, n))

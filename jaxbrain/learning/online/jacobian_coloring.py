@@ -43,6 +43,11 @@ def color_rows(pattern: np.ndarray) -> np.ndarray:
     return color
 
 
+def color_seeds(color: np.ndarray, dtype: Any) -> jax.Array:
+    """For each color the sum of its rows, as a vector to pull back ``[colors, rows]``."""
+    return jnp.asarray(color[None] == np.arange(color.max() + 1)[:, None], dtype)
+
+
 def colored_entries(
     pull: Callable[[jax.Array], jax.Array], color: np.ndarray, dtype: Any
 ) -> Callable[[np.ndarray, np.ndarray], jax.Array]:
@@ -53,6 +58,5 @@ def colored_entries(
       color: of each row.
       dtype: of v.
     """
-    seeds = jnp.asarray(color[None] == np.arange(color.max() + 1)[:, None], dtype)
-    sums = jax.vmap(pull)(seeds)
+    sums = jax.vmap(pull)(color_seeds(color, dtype))
     return lambda row, column: sums[color[row], column]

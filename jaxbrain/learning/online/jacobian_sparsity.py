@@ -5,6 +5,8 @@ taken to be zero everywhere, so a mask within the cell counts, and a weight of z
 """
 
 import functools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,11 +16,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.structure import take_apart
-from jaxbrain.core.types import Cell
+from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry
 from jaxbrain.learning.online.first_carry import pull_first_carry
 from jaxbrain.learning.online.jacobian_coloring import Coloring, color_rows
-from jaxbrain.learning.online.linearization import real_state
+from jaxbrain.learning.online.linearization import floating, real_state
 
 _POINTS = 48  # an entry that is zero at half of all points, as with relu, is not missed
 _SCALES = (0.3, 1.0, 3.0)
@@ -137,48 +139,52 @@ def _pattern(cell: Cell, treedef: Any, shapes: tuple, n: int | None) -> Sparsity
 @functools.lru_cache(maxsize=32)
 def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...]:
     """Patterns of ds_t/dp, ds_t/ds_{t-1}, dy/dp, dy/ds and ds_0/dp, nonzero at any random point."""
-
-    def look(params: Any, carry: Any, key: jax.Array, scale: jax.Array) -> Any:
-        flat, unravel = ravel_pytree(params)
-        state = real_state(carry)
-        k_params, k_state, *keys = jax.random.split(key, len(shapes) + 2)
-        x = [scale.astype(d) * _normal(k, s, d) for k, (s, d) in zip(keys, shapes, strict=True)]
-        x = jax.tree.unflatten(treedef, x)
-        flat += 0.1 * _normal(k_params, flat.shape, flat.dtype)
-        state += scale.astype(state.dtype) * _normal(k_state, state.shape, state.dtype)
-
-        def move(p: jax.Array, s: jax.Array) -> jax.Array:
-            after, y = cell.step(unravel(p), to_carry(s, carry), x)
-            return jnp.concatenate([real_state(after), ravel_pytree(y)[0]])
-
-        both, pull = jax.vjp(move, flat, state)
-        # nan is not zero: where a random point is out of the domain, nothing is left out
-        rows = jnp.eye(len(both), dtype=both.dtype)
-        step = jax.lax.map(lambda v: jax.tree.map(lambda a: a != 0, pull(v)), rows)
-        back = pull_first_carry(cell, unravel(flat), x)
-        if back is None:
-            return *step, jnp.zeros((len(state), len(flat)), bool)
-        return *step, jax.lax.map(lambda v: back(v) != 0, jnp.eye(len(state), dtype=state.dtype))
-
-    @jax.jit
-    def anywhere(params: Any, carry: Any, keys: jax.Array, scales: jax.Array) -> Any:
-        def add(seen: Any, at: Any) -> tuple[Any, None]:
-            return jax.tree.map(jnp.logical_or, seen, look(params, carry, *at)), None
-
-        one = (jax.ShapeDtypeStruct((), a.dtype) for a in (keys, scales))
-        seen = jax.eval_shape(look, params, carry, *one)
-        nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, bool), seen)
-        return jax.lax.scan(add, nothing, (keys, scales))[0]
-
+    x = jax.tree.unflatten(treedef, [jax.ShapeDtypeStruct(*shape) for shape in shapes])
+    params = _initial(cell, x)
+    state = jax.eval_shape(lambda p, x: real_state(cell.carry(p, x)), params, x)
+    look = jax.jit(functools.partial(_look, cell))
+    rng, seen = np.random.default_rng(0), None
     with jax.ensure_compile_time_eval():
-        keys = jax.random.split(jax.random.key(0), _POINTS)
-        scales = jnp.asarray([_SCALES[i % len(_SCALES)] for i in range(_POINTS)])
-        x = jax.tree.unflatten(treedef, [jnp.zeros(s, d) for s, d in shapes])
-        params = cell.init(jax.random.key(1), x)
-        seen = anywhere(params, cell.carry(params, x), keys, scales)
-        immediate, carried, start = map(np.asarray, seen)
+        for i in range(_POINTS):
+            scale, sign = _SCALES[i % len(_SCALES)], (np.abs, np.positive)[i % 2]
+            at = _drawn(rng, params, sign), _normal(rng, state, scale), _normal(rng, x, scale)
+            found = jax.tree.map(np.asarray, look(*at))
+            seen = found if seen is None else jax.tree.map(np.maximum, seen, found)
+    immediate, carried, start = (a != _ZERO for a in seen)
     n = carried.shape[1]
     return immediate[:n], carried[:n], immediate[n:], carried[n:], start
+
+
+def _look(cell: Cell, params: Params, noise: jax.Array, x: Any) -> tuple[jax.Array, ...]:
+    """Zeros of the Jacobians at one point: by params, by carry, and ds_0/dp."""
+    carry = cell.carry(params, x)
+    state = real_state(carry) + noise
+
+    def move(p: Params, s: jax.Array) -> tuple[jax.Array, jax.Array]:
+        after, y = cell.step(p, to_carry(s, carry), x)
+        return real_state(after), ravel_pytree(y)[0]
+
+    (after, y), pull = jax.vjp(move, params, state)
+
+    def row(v: jax.Array) -> tuple[jax.Array, jax.Array]:
+        entering, carried = pull((v[: after.size], v[after.size :]))
+        return _zeros(ravel_pytree(floating(entering, params))[0]), _zeros(carried)
+
+    immediate, carried = jax.vmap(row)(jnp.eye(after.size + y.size, dtype=state.dtype))
+    back = pull_first_carry(cell, params, x)
+    if back is None:
+        return immediate, carried, jnp.full_like(immediate, _ZERO)[: state.size]
+    rows = jnp.eye(state.size, dtype=state.dtype)
+    return immediate, carried, jax.vmap(lambda v: _zeros(ravel_pytree(back(v))[0]))(rows)
+
+
+_UNKNOWN, _ZERO, _NONZERO = 0, 1, 2
+
+
+def _zeros(entries: jax.Array) -> jax.Array:
+    """An entry that is nan, because the point is out of the domain, is not known there."""
+    known = jnp.where(entries == 0, _ZERO, _NONZERO)
+    return jnp.where(jnp.isnan(entries), _UNKNOWN, known).astype(jnp.uint8)
 
 
 def _without_tracers(cell: Cell) -> Cell:
@@ -219,5 +225,28 @@ def _columns(pattern: np.ndarray) -> Columns:
     return Columns(rows, np.take_along_axis(pattern.T, rows, axis=1))
 
 
-def _normal(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    return jax.random.normal(key, shape, dtype)
+def _initial(cell: Cell, x: Any) -> Params:
+    """The shapes of the params; where some are integers, such as an index, their values."""
+    key = jax.eval_shape(jax.random.key, 0)
+    params = jax.eval_shape(cell.init, key, x)
+    if all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(params)):
+        return params
+    with jax.ensure_compile_time_eval():
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), x)
+        return jax.tree.map(np.asarray, cell.init(jax.random.key(0), zeros))
+
+
+def _drawn(rng: np.random.Generator, params: Params, sign: Callable) -> Params:
+    """Params of the size of initial ones; without ``cell.init``, which takes longer to compile."""
+
+    def draw(leaf: Any) -> Any:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        fan_in = math.prod(leaf.shape[:-1])
+        return sign(_normal(rng, leaf, 1 / math.sqrt(max(fan_in, 1))))
+
+    return jax.tree.map(draw, params)
+
+
+def _normal(rng: np.random.Generator, like: Any, scale: float) -> Any:
+    return jax.tree.map(lambda a: (scale * rng.normal(size=a.shape)).astype(a.dtype), like)

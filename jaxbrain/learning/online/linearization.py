@@ -19,6 +19,7 @@ class LinearizedStep(NamedTuple):
       state: the carry before the step, its floating numbers ``[n_state]``.
       move: ``(params, state) -> state`` after the step, both flat.
       back: ``(v [n_state]) -> (v I [n_params], v D [n_state])``.
+      back_to_leaves: the same, with v I in the structure of the params; many of them cost less.
       back_from_output: ``(v [n_outputs]) -> [n_state]``, v times dy/ds of the output y, flat.
       signal: dL/dy ``[n_outputs]``.
       credit: dL/ds ``[n_state]``, the signal through dy/ds.
@@ -32,6 +33,7 @@ class LinearizedStep(NamedTuple):
     state: jax.Array
     move: Callable[[jax.Array, jax.Array], jax.Array]
     back: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    back_to_leaves: Callable[[jax.Array], tuple[Params, jax.Array]]
     back_from_output: Callable[[jax.Array], jax.Array]
     signal: jax.Array
     credit: jax.Array
@@ -50,21 +52,30 @@ def linearize(cell: Cell, params: Params, carry: Any, x: Any, key: jax.Array | N
     flat, unravel = ravel_pytree(params)
     state = real_state(carry)
 
-    def run(p: jax.Array, s: jax.Array, key: Any = key) -> Any:
-        after, y = cell.step(unravel(p), to_carry(s, carry), x, key=key)
+    def run(p: Params, s: jax.Array, key: Any = key) -> Any:
+        after, y = cell.step(p, to_carry(s, carry), x, key=key)
         return (real_state(after), y), after
 
-    (moved, y), pull, after = jax.vjp(run, flat, state, has_aux=True)
+    (moved, y), pull_both, after = jax.vjp(run, params, state, has_aux=True)
     still, silent = jnp.zeros_like(moved), jax.tree.map(jnp.zeros_like, y)
     unravel_y = ravel_pytree(y)[1]
+
+    def pull(signal: tuple[jax.Array, Any]) -> tuple[Params, jax.Array]:
+        entering, carried = pull_both(signal)
+        return floating(entering, params), carried
+
+    def back(v: jax.Array) -> tuple[jax.Array, jax.Array]:
+        entering, carried = pull((v, silent))
+        return ravel_pytree(entering)[0], carried
 
     def linearized(signal: Any, own_key: jax.Array | None) -> tuple[jax.Array, LinearizedStep]:
         direct, credit = pull((still, signal))
         step = LinearizedStep(
             params=flat,
             state=state,
-            move=lambda p, s: run(p, s, same_noise(key))[0][0],
-            back=lambda v: pull((v, silent)),
+            move=lambda p, s: run(unravel(p), s, same_noise(key))[0][0],
+            back=back,
+            back_to_leaves=lambda v: pull((v, silent)),
             back_from_output=lambda v: pull((still, unravel_y(v)))[1],
             signal=ravel_pytree(signal)[0],
             credit=credit,
@@ -73,9 +84,18 @@ def linearize(cell: Cell, params: Params, carry: Any, x: Any, key: jax.Array | N
             carry=carry,
             x=x,
         )
-        return direct, step
+        return ravel_pytree(direct)[0], step
 
     return after, y, linearized
+
+
+def floating(cotangents: Params, params: Params) -> Params:
+    """The cotangents of params, with zeros for params of integers, which have none."""
+    return jax.tree.map(
+        lambda g, p: jnp.zeros(jnp.shape(p)) if g.dtype == jax.dtypes.float0 else g,
+        cotangents,
+        params,
+    )
 
 
 def real_state(carry: Any) -> jax.Array:

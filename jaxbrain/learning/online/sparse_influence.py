@@ -6,13 +6,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.learning.online.first_carry import pull_first_carry
-from jaxbrain.learning.online.jacobian_coloring import colored_entries
+from jaxbrain.learning.online.jacobian_coloring import color_seeds, colored_entries
 from jaxbrain.learning.online.jacobian_sparsity import SparsityPattern, sparsity_pattern
 from jaxbrain.learning.online.linearization import LinearizedStep, real_state
+from jaxbrain.learning.online.param_leaves import in_leaves
 from jaxbrain.learning.online.rule import Influence
+from jaxbrain.learning.online.whole_influence import (
+    exact_gradient,
+    exact_update,
+    first_influence,
+)
 
 
 def n_step_influence(cell: Cell, n: int | None) -> Influence:
@@ -20,8 +27,9 @@ def n_step_influence(cell: Cell, n: int | None) -> Influence:
 
     S_t = I_t + D_t S_{t-1} where the pattern of n steps is not zero, else 0, and S_0 = ds_0/dp
 
-    The traces are ``[n_params, width]``, the numbers of the carry that each weight moves, or
-    ``[n_state, n_params]`` where so many of them are not zero that the whole matrix is cheaper.
+    The traces of each array of the params are ``[width, *shape]``, the numbers of the carry that
+    each weight moves, or ``[n_state, *shape]`` where so many of them are not zero that the whole
+    matrix is cheaper.
 
     Args:
       cell: the cell that is credited.
@@ -34,31 +42,30 @@ def n_step_influence(cell: Cell, n: int | None) -> Influence:
       >>> import jax, jaxbrain as jb
       >>> cell, x = jb.cells.gru(3), jax.numpy.ones(2)
       >>> params = cell.init(jax.random.key(0), x)
-      >>> [n_step_influence(cell, n).init(params, cell.carry(params, x), x).shape for n in (1, 2)]
-      [(57, 1), (3, 57)]
+      >>> start = [n_step_influence(cell, n).init(params, cell.carry(params, x), x) for n in (1, 2)]
+      >>> [traces["kernel"].shape for traces in start]
+      [(1, 2, 9), (3, 2, 9)]
     """
 
-    def init(params: Params, carry: Any, x: Any) -> jax.Array:
+    def init(params: Params, carry: Any, x: Any) -> Params:
         pattern, state = sparsity_pattern(cell, x, n), real_state(carry)
+        if pattern.dense:
+            return first_influence(cell, params, carry, x)
         pull = pull_first_carry(cell, params, x)
         if pull is None:
-            shape = pattern.influence.shape if pattern.dense else pattern.columns.rows.shape
-            return jnp.zeros(shape, state.dtype)
-        if pattern.dense:
-            return jax.vmap(pull)(jnp.eye(state.size, dtype=state.dtype))
-        return _entering(pattern, pull, state.dtype)
+            width = pattern.width
+            return jax.tree.map(lambda p: jnp.zeros((width, *jnp.shape(p)), state.dtype), params)
+        return _entering(pattern, pull, params, state.dtype)
 
-    def gradient(traces: jax.Array, step: LinearizedStep) -> jax.Array:
+    def gradient(traces: Params, step: LinearizedStep) -> jax.Array:
         pattern = sparsity_pattern(cell, step.x, n)
-        if pattern.dense:
-            return _dense_gradient(pattern, traces, step)
-        return _gradient_of_columns(pattern, traces, step)
+        of = _gradient_of_whole if pattern.dense else _gradient_of_columns
+        return of(pattern, traces, step)
 
-    def update(traces: jax.Array, step: LinearizedStep) -> jax.Array:
+    def update(traces: Params, step: LinearizedStep) -> Params:
         pattern = sparsity_pattern(cell, step.x, n)
-        if pattern.dense:
-            return jnp.where(pattern.influence, exact_update(traces, step), 0)
-        return _update_of_columns(pattern, traces, step)
+        of = _update_of_whole if pattern.dense else _update_of_columns
+        return of(pattern, traces, step)
 
     return Influence(init, gradient, update)
 
@@ -67,7 +74,7 @@ def unit_influence(rule: str, cell: Cell) -> Influence:
     """The exact influence of a cell whose units do not mix; refuse other cells."""
     influence = n_step_influence(cell, None)
 
-    def init(params: Params, carry: Any, x: Any) -> jax.Array:
+    def init(params: Params, carry: Any, x: Any) -> Params:
         width, leaves = sparsity_pattern(cell, x, None).width, jax.tree.leaves(carry)
         arrays = sum(jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves)
         if width > arrays:
@@ -81,60 +88,75 @@ def unit_influence(rule: str, cell: Cell) -> Influence:
     return influence._replace(init=init)
 
 
-def exact_update(traces: jax.Array, step: LinearizedStep) -> jax.Array:
-    """I + D S, all matrices whole; S ``[n_state, n_params]``."""
-    immediate, carried = jax.vmap(step.back)(jnp.eye(step.state.size, dtype=traces.dtype))
-    return immediate + carried @ traces
-
-
-def _dense_gradient(pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep) -> jax.Array:
+def _gradient_of_whole(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> jax.Array:
     """dL/ds S; through those outputs alone that n steps reach."""
     if pattern.closed:
-        return step.credit @ traces
-    rows = jnp.eye(len(step.signal), dtype=traces.dtype)
-    outputs = jax.vmap(step.back_from_output)(rows) @ traces
-    return step.signal @ jnp.where(pattern.outputs | pattern.starting, outputs, 0)
+        return exact_gradient(traces, step)
+    read = jax.vmap(step.back_from_output)(jnp.eye(len(step.signal), dtype=step.signal.dtype))
+    kept = in_leaves((pattern.outputs | pattern.starting).T, step.cell_params)
+    cut = jax.tree.map(lambda s, kept: jnp.where(kept, jnp.tensordot(read, s, 1), 0), traces, kept)
+    return ravel_pytree(jax.tree.map(lambda s: jnp.tensordot(step.signal, s, 1), cut))[0]
+
+
+def _update_of_whole(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> Params:
+    """I + D S within the pattern."""
+    kept = in_leaves(pattern.influence.T, step.cell_params)
+    return jax.tree.map(lambda s, kept: jnp.where(kept, s, 0), exact_update(traces, step), kept)
 
 
 def _gradient_of_columns(
-    pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep
+    pattern: SparsityPattern, traces: Params, step: LinearizedStep
 ) -> jax.Array:
-    """dL/ds S as in `_dense_gradient`, from the entries of each column."""
+    """dL/ds S as in `_gradient_of_whole`, from the entries of each column."""
+
+    def whole(traces: jax.Array, rows: np.ndarray) -> jax.Array:
+        return jnp.sum(traces * step.credit[rows], axis=0)
+
     (rows, used), (outputs, shown) = pattern.columns, pattern.output_columns
     if pattern.closed:
-        return _whole_gradient(pattern, traces, step)
-    read = colored_entries(step.back_from_output, pattern.coloring.read, traces.dtype)
-    at = outputs[:, :, None], rows[:, None, :]
-    nonzero = pattern.read[at] & shown[:, :, None] & used[:, None, :]
-    credit = jnp.where(nonzero, read(*at), 0) * step.signal[outputs][:, :, None]
-    cut = jnp.sum(credit * traces[:, None, :], axis=(1, 2))
-    if not pattern.starting.any():
-        return cut
-    return jnp.where(pattern.starting, _whole_gradient(pattern, traces, step), cut)
+        rows = in_leaves(rows, step.cell_params)
+        return ravel_pytree(jax.tree.map(whole, traces, rows))[0]
+    nonzero = pattern.read[outputs[:, :, None], rows[:, None, :]]
+    nonzero &= shown[:, :, None] & used[:, None, :]
+    read = colored_entries(step.back_from_output, pattern.coloring.read, step.signal.dtype)
+
+    def through(traces: Any, rows: Any, outputs: Any, nonzero: Any, starting: Any) -> jax.Array:
+        paths = jnp.where(nonzero, read(outputs[:, None], rows[None]), 0) * traces[None]
+        cut = jnp.sum(paths * step.signal[outputs][:, None], axis=(0, 1))
+        return jnp.where(starting, whole(traces, rows), cut)
+
+    of_params = (rows, outputs, nonzero, pattern.starting)
+    leaves = (in_leaves(numbers, step.cell_params) for numbers in of_params)
+    return ravel_pytree(jax.tree.map(through, traces, *leaves))[0]
 
 
-def _whole_gradient(pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep) -> jax.Array:
-    return jnp.sum(traces * step.credit[pattern.columns.rows], axis=1)
-
-
-def _update_of_columns(
-    pattern: SparsityPattern, traces: jax.Array, step: LinearizedStep
-) -> jax.Array:
+def _update_of_columns(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> Params:
     """I + D S at the entries of each column."""
-    (rows, used), coloring = pattern.columns, pattern.coloring
-    entering = _entering(pattern, lambda v: step.back(v)[0], traces.dtype)
-    carried = colored_entries(lambda v: step.back(v)[1], coloring.carried, traces.dtype)
-    between = rows[:, :, None], rows[:, None, :]
-    nonzero = pattern.carried[between] & used[:, :, None] & used[:, None, :]
-    moved = jnp.where(nonzero, carried(*between), 0) * traces[:, None, :]
-    return entering + jnp.sum(moved, axis=2)
+    rows, used = pattern.columns
+    dtype = step.state.dtype
+    nonzero = pattern.carried[rows[:, :, None], rows[:, None, :]]
+    nonzero &= used[:, :, None] & used[:, None, :]
+    carried = colored_entries(lambda v: step.back(v)[1], pattern.coloring.carried, dtype)
+
+    def add(entering: Any, traces: Any, rows: Any, nonzero: Any) -> jax.Array:
+        between = jnp.where(nonzero, carried(rows[:, None], rows[None]), 0)
+        return entering + jnp.sum(between * traces[None], axis=1)
+
+    entering = _entering(pattern, lambda v: step.back_to_leaves(v)[0], step.cell_params, dtype)
+    leaves = (in_leaves(numbers, step.cell_params) for numbers in (rows, nonzero))
+    return jax.tree.map(add, entering, traces, *leaves)
 
 
 def _entering(
-    pattern: SparsityPattern, pull: Callable[[jax.Array], jax.Array], dtype: Any
-) -> jax.Array:
+    pattern: SparsityPattern, pull: Callable[[jax.Array], Params], params: Params, dtype: Any
+) -> Params:
     """The entries of each column of what enters the carry by one step, or as the first carry."""
-    rows, used = pattern.columns
-    at = rows, np.arange(len(rows))[:, None]
-    entries = colored_entries(pull, pattern.coloring.immediate, dtype)
-    return jnp.where(pattern.immediate[at] & used, entries(*at), 0)
+    (rows, used), color = pattern.columns, pattern.coloring.immediate
+    seeds = color_seeds(color, dtype)
+    nonzero = pattern.immediate[rows, np.arange(len(rows))[:, None]] & used
+    chosen = nonzero[:, :, None] & (color[rows][:, :, None] == np.arange(len(seeds)))
+
+    def entries(sums: jax.Array, chosen: np.ndarray) -> jax.Array:
+        return jnp.sum(jnp.where(chosen, sums.astype(dtype)[None], 0), axis=1)
+
+    return jax.tree.map(entries, jax.vmap(pull)(seeds), in_leaves(chosen, params))

@@ -67,7 +67,7 @@ def uoro(cell: Cell, readout: Network, loss: Loss) -> Cell:
             return s, q
         key = jax.random.fold_in(require_key("uoro", step.key, _WHY), _START)
         signs = jax.random.rademacher(key, s.shape, s.dtype)
-        entering = pull(signs)
+        entering = ravel_pytree(pull(signs))[0]
         b = _balance(entering, signs)
         return jnp.where(fresh[0], b * signs, s), jnp.where(fresh[0], entering / b, q)
 
@@ -180,10 +180,9 @@ def _weighted_inputs(stages: TwoStageStep, step: LinearizedStep) -> jax.Array:
 
 def _jacobians(step: LinearizedStep) -> tuple[jax.Array, jax.Array]:
     """J = ds/du ``[n_state, sums]``, which is ds/dbias, and D ``[n_state, n_state]``."""
-    unravel = ravel_pytree(step.cell_params)[1]
 
     def row(v: jax.Array) -> tuple[jax.Array, jax.Array]:
-        entering, carried = step.back(v)
-        return unravel(entering)["bias"], carried
+        entering, carried = step.back_to_leaves(v)
+        return entering["bias"], carried
 
     return jax.vmap(row)(jnp.eye(step.state.size, dtype=step.state.dtype))

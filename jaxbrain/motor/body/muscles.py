@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Numbers, Params
 from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, stop_energy
@@ -250,6 +251,7 @@ def _plant(
     def carry(params: Params, action: Any) -> MuscledArm:
         return at_rest(params, jnp.asarray(CENTER).astype(action.command.dtype))
 
+    @loops()
     def step(
         params: Params, state: MuscledArm, action: Action, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:

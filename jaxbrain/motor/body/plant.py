@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.types import Carry, Cell, Init, Params
@@ -42,7 +43,7 @@ class Move(Protocol):
     """``(params, state, action, *, key=None) -> (state, hand)`` of one time step."""
 
     def __call__(
-        self, params: Params, state: Any, action: Action, /, *, key: jax.Array | None = None
+        self, params: Params, state: Any, action: Action, /, *, key: Key | None = None
     ) -> tuple[Any, Hand]: ...
 
 

@@ -132,8 +132,10 @@ def test_units_that_do_not_mix(cell, width):
     assert error(exact, bptt) < 1e-12
     now = (jnp.ones(INPUTS), jnp.ones(OUTPUTS))
     first = rule.carry(params, now)[1]
-    assert first.shape == (ravel_pytree(params[0])[0].size, width)
-    assert float(jnp.abs(first).sum()) == ravel_pytree(params[0]["carry"])[0].size
+    shapes = jax.tree.map(lambda p: (width, *p.shape), params[0])
+    assert jax.tree.map(jnp.shape, first) == shapes
+    ones = sum(float(jnp.abs(entries).sum()) for entries in jax.tree.leaves(first))
+    assert ones == ravel_pytree(params[0]["carry"])[0].size
 
 
 UNITS = 5
