@@ -1,8 +1,8 @@
 """Lesions of a trained motor system, and the effect of dopamine on reaches.
 
 Populations and layers of the cortex, the thalamus and GPi are silenced in one `vmap`; dopamine is
-varied, with d(reach time)/d(dopamine) by `grad`. In seeds 0 to 2, no reach follows its target
-without layer 5B, reaches hardly change with GPi held, and other dopamine costs accuracy.
+varied, with d(reach time)/d(dopamine) by `grad`. Without layer 5B no reach follows its target, with
+GPi held as before the go cue all do, and other dopamine than in training costs accuracy.
 
     python examples/lesions.py           # the picture: pictures/lesions.png; two minutes
 """

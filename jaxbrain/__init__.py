@@ -19,18 +19,21 @@ if TYPE_CHECKING:  # what editors read
 
 __version__ = "0.1.0"
 
-_FOLDERS = ("analysis", "datasets", "memory", "motor", "tasks", "testing", "viz")
+_MODULES = (
+    *("analysis", "cells", "datasets", "learning", "losses"),
+    *("memory", "motor", "tasks", "testing", "viz"),
+)
 
 
 def __getattr__(name: str) -> Any:
     """Load a name when it is first used: ``python -m jaxbrain --help`` does not wait for JAX."""
-    if name in _FOLDERS:
+    if name in _MODULES:  # without the names of the root, which are made of these modules
         return importlib.import_module(f"{__name__}.{name}")
     if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     public = importlib.import_module("jaxbrain.public")
     if name == "__all__":
-        return sorted([*_FOLDERS, *public.__all__])
+        return sorted({*_MODULES, *public.__all__})
     if name not in public.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value = getattr(public, name)

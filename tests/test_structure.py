@@ -191,6 +191,22 @@ def test_a_name_loads_what_it_needs_and_help_does_not_wait_for_jax():
     assert done.returncode == 0, done.stderr
 
 
+def test_any_part_of_the_package_may_be_imported_first():
+    parts = sorted({name_of(path).split(".")[0] for path in MODULES} - {"", "__init__", "__main__"})
+    assert {"learning", "losses", "networks", "public"} <= set(parts)
+    done = python(f"""
+        import importlib, os, sys, warnings
+        import jax, optax, chex  # once for all
+        warnings.simplefilter("ignore")  # of a fork
+        for part in {parts}:
+            if (child := os.fork()) == 0:
+                importlib.import_module("jaxbrain." + part)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0, part
+    """)
+    assert done.returncode == 0, done.stderr
+
+
 def test_lazy_imports_are_inside_functions():
     for path in MODULES:
         if name_of(path).startswith("viz"):

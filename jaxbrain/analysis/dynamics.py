@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.annotations import AsArray
+from jaxbrain.core.annotations import AsArray, Inputs
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
@@ -62,7 +62,7 @@ def lyapunov(
     cell: Cell,
     params: Params,
     carry: Any,
-    xs: Any,
+    xs: Inputs,
     *,
     count: int = 1,
     discard: int = 0,

@@ -114,8 +114,8 @@ def adaptation(null: AsArray, field: AsArray, washout: AsArray) -> Adaptation:
 def reach_kinematics(
     position: AsArray,
     velocity: AsArray,
-    start: Any,
-    target: Any,
+    start: AsArray,
+    target: AsArray,
     *,
     dt: float | jax.Array = 0.01,
     threshold: float = 0.05,
@@ -164,7 +164,7 @@ def reach_kinematics(
 
 
 @checked
-def lateral_deviation(position: AsArray, start: Any, target: Any) -> jax.Array:
+def lateral_deviation(position: AsArray, start: AsArray, target: AsArray) -> jax.Array:
     """Signed distance of the hand from the straight line, positive to the left of the reach.
 
     n.(position - start),  n = (-d_y, d_x) / |d|,  d = target - start
@@ -265,7 +265,7 @@ def minimum_jerk_correlation(speed: AsArray, *, threshold: float = 0.05) -> jax.
 @checked
 def reach_time(
     position: AsArray,
-    target: Any,
+    target: AsArray,
     *,
     dt: float | jax.Array = 0.01,
     radius: float | jax.Array = 0.01,
@@ -333,7 +333,9 @@ def _point(name: str, point: Any, like: jax.Array) -> jax.Array:
 
 def _require_path(where: str, name: str, path: Any, length: int | None = None) -> None:
     shape = jnp.shape(path)
-    if len(shape) != 2 or shape[1] != 2 or shape[0] != (length or shape[0]):
+    if len(shape) != 2 or shape[1] != 2 or not shape[0] or shape[0] != (length or shape[0]):
         wanted = "time" if length is None else length
         fix = "; jax.vmap over trials" if len(shape) == 3 else ""
-        raise ValueError(f"{where}: {name} must be [{wanted}, 2], got shape {shape}{fix}")
+        raise ValueError(
+            f"{where}: {name} must be [{wanted}, 2] of at least one step, got shape {shape}{fix}"
+        )

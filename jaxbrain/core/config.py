@@ -318,7 +318,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return with_one_draw(value, functools.partial(_finished, config))
+        return with_one_draw(value, lambda made: _finished(made, config))
     if callable(value) and not isinstance(value, type):
         return with_program(Function(value.call if isinstance(value, Function) else value, config))
     raise TypeError(
@@ -327,10 +327,9 @@ def _with_config(value: Any, config: Config) -> Any:
     )
 
 
-def _finished(config: Config, value: Any) -> Any:
-    """A named tuple with its config, eager programs and doors."""
-    called = with_programs(value._replace(config=config))
-    return with_doors(called, config.make.__name__)._replace(config=config)
+def _finished(value: Any, config: Config) -> Any:
+    made = with_programs(value._replace(config=config))
+    return with_doors(made, config.make.__name__)._replace(config=config)
 
 
 def _fields(value: Any) -> tuple:

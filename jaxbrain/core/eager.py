@@ -18,7 +18,7 @@ import jax.core
 from jax.extend.core import get_opaque_trace_state
 
 from jaxbrain.core import structure
-from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.captured import Changing, state
 from jaxbrain.core.compiled import compiled
 
@@ -112,9 +112,8 @@ def _eager_function(function: Any, value: Any, name: str) -> Callable[..., Any] 
     if not isinstance(function, FunctionType) or hasattr(function, "is_program"):
         return None
     mark = getattr(function, "loops", _Loops() if name in _ALWAYS else None)
-    return (
-        None if mark is None else _eager(function, value, (type(value), name, value.config), mark)
-    )
+    made_of = type(value), name, value.config
+    return None if mark is None else _eager(function, value, made_of, mark)
 
 
 def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _Loops) -> Any:
@@ -131,7 +130,7 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
             fixed = {name: named.pop(name) for name in mark.static if name in named}
             given = (), named
         with contextlib.suppress(_NotArrays, Changing):
-            arrays, now = _arrays(given), state((value, fixed))
+            arrays, now = jax.tree.map(_array, given), state((value, fixed))
             if mark.check is not None:
                 mark.check(*args, **kwargs)
             # what needs the numbers themselves cannot be compiled; a mistake is shown as it is
@@ -153,10 +152,6 @@ def _is_eager() -> bool:
     now = get_opaque_trace_state()
     with jax.core.eval_context():
         return now == get_opaque_trace_state()
-
-
-def _arrays(given: Any) -> Any:
-    return jax.tree.map(_array, given, is_leaf=lambda leaf: type(leaf) is list and is_numbers(leaf))
 
 
 def _array(leaf: Any) -> Any:

@@ -104,7 +104,7 @@ class Recall(Protocol):
     """``(params, cue, *, key=None) -> (state, info)`` for one cue."""
 
     def __call__(
-        self, params: Params, cue: Any, /, *, key: Key | None = None
+        self, params: Params, cue: Inputs, /, *, key: Key | None = None
     ) -> tuple[Any, Info]: ...
 
 

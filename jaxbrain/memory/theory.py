@@ -41,7 +41,6 @@ def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     return 0.5 * erfc(jnp.sqrt((n - 1) / (2 * others)))
 
 
-@compiled_once()
 def hopfield_overlap(load: ArrayLike) -> jax.Array:
     """Overlap of a stored pattern with its fixed point: Hebb's rule, mean-field theory.
 
@@ -59,7 +58,11 @@ def hopfield_overlap(load: ArrayLike) -> jax.Array:
       >>> [round(float(hopfield_overlap(load)), 3) for load in (0.05, 0.12, 0.1379, 0.14)]
       [1.0, 0.993, 0.968, 0.0]
     """
-    load = as_floats(load)
+    return _overlap(as_floats(load))
+
+
+@compiled_once()
+def _overlap(load: jax.Array) -> jax.Array:
     root = jnp.sqrt(2 * jnp.maximum(load, 1e-12))
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

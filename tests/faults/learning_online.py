@@ -82,7 +82,7 @@ FAULTS = [
     ),
     Fault(
         "snap credits all outputs of a kept unit", f"{ONLINE}/sparse_influence.py",
-        "jnp.where(kept, jnp.tensordot(read, s, 1), 0)", "jnp.tensordot(read, s, 1)",
+        "jnp.where(reached, jnp.tensordot(read, s, 1), 0)", "jnp.tensordot(read, s, 1)",
         f"{ONLINE_TESTS}/test_sparse_influence.py",
     ),
     Fault(
@@ -118,8 +118,8 @@ FAULTS = [
     ),
     Fault(
         "the learning signal of e-prop is one step late", f"{ONLINE}/rule.py",
-        "direct + influence.gradient(traces, now))",
-        "direct + influence.gradient(influence.update(traces, now), now))",
+        "past, traces = _advance(influence, traces, now)",
+        "_, traces = _advance(influence, traces, now); past, _ = _advance(influence, traces, now)",
         f"{ONLINE_TESTS}/test_eligibility.py",
     ),
     Fault(

@@ -12,13 +12,9 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.online.rule import Influence, online_rule
+from jaxbrain.learning.online.rule import Influence, joint_influence, online_rule
 from jaxbrain.learning.online.sparse_influence import n_step_influence, unit_influence
-from jaxbrain.learning.online.whole_influence import (
-    exact_gradient,
-    exact_update,
-    first_influence,
-)
+from jaxbrain.learning.online.whole_influence import exact_products, first_influence
 
 
 @configured
@@ -49,7 +45,7 @@ def rtrl(cell: Cell, readout: Network, loss: Loss) -> Cell:
     def init(params: Params, carry: Any, x: Any) -> Params:
         return first_influence(cell, params, carry, x)
 
-    influence = Influence(init, exact_gradient, exact_update)
+    influence = joint_influence(init, exact_products)
     return online_rule("rtrl", cell, readout, loss, influence)
 
 

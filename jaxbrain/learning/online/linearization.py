@@ -68,7 +68,7 @@ def linearize(cell: Cell, params: Params, carry: Any, x: Any, key: jax.Array | N
         entering, carried = pull((v, silent))
         return ravel_pytree(entering)[0], carried
 
-    def linearized(signal: Any, own_key: jax.Array | None) -> tuple[jax.Array, LinearizedStep]:
+    def linearized(signal: Any, own_key: jax.Array | None) -> tuple[Params, LinearizedStep]:
         direct, credit = pull((still, signal))
         step = LinearizedStep(
             params=flat,
@@ -84,7 +84,7 @@ def linearize(cell: Cell, params: Params, carry: Any, x: Any, key: jax.Array | N
             carry=carry,
             x=x,
         )
-        return ravel_pytree(direct)[0], step
+        return direct, step
 
     return after, y, linearized
 

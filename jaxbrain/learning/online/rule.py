@@ -31,11 +31,24 @@ class Influence(NamedTuple):
         ds_0/dp, which is zero unless the first carry is learned.
       gradient: ``(traces, step) -> [n_params]``, dL/ds times the influence of the steps before.
       update: ``(traces, step) -> traces`` after the step.
+      advance: ``(traces, step) -> (gradient, traces)``, both at once where they share work, the
+        gradient in the structure of the params; None: one after the other.
     """
 
     init: Callable[[Params, Any, Any], Any]
     gradient: Callable[[Any, LinearizedStep], jax.Array]
     update: Callable[[Any, LinearizedStep], Any]
+    advance: Callable[[Any, LinearizedStep], tuple[Params, Any]] | None = None
+
+
+def joint_influence(init: Callable, advance: Callable) -> Influence:
+    """An influence whose gradient and update share work."""
+    return Influence(
+        init,
+        gradient=lambda traces, step: ravel_pytree(advance(traces, step)[0])[0],
+        update=lambda traces, step: advance(traces, step)[1],
+        advance=advance,
+    )
 
 
 @configured
@@ -107,9 +120,10 @@ def online_rule(
         signal = _pull(lambda a: readout.apply(back, a, key=same_noise(of_readout)), y, error)
 
         direct, now = linearized(signal, None if key is None else jax.random.fold_in(key, _OWN))
-        inward = ravel_pytree(inner)[1](direct + influence.gradient(traces, now))
+        past, traces = _advance(influence, traces, now)
+        inward = jax.tree.map(lambda p, a, b: (a + b).astype(p.dtype), inner, direct, past)
         outward, of_feedback = way.change(outward, outer, tuple(held))
-        return (after, influence.update(traces, now)), (value, (inward, outward, *of_feedback))
+        return (after, traces), (value, (inward, outward, *of_feedback))
 
     return Cell(init, carry, step)
 
@@ -134,6 +148,13 @@ def online_model(cell: Cell, readout: Network, feedback: Feedback) -> Cell:
         return carry, readout.apply(params[1], y, key=of_readout)
 
     return Cell(init, carry, step)
+
+
+def _advance(influence: Influence, traces: Any, step: LinearizedStep) -> tuple[Params, Any]:
+    if influence.advance is not None:
+        return influence.advance(traces, step)
+    unravel = ravel_pytree(step.cell_params)[1]
+    return unravel(influence.gradient(traces, step)), influence.update(traces, step)
 
 
 def _pull(function: Callable, at: Any, signal: Any) -> Any:

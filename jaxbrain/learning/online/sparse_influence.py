@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.learning.online.first_carry import pull_first_carry
@@ -14,12 +13,8 @@ from jaxbrain.learning.online.jacobian_coloring import color_seeds, colored_entr
 from jaxbrain.learning.online.jacobian_sparsity import SparsityPattern, sparsity_pattern
 from jaxbrain.learning.online.linearization import LinearizedStep, real_state
 from jaxbrain.learning.online.param_leaves import in_leaves
-from jaxbrain.learning.online.rule import Influence
-from jaxbrain.learning.online.whole_influence import (
-    exact_gradient,
-    exact_update,
-    first_influence,
-)
+from jaxbrain.learning.online.rule import Influence, joint_influence
+from jaxbrain.learning.online.whole_influence import exact_products, first_influence
 
 
 def n_step_influence(cell: Cell, n: int | None) -> Influence:
@@ -57,17 +52,14 @@ def n_step_influence(cell: Cell, n: int | None) -> Influence:
             return jax.tree.map(lambda p: jnp.zeros((width, *jnp.shape(p)), state.dtype), params)
         return _entering(pattern, pull, params, state.dtype)
 
-    def gradient(traces: Params, step: LinearizedStep) -> jax.Array:
+    def advance(traces: Params, step: LinearizedStep) -> tuple[Params, Params]:
         pattern = sparsity_pattern(cell, step.x, n)
-        of = _gradient_of_whole if pattern.dense else _gradient_of_columns
-        return of(pattern, traces, step)
+        if pattern.dense:
+            return _advance_whole(pattern, traces, step)
+        gradient = _gradient_of_columns(pattern, traces, step)
+        return gradient, _update_of_columns(pattern, traces, step)
 
-    def update(traces: Params, step: LinearizedStep) -> Params:
-        pattern = sparsity_pattern(cell, step.x, n)
-        of = _update_of_whole if pattern.dense else _update_of_columns
-        return of(pattern, traces, step)
-
-    return Influence(init, gradient, update)
+    return joint_influence(init, advance)
 
 
 def unit_influence(rule: str, cell: Cell) -> Influence:
@@ -88,26 +80,26 @@ def unit_influence(rule: str, cell: Cell) -> Influence:
     return influence._replace(init=init)
 
 
-def _gradient_of_whole(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> jax.Array:
-    """dL/ds S; through those outputs alone that n steps reach."""
-    if pattern.closed:
-        return exact_gradient(traces, step)
-    read = jax.vmap(step.back_from_output)(jnp.eye(len(step.signal), dtype=step.signal.dtype))
-    kept = in_leaves((pattern.outputs | pattern.starting).T, step.cell_params)
-    cut = jax.tree.map(lambda s, kept: jnp.where(kept, jnp.tensordot(read, s, 1), 0), traces, kept)
-    return ravel_pytree(jax.tree.map(lambda s: jnp.tensordot(step.signal, s, 1), cut))[0]
-
-
-def _update_of_whole(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> Params:
-    """I + D S within the pattern."""
-    kept = in_leaves(pattern.influence.T, step.cell_params)
-    return jax.tree.map(lambda s, kept: jnp.where(kept, s, 0), exact_update(traces, step), kept)
-
-
-def _gradient_of_columns(
+def _advance_whole(
     pattern: SparsityPattern, traces: Params, step: LinearizedStep
-) -> jax.Array:
-    """dL/ds S as in `_gradient_of_whole`, from the entries of each column."""
+) -> tuple[Params, Params]:
+    """dL/ds S through those outputs alone that n steps reach, and I + D S within the pattern."""
+    past, after = exact_products(traces, step)
+    kept = in_leaves(pattern.influence.T, step.cell_params)
+    after = jax.tree.map(lambda s, kept: jnp.where(kept, s, 0), after, kept)
+    if not pattern.closed:
+        read = jax.vmap(step.back_from_output)(jnp.eye(len(step.signal), dtype=step.signal.dtype))
+        reached = in_leaves((pattern.outputs | pattern.starting).T, step.cell_params)
+
+        def through(s: jax.Array, reached: np.ndarray) -> jax.Array:
+            return jnp.tensordot(step.signal, jnp.where(reached, jnp.tensordot(read, s, 1), 0), 1)
+
+        past = jax.tree.map(through, traces, reached)
+    return past, after
+
+
+def _gradient_of_columns(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> Params:
+    """dL/ds S as in `_advance_whole`, from the entries of each column."""
 
     def whole(traces: jax.Array, rows: np.ndarray) -> jax.Array:
         return jnp.sum(traces * step.credit[rows], axis=0)
@@ -115,7 +107,7 @@ def _gradient_of_columns(
     (rows, used), (outputs, shown) = pattern.columns, pattern.output_columns
     if pattern.closed:
         rows = in_leaves(rows, step.cell_params)
-        return ravel_pytree(jax.tree.map(whole, traces, rows))[0]
+        return jax.tree.map(whole, traces, rows)
     nonzero = pattern.read[outputs[:, :, None], rows[:, None, :]]
     nonzero &= shown[:, :, None] & used[:, None, :]
     read = colored_entries(step.back_from_output, pattern.coloring.read, step.signal.dtype)
@@ -127,7 +119,7 @@ def _gradient_of_columns(
 
     of_params = (rows, outputs, nonzero, pattern.starting)
     leaves = (in_leaves(numbers, step.cell_params) for numbers in of_params)
-    return ravel_pytree(jax.tree.map(through, traces, *leaves))[0]
+    return jax.tree.map(through, traces, *leaves)
 
 
 def _update_of_columns(pattern: SparsityPattern, traces: Params, step: LinearizedStep) -> Params:

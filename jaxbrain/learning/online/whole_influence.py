@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.learning.online.first_carry import pull_first_carry
@@ -21,26 +20,15 @@ def first_influence(cell: Cell, params: Params, carry: Any, x: Any) -> Params:
     return jax.tree.map(lambda a: a.astype(state.dtype), rows)
 
 
-def exact_gradient(traces: Params, step: LinearizedStep) -> jax.Array:
-    """dL/ds S ``[n_params]``."""
-    _, products = _products(traces, step)
-    return ravel_pytree(jax.tree.map(lambda p: p[-1], products))[0]
+def exact_products(traces: Params, step: LinearizedStep) -> tuple[Params, Params]:
+    """dL/ds S, and I + D S.
 
-
-def exact_update(traces: Params, step: LinearizedStep) -> Params:
-    """I + D S."""
-    entering, products = _products(traces, step)
-    return jax.tree.map(lambda i, p: i.astype(p.dtype) + p[:-1], entering, products)
-
-
-def _products(traces: Params, step: LinearizedStep) -> tuple[Params, Params]:
-    """I, and D S with the row dL/ds S below it.
-
-    In one product, which a compiled step has once for gradient and update. With two the gradient
-    could be read after the update, so that S would have to be copied.
+    One product for both reads S once. With two, S would be copied at each step of a scan, because
+    the gradient may be computed after the update, which is made in the place of S.
     """
-    entering, carried = jax.vmap(step.back_to_leaves)(
-        jnp.eye(step.state.size, dtype=step.state.dtype)
-    )
+    pulls = jnp.eye(step.state.size, dtype=step.state.dtype)
+    entering, carried = jax.vmap(step.back_to_leaves)(pulls)
     rows = jnp.concatenate([carried, step.credit[None]])
-    return entering, jax.tree.map(lambda s: jnp.tensordot(rows, s, 1), traces)
+    products = jax.tree.map(lambda s: jnp.tensordot(rows, s, 1), traces)
+    after = jax.tree.map(lambda i, p: i.astype(p.dtype) + p[:-1], entering, products)
+    return jax.tree.map(lambda p: p[-1], products), after

@@ -42,6 +42,10 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
         return lecun_normal()(key, (pre.shape[-1], post.shape[-1]), float_like(pre))
 
     def start(params: jax.Array, x: Any) -> Any:
+        if jnp.ndim(params) != 2:
+            raise ValueError(
+                f"{name}: params must be the weights [pre, post], got {jnp.shape(params)}"
+            )
         return () if carry is None else carry(params)
 
     def step(

@@ -20,11 +20,11 @@ from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, s
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
 from jaxbrain.motor.body.links import Arm, ArmState, hand, load_torque, matvec, place
 from jaxbrain.motor.body.plant import (
-    CENTER,
     Action,
     Hand,
     Physics,
     Plant,
+    center_like,
     require_action,
 )
 from jaxbrain.networks.parts import no_params
@@ -249,7 +249,7 @@ def _plant(
         return MuscledArm(still, jnp.zeros_like(still.angles, shape=(count,)))
 
     def carry(params: Params, action: Any) -> MuscledArm:
-        return at_rest(params, jnp.asarray(CENTER).astype(action.command.dtype))
+        return at_rest(params, center_like("muscled_arm", action, count))
 
     @loops()
     def step(

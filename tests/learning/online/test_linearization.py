@@ -30,7 +30,7 @@ def test_a_linear_step_and_its_derivatives():
     np.testing.assert_allclose(state, np.array([1.0, -2.0]) @ W + 1)
     np.testing.assert_allclose(y, [3.0, -6.0])
     direct, step = linearized(jnp.array([1.0, 10.0]), None)
-    np.testing.assert_array_equal(direct, np.zeros(4))
+    np.testing.assert_array_equal(direct, np.zeros((2, 2)))
     np.testing.assert_allclose(step.credit, [3.0, 30.0])
     np.testing.assert_allclose(step.back_from_output(jnp.array([0.0, 1.0])), [0.0, 3.0])
     v = np.array([1.0, 2.0])
