@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -34,7 +35,7 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
         stay as they are.
       finish: to the value that the constructor returns, which stands for the program.
     """
-    plain = getattr(value, "init", None)
+    plain: Any = getattr(value, "init", None)
     if not _is_init(plain):
         return finish(value)
 
