@@ -58,7 +58,7 @@ def measure_startup(names: list[str], rounds: int) -> dict[str, Any]:
 
 
 def measure_import(rounds: int) -> dict[str, Any]:
-    """Time that `import jaxbrain` adds to `import jax, optax, chex`."""
+    """Time that `from jaxbrain import fit` adds to `import jax, optax, chex`."""
     jobs = {"base": ("imports", "nothing"), "jaxbrain": ("imports", "jaxbrain")}
     return {"rounds": rounds, "packages": rounds_of(jobs, rounds)}
 

@@ -105,7 +105,7 @@ def main(out: Path) -> None:
     lines = {n: (one[n].loads, e) for n, e in expected.items()}
     viz.capacity(one, theory=lines, log=True, ax=axes[1, 1])
     for ax, title in zip(axes.flat, ("200 units", "100 units", "pairs", "one step"), strict=True):
-        ax.legend(*ax.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1, 1))
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         ax.set_title(title, loc="left")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "capacity.png", dpi=130)

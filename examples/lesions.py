@@ -1,9 +1,8 @@
 """Lesions of a trained motor system, and the effect of dopamine on reaches.
 
-Populations and layers of the cortex, the thalamus and GPi, the output of the basal ganglia, are
-silenced in one `vmap`; dopamine is varied, with d(reach time)/d(dopamine) by `grad`. In seeds 0 to
-2, no reach follows its target without layer 5B, and reaches stay the same with GPi held as before
-the go cue. Dopamine other than in training costs accuracy; its effect on speed differs by seed.
+Populations and layers of the cortex, the thalamus and GPi are silenced in one `vmap`; dopamine is
+varied, with d(reach time)/d(dopamine) by `grad`. Without layer 5B no reach follows its target, with
+GPi held as before the go cue all do, and other dopamine than in training costs accuracy.
 
     python examples/lesions.py           # the picture: pictures/lesions.png; two minutes
 """
@@ -21,19 +20,19 @@ import reach  # examples/reach.py, which trains
 
 from jaxbrain import analysis, motor, viz
 from jaxbrain.motor import perturbations as perturb
+from jaxbrain.viz.style import LINE_COLORS
 
 GO, DOSES, LEVELS, HELD = reach.GO, np.linspace(1, 0, 5), jnp.arange(11) / 10, "GPi held at go"
-UNITS = {"error": "mm", "steering": "", "drift": "mm", "bend": "mm", "peak speed": "m/s",
-         "reaction": "s", "reach time": "s"}  # fmt: skip
+SPEED = {"peak speed": "m/s", "reaction": "s", "reach time": "s"}
+UNITS = {"error": "mm", "steering": "", "drift": "mm", "bend": "mm"} | SPEED
 PATHS, GRADED = ("intact", "L2/3e", "L5Be", "thalamus"), ("L2/3e", "L5Ae", "L6e", "L5Be", "L5Bi")
-DRUG = ("GPi", "thalamus", "error", "peak speed", "reaction", "reach time", "grad", "differences")
+DRUG = ("GPi", "thalamus", "error", *SPEED, "grad", "differences")
 
 
 def move(trained: reach.Trained, perturbation: Any, *each: Any) -> dict:
     """Measures of reaches without noise under perturbation(*each), the arguments of each trial."""
-    inputs, _, _, condition = reach.reaches(8)
+    net, (inputs, _, _, condition) = partial(reach.moving, trained.controller), reach.reaches(8)
     start, target, params = condition["start"], condition["target"], trained.state.params
-    net = partial(reach.moving, trained.controller)
     signals = jax.vmap(lambda x, *own: net(perturbation(*own)).apply(params, x))(inputs, *each)
     path, velocity = (a[:, GO:] for a in signals.hand)
     found = jax.vmap(analysis.reach_kinematics)(path, velocity, start, target)
@@ -62,27 +61,28 @@ def lesion(units: int, gain: jax.Array) -> Any:
 
 
 def draw(doses: dict, names: list[str], drug: dict, goals: Any) -> None:
-    axes = plt.subplot_mosaic("hhab;hhcd;hhef", figsize=(14, 9.5), layout="constrained")[1]
+    page: Any = {"figsize": (15.5, 9.5), "layout": "constrained", "gridspec_kw": {"wspace": 0.08}}
+    axes = plt.subplot_mosaic("hhab;hhcd;hhef", **page)[1]
     table = np.array([[doses[0.0][name][measure] for measure in UNITS] for name in names])
-    change, ax = np.log2(np.maximum(table, 1e-3) / np.maximum(table[0], 1e-3)), axes["h"]
-    image = ax.imshow(change, cmap="PuOr", vmin=-4, vmax=4, aspect="auto")
+    ratio, ax = np.maximum(table, 1e-3) / np.maximum(table[0], 1e-3), axes["h"]
+    image = ax.imshow(ratio, cmap="PuOr", norm="log", vmin=1 / 16, vmax=16, aspect="auto")
     for (y, x), value in np.ndenumerate(table):
-        ink = "white" if abs(change[y, x]) > 2.5 else "black"
+        ink = "black" if 0.2 < ratio[y, x] < 5 else "white"
         ax.text(x, y, f"{value:z.{1 + (value < 2)}f}", ha="center", va="center", color=ink)
     ax.set_xticks(range(len(UNITS)), [f"{n}\n{u and f'({u})'}" for n, u in UNITS.items()])
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
-    plt.colorbar(image, ax=ax, location="bottom", aspect=50, format=lambda x, _: f"x {2**x:.4g}")
+    plt.colorbar(image, ax.inset_axes((0, -0.04, 1, 0.02)), location="bottom", label="intact = 1")
     for ax, name in zip(map(axes.get, "abcd"), PATHS, strict=True):
         viz.hand_paths(doses[0.0][name]["hand"].position, targets=goals, ax=ax).set_title(name)
-    graded = {name: (DOSES, [d[name]["error"] for d in doses.values()]) for name in GRADED}
-    taken = {name: (LEVELS, drug[name] / drug[name][2]) for name in DRUG[3:6]}
-    for where, place, lines in (("e", (0.3, 0.2), graded), ("f", (0.5, 0.43), taken)):
-        for marker, (name, line) in zip("os^Dv", lines.items(), strict=False):
-            axes[where].plot(*line, marker=marker, label=name)
-        axes[where].legend(frameon=False, loc=place, ncols=len(lines) // 2)
+    errors = [[doses[dose][name]["error"] for name in GRADED] for dose in DOSES]
+    times = np.transpose([drug[name] / drug[name][2] for name in SPEED])
+    for at, labels, *line in (("e", GRADED, DOSES, errors), ("f", SPEED, LEVELS, times)):
+        axes[at].set_prop_cycle(color=LINE_COLORS, marker=list("os^Dv"))
+        axes[at].plot(*line, label=list(labels))
+        axes[at].legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axes["e"].set(xlabel="gain of its units", ylabel="error (mm)", yscale="log", xlim=(1.05, -0.05))
-    axes["f"].set(xlabel="dopamine", ylabel="times that at 0.2, as trained")
+    axes["f"].set(xlabel="dopamine", ylabel="relative to 0.2 (training)")
 
 
 def main(out: Path, seed: int) -> None:

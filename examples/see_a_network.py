@@ -67,7 +67,8 @@ def main(out: Path) -> None:
     accuracy = plane_history.metrics["accuracy"][-1]
     print(f"{'accuracy of the 2-32-1 network':<52}{accuracy:8.3f}")
 
-    figure, axes = plt.subplots(2, 3, figsize=(17.5, 9.8), layout="constrained")
+    apart = {"wspace": 0.07, "hspace": 0.07}
+    figure, axes = plt.subplots(2, 3, figsize=(18, 10), layout="constrained", gridspec_kw=apart)
     (first, second, third), (fourth, fifth, sixth) = axes
     scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves((before, state.params)))
     for ax, name, params in ((first, "before", before), (second, "after", state.params)):

@@ -4,107 +4,41 @@ Networks, learning rules and memories are named tuples of pure functions over pa
 ``jax.grad``, ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and optax do the rest.
 """
 
-from jaxbrain import analysis, cells, datasets, learning, losses, memory, motor, tasks, testing, viz
-from jaxbrain.core.composition import batch, lift, parallel, residual, serial, with_precision
-from jaxbrain.core.config import Config, configured
-from jaxbrain.core.serialization import from_json, to_json
-from jaxbrain.core.types import Cell, LearningRule, Memory, Network
-from jaxbrain.learning import (
-    backprop,
-    direct_feedback_alignment,
-    feedback_alignment,
-    predictive_coding,
-)
-from jaxbrain.networks import (
-    associative_lookup,
-    associative_pool,
-    avg_pool,
-    conv,
-    dense,
-    dropout,
-    elementwise,
-    embed,
-    flatten,
-    layer_norm,
-    max_pool,
-    self_association,
-    summary,
-)
-from jaxbrain.training import callbacks, checkpoint, metrics
-from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
-from jaxbrain.training.loop import History, TrainState, init_state, run, step
-from jaxbrain.training.metrics import accuracy, binary_accuracy, evaluate, predict
-from jaxbrain.training.model_file import load_model, save_model
-from jaxbrain.training.resuming import SaveError
-from jaxbrain.training.training_file import load_training
-from jaxbrain.training.validation import check
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors read
+    from jaxbrain import analysis as analysis
+    from jaxbrain import datasets as datasets
+    from jaxbrain import memory as memory
+    from jaxbrain import motor as motor
+    from jaxbrain import tasks as tasks
+    from jaxbrain import testing as testing
+    from jaxbrain import viz as viz
+    from jaxbrain.public import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Cell",
-    "ChunkInfo",
-    "Config",
-    "History",
-    "LearningRule",
-    "Memory",
-    "Network",
-    "NonFiniteError",
-    "SaveError",
-    "TrainState",
-    "accuracy",
-    "analysis",
-    "associative_lookup",
-    "associative_pool",
-    "avg_pool",
-    "backprop",
-    "batch",
-    "binary_accuracy",
-    "callbacks",
-    "cells",
-    "check",
-    "checkpoint",
-    "configured",
-    "conv",
-    "datasets",
-    "dense",
-    "direct_feedback_alignment",
-    "dropout",
-    "elementwise",
-    "embed",
-    "evaluate",
-    "feedback_alignment",
-    "fit",
-    "flatten",
-    "from_json",
-    "init_state",
-    "layer_norm",
-    "learning",
-    "lift",
-    "load_model",
-    "load_training",
-    "losses",
-    "max_pool",
-    "memory",
-    "metrics",
-    "motor",
-    "parallel",
-    "predict",
-    "predictive_coding",
-    "residual",
-    "run",
-    "save_model",
-    "self_association",
-    "serial",
-    "step",
-    "summary",
-    "tasks",
-    "testing",
-    "to_json",
-    "viz",
-    "with_precision",
-]
+_MODULES = (
+    *("analysis", "cells", "datasets", "learning", "losses"),
+    *("memory", "motor", "tasks", "testing", "viz"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first used: ``python -m jaxbrain --help`` does not wait for JAX."""
+    if name in _MODULES:  # without the names of the root, which are made of these modules
+        return importlib.import_module(f"{__name__}.{name}")
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    public = importlib.import_module("jaxbrain.public")
+    if name == "__all__":
+        return sorted({*_MODULES, *public.__all__})
+    if name not in public.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(public, name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return __getattr__("__all__")

@@ -14,6 +14,7 @@ from tests.tables import MEMORIES, RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -110,3 +111,42 @@ def test_every_rule_is_named():
     assert set(re.findall(r"`([a-z_]+)`", section)) == set(RULES)
     others = len(RULES) - 1
     assert f"any of {others} other\nlearning rules" in README and f"[{others} others]" in README
+
+
+def pictures(pages):
+    """The files of the pictures that these pages show."""
+    shown = r"!\[[^\]]*\]\(([^)\s]+)\)"
+    return {page.parent / to for page in pages for to in re.findall(shown, page.read_text())}
+
+
+def unmatched(pages, folder):
+    """Pictures that are shown but not there, or there but not shown."""
+    shown, there = pictures(pages), folder.glob("[!.]*")
+    return {path.resolve() for path in shown} ^ {path.resolve() for path in there}
+
+
+def test_every_picture_is_shown_and_every_shown_picture_is_there():
+    assert len(pictures(PAGES)) >= 5
+    assert unmatched(PAGES, ROOT / "docs" / "images") == set()
+
+
+def test_a_picture_that_is_lost_or_not_shown_is_found(tmp_path):
+    (tmp_path / "images").mkdir()
+    names = ("shown", "lost", "forgotten")
+    shown, lost, forgotten = (tmp_path / "images" / f"{name}.png" for name in names)
+    shown.touch()
+    page = tmp_path / "page.md"
+    page.write_text("Text ![of one](images/shown.png), ![of another](images/lost.png).")
+    assert unmatched([page], tmp_path / "images") == {lost}
+    forgotten.touch()
+    assert unmatched([page], tmp_path / "images") == {lost, forgotten}
+
+
+def test_the_command_of_every_picture_is_told():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `(\w+\.png)` \| `python (.+)` \|$", page, flags=re.MULTILINE)
+    assert {name for name, _ in rows} == {path.name for path in pictures(PAGES)}
+    for name, command in rows:
+        script = ROOT / command.split()[0]
+        places = ROOT / "jaxbrain" / "cli" / "demo.py" if command.startswith("-m") else script
+        assert f'"{name}"' in places.read_text(), f"{command} does not draw {name}"

@@ -23,7 +23,7 @@ TIERS = (
     {"training"},
     {"analysis", "testing"},
     {"viz"},
-    {"cli", "__main__"},
+    {"public", "cli", "__main__"},
 )
 TIER = {name: tier for tier, names in enumerate(TIERS) for name in names}
 LAZY = {"matplotlib", "sklearn", "orbax", "IPython", "tensorboardX"}
@@ -160,6 +160,7 @@ def test_an_import_changes_nothing():
         before = now()
         state, threads = random.getstate(), threading.active_count()
         import jaxbrain
+        from jaxbrain import *  # all that is loaded when it is used
         assert now() == before
         assert random.getstate() == state and threading.active_count() == threads
         assert not jaxbrain.__doc__.startswith("\\n")
@@ -171,6 +172,39 @@ def test_an_import_changes_nothing():
     """)
     assert done.returncode == 0, done.stderr
     assert done.stdout == done.stderr == ""
+
+
+def test_a_name_loads_what_it_needs_and_help_does_not_wait_for_jax():
+    done = python("""
+        import sys
+        import jaxbrain.__main__
+        assert jaxbrain.__main__.main(["--version"]) == 0
+        assert "jax" not in sys.modules and "jaxbrain.public" not in sys.modules
+        jaxbrain.fit
+        folders = {"analysis", "datasets", "memory", "motor", "tasks", "testing", "viz"}
+        loaded = {f for f in folders if f"jaxbrain.{f}" in sys.modules}
+        assert not loaded, loaded
+        assert folders <= set(dir(jaxbrain)) and all(getattr(jaxbrain, f) for f in folders)
+        for name in ("hopfield", "__path_hooks__", "public_name"):
+            assert not hasattr(jaxbrain, name), name
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_any_part_of_the_package_may_be_imported_first():
+    parts = sorted({name_of(path).split(".")[0] for path in MODULES} - {"", "__init__", "__main__"})
+    assert {"learning", "losses", "networks", "public"} <= set(parts)
+    done = python(f"""
+        import importlib, os, sys, warnings
+        import jax, optax, chex  # once for all
+        warnings.simplefilter("ignore")  # of a fork
+        for part in {parts}:
+            if (child := os.fork()) == 0:
+                importlib.import_module("jaxbrain." + part)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0, part
+    """)
+    assert done.returncode == 0, done.stderr
 
 
 def test_lazy_imports_are_inside_functions():

@@ -12,8 +12,7 @@ import optax
 
 from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.gradient_similarity import angles_to
-from jaxbrain.core.arguments import checked
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import checked, explained
 from jaxbrain.core.composition import example
 from jaxbrain.core.requirements import require_count, require_random_key
 from jaxbrain.core.types import LearningRule, Network, Params

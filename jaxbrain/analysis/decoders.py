@@ -15,6 +15,7 @@ from jaxbrain.cells.unrolling import last, unroll
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_number
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.backpropagation import backprop
@@ -160,10 +161,12 @@ def recurrent_decoder(
     require_count("recurrent_decoder", "epochs", epochs)
     require_number("recurrent_decoder", "held_back", held_back, at_least=0, below=1)
     require_number("recurrent_decoder", "dropout_rate", dropout_rate, at_least=0, below=1)
-    noise, window = dropout(dropout_rate), tuple(range(bins - 1, -1, -1))
-
-    def network(outputs: int) -> Network:
-        return serial(noise, unroll(cell), last(), dense(outputs))
+    name, choices = (
+        f"recurrent_decoder({cell})",
+        _Choices(
+            serial(dropout(dropout_rate), unroll(cell), last()), bins, epochs, held_back, optimizer
+        ),
+    )
 
     def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Params:
         if key is None:
@@ -173,32 +176,49 @@ def recurrent_decoder(
             raise ValueError(
                 f"{name}: held_back={held_back} of {len(x)} bins leaves too few to fit"
             )
-        return learn(x, y, key)
-
-    @jax.jit
-    def learn(x: jax.Array, y: jax.Array, key: jax.Array) -> Params:
-        inputs, outputs = _moments(x), _moments(y)
-        x, y = windows(_standard(x, inputs), window), _standard(y, outputs).astype(x.dtype)
-        border = len(x) - round(held_back * len(x))
-        data, held = (x[:border], y[:border]), (x[border:], y[border:])
-        cosine = optax.cosine_decay_schedule(1e-2, epochs * -(-border // _BATCH))
-        chosen = optimizer or optax.adamw(cosine, weight_decay=0.3)
-        weights = _trained(network(y.shape[1]), chosen, data, held, epochs, key)
-        return {"network": weights, "activity": inputs, "movement": outputs}
+        return _learned(choices, x, y, key)
 
     def predict(params: Params, activity: Any) -> jax.Array:
-        return predicted(params, on_device("", "activity", activity))
+        return _predicted(choices, params, on_device("", "activity", activity))
 
-    @jax.jit
-    def predicted(params: Params, activity: jax.Array) -> jax.Array:
-        inputs, (mean, scale) = params["activity"], params["movement"]
-        x = activity.astype(inputs[0].dtype)
-        net = batch(network(len(mean)))
-        y = net.apply(params["network"], windows(_standard(x, inputs), window))
-        return y.astype(mean.dtype) * scale[None] + mean[None]
-
-    name = f"recurrent_decoder({cell})"
     return Decoder(fit, predict)
+
+
+class _Choices(NamedTuple):
+    """The arguments of a `recurrent_decoder`, with the network before the readout."""
+
+    encoder: Network
+    bins: int
+    epochs: int
+    held_back: float
+    optimizer: optax.GradientTransformation | None
+
+    def network(self, outputs: int) -> Network:
+        return serial(*self.encoder.layers, dense(outputs))
+
+    def windows(self, x: jax.Array) -> jax.Array:
+        return windows(x, tuple(range(self.bins - 1, -1, -1)))
+
+
+@compiled_once("choices")
+def _learned(choices: _Choices, x: jax.Array, y: jax.Array, key: jax.Array) -> Params:
+    inputs, outputs = _moments(x), _moments(y)
+    x, y = choices.windows(_standard(x, inputs)), _standard(y, outputs).astype(x.dtype)
+    border = len(x) - round(choices.held_back * len(x))
+    data, held = (x[:border], y[:border]), (x[border:], y[border:])
+    cosine = optax.cosine_decay_schedule(1e-2, choices.epochs * -(-border // _BATCH))
+    chosen = choices.optimizer or optax.adamw(cosine, weight_decay=0.3)
+    weights = _trained(choices.network(y.shape[1]), chosen, data, held, choices.epochs, key)
+    return {"network": weights, "activity": inputs, "movement": outputs}
+
+
+@compiled_once("choices")
+def _predicted(choices: _Choices, params: Params, activity: jax.Array) -> jax.Array:
+    inputs, (mean, scale) = params["activity"], params["movement"]
+    x = activity.astype(inputs[0].dtype)
+    net = batch(choices.network(len(mean)))
+    y = net.apply(params["network"], choices.windows(_standard(x, inputs)))
+    return y.astype(mean.dtype) * scale[None] + mean[None]
 
 
 def _trained(

@@ -9,7 +9,7 @@ alike that a test on shuffled bins would be easy.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.core
@@ -17,11 +17,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import Params
+
+
+class FitDecoder(Protocol):
+    """``(activity [time, units], movement [time, outputs], *, key=None) -> params``."""
+
+    def __call__(self, activity: Any, movement: Any, /, *, key: Key | None = None) -> Params: ...
 
 
 @static
@@ -35,7 +43,7 @@ class Decoder(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    fit: Callable[..., Params]
+    fit: FitDecoder
     predict: Callable[[Params, Any], jax.Array]
     config: Config | None = None
 
@@ -100,9 +108,14 @@ def decode(
         params = decoder.fit(x[:border], y[:border], key=key)
         predicted = decoder.predict(params, x[border:])
         return Decoded(predicted, r_squared(y[border:], predicted), params)
-    params = jax.vmap(lambda k: decoder.fit(x[:border], y[:border], key=k))(key)
-    predicted = jax.vmap(decoder.predict, in_axes=(0, None))(params, x[border:])
-    scores = jax.vmap(r_squared, in_axes=(None, 0))(y[border:], predicted)
+    return _of_seeds(decoder, (x[:border], y[:border]), (x[border:], y[border:]), key)
+
+
+@compiled_once("decoder")
+def _of_seeds(decoder: Decoder, known: Any, held_out: Any, keys: jax.Array) -> Decoded:
+    params = jax.vmap(lambda k: decoder.fit(*known, key=k))(keys)
+    predicted = jax.vmap(decoder.predict, in_axes=(0, None))(params, held_out[0])
+    scores = jax.vmap(r_squared, in_axes=(None, 0))(held_out[1], predicted)
     return Decoded(predicted, scores, params)
 
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.annotations import AsArray, Inputs
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import takes_arrays
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -15,8 +16,8 @@ from jaxbrain.core.vectors import to_carry, to_vector
 _DIRECTIONS = 0x7A46  # a fixed key: the first directions must have a part along every exponent
 
 
-@takes_arrays("states")
-def dimensionality(states: Any) -> jax.Array:
+@checked
+def dimensionality(states: AsArray) -> jax.Array:
     """Participation ratio: the effective number of dimensions of a set of states.
 
     D = (sum_i l_i)^2 / sum_i l_i^2 = (tr C)^2 / tr C^2, l the eigenvalues of the covariance C
@@ -56,11 +57,12 @@ def dimensionality(states: Any) -> jax.Array:
 
 
 @checked
+@compiled_once("cell", "count", "discard", "dt")
 def lyapunov(
     cell: Cell,
     params: Params,
     carry: Any,
-    xs: Any,
+    xs: Inputs,
     *,
     count: int = 1,
     discard: int = 0,

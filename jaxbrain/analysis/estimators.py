@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -50,10 +51,9 @@ class _Moments(NamedTuple):
     reference: jax.Array  # [weights], mean of r
 
 
-@keyed
 @checked
 def bias_and_variance(
-    key: jax.Array,
+    key: Key,
     rule: LearningRule,
     reference: LearningRule,
     params: Params,
@@ -94,6 +94,20 @@ def bias_and_variance(
     require_count("bias_and_variance", "at_once", at_once)
     if samples < 2:
         raise ValueError(f"samples must be at least 2 to have a variance, got {samples}")
+    return _estimates((rule, reference), params, state, data, key, samples, at_once)
+
+
+@compiled_once("rules", "samples", "at_once")
+def _estimates(
+    rules: tuple[LearningRule, LearningRule],
+    params: Params,
+    state: Any,
+    data: tuple[Any, Any],
+    key: jax.Array,
+    samples: int,
+    at_once: int,
+) -> Estimate:
+    rule, reference = rules
     first = example(data[0])
     state_key = jax.random.fold_in(key, _STATE)
     reference_state = reference.init(jax.random.clone(state_key), params, first)

@@ -174,12 +174,23 @@ def layer_pairs(a: Params, b: Params) -> list[tuple[jax.Array, jax.Array]]:
             f"a and b must have one structure, got {jax.tree.structure(a)} and "
             f"{jax.tree.structure(b)}"
         )
-    return list(zip(layer_vectors(a), layer_vectors(b), strict=True))
+    pairs = list(zip(layer_vectors(a), layer_vectors(b), strict=True))
+    for n, (u, v) in enumerate(pairs):
+        if u.size != v.size or not u.size:
+            raise ValueError(
+                f"a and b must have the same weights in each layer, at least one, got {u.size} and "
+                f"{v.size} in layer {n}"
+            )
+    return pairs
 
 
 def layer_vectors(tree: Params) -> list[jax.Array]:
     """Each layer that has weights as one vector, kernel and bias together."""
     single = isinstance(tree, dict) and all(isinstance(v, jax.Array) for v in tree.values())
+    for leaf in jax.tree.leaves(tree):
+        if not hasattr(leaf, "dtype") or leaf.dtype.kind in "OSUM":
+            kind = getattr(leaf, "dtype", type(leaf).__name__)
+            raise TypeError(f"gradients must be pytrees of arrays of numbers, got {kind}")
     parts = [tree] if single else jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
     return [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
+from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 
 
@@ -81,8 +81,8 @@ class Adaptation(NamedTuple):
         return columns(("deviation in mm, to the left +", "mean", "least", "largest"), rows)
 
 
-@takes_arrays("null", "field", "washout")
-def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptation:
+@checked
+def adaptation(null: AsArray, field: AsArray, washout: AsArray) -> Adaptation:
     """Turning points of motor adaptation, from the deviations of a whole experiment.
 
     Args:
@@ -110,13 +110,12 @@ def adaptation(null: jax.Array, field: jax.Array, washout: jax.Array) -> Adaptat
     return Adaptation(null[-1], field[0], field[-1], washout[0], washout[-1])
 
 
-@takes_arrays("position", "velocity")
 @checked
 def reach_kinematics(
-    position: jax.Array,
-    velocity: jax.Array,
-    start: Any,
-    target: Any,
+    position: AsArray,
+    velocity: AsArray,
+    start: AsArray,
+    target: AsArray,
     *,
     dt: float | jax.Array = 0.01,
     threshold: float = 0.05,
@@ -164,8 +163,8 @@ def reach_kinematics(
     )
 
 
-@takes_arrays("position")
-def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array:
+@checked
+def lateral_deviation(position: AsArray, start: AsArray, target: AsArray) -> jax.Array:
     """Signed distance of the hand from the straight line, positive to the left of the reach.
 
     n.(position - start),  n = (-d_y, d_x) / |d|,  d = target - start
@@ -197,9 +196,8 @@ def lateral_deviation(position: jax.Array, start: Any, target: Any) -> jax.Array
     return (position - begin[None]) @ normal
 
 
-@takes_arrays("speed")
 @checked
-def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
+def movement_window(speed: AsArray, *, threshold: float = 0.05) -> tuple[jax.Array, jax.Array]:
     """Onset and offset of the movement around the peak of its speed, in samples, not rounded.
 
     The last crossing of threshold times the peak before it and the first one after it, interpolated
@@ -237,9 +235,8 @@ def movement_window(speed: jax.Array, *, threshold: float = 0.05) -> tuple[jax.A
     return onset.astype(speed.dtype), offset.astype(speed.dtype)
 
 
-@takes_arrays("speed")
 @checked
-def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> jax.Array:
+def minimum_jerk_correlation(speed: AsArray, *, threshold: float = 0.05) -> jax.Array:
     """Smoothness: correlation of a speed with that of a minimum-jerk reach over the same movement.
 
     The two profiles are aligned where they cross the threshold, so that minimum jerk itself has 1.
@@ -265,11 +262,10 @@ def minimum_jerk_correlation(speed: jax.Array, *, threshold: float = 0.05) -> ja
     return _correlation(speed, 16 * s**2 * (1 - s) ** 2, inside)
 
 
-@takes_arrays("position")
 @checked
 def reach_time(
-    position: jax.Array,
-    target: Any,
+    position: AsArray,
+    target: AsArray,
     *,
     dt: float | jax.Array = 0.01,
     radius: float | jax.Array = 0.01,
@@ -337,7 +333,9 @@ def _point(name: str, point: Any, like: jax.Array) -> jax.Array:
 
 def _require_path(where: str, name: str, path: Any, length: int | None = None) -> None:
     shape = jnp.shape(path)
-    if len(shape) != 2 or shape[1] != 2 or shape[0] != (length or shape[0]):
+    if len(shape) != 2 or shape[1] != 2 or not shape[0] or shape[0] != (length or shape[0]):
         wanted = "time" if length is None else length
         fix = "; jax.vmap over trials" if len(shape) == 3 else ""
-        raise ValueError(f"{where}: {name} must be [{wanted}, 2], got shape {shape}{fix}")
+        raise ValueError(
+            f"{where}: {name} must be [{wanted}, 2] of at least one step, got shape {shape}{fix}"
+        )

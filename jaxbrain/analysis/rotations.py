@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from jaxbrain.analysis.columns import columns
 from jaxbrain.analysis.spaces import pca, require_activity
 from jaxbrain.analysis.surrogates import Sampler, maximum_entropy
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.compiled import compiled
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 
@@ -75,10 +75,9 @@ class Rotations(NamedTuple):
         return f"{columns(headings, rows)}\n\n{columns(['plane', 'Hz', 'variance'], planes)}"
 
 
-@keyed
 @checked
 def jpca(
-    key: jax.Array,
+    key: Key,
     activity: ArrayLike,
     *,
     dt: float | jax.Array,

@@ -107,6 +107,8 @@ def classify(eigenvalues: Any) -> str:
       ('stable node', 'stable focus', 'saddle')
     """
     values = np.asarray(as_array("classify", "eigenvalues", eigenvalues))
+    if values.ndim != 1 or not values.size:
+        raise ValueError(f"classify: eigenvalues must be [units], got shape {values.shape}")
     moduli = np.abs(values)
     up, down = moduli > 1 + _SLACK, moduli < 1 - _SLACK
     if up.any() and not up.all():

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import as_number, require_count
 
 INTACT = "intact"
@@ -89,6 +90,7 @@ def field_sweep(
     return _swept("field_sweep", outcome, doses, batch_size)
 
 
+@compiled_once("name", "outcome", "batch_size")
 def _swept(
     name: str, outcome: Callable[[jax.Array], Any], doses: jax.Array, batch_size: int | None
 ) -> Any:

@@ -10,8 +10,8 @@ import jax
 import jax.core
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction, shown
 
 
@@ -67,10 +67,9 @@ def dale(units: int, *, excitatory: float = 0.8) -> Areas:
     return Areas(1 - np.eye(units, dtype=np.int8), signs, slices)
 
 
-@keyed
 @checked
 def modular(
-    key: jax.Array,
+    key: Key,
     sizes: Mapping[str, int],
     *,
     within: float = 1.0,

@@ -7,6 +7,7 @@ import jax
 from jaxbrain.cells.unrolling import unroll
 from jaxbrain.core.composition import parallel, split_key
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.types import Cell, Network, Params
 
 
@@ -36,7 +37,7 @@ def stack(*cells: Cell) -> Cell:
     def init(key: jax.Array, x: Any) -> Params:
         params = []
         for k, cell in zip(jax.random.split(key, len(cells)), cells, strict=True):
-            params.append(cell.init(k, x))
+            params.append(plain_init(cell)(k, x))
             x = _output(cell, params[-1], x)
         return tuple(params)
 

@@ -159,7 +159,7 @@ def _leak(params: Params, dt: Time, tau: Any) -> jax.Array:
     """dt / tau, a number or ``[units]``, in the dtype of the weights."""
     if callable(tau):
         return jax.nn.sigmoid(params["leak"])
-    each = jnp.asarray(tau) if isinstance(tau, tuple) else tau
+    each = jnp.asarray(tau) if isinstance(tau, list | tuple) else tau
     return as_number(dt / each, params["recurrent"])
 
 

@@ -10,20 +10,17 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.cells.parts import fit_input, require_step, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured, without_weights
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import as_float, float_like, no_params
 
 
-@keyed
 @checked
-def poisson_encode(
-    key: jax.Array, rates: Any, steps: int, *, dt: float | jax.Array = 1.0
-) -> jax.Array:
+def poisson_encode(key: Key, rates: Any, steps: int, *, dt: float | jax.Array = 1.0) -> jax.Array:
     """Poisson spike trains: independent draws in each step.
 
     P(spike) = rate dt in each step

@@ -13,6 +13,7 @@ from jaxbrain.cells.pointwise import pointwise
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.unrolling import first, require_time
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import align
@@ -270,7 +271,7 @@ def parallel_min_gru(
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def after(early: tuple, late: tuple) -> tuple[jax.Array, jax.Array]:
         return late[0] * early[0], late[0] * early[1] + late[1]

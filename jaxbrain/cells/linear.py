@@ -14,6 +14,7 @@ from jax.nn.initializers import Initializer, lecun_normal
 from jaxbrain.cells.parts import fit_input, fit_sequence, require_step
 from jaxbrain.cells.unrolling import first, require_time
 from jaxbrain.core.config import configured
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import float_like
@@ -168,7 +169,7 @@ def parallel_linear_recurrent(
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> jax.Array:
         require_time(name, x)

@@ -1,12 +1,14 @@
 """Parts that cells share: initial weights, the first carry, checks of the input."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
+from jaxbrain.core import closures
 from jaxbrain.core.requirements import as_number, require_array
 from jaxbrain.core.types import Params
 from jaxbrain.networks.parts import as_real, float_like
@@ -33,9 +35,8 @@ def weights(
         k, r, b = jax.random.split(key, 3)
 
         def side_by_side(init: Initializer, key: jax.Array, rows: int) -> jax.Array:
-            keys = jax.random.split(key, gates)
-            blocks = [init(one, (rows, units), wide) for one in keys]
-            return jnp.concatenate(blocks, axis=1).astype(dtype)
+            blocks = _blocks(init, jax.random.split(key, gates), (rows, units), wide)
+            return blocks.reshape(rows, gates * units).astype(dtype)
 
         recurrent = {}
         if recurrent_init is not None:
@@ -44,6 +45,13 @@ def weights(
         return {"kernel": kernel, **recurrent, "bias": bias_init(b, (gates * units,), dtype)}
 
     return init
+
+
+def _blocks(init: Initializer, keys: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """A matrix for each key, ``[rows, keys, columns]``; those of a JAX initializer at once."""
+    if isinstance(init, FunctionType) and closures.library(init) == "jax":
+        return jax.vmap(lambda key: init(key, shape, dtype), out_axes=1)(keys)
+    return jnp.stack([init(key, shape, dtype) for key in keys], axis=1)
 
 
 def zero_carry(units: int) -> Callable[[Params, Any], jax.Array]:

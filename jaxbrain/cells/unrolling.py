@@ -9,23 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.cells.stages import with_params
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.parts import no_params
 
 
-@keyed
 @checked
+@compiled_once("cell", "block", "reverse")
 def scan(
     cell: Cell,
     params: Params,
     carry: Any,
     xs: Any,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     block: int | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
@@ -137,7 +139,7 @@ def unroll(cell: Cell, *, block: int | None = None, reverse: bool = False) -> Ne
 
     def init(key: jax.Array, x: Any) -> Params:
         require_time(name, x)
-        return cell.init(key, first(x))
+        return plain_init(cell)(key, first(x))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         require_time(name, x)

@@ -1,12 +1,11 @@
-"""From the annotation of a parameter to the check of its argument.
+"""From the annotation of a parameter to the value that its function gets.
 
 A value has a form: None, one number, many, named ones (a mapping), or a function. Each member of a
 union allows one form; a single class allows its instances. What says nothing that can be checked,
-such as ``Any`` or ``jax.Array`` alone, is not checked.
+such as ``Any`` or ``jax.Array`` alone, passes as it is.
 """
 
 import functools
-import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -16,37 +15,72 @@ import jax
 import jax.core
 import numpy as np
 
-from jaxbrain.core.mistakes import require_function, require_instance
-from jaxbrain.core.requirements import require_integer, require_number, require_numbers, shown
+from jaxbrain.core.arrays import as_inputs, on_device
+from jaxbrain.core.functions import options, require_function
+from jaxbrain.core.mistakes import require_instance
+from jaxbrain.core.requirements import (
+    require_integer,
+    require_number,
+    require_numbers,
+    require_random_key,
+    shown,
+)
 
 Check = Callable[[str, str, Any], Any]  # (function, argument, value); raises, or does nothing
+Read = Callable[[str, str, Any], Any]  # (function, argument, value) -> the value for the function
 # One number that may be infinite, or traced, as the time constant of a mean over all of the past.
 MayBeInfinite = Annotated[float | jax.Array, "infinite"]
+Key = Annotated[jax.Array, "random key"]  # a raw one is wrapped, a seed is refused
+AsArray = Annotated[jax.Array, "array"]  # from numbers of any library, on the device
+Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
 
-def check_of(parameter: inspect.Parameter) -> Check | None:
-    """The check of the arguments of a parameter; None where there is nothing to check.
+def reading(annotation: Any) -> Read | None:
+    """The reader of arguments with this annotation; None where they pass as they are.
 
     Examples:
-      >>> def f(x: int | None = None): ...
-      >>> check = check_of(inspect.signature(f).parameters["x"])
-      >>> check("f", "x", None)
-      >>> check("f", "x", "3")
+      >>> read = reading(int | None)
+      >>> read("f", "x", None), read("f", "x", 3)
+      (None, 3)
+      >>> read("f", "x", "3")
       Traceback (most recent call last):
       TypeError: f: x must be an integer, got '3'
     """
-    check = _check(parameter.annotation)
-    if check is None or parameter.kind is not parameter.VAR_POSITIONAL:
-        return check
-    return functools.partial(_each, check)
+    allowed = options(annotation)
+    read = next((_CONVERTED[option] for option in allowed if option in _CONVERTED), None)
+    if read is not None:
+        return functools.partial(_unless_none, read) if types.NoneType in allowed else read
+    check = _check(annotation)
+    return None if check is None else functools.partial(_passed, check)
+
+
+def is_converted(annotation: Any) -> bool:
+    """True for what comes to its function in another form than it may be given."""
+    return not _CONVERTED.keys().isdisjoint(options(annotation))
+
+
+def _unless_none(read: Read, function: str, argument: str, value: Any) -> Any:
+    return None if value is None else read(function, argument, value)
+
+
+def _passed(check: Check, function: str, argument: str, value: Any) -> Any:
+    check(function, argument, value)
+    return value
+
+
+def _random_key(function: str, argument: str, value: Any) -> jax.Array:
+    return require_random_key(function, value)
+
+
+_CONVERTED: dict[Any, Read] = {Key: _random_key, AsArray: on_device, Inputs: as_inputs}
 
 
 def _check(annotation: Any) -> Check | None:
     if annotation is MayBeInfinite:
         return functools.partial(require_number, infinite=True)
     checks: dict[str, Check] = {}
-    for option in _options(annotation):
+    for option in options(annotation):
         form, check = _allowed(option)
         if not form:
             return None
@@ -61,12 +95,6 @@ def _check(annotation: Any) -> Check | None:
         checks["traced"] = require_number  # one number, whatever its value
     alone = set(checks.values()) == {otherwise}
     return otherwise if alone else functools.partial(_by_form, checks, otherwise)
-
-
-def _options(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, or the annotation itself."""
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    return typing.get_args(annotation) if union else (annotation,)
 
 
 def _allowed(option: Any) -> tuple[str, Check]:
@@ -98,7 +126,7 @@ def _allowed(option: Any) -> tuple[str, Check]:
 def _fields(option: type) -> dict[str, Check]:
     """The checks of the fields of a named tuple that hold numbers."""
     annotations = getattr(option, "__annotations__", {}) if hasattr(option, "_fields") else {}
-    numeric = {n: a for n, a in annotations.items() if set(_options(a)) & set(_NUMBERS)}
+    numeric = {n: a for n, a in annotations.items() if set(options(a)) & set(_NUMBERS)}
     return {name: check for name, a in numeric.items() if (check := _check(a))}
 
 

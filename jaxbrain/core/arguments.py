@@ -1,34 +1,39 @@
-"""Checks of arguments by annotation: what is annotated as a number takes a number, and so on.
+"""Arguments of functions, read by their annotations: the one decorator of public functions.
 
-`jaxbrain.configured` checks every constructor in this way and `checked` any other function, so that
-a new one needs no checks of types of its own. Ranges are checked by the functions themselves
+What is annotated as a number must be one, a random key is wrapped, numbers of other libraries
+become arrays (`jaxbrain.core.annotations`). `jaxbrain.configured` reads the arguments of every
+constructor in the same way and `checked` those of any other function, so that a new one needs no
+checks of types of its own. Ranges are checked by the functions themselves
 (`jaxbrain.core.requirements`).
 """
 
 import functools
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
-from jaxbrain.core.annotations import Check, check_of
+from jaxbrain.core.annotations import is_converted, reading
 from jaxbrain.core.calls import mistake
 
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 P = ParamSpec("P")
 R = TypeVar("R")
+_BY_NAME = sys.maxsize  # the place of an argument that has none
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that its arguments are checked by their annotations.
+    """Decorate a function so that its arguments are read by their annotations.
 
     Args:
       function: with parameters annotated ``float``, ``int``, ``float | jax.Array`` (one number,
         which may be traced), with ``np.ndarray`` too (or an array of them), by a named tuple such
-        as `Network`, a protocol such as `Loss`, ``Callable``, ``Sequence[float]``, ``str`` or
-        ``bool``, each of them with or without ``| None``. Other annotations are not checked.
+        as `Network`, a protocol such as `Loss`, ``Callable``, ``Sequence[float]``, ``str``,
+        ``bool``, `Key` or `AsArray`, each of them with or without ``| None``. Arguments of other
+        annotations pass as they are.
 
     Raises:
-      TypeError: when it is called, for a value of another type, and for arguments that it lacks.
+      TypeError: when it is called, for a value of another type, and for missing, unknown and
+        surplus arguments, with the fix.
       ValueError: when it is called, for a number that is not finite.
 
     Examples:
@@ -39,38 +44,111 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
       Traceback (most recent call last):
       TypeError: half: x must be a number, got '3'
     """
-    bind = binder(function)
+    arguments = Arguments(function)
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        bind(args, kwargs)
-        return function(*args, **kwargs)
+        given, named = arguments.read(args, kwargs)
+        try:
+            return function(*given, **named)  # pyright: ignore[reportCallIssue]
+        except TypeError:
+            arguments.bind(given, named)  # the call itself may be wrong
+            raise
 
     return called
 
 
-def binder(function: Callable[..., Any]) -> Callable[[Any, Any], inspect.BoundArguments]:
-    """A function from ``(args, kwargs)`` to the checked arguments of a call of function."""
-    name = function.__name__
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that checks its arguments itself, several of them together.
 
-    @functools.cache  # at the first call: to look at all functions would slow down the import
-    def known() -> tuple[inspect.Signature, set[str], dict[str, Check]]:
-        signature = inspect.signature(function)
-        parameters = signature.parameters.values()
-        needed = {p.name for p in parameters if p.default is p.empty and p.kind not in _VARIABLE}
-        return signature, needed, {p.name: check for p in parameters if (check := check_of(p))}
+    Raises:
+      TypeError: when it is called with missing, unknown or surplus arguments, with the fix.
 
-    def bind(args: Any, kwargs: Any) -> inspect.BoundArguments:
-        signature, needed, checks = known()
+    Examples:
+      >>> @explained
+      ... def train(rule, *, epochs): ...
+      >>> train("rule", epoch=3)
+      Traceback (most recent call last):
+      ...
+      TypeError: train has no argument 'epoch'; did you mean 'epochs'?
+    """
+    arguments = Arguments(function)
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            bound = signature.bind_partial(*args, **kwargs)
+            return function(*args, **kwargs)
         except TypeError:
-            raise TypeError(mistake(name, signature, args, kwargs)) from None
-        for argument, value in bound.arguments.items():
-            if argument in checks:
-                checks[argument](name, argument, value)
-        if not needed <= bound.arguments.keys():
-            raise TypeError(mistake(name, signature, args, kwargs))
-        return bound
+            arguments.bind(args, kwargs)
+            raise
 
-    return bind
+    return called
+
+
+class Arguments:
+    """The arguments of the calls of one function; its signature is looked at in the first call."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function: Callable[..., Any] = function
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @functools.cached_property
+    def _read(self) -> Callable[[str, Any, dict[str, Any]], list[Any]]:
+        return reader(self.signature.parameters.values())
+
+    def read(self, args: Any, kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call as the function gets them; kwargs is changed.
+
+        Raises:
+          TypeError, ValueError: for unknown and surplus arguments, then for a wrong value.
+        """
+        try:
+            return self._read(self.function.__name__, args, kwargs), kwargs
+        except (TypeError, ValueError):
+            self._bind(self.signature.bind_partial, args, kwargs)
+            raise
+
+    def bind(self, args: Any, kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        """The arguments by name; refuse a call that does not fit the signature."""
+        return self._bind(self.signature.bind, args, kwargs)
+
+    def _bind(self, bind: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
+        try:
+            return bind(*args, **kwargs)
+        except TypeError:
+            wrong = mistake(self.function.__name__, self.signature, args, kwargs)
+            raise TypeError(wrong) from None
+
+
+def reader(
+    parameters: Iterable[inspect.Parameter],
+) -> Callable[[str, Any, dict[str, Any]], list[Any]]:
+    """A function that reads the arguments of a call by the annotations of the parameters.
+
+    It takes the name of the function, for messages, and args and kwargs of a call; it returns args
+    and changes kwargs.
+    """
+    # What is converted comes first: a seed is said to be no key, whatever else is wrong.
+    ordered = sorted(enumerate(parameters), key=lambda item: not is_converted(item[1].annotation))
+    known = [
+        (p.name, _BY_NAME if p.kind is p.KEYWORD_ONLY else place, p.kind is p.VAR_POSITIONAL, read)
+        for place, p in ordered
+        if (read := reading(p.annotation)) is not None
+    ]
+
+    def read_all(function: str, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        values, count = list(args), len(args)
+        for name, place, many, read in known:
+            if many:
+                for i in range(place, count):
+                    values[i] = read(function, f"{name}[{i - place}]", values[i])
+            elif place < count:
+                values[place] = read(function, name, values[place])
+            elif name in kwargs:
+                kwargs[name] = read(function, name, kwargs[name])
+        return values
+
+    return read_all

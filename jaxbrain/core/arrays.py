@@ -5,17 +5,12 @@ lose something on the way is refused: hidden values of a masked array, text, rag
 """
 
 import functools
-import inspect
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _X64 = "jax.config.update('jax_enable_x64', True)"
 
@@ -61,7 +56,7 @@ def as_array(function: str, argument: str, values: Any) -> Any:
     host = np.asarray(host)
     if host.dtype == object and not isinstance(values, np.ndarray | list | tuple):
         raise _unreadable(name, values)
-    if not jnp.issubdtype(host.dtype, jnp.number) and host.dtype != bool:
+    if host.dtype.kind not in "biufc" and not jnp.issubdtype(host.dtype, jnp.number):
         raise TypeError(
             f"{name} must be an array of numbers, got dtype {host.dtype}; {_cure(short, host)}"
         )
@@ -92,35 +87,38 @@ def tree_on_device(function: str, argument: str, tree: Any) -> Any:
     return jax.tree.map(functools.partial(on_device, function, argument), tree, is_leaf=is_numbers)
 
 
-def takes_arrays(*arguments: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function, so that these arguments come to it as arrays on the device.
+def as_inputs(function: str, argument: str, inputs: Any) -> Any:
+    """Inputs of a network: lists and what other libraries hold become arrays.
+
+    Arrays of JAX and plain ones of NumPy pass as they are, and so do shapes and single numbers.
 
     Examples:
-      >>> @takes_arrays("path")
-      ... def length(path, *, dt=1.0):
-      ...     return path.shape[0] * dt
-      >>> length([[0.0, 1.0], [2.0, 3.0]])
-      2.0
+      >>> as_inputs("apply", "x", {"image": [[0.5, 1.0]], "age": 3.0})["image"].shape
+      (1, 2)
     """
+    if not _is_foreign(inputs):
+        return inputs
 
-    def mark(function: Callable[P, R]) -> Callable[P, R]:
-        name, parameters = function.__name__, list(inspect.signature(function).parameters)
-        places = {parameters.index(argument): argument for argument in arguments}
+    def convert(leaf: Any) -> Any:
+        if not _is_foreign(leaf):
+            return leaf
+        return (on_device if _is_list(leaf) else as_array)(function, argument, leaf)
 
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            given = [
-                on_device(name, places[i], a) if i in places else a for i, a in enumerate(args)
-            ]
-            named = {
-                word: on_device(name, word, a) if word in arguments else a
-                for word, a in kwargs.items()
-            }
-            return function(*given, **named)  # pyright: ignore[reportCallIssue]
+    return jax.tree.map(convert, inputs, is_leaf=_is_list)
 
-        return call
 
-    return mark
+def _is_foreign(x: Any) -> bool:
+    if isinstance(x, jax.Array | jax.ShapeDtypeStruct | bool | int | float | None):
+        return False
+    if isinstance(x, np.ndarray):
+        return not (type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biufcV")
+    if isinstance(x, tuple | dict):
+        return any(_is_foreign(leaf) for leaf in jax.tree.leaves(x, is_leaf=_is_list))
+    return isinstance(x, list | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
+
+
+def _is_list(x: Any) -> bool:
+    return isinstance(x, list) and is_numbers(x)
 
 
 def as_canonical(name: str, host: np.ndarray) -> np.ndarray:

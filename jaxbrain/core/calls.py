@@ -1,46 +1,15 @@
 """Calls with wrong arguments, answered in plain sentences that name the right ones."""
 
-import difflib
-import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from jaxbrain.core.suggestions import nearest
+
 # What to write for an argument that other libraries have.
 _KEYWORDS = {
     "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
     "use_bias": "write bias_init=None for a layer without bias",
 }
-
-
-def explained(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function, so that missing, unknown and surplus arguments are named with the fix.
-
-    Raises:
-      TypeError: when it is called with arguments that do not fit its signature.
-
-    Examples:
-      >>> @explained
-      ... def train(rule, *, epochs): ...
-      >>> train("rule", epoch=3)
-      Traceback (most recent call last):
-      ...
-      TypeError: train has no argument 'epoch'; did you mean 'epochs'?
-    """
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError:
-            message = mistake(function.__name__, signature, args, kwargs)
-            raise TypeError(message) from None
-        return function(*args, **kwargs)
-
-    return call
 
 
 def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> str:
@@ -49,8 +18,8 @@ def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> 
     places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     unknown = [word for word in kwargs if word not in parameters]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], list(parameters), 1)
-        fix = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parameters)}"
+        near = nearest(unknown[0], parameters)
+        fix = f"did you mean {near!r}?" if near else f"it has {', '.join(parameters)}"
         fix = _KEYWORDS.get(unknown[0], fix)
         return f"{name} has no argument {unknown[0]!r}; {fix}"
     if len(args) > len(places):

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured, made_by
+from jaxbrain.core.eager import loops
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.types import Cell, Network, Params
 
 
@@ -39,7 +41,7 @@ def serial(*layers: Network) -> Network:
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         params = []
         for k, layer in zip(jax.random.split(key, len(layers)), layers, strict=True):
-            params.append(layer.init(k, x))
+            params.append(plain_init(layer)(k, x))
             x = jax.eval_shape(layer.apply, params[-1], x)
         return tuple(params)
 
@@ -87,7 +89,7 @@ def parallel(
 
     def init(key: jax.Array, x: Any) -> tuple[Params, ...]:
         keys = jax.random.split(key, len(branches))
-        return tuple(branch.init(k, x) for branch, k in zip(branches, keys, strict=True))
+        return tuple(plain_init(branch)(k, x) for branch, k in zip(branches, keys, strict=True))
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         _require_length("parallel", params, branches)
@@ -158,8 +160,9 @@ def batch(net: Network) -> Network:
     """
 
     def init(key: jax.Array, x: Any) -> Params:
-        return net.init(key, example(x))
+        return plain_init(net)(key, example(x))
 
+    @loops()
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         if key is None:
             return jax.vmap(lambda one: net.apply(params, one))(x)

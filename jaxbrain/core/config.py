@@ -6,24 +6,30 @@ files (`jaxbrain.save_model`), and the comparison of a training with its checkpo
 
 import functools
 import inspect
+import types
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+from jax.nn.initializers import Initializer
 
 from jaxbrain.core import names, pickling, structure
 from jaxbrain.core.annotations import MayBeInfinite
-from jaxbrain.core.arguments import binder
+from jaxbrain.core.arguments import Arguments
 from jaxbrain.core.doors import with_doors
+from jaxbrain.core.eager import with_program, with_programs
+from jaxbrain.core.functions import options
+from jaxbrain.core.inits import with_one_draw
 from jaxbrain.core.mistakes import refuse_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=type)
 
-_NUMBERS = (float | jax.Array, float | jax.Array | np.ndarray, MayBeInfinite)
+# The members of annotations of what is only computed with; float and jax.Array are among them.
+_NUMERIC = {float, jax.Array, np.ndarray, tuple[float, ...], Initializer, types.NoneType}
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -178,9 +184,10 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
 
     The value is a type of jaxbrain with a config (`Network`, `Cell`, `LearningRule`, `Memory`, ...)
     or a function. Arguments are checked by their annotations (`jaxbrain.core.arguments`). Numbers
-    of parameters annotated ``float | jax.Array`` are arguments of programs that `jaxbrain.fit`
-    compiles. Lists, dicts and NumPy arrays among the arguments are copied: what is changed in them
-    later changes neither the value nor its config.
+    of parameters annotated ``float | jax.Array``, alone or with None, an array, a tuple or an
+    initializer, are arguments of programs that `jaxbrain.fit` compiles. Lists, dicts and NumPy
+    arrays among the arguments are copied: what is changed in them later changes neither the value
+    nor its config.
 
     Args:
       make: a function from arguments to such a value; equal arguments must give equal values.
@@ -200,21 +207,26 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       >>> scaled(2.0) == scaled(2.0), scaled(2.0) == scaled(2.0, offset=1.0)
       (True, False)
     """
-    bind = binder(make)
+    reads = Arguments(make)
 
     @functools.wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
-        arguments, options = freeze(args), freeze(kwargs)
-        bound = bind(arguments, options)
+        arguments, options = reads.read(freeze(args), freeze(kwargs))
+        bound = reads.bind(arguments, options)
         value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
         inner = getattr(value, "config", None)
         return _with_config(value, Config(made, *_canonical(bound), inner))
 
     made.is_constructor = True  # pyright: ignore[reportAttributeAccessIssue]
     parameters = inspect.signature(make).parameters.values()
-    numbers = [p.name for p in parameters if p.annotation in _NUMBERS]
+    numbers = [p.name for p in parameters if _is_numeric(p.annotation)]
     made.traceable = tuple(numbers)  # pyright: ignore[reportAttributeAccessIssue]
     return made
+
+
+def _is_numeric(annotation: Any) -> bool:
+    members = set(options(annotation))
+    return annotation is MayBeInfinite or {float, jax.Array} <= members <= _NUMERIC
 
 
 def without_weights(make: Callable[P, R]) -> Callable[P, R]:
@@ -306,13 +318,18 @@ def _same(value: Any, default: Any) -> bool:
 
 def _with_config(value: Any, config: Config) -> Any:
     if getattr(type(value), "has_config", False) and isinstance(value, tuple):
-        return with_doors(value, config.make.__name__)._replace(config=config)
+        return with_one_draw(value, lambda made: _finished(made, config))
     if callable(value) and not isinstance(value, type):
-        return Function(value.call if isinstance(value, Function) else value, config)
+        return with_program(Function(value.call if isinstance(value, Function) else value, config))
     raise TypeError(
         f"{config.make.__name__} is decorated with jaxbrain.configured, so it must return a value "
         f"with a config, such as a Network, or a function, but it returned {type(value).__name__}"
     )
+
+
+def _finished(value: Any, config: Config) -> Any:
+    made = with_programs(value._replace(config=config))
+    return with_doors(made, config.make.__name__)._replace(config=config)
 
 
 def _fields(value: Any) -> tuple:

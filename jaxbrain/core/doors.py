@@ -1,77 +1,50 @@
-"""Doors of values: the functions of a network, cell, rule or memory check their keys and inputs."""
+"""Doors of values: the functions of a network, cell, rule or memory read their arguments.
+
+What a function takes is annotated once, in the contract of the type, such as `jaxbrain.core.types`.
+"""
 
 import functools
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-import jax
-import numpy as np
-
-from jaxbrain.core.arrays import as_array, is_numbers, on_device
-from jaxbrain.core.requirements import require_random_key
-
-_INPUTS = ("x", "xs", "y")
+from jaxbrain.core.annotations import is_converted
+from jaxbrain.core.arguments import reader
+from jaxbrain.core.functions import contract_of, options
 
 
 def with_doors(value: Any, name: str) -> Any:
     """A named tuple whose functions refuse seeds as keys and take lists of numbers as inputs.
 
     Args:
-      value: a Network, a Cell, ...; parameters called key, x, xs and y are looked at.
+      value: a Network, a Cell, ...
       name: of its constructor, for messages.
     """
-    changes = {}
-    for field, part in zip(value._fields, value, strict=True):
-        if isinstance(part, FunctionType) and not hasattr(part, "is_door"):
-            code = part.__code__
-            names = code.co_varnames[: code.co_argcount]
-            inputs = [i for i, word in enumerate(names) if word in _INPUTS]
-            options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-            key = names.index("key") if "key" in names else None
-            if inputs or key is not None or "key" in options:
-                changes[field] = _door(part, f"{name}.{field}", key, inputs)
+    changes = {
+        field: _door(function, f"{name}.{field}", read)
+        for field, read in _readers(type(value)).items()
+        if isinstance(function := getattr(value, field), FunctionType)
+        and not hasattr(function, "is_door")
+    }
     return value._replace(**changes) if changes else value
 
 
-def _door(
-    function: Callable[..., Any], name: str, place: int | None, inputs: list[int]
-) -> Callable[..., Any]:
-    """A function with one check of its key and one look at each of its inputs."""
-
+def _door(function: Callable[..., Any], name: str, read: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("key") is not None:
-            require_random_key(name, kwargs["key"])
-        elif place is not None and len(args) > place:
-            require_random_key(name, args[place])
-        if any(_is_foreign(args[i]) for i in inputs if i < len(args)):
-            args = tuple(_read(name, a) if i in inputs else a for i, a in enumerate(args))
-        return function(*args, **kwargs)
+        return function(*read(name, args, kwargs), **kwargs)
 
     door.is_door = True  # pyright: ignore[reportAttributeAccessIssue]
     return door
 
 
-def _is_foreign(x: Any) -> bool:
-    """True for lists and for what other libraries hold; NumPy's plain arrays pass as they are."""
-    if isinstance(x, jax.Array | jax.ShapeDtypeStruct | bool | int | float | None):
-        return False
-    if isinstance(x, np.ndarray):
-        return not (type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biufcV")
-    if isinstance(x, tuple | dict):
-        return any(_is_foreign(leaf) for leaf in jax.tree.leaves(x, is_leaf=_is_list))
-    return isinstance(x, list | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
-
-
-def _is_list(x: Any) -> bool:
-    return isinstance(x, list) and is_numbers(x)
-
-
-def _read(name: str, x: Any) -> Any:
-    def convert(leaf: Any) -> Any:
-        if not _is_foreign(leaf):
-            return leaf
-        return on_device(name, "x", leaf) if _is_list(leaf) else as_array(name, "x", leaf)
-
-    return jax.tree.map(convert, x, is_leaf=_is_list)
+@functools.cache
+def _readers(kind: type) -> dict[str, Callable[..., Any]]:
+    """The fields of a type whose functions take keys or inputs, with what reads their arguments."""
+    found = {}
+    for field, annotation in kind.__annotations__.items():
+        for contract in options(annotation):
+            parameters = contract_of(contract)[0] or ()
+            if any(is_converted(parameter.annotation) for parameter in parameters):
+                found[field] = reader(parameters)
+    return found

@@ -1,23 +1,11 @@
 """Frequent mistakes with arguments, and the sentences that mend them."""
 
-import difflib
-import importlib
-import inspect
-import re
-import typing
 from typing import Any
 
 import numpy as np
 
-from jaxbrain.core import names
 from jaxbrain.core.requirements import shown
 
-# Where the function that a name means is looked for, by the protocol that is wanted.
-_FUNCTIONS = {
-    "Loss": ("jaxbrain.losses",),
-    "Initializer": ("jax.nn.initializers",),
-}
-_ANY_FUNCTION = ("jax.nn", "jax.numpy", "jaxbrain.losses")
 _EXAMPLES = {
     "Network": "jb.serial(jb.dense(10))",
     "LearningRule": "jb.backprop(net, loss)",
@@ -73,54 +61,8 @@ def require_instance(wanted: type, function: str, argument: str, value: Any) -> 
     raise TypeError(f"{function}: {argument} must be {article} {name}{example}, got {named}{fix}")
 
 
-def require_function(wanted: Any, function: str, argument: str, value: Any) -> None:
-    """Refuse what is not a function of the arguments that are wanted, such as its name."""
-    name = getattr(wanted, "__name__", "")
-    if callable(value) and not isinstance(value, tuple):
-        if _makes_functions(wanted, value):
-            made = "an initializer" if name == "Initializer" else "a function"
-            raise TypeError(
-                f"{function}: {argument} must be {made}, got what makes one; call it: "
-                f"{names.show(value)}(...)"
-            )
-        return
-    contract = re.match("``(.+?)``", wanted.__doc__ or "")
-    signature = f" {contract[1]}" if contract else ""
-    meant = _meant(wanted, value) if isinstance(value, str) else ""
-    raise TypeError(
-        f"{function}: {argument} must be a function{signature}, got {shown(value)}{meant}"
-    )
-
-
 def refuse_call(value: Any) -> None:
     """Refuse to call a tuple of functions, and name the function that may be meant."""
     kind = type(value).__name__
     usage = _CALLS.get(kind, f"the name of one of its functions: {', '.join(value._fields)}")
     raise TypeError(f"a {kind} is not called: write {usage}")
-
-
-def _makes_functions(wanted: Any, value: Any) -> bool:
-    """True for a constructor and for ``jax.nn.initializers.normal`` that were not called."""
-    if getattr(value, "is_constructor", False):
-        made = typing.get_args(wanted)[-1:]  # (x) -> Network takes a constructor
-        return not (made and hasattr(made[0], "has_config"))
-    if getattr(wanted, "__name__", "") != "Initializer" or not _of_jax(value):
-        return False
-    return next(iter(inspect.signature(value).parameters), "key") != "key"
-
-
-def _of_jax(value: Any) -> bool:
-    return str(getattr(value, "__module__", "")).startswith("jax.")
-
-
-def _meant(wanted: Any, text: str) -> str:
-    """The function that a string names, if there is one."""
-    for place in _FUNCTIONS.get(getattr(wanted, "__name__", ""), _ANY_FUNCTION):
-        module = importlib.import_module(place)
-        known = [name for name in dir(module) if name[0] != "_"]
-        near = difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.7)
-        if near:
-            short = place.replace("jaxbrain", "jb").replace("jax.numpy", "jnp")
-            call = "()" if _makes_functions(wanted, getattr(module, near[0])) else ""
-            return f"; pass the function: {short}.{near[0]}{call}"
-    return "; pass the function, not its name"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, cast
 
 import jax
+import optax
 
 from jaxbrain.core import closures, structure
 from jaxbrain.core.latest import Latest
@@ -33,7 +34,7 @@ class Program:
 
     def __init__(self, value: Any):
         split = _split(value, False, [], False)
-        self._leaves, self._structure = split.leaves, _Structure(split.key, split.build)
+        self._leaves, self._structure = split.leaves, split.structure
 
     @property
     def value(self) -> Any:
@@ -51,7 +52,13 @@ class Program:
 
 
 class _Structure:
-    """The static side of a program; equal keys mean equal programs."""
+    """The static side of a program.
+
+    Attributes:
+      key: equal for two values that make equal programs, whatever their numbers.
+      build: from as many numbers to a value like it.
+      hash: of key, which is deep, so that it is computed once.
+    """
 
     def __init__(self, key: Hashable, build: Build):
         self.key, self.build, self.hash = key, build, hash(key)
@@ -71,23 +78,22 @@ class _Split(NamedTuple):
     """A value without its numbers.
 
     Attributes:
-      key: equal for two values that make equal programs, whatever their numbers.
-      build: from as many numbers to a value like it.
-      leaves: the numbers, in the order in which build takes them.
+      structure: of the program that it is.
+      leaves: the numbers, in the order in which it takes them.
       whole: True if the value stays as it is.
       frozen: True if nothing in the value can change, so that its split is right the next time too.
     """
 
-    key: Hashable
-    build: Build
+    structure: _Structure
     leaves: tuple[Any, ...]
     whole: bool
     frozen: bool
 
 
-# The splits of frozen closures of libraries, with the closures: an optimizer is split at every
-# call of `jaxbrain.fit`. A value with a config carries its split itself.
-_CLOSURES: Latest[int, tuple[Any, _Split]] = Latest(256)
+_NUMBER = _Structure("number", lambda given: given[0])
+# The splits of frozen optimizers and closures of libraries, with the values: an optimizer is split
+# at every call of `jaxbrain.fit`. A value with a config carries its split itself.
+_FROZEN: Latest[int, tuple[Any, _Split]] = Latest(256)
 
 
 def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split:
@@ -104,9 +110,7 @@ def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split
         return known
     node = structure.take_apart(value)
     if numeric and (node.kind in ("array", "traced") or type(value) in (int, float)):
-        return _Split(
-            "number", lambda given: given[0], (value,), False, _frozen(value, node, copied)
-        )
+        return _Split(_NUMBER, (value,), False, _frozen(value, node, copied))
     numeric_parts = _numeric_parts(value, node, numeric)
     if numeric_parts is None or node.build is None:
         return _whole(value, _frozen(value, node, copied))
@@ -124,7 +128,7 @@ def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split
             raise
         return _whole(value, False)  # it calls itself: it stays as it is
     split = _joined(value, node, parts, copied)
-    if split.frozen and node.kind in ("made", "closure"):
+    if split.frozen and (node.kind in ("made", "closure") or _is_optimizer(value)):
         _remember(value, split)
     return split
 
@@ -142,10 +146,10 @@ def _joined(value: Any, node: structure.Node, parts: list[_Split], copied: bool)
         return make(tuple(b(tuple(itertools.islice(rest, n))) for b, n in builds))
 
     make = cast(Build, node.build)
-    builds = [(part.build, len(part.leaves)) for part in parts]
-    key = (node.kind, node.head, node.names, tuple(part.key for part in parts))
+    builds = [(part.structure.build, len(part.leaves)) for part in parts]
+    key = (node.kind, node.head, node.names, tuple(part.structure for part in parts))
     leaves = tuple(itertools.chain.from_iterable(part.leaves for part in parts))
-    return _Split(key, build, leaves, False, frozen)
+    return _Split(_Structure(key, build), leaves, False, frozen)
 
 
 def _frozen(value: Any, node: structure.Node, copied: bool) -> bool:
@@ -164,14 +168,19 @@ def _remember(value: Any, split: _Split) -> None:
     if structure.is_configured(value):
         value.config.__dict__["split"] = split
         return
-    _CLOSURES.put(id(value), (value, split))
+    _FROZEN.put(id(value), (value, split))
 
 
 def _remembered(value: Any) -> _Split | None:
     if structure.is_configured(value):
         return value.config.__dict__.get("split")
-    known = _CLOSURES.get(id(value))
+    known = _FROZEN.get(id(value))
     return known[1] if known and known[0] is value else None
+
+
+def _is_optimizer(value: Any) -> bool:
+    """True for the pair of functions that optax returns."""
+    return isinstance(value, optax.GradientTransformation)
 
 
 def _numeric_parts(value: Any, node: structure.Node, numeric: bool) -> list[bool] | None:
@@ -194,4 +203,4 @@ def _is_array(part: Any) -> bool:
 
 
 def _whole(value: Any, frozen: bool) -> _Split:
-    return _Split(structure.key(value), lambda given: value, (), True, frozen)
+    return _Split(_Structure(structure.key(value), lambda given: value), (), True, frozen)

@@ -96,11 +96,12 @@ def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
     require_positive(cell, "dt", dt)
     for name, tau in taus.items():
         require_numbers(cell, name, tau)
-        if np.shape(tau) not in ((), (units,)):
+        shape = shape_of(tau)
+        if shape not in ((), (units,)):
             raise ValueError(
-                f"{cell}: {name} must be one number or of shape ({units},), got {np.shape(tau)}"
+                f"{cell}: {name} must be one number or of shape ({units},), got {shape}"
             )
-        if isinstance(tau, jax.core.Tracer):
+        if is_traced(tau):
             continue
         if not np.all(np.asarray(tau) > 0):
             raise ValueError(f"{cell}: {name} must be positive, got {tau!r}")
@@ -109,6 +110,16 @@ def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
                 f"{cell}: dt must be at most {name}, got dt={dt!r} and {name}={tau!r}; "
                 "take shorter steps"
             )
+
+
+def shape_of(numbers: Any) -> tuple[int, ...]:
+    """The shape of one number, an array or a tuple of numbers, which may be traced."""
+    return (len(numbers),) if isinstance(numbers, list | tuple) else np.shape(numbers)
+
+
+def is_traced(numbers: Any) -> bool:
+    """True if a number, or one of several, is not known yet."""
+    return any(isinstance(number, jax.core.Tracer) for number in jax.tree.leaves(numbers))
 
 
 def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:

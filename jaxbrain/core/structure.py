@@ -18,7 +18,10 @@ import numpy as np
 
 from jaxbrain.core import closures
 
-_PLAIN = (bool, int, str, bytes, types.NoneType, types.EllipsisType, np.dtype)
+_PLAIN = (bool, int, str, bytes, types.NoneType, types.EllipsisType, np.dtype, np.generic)
+_FLOATING = (float, complex)
+_ARRAYS = (np.ndarray, jax.Array)
+_CONTAINERS = (tuple, frozenset)
 
 
 class Same:
@@ -62,25 +65,25 @@ def take_apart(value: Any) -> Node:
     """
     if is_configured(value):
         return _made(value)
-    if isinstance(value, (*_PLAIN, np.generic)):
+    if isinstance(value, _PLAIN):
         return Node("plain", _plain(value))
-    if isinstance(value, float | complex):
+    if isinstance(value, _FLOATING):
         return Node("plain", (type(value), _exact(value)))
-    if isinstance(value, jax.Array | np.ndarray):
+    if isinstance(value, _CONTAINERS) or type(value) in (list, dict, set):
+        return _container(value)
+    if isinstance(value, _ARRAYS):
         return _array(value)
     if isinstance(value, types.FunctionType):
         return _function(value)
     if isinstance(value, functools.partial):
         return _partial(value)
-    if isinstance(value, tuple | frozenset) or type(value) in (list, dict, set):
-        return _container(value)
     if isinstance(value, slice):
         parts = (value.start, value.stop, value.step)
         return Node("slice", slice, ("start", "stop", "step"), parts, lambda p: slice(*p))
     if isinstance(value, types.MethodType):
         parts = (value.__func__, value.__self__)
         return Node("method", None, ("function", "self"), parts, lambda p: types.MethodType(*p))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type) and _frozen(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and is_frozen(value):
         fields = tuple(f.name for f in dataclasses.fields(value))
         return Node("dataclass", type(value), fields, tuple(getattr(value, f) for f in fields))
     return Node("object", _whole(value))
@@ -195,7 +198,8 @@ def _dict(keys: tuple[Any, ...], values: tuple[Any, ...]) -> dict:
     return dict(zip(keys, values, strict=True))
 
 
-def _frozen(value: Any) -> bool:
+def is_frozen(value: Any) -> bool:
+    """True for a dataclass whose fields cannot be set."""
     return value.__dataclass_params__.frozen
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from jaxbrain.core.annotations import Inputs, Key
 from jaxbrain.core.config import Config, static
 
 Params = Any  # a pytree of arrays
@@ -20,33 +21,33 @@ Numbers = float | jax.Array | np.ndarray | Sequence[float] | Sequence[Sequence[f
 class Init(Protocol):
     """``(key, x) -> params``; x is one example or a ``jax.ShapeDtypeStruct`` of it."""
 
-    def __call__(self, key: jax.Array, x: Any, /) -> Params: ...
+    def __call__(self, key: Key, x: Inputs, /) -> Params: ...
 
 
 class Apply(Protocol):
     """``(params, x, *, key=None) -> y`` for one example; without a key there is no noise."""
 
-    def __call__(self, params: Params, x: Any, /, *, key: jax.Array | None = None) -> Any: ...
+    def __call__(self, params: Params, x: Inputs, /, *, key: Key | None = None) -> Any: ...
 
 
 class Carry(Protocol):
     """``(params, x) -> carry`` before the first step; x is the input of one step or its shape."""
 
-    def __call__(self, params: Params, x: Any, /) -> Any: ...
+    def __call__(self, params: Params, x: Inputs, /) -> Any: ...
 
 
 class Step(Protocol):
     """``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``."""
 
     def __call__(
-        self, params: Params, carry: Any, x: Any, /, *, key: jax.Array | None = None
+        self, params: Params, carry: Any, x: Inputs, /, *, key: Key | None = None
     ) -> tuple[Any, Any]: ...
 
 
 class Project(Protocol):
     """``(params, xs) -> xs``: the part of a step that needs no carry, for all steps at once."""
 
-    def __call__(self, params: Params, xs: Any, /) -> Any: ...
+    def __call__(self, params: Params, xs: Inputs, /) -> Any: ...
 
 
 class Loss(Protocol):
@@ -58,7 +59,7 @@ class Loss(Protocol):
 class RuleInit(Protocol):
     """``(key, params, x) -> state`` of a rule; ``()`` where it has none. x is one example."""
 
-    def __call__(self, key: jax.Array, params: Params, x: Any, /) -> Any: ...
+    def __call__(self, key: Key, params: Params, x: Inputs, /) -> Any: ...
 
 
 class Grads(Protocol):
@@ -69,7 +70,7 @@ class Grads(Protocol):
     """
 
     def __call__(
-        self, params: Params, state: Any, x: Any, y: Any, /, *, key: jax.Array | None = None
+        self, params: Params, state: Any, x: Inputs, y: Inputs, /, *, key: Key | None = None
     ) -> tuple[jax.Array, Params, Any]: ...
 
 
@@ -103,7 +104,7 @@ class Recall(Protocol):
     """``(params, cue, *, key=None) -> (state, info)`` for one cue."""
 
     def __call__(
-        self, params: Params, cue: Any, /, *, key: jax.Array | None = None
+        self, params: Params, cue: Inputs, /, *, key: Key | None = None
     ) -> tuple[Any, Info]: ...
 
 

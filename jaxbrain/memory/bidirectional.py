@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import (
@@ -63,6 +64,7 @@ def bidirectional_associative_memory(*, max_steps: int = 100) -> Memory:
         warn_when_full(len(a) >= limit, where, f"{len(a)} pairs", holds)
         return {"weights": a.T @ b.astype(a.dtype)}
 
+    @loops(check=_require_cue)
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         weights = params["weights"]
         a = require_bipolar("cue", cue, size=weights.shape[0]).astype(weights.dtype)
@@ -93,3 +95,7 @@ def bidirectional_associative_memory(*, max_steps: int = 100) -> Memory:
         return {"weights": weights + jnp.outer(a, b)}
 
     return Memory(store, recall, energy, add)
+
+
+def _require_cue(params: Any, cue: Any, **_: Any) -> None:
+    require_bipolar("cue", cue, size=params["weights"].shape[0])

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.compiled import compiled
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_fraction
 from jaxbrain.core.types import Memory
 from jaxbrain.memory.patterns import corrupt
@@ -34,10 +34,9 @@ class CapacityCurve(NamedTuple):
     exact: np.ndarray
 
 
-@keyed
 @checked
 def capacity_curve(
-    key: jax.Array,
+    key: Key,
     memory: Memory,
     n: int,
     loads: Sequence[float] | np.ndarray,

@@ -12,10 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import takes_arrays
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once, loops
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.hopfield_network import require_cue
@@ -30,11 +30,10 @@ from jaxbrain.memory.patterns import (
 from jaxbrain.memory.relaxation import relax
 
 
-@keyed
-@takes_arrays("patterns", "state")
 @checked
+@compiled_once("interaction")
 def dense_asynchronous(
-    interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
+    interaction: Interaction, patterns: AsArray, state: AsArray, key: Key | None
 ) -> jax.Array:
     """Asynchronous sweep of a dense memory: each unit sees the new values of those before it.
 
@@ -70,11 +69,9 @@ def dense_asynchronous(
     return new if key is None else state.at[order].set(new, unique_indices=True)
 
 
-@keyed
-@takes_arrays("patterns", "state")
 @checked
 def dense_synchronous(
-    interaction: Interaction, patterns: jax.Array, state: jax.Array, key: jax.Array | None
+    interaction: Interaction, patterns: AsArray, state: AsArray, key: Key | None
 ) -> jax.Array:
     """Synchronous step of a dense memory: all units at once, with two matrix products.
 
@@ -140,6 +137,7 @@ def dense_associative_memory(
         warn_when_full(*_load(interaction, patterns))
         return {"patterns": patterns}
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params["patterns"]))
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         patterns = params["patterns"]
         state = require_cue("cue", cue, patterns)

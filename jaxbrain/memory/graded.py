@@ -9,6 +9,7 @@ from jax import lax
 from jax.scipy.special import xlog1py
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.hopfield_network import coupled, require_cue
@@ -68,6 +69,7 @@ def graded_hopfield(
     require_positive("graded_hopfield", "tolerance", tolerance)
     require_count("graded_hopfield", "max_steps", max_steps)
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params))
     def recall(
         params: jax.Array, cue: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Info]:

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import Config, configured, static
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.lagrangians import Lagrangian, identity, softmax
@@ -108,6 +109,7 @@ def hierarchy(neurons: Mapping[str, Lagrangian], synapses: Sequence[Synapse]) ->
         rise = jax.grad(synaptic, argnums=1)(params, activations(states))
         return {name: -rise[name] - x for name, x in states.items()}
 
+    @loops("step_size", "max_steps", "tolerance")
     def relaxed(
         params: Params,
         states: States,
@@ -228,6 +230,7 @@ def hierarchical_memory(
     def store(patterns: Any) -> Params:
         return {"patterns": require_rows("patterns", patterns)}
 
+    @loops()
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         patterns = params["patterns"]
         x = require_size("cue", cue, patterns.shape[1]).astype(patterns.dtype)

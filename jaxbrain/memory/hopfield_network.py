@@ -13,10 +13,11 @@ import jax.core
 import jax.numpy as jnp
 from jax import lax
 
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import on_device, takes_arrays
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once, loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_size, sign_or_stay
@@ -57,12 +58,9 @@ class _Change(NamedTuple):
     converged: jax.Array
 
 
-@keyed
-@takes_arrays("weights", "state")
 @checked
-def asynchronous(
-    weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Relaxed:
+@compiled_once("max_steps")
+def asynchronous(weights: AsArray, state: AsArray, key: Key | None, max_steps: int) -> Relaxed:
     """Asynchronous update: one unit after the other, in sweeps, until no unit changes.
 
     s_i <- sign(sum_j w_ij s_j); a unit whose sum is zero keeps its state
@@ -113,12 +111,9 @@ def asynchronous(
     return Relaxed(end.state, end.field, end.steps, end.converged)
 
 
-@keyed
-@takes_arrays("weights", "state")
 @checked
-def synchronous(
-    weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
-) -> Relaxed:
+@compiled_once("max_steps")
+def synchronous(weights: AsArray, state: AsArray, key: Key | None, max_steps: int) -> Relaxed:
     """Synchronous update: all units at once, until none changes or a cycle of two states begins.
 
     s <- sign(W s); a unit whose sum is zero keeps its state
@@ -185,6 +180,7 @@ def heat_bath(temperature: float | jax.Array) -> Update:
     """
     require_positive("heat_bath", "temperature", temperature)
 
+    @loops("max_steps")
     def update(
         weights: jax.Array, state: jax.Array, key: jax.Array | None, max_steps: int
     ) -> Relaxed:
@@ -245,6 +241,7 @@ def hopfield(
     require_positive("hopfield", "self_coupling", self_coupling, zero=True)
     require_count("hopfield", "max_steps", max_steps)
 
+    @loops(check=lambda params, cue, **_: require_cue("cue", cue, params))
     def recall(
         params: jax.Array, cue: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Info]:

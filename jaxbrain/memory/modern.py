@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory, Params
 from jaxbrain.memory.patterns import append, require_rows, require_size
@@ -51,6 +52,7 @@ def modern_hopfield(
     def store(patterns: Any) -> Params:
         return {"patterns": require_rows("patterns", patterns)}
 
+    @loops()
     def recall(params: Params, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         patterns = params["patterns"]
         cue = require_size("cue", cue, patterns.shape[1]).astype(patterns.dtype)

@@ -8,16 +8,14 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import on_device, takes_arrays
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import require_fraction
 
 
-@keyed
-@takes_arrays("pattern")
 @checked
-def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
+def corrupt(key: Key, pattern: AsArray, fraction: float) -> jax.Array:
     """A pattern with a fraction of its bits flipped, at random places.
 
     Args:
@@ -36,9 +34,8 @@ def corrupt(key: jax.Array, pattern: jax.Array, fraction: float) -> jax.Array:
     return jnp.where(jax.random.permutation(key, places), -pattern, pattern)
 
 
-@takes_arrays("pattern")
 @checked
-def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Array:
+def mask(pattern: AsArray, fraction: float, *, value: float = -1.0) -> jax.Array:
     """A pattern whose end is hidden: its last part has one value.
 
     Args:
@@ -57,8 +54,8 @@ def mask(pattern: jax.Array, fraction: float, *, value: float = -1.0) -> jax.Arr
     return jnp.where(seen, pattern, jnp.asarray(value, pattern.dtype))
 
 
-@takes_arrays("state", "pattern")
-def overlap(state: jax.Array, pattern: jax.Array) -> jax.Array:
+@checked
+def overlap(state: AsArray, pattern: AsArray) -> jax.Array:
     """Overlap of two patterns: 1 if they are equal, 0 if unrelated, -1 if opposite.
 
     m = 1/n sum_i s_i x_i; the fraction of wrong bits is (1 - m) / 2

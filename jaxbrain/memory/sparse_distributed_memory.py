@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import require_count, require_random_key
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_bipolar, sign_or_stay, warn_when_full
@@ -67,6 +68,7 @@ def sparse_distributed(
         addresses = jax.random.rademacher(of_addresses, (locations, n), patterns.dtype)
         return {"addresses": addresses, "counters": active(addresses, patterns).T @ patterns}
 
+    @loops(check=_require_cue)
     def recall(params: Any, cue: Any, *, key: jax.Array | None = None) -> tuple[Any, Info]:
         addresses, counters = params["addresses"], params["counters"]
         cue = require_bipolar("cue", cue, size=addresses.shape[1]).astype(addresses.dtype)
@@ -85,6 +87,10 @@ def sparse_distributed(
         return {"addresses": addresses, "counters": written}
 
     return Memory(store, recall, None, add)
+
+
+def _require_cue(params: Any, cue: Any, **_: Any) -> None:
+    require_bipolar("cue", cue, size=params["addresses"].shape[1])
 
 
 @checked

@@ -94,7 +94,7 @@ def storkey(patterns: jax.Array) -> jax.Array:
     """
     x = require_bipolar("patterns", patterns)
     start = jnp.zeros((x.shape[1],) * 2, x.dtype)
-    return jax.lax.scan(lambda w, one: (_storkey_step(w, one), None), start, x)[0]
+    return jax.lax.scan(_storkey_turn, start, x)[0]
 
 
 def add_storkey(weights: jax.Array, pattern: jax.Array) -> jax.Array:
@@ -110,6 +110,10 @@ def add_storkey(weights: jax.Array, pattern: jax.Array) -> jax.Array:
       [[0.5, -0.5], [-0.5, 0.5]]
     """
     return _storkey_step(weights, _one(weights, pattern))
+
+
+def _storkey_turn(w: jax.Array, x: jax.Array) -> tuple[jax.Array, None]:
+    return _storkey_step(w, x), None
 
 
 def _storkey_step(w: jax.Array, x: jax.Array) -> jax.Array:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import on_device, takes_arrays
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_count
 
@@ -31,11 +32,11 @@ class VectorSymbols(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    draw: Callable[[jax.Array, int], jax.Array]
-    bind: Callable[[jax.Array, jax.Array], jax.Array]
-    unbind: Callable[[jax.Array, jax.Array], jax.Array]
-    bundle: Callable[[jax.Array], jax.Array]
-    similarity: Callable[[jax.Array, jax.Array], jax.Array]
+    draw: Callable[[Key, int], jax.Array]
+    bind: Callable[[AsArray, AsArray], jax.Array]
+    unbind: Callable[[AsArray, AsArray], jax.Array]
+    bundle: Callable[[AsArray], jax.Array]
+    similarity: Callable[[AsArray, AsArray], jax.Array]
     config: Config | None = None
 
 
@@ -160,8 +161,8 @@ def multiply_add_permute(n: int) -> VectorSymbols:
     return VectorSymbols(draw, bind, unbind, bundle, _cosine(n))
 
 
-@takes_arrays("vector")
-def unitary(vector: jax.Array) -> jax.Array:
+@checked
+def unitary(vector: AsArray) -> jax.Array:
     """The nearest unitary vector: it can be unbound exactly.
 
     x_f <- x_f / |x_f| in the Fourier domain, of unit length

@@ -8,6 +8,7 @@ from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.memory.patterns import as_floats
 
@@ -57,7 +58,11 @@ def hopfield_overlap(load: ArrayLike) -> jax.Array:
       >>> [round(float(hopfield_overlap(load)), 3) for load in (0.05, 0.12, 0.1379, 0.14)]
       [1.0, 0.993, 0.968, 0.0]
     """
-    load = as_floats(load)
+    return _overlap(as_floats(load))
+
+
+@compiled_once()
+def _overlap(load: jax.Array) -> jax.Array:
     root = jnp.sqrt(2 * jnp.maximum(load, 1e-12))
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

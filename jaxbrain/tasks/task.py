@@ -5,8 +5,10 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
 
 
@@ -29,7 +31,7 @@ class Trial(NamedTuple):
 class Sample(Protocol):
     """``(key) -> Trial``, pure and of fixed shapes: jit it, and vmap it for a batch."""
 
-    def __call__(self, key: jax.Array, /) -> Trial: ...
+    def __call__(self, key: Key, /) -> Trial: ...
 
 
 class Score(Protocol):
@@ -89,12 +91,13 @@ def batches(task: Task, size: int) -> Draw:
     """
     require_count("batches", "size", size)
 
-    @jax.jit  # one program, also for a batch drawn by itself
-    def draw(key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        trials = jax.vmap(task.sample)(jax.random.split(key, size))
-        return trials.inputs, (trials.targets, trials.mask)
+    return lambda key: _draw(task, size, key)
 
-    return draw
+
+@compiled_once("task", "size")
+def _draw(task: Task, size: int, key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+    trials = jax.vmap(task.sample)(jax.random.split(key, size))
+    return trials.inputs, (trials.targets, trials.mask)
 
 
 @configured

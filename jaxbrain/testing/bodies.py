@@ -10,9 +10,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import label
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import CENTER, Action, Physics, Plant
 
@@ -57,14 +57,13 @@ class Mechanics(NamedTuple):
     halving: float
 
 
-@keyed
 @checked
 def check_plant(
     plant: Plant,
     *,
     states: Any = None,
     positions: Any = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     rtol: float = 1e-9,
 ) -> Mechanics:
     """Check of the laws of mechanics in a body, at random states under random actions, in float64.

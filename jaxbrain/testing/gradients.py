@@ -10,10 +10,10 @@ import numpy as np
 from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Params
 
 
@@ -43,7 +43,6 @@ def relative_error(a: Params, b: Params) -> jax.Array:
     return jnp.stack([one(u, v) for u, v in layer_pairs(a, b)])
 
 
-@keyed
 @checked
 def check_gradient(
     rule: LearningRule,
@@ -52,7 +51,7 @@ def check_gradient(
     *,
     reference: LearningRule | None = None,
     state: Any = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     rtol: float = 1e-4,
 ) -> jax.Array:
     """Check of a rule's gradient against a reference gradient, layer by layer.
@@ -115,10 +114,9 @@ def check_gradient(
     return errors
 
 
-@keyed
 @checked
 def check_unbiased(
-    key: jax.Array,
+    key: Key,
     rule: LearningRule,
     params: Params,
     data: tuple[Any, Any],
@@ -191,7 +189,6 @@ def check_unbiased(
     return found
 
 
-@keyed
 @checked
 def check_relaxed(
     rule: LearningRule,
@@ -200,7 +197,7 @@ def check_relaxed(
     *,
     tolerance: float,
     state: Any = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> jax.Array:
     """Check that the relaxation of a rule has reached its fixed point: small residuals.
 

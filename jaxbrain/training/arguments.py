@@ -1,13 +1,17 @@
 """Arguments that all trainings share: rule, optimizer, numbers, metrics and functions of users."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import optax
 
+from jaxbrain.core.functions import require_fitting
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.training.optimizers import require_optimizer
+
+Metric = Callable[[Any, Any], jax.Array]
 
 
 def require_training(
@@ -52,12 +56,22 @@ def require_network(function: str, net: Any) -> None:
         raise TypeError(f"{function}: net must be a Network, got {type(net).__name__}; {fix}")
 
 
-def require_function(function: str, argument: str, value: Any, form: str) -> None:
-    """Refuse anything but None or a function of this form, ``(state) -> pytree`` say."""
-    if value is not None and not callable(value):
+def require_function(function: str, argument: str, value: Any, wanted: Any, form: str) -> None:
+    """Refuse anything but None or a function of this form, ``(state) -> pytree`` say.
+
+    Args:
+      function, argument: names for the message.
+      value: what came.
+      wanted: the type of the function, ``Callable[[...], ...]``.
+      form: its type in words.
+    """
+    if value is None:
+        return
+    if not callable(value) or isinstance(value, tuple):
         raise TypeError(
             f"{function}: {argument} must be a function {form}, got {type(value).__name__}"
         )
+    require_fitting(wanted, f"a function {form}", function, argument, value)
 
 
 def require_flag(function: str, argument: str, value: Any) -> None:
@@ -82,6 +96,6 @@ def require_metrics(function: str, metrics: Any) -> None:
                 f"{function}: metrics must be named by strings, {form} say, got {name!r}"
             )
         require_function(
-            function, f"metrics[{name!r}]", "None" if metric is None else metric,
+            function, f"metrics[{name!r}]", "None" if metric is None else metric, Metric,
             "(prediction, target) -> scalar, jb.accuracy say",
         )  # fmt: skip

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.functions import require_fitting
 from jaxbrain.core.notice import warn
 from jaxbrain.core.requirements import require_count, require_positive
 from jaxbrain.training import checkpoint
@@ -58,13 +59,18 @@ Schedule = Callable[[Any], Any]
 
 def together(on_chunk: OnChunk | Sequence[OnChunk] | None) -> OnChunk | None:
     """Several callbacks as one, which stops if one of them does; all are called."""
-    if on_chunk is None or callable(on_chunk):
+    if on_chunk is None:
+        return None
+    if callable(on_chunk) and not isinstance(on_chunk, tuple):
+        require_fitting(OnChunk, "a function of a ChunkInfo", "fit", "on_chunk", on_chunk)
         return on_chunk
     if not isinstance(on_chunk, list | tuple) or not all(map(callable, on_chunk)):
         raise TypeError(
             "fit: on_chunk must be a function of a ChunkInfo, such as "
             f"jb.callbacks.early_stopping(...), or a list of them, got {on_chunk!r}"
         )
+    for one in on_chunk:
+        together(one)
 
     def call_all(info: ChunkInfo) -> bool:
         stops = [one(info) for one in on_chunk]

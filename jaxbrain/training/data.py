@@ -88,8 +88,8 @@ def check_data(function: str, name: str, data: Any) -> tuple[Any, Any]:
       ValueError: naming the first number that is nan or infinite.
     """
     x, y = as_pair(function, name, data)
-    jax.tree.map(lambda a: _check_finite(f"{function}: x of {name}", a), x)
-    jax.tree.map(lambda a: _check_finite(f"{function}: y of {name}", a), y)
+    for part, values in (("x", x), ("y", y)):
+        _check_finite(f"{function}: {part} of {name}", values)
     return x, y
 
 
@@ -147,13 +147,14 @@ def _is_batches(data: Any) -> bool:
 
 
 def _arrays(function: str, name: str, values: Any) -> Any:
-    if not jax.tree.leaves(values, is_leaf=is_numbers):
+    leaves, structure = jax.tree.flatten(values, is_leaf=is_numbers)
+    if not leaves:
         fix = "; a rule without targets gets x twice: (x, x)" if name[0] == "y" else ""
         raise TypeError(f"{function}: {name} must be an array of numbers, got {_kind(values)}{fix}")
 
     def convert(leaf: Any) -> Any:
         array = as_array(function, name, leaf)
-        if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        if array.dtype.kind == "c":
             raise TypeError(
                 f"{function}: {name} must be real, got {array.dtype}; give the real and the "
                 "imaginary part as two features"
@@ -162,7 +163,7 @@ def _arrays(function: str, name: str, values: Any) -> Any:
             return array
         return as_canonical(f"{function}: {name}", array)
 
-    return jax.tree.map(convert, values, is_leaf=is_numbers)
+    return structure.unflatten(map(convert, leaves))
 
 
 def _kind(values: Any) -> str:
@@ -190,7 +191,7 @@ def check_inputs(function: str, x: Any) -> Any:
     """Inputs ``[examples, ...]`` as `check_data` takes them, without targets."""
     x = _arrays(function, "x", x)
     require_pairs(function, "x", (x, x))
-    jax.tree.map(lambda a: _check_finite(f"{function}: x", a), x)
+    _check_finite(f"{function}: x", x)
     return x
 
 
@@ -204,7 +205,12 @@ def _predict(program: Program, params: Params, x: Any) -> Any:
     return program.value.apply(params, x)
 
 
-def _check_finite(name: str, values: Any) -> None:
+def _check_finite(name: str, tree: Any) -> None:
+    for values in jax.tree.leaves(tree):
+        _check_all_finite(name, values)
+
+
+def _check_all_finite(name: str, values: Any) -> None:
     if isinstance(values, jax.core.Tracer) or not jnp.issubdtype(values.dtype, jnp.inexact):
         return
     if isinstance(values, jax.Array) and not values.is_fully_addressable:
@@ -213,7 +219,7 @@ def _check_finite(name: str, values: Any) -> None:
         return
     host = np.asarray(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        doubtful = not np.isfinite(np.sum(host))
+        doubtful = not np.isfinite(host.sum())
     if doubtful:  # one fast pass over the data; this slower one only where it found something
         bad = np.argwhere(~np.isfinite(host))
         if len(bad):

@@ -1,17 +1,18 @@
 """Training in compiled chunks, with progress, checks, checkpoints and stopping on the host."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.config import label
 from jaxbrain.core.program import Program
@@ -45,6 +46,7 @@ from jaxbrain.training.weights import weigh
 
 _CHUNK_SECONDS = 0.2
 _CHUNK_BYTES = 2**17
+_SMALL_BYTES = 2**16  # an array that is given to a program as it is, at each call
 _FIRST_CHUNK = 2**24  # multiplications in the forward passes of a first chunk, at most
 _EMPTY = History(np.zeros(0), np.zeros((0, 0)), {}, None)
 
@@ -78,8 +80,10 @@ def fit(
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
-    error when the loss is not finite. With checkpoint, SIGTERM and SIGHUP save and then end the
-    program, by SystemExit with the usual code, unless it has handlers of its own for them.
+    error when the loss is not finite. Any error that ends the training, such as one of on_chunk,
+    has what was learned as its attribute ``reached``, a ChunkInfo. With checkpoint, SIGTERM and
+    SIGHUP save and then end the program, by SystemExit with the usual code, unless it has handlers
+    of its own for them.
 
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
@@ -100,9 +104,9 @@ def fit(
       class_weights: ``[classes]``, the same by the class of each example. Rules that do not learn
         from the loss alone refuse both.
       record: ``(state) -> pytree``, kept after each epoch: weights, angles, anything.
-      on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed;
-        returning True stops. Several functions, such as those of `jaxbrain.callbacks`, are all
-        called, in their order.
+      on_chunk: called with a ChunkInfo after each epoch, and once where a run is resumed or
+        was finished before; returning True stops. Several functions, such as those of
+        `jaxbrain.callbacks`, are all called, in their order.
       checkpoint: a directory to save to and, if it holds an interrupted run of this training, to
         resume from; the result is bit-identical to that of an uninterrupted run. `load_training`
         and `load_model` read it from elsewhere.
@@ -139,7 +143,7 @@ def fit(
     on_chunk = together(on_chunk)
     rule, data = weigh(rule, data, sample_weights, class_weights)
     program = Program((rule, optimizer, monitor.metrics, monitor.record))
-    data, held_out = jax.tree.map(jnp.asarray, (data, held_out))
+    data, held_out = jax.tree.map(_placed, (data, held_out))
     training = Training(program, data, held_out, batch_size)
     if state is not None:
         require_state("fit", program, state, training.data[0])
@@ -158,8 +162,7 @@ def fit(
     saver = Saver(checkpoint, settings, model_of(rule.network, start.params))
     with Requests() as requests, saver:
         reached = saver.resume(first, lambda: training.history_shapes(start))
-        if not (0 < reached.epoch < epochs and on_chunk is not None and on_chunk(reached)):
-            reached = drive(reached, saver=saver, requests=requests)
+        reached = drive(reached, saver=saver, requests=requests)
     if requests.received is not None:
         raise Terminated(requests.received, reached.state, reached.history)
     return reached.state, reached.history
@@ -243,8 +246,10 @@ def _drive(
         if 0 < reached.epoch < reached.epochs:
             line.note(f"resuming after epoch {reached.epoch} of {reached.epochs}", always=False)
         try:
-            for reached in chunks:
-                line.update(reached.epoch, **_latest(reached.history))
+            stopped = reached.epoch and on_chunk is not None and on_chunk(reached)
+            for reached in () if stopped else chunks:
+                if line.enabled:
+                    line.update(reached.epoch, **_latest(reached.history))
                 if saver is not None:
                     saver.save_when_due(reached)
                 if on_chunk is not None and on_chunk(reached):
@@ -253,6 +258,9 @@ def _drive(
             if not reached.epoch:
                 raise
             line.note(f"interrupted after epoch {reached.epoch} of {reached.epochs}; {kept}")
+        except BaseException as error:
+            _keep(error, reached)
+            raise
         finally:
             if saver is not None:
                 saver.save(reached)
@@ -260,6 +268,18 @@ def _drive(
             name = requests.received.name
             line.note(f"ended by {name} after epoch {reached.epoch} of {reached.epochs}; {kept}")
     return reached
+
+
+def _keep(error: BaseException, reached: ChunkInfo) -> None:
+    """Attach what was learned to the error that ends the training."""
+    if not reached.epoch:
+        return
+    with contextlib.suppress(AttributeError, TypeError):  # an error that is frozen
+        cast(Any, error).reached = reached
+        error.add_note(
+            f"The training ended after epoch {reached.epoch} of {reached.epochs}; this error's "
+            "`reached.state` and `reached.history` are what was learned."
+        )
 
 
 def _chunks(
@@ -288,6 +308,11 @@ def _chunks(
         yield info
         if growing:
             count = max(1, min(int(_CHUNK_SECONDS * count / seconds), len(buffers.loss)))
+
+
+def _placed(array: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+    """An array on the device; a small one stays, as it goes there faster with each call."""
+    return array if array.nbytes <= _SMALL_BYTES else jnp.asarray(array)
 
 
 def _room(epoch_bytes: int) -> int:

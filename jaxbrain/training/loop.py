@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.composition import example
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_random_key
@@ -72,7 +72,7 @@ def make_monitor(
 ) -> Monitor:
     """Check them together; validation data without metrics measure the loss of the rule."""
     require_metrics(function, metrics)
-    require_function(function, "record", record, "(state) -> pytree")
+    require_function(function, "record", record, Record, "(state) -> pytree")
     if validation is not None:
         validation = as_pair(function, "validation", validation)
         loss = loss_of(rule)

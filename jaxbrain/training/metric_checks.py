@@ -1,7 +1,7 @@
 """Checks of metrics against the targets and the network that they measure, once, on the host."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import jax
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.outputs import outputs_of
+from jaxbrain.training.arguments import Metric
 from jaxbrain.training.data import output_shape
 from jaxbrain.training.decisions import above, class_of, most_likely, yes_or_no
 from jaxbrain.training.example_metrics import (
@@ -19,8 +20,6 @@ from jaxbrain.training.example_metrics import (
     top_k_accuracy,
 )
 from jaxbrain.training.scores import confusion_matrix, f1, precision, recall
-
-Metric = Callable[[Any, Any], jax.Array]
 
 
 def check_metrics(

@@ -7,8 +7,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.arguments import checked
-from jaxbrain.core.calls import explained
+from jaxbrain.core.arguments import checked, explained
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count

@@ -110,13 +110,18 @@ class Progress:
             )
         self._total, self._desc, self._min_interval = total, desc, min_interval
         self._file: Any = sys.stderr if file is None else file
-        self._live = is_terminal(self._file)
+        self._live = enabled is not False and is_terminal(self._file)
         self._enabled = self._file is not None and (self._live if enabled is None else enabled)
         self._ascii = self._enabled and not _encodes(self._file, _BLOCKS)
         self._start, self._drawn_at = time.monotonic(), float("-inf")
         self._tenth, self._length = 0, 0
         self._state: tuple[float, dict[str, Any]] | None = None
         self._pending = False
+
+    @property
+    def enabled(self) -> bool:
+        """True if anything is written."""
+        return self._enabled
 
     def __enter__(self) -> Self:
         self._start = time.monotonic()

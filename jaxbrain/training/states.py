@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxbrain.core.arguments import explained
 from jaxbrain.core.arrays import is_numbers, on_device
-from jaxbrain.core.calls import explained
 from jaxbrain.core.compiled import MOST, compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.latest import Latest
@@ -141,7 +141,8 @@ def require_state(function: str, program: Program, state: Any, x: Any) -> None:
 def _types(tree: Any) -> Hashable:
     """The structure of a pytree and the types of its leaves: all that the check depends on."""
     leaves, structure = jax.tree.flatten(tree)
-    return structure, tuple((jnp.shape(leaf), getattr(leaf, "dtype", None)) for leaf in leaves)
+    types = ((getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))) for leaf in leaves)
+    return structure, tuple(types)
 
 
 @functools.cache

@@ -53,10 +53,10 @@ def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None
     Raises:
       NonFiniteError: naming the step, and the parameter where there is one.
     """
+    if params_finite and np.isfinite(piece.step_loss).all():
+        return
     losses = np.ravel(piece.step_loss)
     bad = np.flatnonzero(~np.isfinite(losses))
-    if params_finite and not bad.size:
-        return
     first = int(info.state.step) + (int(bad[0]) if bad.size else losses.size - 1)
     value = f"the loss is {losses[bad[0]]}" if bad.size else "a parameter is not finite"
     leaves = jax.tree_util.tree_leaves_with_path(state.params)

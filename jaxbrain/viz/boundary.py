@@ -33,7 +33,7 @@ _ROUNDING = 0.02  # of sums of probabilities in half precision
 
 def _grid(points: np.ndarray, n: int, pad: float) -> tuple[np.ndarray, tuple[float, ...]]:
     """Points of an n x n grid `[n * n, 2]` around the data, and its (left, right, bottom, top)."""
-    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = pad * np.where(high > low, high - low, 1.0)
     (left, bottom), (right, top) = low - margin, high + margin
     across, up = np.meshgrid(np.linspace(left, right, n), np.linspace(bottom, top, n))
@@ -173,7 +173,7 @@ def decision_boundary(
     Args:
       predict: from points `[m, 2]` to logits: `[m]` or `[m, 1]` of a binary classifier, or
         `[m, classes]`. It is compiled once, for the n x n points of the picture.
-      x: the data `[samples, 2]`.
+      x: the data `[samples, 2]`; a sample that is not finite is not drawn.
       y: labels `[samples]` or one-hot `[samples, classes]`; two classes may be 0 and 1 or -1 and 1.
         Each class has its own marker.
       n: points of the grid along each side.
@@ -199,6 +199,10 @@ def decision_boundary(
     labels = labels_of("y", rest[0]) if rest else None
     if labels is not None and len(labels) != len(points):
         raise ValueError(f"y must have {len(points)} labels, one per sample, got {len(labels)}")
+    shown = np.isfinite(points).all(axis=1)
+    if not shown.any():
+        raise ValueError("x has no finite sample, so that there is no plane to draw")
+    points, labels = points[shown], None if labels is None else labels[shown]
     grid, extent = _grid(points, n, pad)
     if probabilities is None:
         p = _softmax(_ask(predict, grid))

@@ -98,7 +98,7 @@ def _row(ax: "Axes", row: int, difference: np.ndarray, quantile: float, look: Se
     ax.plot(
         [mean], [row], color=look.color, marker=look.marker, markersize=7, markeredgecolor="white"
     )
-    text = f"{mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
+    text = f"{mean:+z.3f} [{mean - half:+z.3f}, {mean + half:+z.3f}]"
     ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
 
 

@@ -68,7 +68,8 @@ def motor_dashboard(
     angles = np.arctan2(ways[:, 1], ways[:, 0])
     last = ["weights", *(f"spare {i}" for i in range(spare)), *["."] * (3 - spare)]
     rows: Any = [["paths", "speeds", "tuning", "preferred"], [*["layers"] * 2, "plane", "chance"]]
-    size = {"figsize": (21.0, 14.5), "layout": "constrained"}
+    apart = {"wspace": 0.07, "hspace": 0.1}
+    size = {"figsize": (21.0, 14.5), "layout": "constrained", "gridspec_kw": apart}
     figure, ax = plt.subplot_mosaic([*rows, last], **size)
     hand_paths(position[:, go:], targets=goals, ax=ax["paths"])
     _speeds(velocity, go, np.hypot(*ways.T).mean(), angles, dt, ax["speeds"])

@@ -58,6 +58,8 @@ def rotations(
         angles = require_directions("directions", directions, count, "conditions")
     notes = [] if frequency is None else [f"{_number('frequency', frequency):.1f} Hz"]
     notes += [] if r2 is None else [f"R² = {_number('r2', r2):.2f}"]
+    if surrogates is not None:
+        _compared(r2, parts[1])  # refused before anything is drawn
     ax = axes(ax, width=5.0 if surrogates is None else 8.2, height=4.6)
     _draw_paths(ax, paths, colors_of(angles))
     ax.set_title(", ".join(notes), size=10)
@@ -87,6 +89,7 @@ def _draw_paths(ax: "Axes", paths: np.ndarray, colors: np.ndarray) -> None:
     ax.set_xlim(-reach, reach)
     ax.set_ylim(-reach, reach)
     ax.set_aspect("equal")
+    ax.locator_params(nbins=5)
     ax.set_xlabel("jPC 1")
     ax.set_ylabel("jPC 2")
     bare(ax)
@@ -110,11 +113,7 @@ def surrogate_histogram(
       'p = 0.25 (3 surrogates)'
     """
     parts = hosts("value or surrogates", [value, surrogates])
-    data = floats("value", parts[0], ndim=(0,)).item()
-    null = floats("surrogates", parts[1], ndim=(1,))
-    null = null[np.isfinite(null)]
-    if not len(null) or not np.isfinite(data):
-        raise ValueError("value and surrogates must be finite; there is nothing to compare")
+    data, null = _compared(*parts)
     p = (1 + int((null >= data).sum())) / (1 + len(null))
     ax = axes(ax, width=4.4, height=3.6)
     edges = np.histogram_bin_edges(null, bins=int(np.clip(len(null) ** 0.5 * 1.5, 5, 40)))
@@ -132,3 +131,13 @@ def surrogate_histogram(
     ax.legend(frameon=False, loc="upper left", fontsize=8.5)
     bare(ax)
     return ax
+
+
+def _compared(value: Any, surrogates: Any) -> tuple[float, np.ndarray]:
+    """The value of the data, and those of surrogates that are finite."""
+    data = floats("value", value, ndim=(0,)).item()
+    null = floats("surrogates", surrogates, ndim=(1,))
+    null = null[np.isfinite(null)]
+    if not len(null) or not np.isfinite(data):
+        raise ValueError("value and surrogates must be finite; there is nothing to compare")
+    return data, null

@@ -168,7 +168,7 @@ def _strips(ax: "Axes", angles: list[np.ndarray | None], layer: int) -> Any:
         ax.axhline(row - 0.5, color="white", linewidth=2.5)
     for row, every in enumerate(angles):
         end = np.nan if every is None else means[row, -1]
-        dark = np.isfinite(end) and (end < 50 or end > 90)
+        dark = np.isfinite(end) and end < 45
         ax.text(
             epochs + 0.3,
             row,

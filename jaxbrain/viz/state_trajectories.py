@@ -108,6 +108,12 @@ def fixed_points(
             f"found must be the FixedPoints of jb.analysis.fixed_points, got {type(found).__name__}"
         )
     points = floats("found", hosts("found", [found.states])[0], ndim=(2,))
+    sizes = {len(a) for a in (found.kinds, found.unstable, found.eigenvalues, found.jacobian)}
+    if sizes != {len(points)}:
+        raise ValueError(
+            f"found must have a kind, Jacobian and spectrum for each of its {len(points)} states, "
+            f"got {sorted(sizes)}; to choose points take them from every field"
+        )
     runs = [] if trajectories is None else runs_of("trajectories", trajectories)
     if any(run.shape[1] != points.shape[1] for run in runs):
         raise ValueError(

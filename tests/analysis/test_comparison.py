@@ -50,7 +50,6 @@ def found():
 
 @pytest.mark.slow
 def test_every_rule_is_trained_as_run_trains_it(found):
-    keys = jax.random.split(new_key(), 5)
     for name, optimizer in (("backprop", ADAM), ("feedback", ADAM), ("slow", optax.sgd(0.01))):
         rule = RULES[name][0] if name == "slow" else RULES[name]
 
@@ -60,7 +59,7 @@ def test_every_rule_is_trained_as_run_trains_it(found):
                 metrics={"accuracy": jb.accuracy}, record=angles_to(rule, BACKPROP, PROBE),
             )  # fmt: skip
 
-        state, history = jax.jit(jax.vmap(alone))(keys)
+        state, history = jax.jit(jax.vmap(alone))(jax.random.split(new_key(), 5))
         result = found.results[name]
         close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)  # noqa: E731
         jax.tree.map(close, result.state.params, state.params)
@@ -166,8 +165,8 @@ def refuse(*args, key=None):
 
 @pytest.mark.slow
 def test_progress_is_shown_when_asked_for(capsys):
-    few = {"key": new_key(), "seeds": 1, "epochs": 1, "batch_size": None, "validation": MOONS}
-    compare_rules({"a": BACKPROP}, ADAM, MOONS, **few)
+    few = {"seeds": 1, "epochs": 1, "batch_size": None, "validation": MOONS}
+    compare_rules({"a": BACKPROP}, ADAM, MOONS, key=new_key(), **few)
     assert capsys.readouterr().err == ""
-    compare_rules({"a": BACKPROP}, ADAM, MOONS, **few, progress=True)
+    compare_rules({"a": BACKPROP}, ADAM, MOONS, key=new_key(), **few, progress=True)
     assert "100 %  rule=a accuracy=" in capsys.readouterr().err

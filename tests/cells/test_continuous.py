@@ -9,6 +9,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.cells import ctrnn, elman, leaky_rnn, scan, unroll
+from jaxbrain.core.program import Program
 
 pytestmark = pytest.mark.x64
 
@@ -139,11 +140,45 @@ def test_what_a_user_sweeps_may_be_traced(make, xs):
 
 
 @both
+def test_another_tau_compiles_nothing_and_is_another_network(make, xs):
+    traces = []
+
+    @jax.jit
+    def run(net, params):
+        traces.append(1)
+        return net.value.apply(params, xs)
+
+    params = make(UNITS).init(new_key(), xs[0])
+    found = [
+        run(Program(unroll(make(UNITS, tau=tau))), params)
+        for tau in (0.1, 0.5, TAUS, TAUS[::-1], list(TAUS))
+    ]
+    assert len(traces) == 3  # one number, a tuple, a list
+    for tau, ys in zip((0.1, 0.5, TAUS, TAUS[::-1], TAUS), found, strict=True):
+        np.testing.assert_allclose(ys, unroll(make(UNITS, tau=tau)).apply(params, xs), rtol=1e-12)
+    assert jnp.abs(found[0] - found[1]).max() > 1e-3 < jnp.abs(found[2] - found[3]).max()
+
+
+@both
+def test_the_gradient_of_tau_is_the_slope(make, xs):
+    params = make(UNITS).init(new_key(), xs[0])
+
+    @jax.jit
+    def total(tau):
+        return jnp.sum(unroll(make(UNITS, tau=tau)).apply(params, xs))
+
+    slope = (total(0.1 + 1e-6) - total(0.1 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(jax.grad(total)(0.1), slope, rtol=1e-7)
+    assert abs(slope) > 1e-2
+
+
+@both
 def test_a_learned_tau(make, xs):
     """It starts at the given tau, its gradient is the slope, and learning finds other taus."""
     start = make(UNITS, dt=0.02, tau=jax.nn.initializers.constant(0.1))
-    params = start.init(new_key(), xs[0])
-    fixed = {part: params[part] for part in ("kernel", "recurrent", "bias")}
+    drawn = start.init(new_key(), xs[0])
+    fixed = generic({part: drawn[part] for part in ("kernel", "recurrent", "bias")})
+    params = {**drawn, **fixed}
     taus = (0.05, 0.08, 0.2, 0.3)
     target = unroll(make(UNITS, dt=0.02, tau=taus)).apply(fixed, xs)
     np.testing.assert_allclose(

@@ -1,5 +1,6 @@
 """The check of arguments by annotations: what it passes, what it refuses, what it leaves."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.arguments import checked
+from jaxbrain.core.annotations import AsArray
+from jaxbrain.core.arguments import checked, explained
 from jaxbrain.core.types import Loss, Network
 
 
@@ -103,6 +105,59 @@ def test_a_traced_number_passes_and_its_shape_counts():
         jax.jit(lambda n: function(count=n))(3)
 
 
+@checked
+def train(rule: str, data=None, *, epochs: int):
+    """A function whose body fails for one rule."""
+    return rule + 1 if rule == "bad" else epochs
+
+
+@explained
+def loop(rule, data=None, *, epochs):
+    """The same, without checks of types."""
+    return rule + 1 if rule == "bad" else epochs
+
+
+@pytest.mark.parametrize("call", [train, loop])
+def test_a_wrong_call_is_answered_before_a_wrong_value_and_that_before_a_missing_one(call):
+    name = call.__name__
+    for args, kwargs, message in (
+        (("r",), {"epoch": 3}, "has no argument 'epoch'; did you mean 'epochs'"),
+        ((3,), {"epoch": 3}, "has no argument 'epoch'"),
+        (("r", 1, 2), {"epochs": 3}, "takes 2 positional arguments"),
+        (("r",), {"rule": "r", "epochs": 3}, "got 'rule' twice"),
+        (("r",), {}, "needs epochs=10 too"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} {message}"):
+            call(*args, **kwargs)
+    assert call("r", epochs=3) == 3
+
+
+def test_a_wrong_value_comes_before_a_missing_one():
+    with pytest.raises(TypeError, match="train: rule must be a str, got 3"):
+        train(3)
+
+
+@pytest.mark.parametrize("call", [train, loop])
+def test_an_error_of_the_body_stays_as_it_is(call):
+    with pytest.raises(TypeError, match="can only concatenate str"):
+        call("bad", epochs=3)
+
+
+def test_a_good_call_of_a_function_that_checks_itself_looks_at_no_signature(monkeypatch):
+    monkeypatch.setattr(inspect, "signature", None)
+    assert explained(lambda x: x + 1)(2) == 3
+
+
 def test_a_checked_function_is_the_function():
     assert function.__name__ == "function" and "one of each" in function.__doc__
     assert function(2.0) == 2.0
+
+
+def test_arguments_become_arrays():
+    @checked
+    def sizes(a: AsArray, other, *, b: AsArray | None = None):
+        return a.shape, other, b.shape
+
+    assert sizes([1, 2], [3], b=[[4]]) == ((2,), [3], (1, 1))
+    with pytest.raises(ValueError, match="sizes: b hides 1 of its 2 values"):
+        sizes([1], 0, b=np.ma.masked_equal([1, 2], 1))

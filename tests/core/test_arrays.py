@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.arrays import as_array, is_numbers, on_device, takes_arrays
+from jaxbrain.core.arrays import as_array, is_numbers, on_device
 
 
 class Column:
@@ -168,16 +168,6 @@ def test_which_lists_are_one_array():
     assert is_numbers([1, 2]) and is_numbers([[1.0], [2.0]]) and is_numbers(["a"])
     assert not is_numbers([np.ones(2), np.ones(2)]) and not is_numbers(1) and not is_numbers(())
     assert not is_numbers({"a": [1]})
-
-
-def test_arguments_become_arrays():
-    @takes_arrays("a", "b")
-    def sizes(a, other, *, b=None):
-        return a.shape, other, b.shape
-
-    assert sizes([1, 2], [3], b=[[4]]) == ((2,), [3], (1, 1))
-    with pytest.raises(ValueError, match="sizes: b hides 1 of its 2 values"):
-        sizes([1], 0, b=np.ma.masked_equal([1, 2], 1))
 
 
 # --------------------------------------------- every boundary of the package has the same words

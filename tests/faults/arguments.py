@@ -5,6 +5,7 @@ from tests.faults import Fault
 CORE, CONV = "jaxbrain/core", "jaxbrain/networks/convolution.py"
 NUMBERS = "tests/core/test_requirements.py"
 TYPES, MISTAKES = "tests/core/test_arguments.py", "tests/core/test_mistakes.py"
+FUNCTIONS = "tests/core/test_functions.py"
 FAULTS = [
     Fault(
         "infinity is taken for a number", f"{CORE}/requirements.py",
@@ -44,7 +45,29 @@ FAULTS = [
     ),
     Fault(
         "arguments are not checked", f"{CORE}/arguments.py",
-        "checks[argument](name, argument, value)", "pass",
+        "values[place] = read(function, name, values[place])", "pass",
+        TYPES,
+    ),
+    Fault(
+        "arguments by name are not checked", f"{CORE}/arguments.py",
+        "kwargs[name] = read(function, name, kwargs[name])", "pass",
+        TYPES,
+    ),
+    Fault(
+        "a wrong call of a checked function is answered in the words of Python",
+        f"{CORE}/arguments.py",
+        "arguments.bind(given, named)  # the call itself may be wrong", "pass",
+        TYPES,
+    ),
+    Fault(
+        "a wrong value hides that the call is wrong", f"{CORE}/arguments.py",
+        "self._bind(self.signature.bind_partial, args, kwargs)", "pass",
+        TYPES,
+    ),
+    Fault(
+        "every error of a type is taken for a wrong call", f"{CORE}/arguments.py",
+        "arguments.bind(args, kwargs)\n            raise",
+        "arguments.bind(args, kwargs)\n            raise TypeError from None",
         TYPES,
     ),
     Fault(
@@ -54,9 +77,8 @@ FAULTS = [
         TYPES,
     ),
     Fault(
-        "only the first of several arguments is checked", f"{CORE}/annotations.py",
-        "return functools.partial(_each, check)",
-        "return lambda f, a, values: check(f, a, values[0])",
+        "only the first of several arguments is checked", f"{CORE}/arguments.py",
+        "for i in range(place, count):", "for i in range(place, min(place + 1, count)):",
         TYPES,
     ),
     Fault(
@@ -65,14 +87,40 @@ FAULTS = [
         "tests/contracts/test_arguments.py::test_a_number_within_an_argument_is_checked",
     ),
     Fault(
-        "a constructor passes for a function", f"{CORE}/mistakes.py",
-        'return not (made and hasattr(made[0], "has_config"))', "return False",
-        TYPES,
+        "a constructor passes for a function", f"{CORE}/functions.py",
+        'getattr(value, "is_constructor", False) or ', "",
+        FUNCTIONS,
     ),
     Fault(
-        "an initializer that was not called passes", f"{CORE}/mistakes.py",
-        'parameters), "key") != "key"', 'parameters), "key") == ""',
+        "an initializer that was not called passes", f"{CORE}/functions.py",
+        'annotation.rpartition(".")[2] == "Initializer"', "False",
         MISTAKES,
+    ),
+    Fault(
+        "a function that makes one passes for it", f"{CORE}/functions.py",
+        "False) or _is_function(made)", "False)",
+        FUNCTIONS,
+    ),
+    Fault(
+        "a function of other arguments passes", f"{CORE}/functions.py",
+        "signature is not None and not _fits(value, signature, takes)", "False",
+        FUNCTIONS,
+    ),
+    Fault(
+        "a function of functions passes for one of data", f"{CORE}/functions.py",
+        "return all(_is_function(given) or", "return all(True or",
+        FUNCTIONS,
+    ),
+    Fault(
+        "a function that returns a tuple passes for one of a number", f"{CORE}/functions.py",
+        "(made is value or issubclass(made, tuple))", "made is value",
+        FUNCTIONS,
+    ),
+    Fault(
+        "a callback that was not called stops the training", "jaxbrain/training/callbacks.py",
+        'require_fitting(OnChunk, "a function of a ChunkInfo", "fit", "on_chunk", on_chunk)',
+        "pass",
+        FUNCTIONS,
     ),
     Fault(
         "a network can be called", f"{CORE}/config.py",

@@ -70,6 +70,11 @@ FAULTS = [
         "tests/cells/test_continuous.py",
     ),
     Fault(
+        "another time constant compiles a program of its own", "jaxbrain/core/config.py",
+        "{float, jax.Array} <= members <= _NUMERIC", "members == {float, jax.Array}",
+        "tests/cells/test_continuous.py::test_another_tau_compiles_nothing_and_is_another_network",
+    ),
+    Fault(
         "linear recurrent unit: the input is not normalized by the root", f"{CELLS}/linear.py",
         '"gain": jnp.log1p(-squared) / 2', '"gain": jnp.log1p(-squared)',
         "tests/cells/test_linear.py",

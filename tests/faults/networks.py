@@ -1,9 +1,53 @@
-"""Faults in layers, the table of a network, losses, tasks and data sets."""
+"""Faults in layers, their first weights, the table of a network, losses, tasks and data sets."""
 
 from tests.faults import Fault
 
 NETWORKS, TASKS, DATA = "jaxbrain/networks", "jaxbrain/tasks", "jaxbrain/datasets"
+CORE = "jaxbrain/core"
 FAULTS = [
+    Fault(
+        "two pieces of one draw overlap", f"{CORE}/draws.py",
+        "start, self._used = self._used, self._used + _size(like)",
+        "start, self._used = 0, _size(like)",
+        "tests/core/test_draws.py",
+    ),
+    Fault(
+        "all keys of a split give the same numbers", f"{CORE}/draws.py",
+        "[_Key((path, i), to.aval) for i, to", "[_Key((), to.aval) for i, to",
+        "tests/core/test_draws.py",
+    ),
+    Fault(
+        "a key that is used twice gives new numbers", f"{CORE}/draws.py",
+        "        if name not in self._pieces:\n", "        if True:\n",
+        "tests/core/test_draws.py",
+    ),
+    Fault(
+        "keys within a loop are those of another seed too", f"{CORE}/draws.py",
+        "return jax.random.wrap_key_data(data, impl=self._impl)",
+        "return jax.random.wrap_key_data(jnp.zeros_like(data), impl=self._impl)",
+        "tests/core/test_draws.py",
+    ),
+    Fault(
+        "parts of a chain draw by themselves", f"{CORE}/inits.py",
+        "return in_one_draw(lambda key: init(key, structure.unflatten(leaves)))(key)",
+        "return init(key, structure.unflatten(leaves))",
+        "tests/core/test_inits.py",
+    ),
+    Fault(
+        "drawn nan passes", f"{CORE}/inits.py",
+        "        if not finite:\n", "        if finite is None:\n",
+        "tests/core/test_inits.py",
+    ),
+    Fault(
+        "an init that computes on the host fails", f"{CORE}/inits.py",
+        "        except _NEEDS_NUMBERS:\n", "        except KeyError:\n",
+        "tests/core/test_inits.py",
+    ),
+    Fault(
+        "gates lie one after the other in the rows", "jaxbrain/cells/parts.py",
+        "out_axes=1)(keys)", "out_axes=0)(keys)",
+        "tests/core/test_inits.py::test_each_gate_is_orthogonal",
+    ),
     Fault(
         "dropout does not scale what it keeps", f"{NETWORKS}/layers.py",
         "jnp.where(kept, x * scale,", "jnp.where(kept, x,",

@@ -103,6 +103,16 @@ FAULTS = [
         f"{TESTS}/test_signals.py",
     ),
     Fault(
+        "an error of on_chunk loses what was learned", f"{TRAINING}/fitting.py",
+        "            _keep(error, reached)\n", "            pass\n",
+        "tests/training/test_fitting.py::test_an_error_in_the_hook_is_the_callers_and_has_what_was_learned",
+    ),
+    Fault(
+        "callbacks do not see a training that is finished", f"{TRAINING}/fitting.py",
+        "stopped = reached.epoch and", "stopped = 0 < reached.epoch < reached.epochs and",
+        "tests/training/test_callbacks.py::test_early_stopping_over_an_interruption",
+    ),
+    Fault(
         "a signal does not stop the training", f"{TRAINING}/fitting.py",
         "while info.epoch < info.epochs and (requests is None or requests.received is None):",
         "while info.epoch < info.epochs:",

@@ -165,19 +165,19 @@ FAULTS = [
         "tests/core/test_arrays.py::test_what_is_refused",
     ),
     Fault(
-        "networks and rules read masked inputs as they are", "jaxbrain/core/doors.py",
+        "networks and rules read masked inputs as they are", "jaxbrain/core/arrays.py",
         "return not (type(x) is np.ndarray and", "return not (isinstance(x, np.ndarray) and",
         "tests/core/test_arrays.py",
     ),
     Fault(
         "a seed passes as the key of a network", "jaxbrain/core/doors.py",
-        "        elif place is not None and len(args) > place:\n", "        elif False:\n",
-        "tests/core/test_keys.py",
+        "function(*read(name, args, kwargs), **kwargs)", "function(*args, **kwargs)",
+        "tests/contracts/test_keys.py",
     ),
     Fault(
         "several keys pass for one", "jaxbrain/core/requirements.py",
         "if key.ndim and not many:", "if False:",
-        "tests/core/test_keys.py::test_what_is_no_key",
+        "tests/contracts/test_keys.py::test_what_is_no_key",
     ),
     Fault(
         "a state of another optimizer is accepted", "jaxbrain/training/states.py",

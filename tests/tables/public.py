@@ -108,14 +108,14 @@ jaxbrain.memory.episodic:
 jaxbrain.memory.lagrangians:
     identity normalized relu repu sigmoid softmax spherical tanh
 jaxbrain.motor:
-    ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState BasalGanglia Cerebellum Cortex ForwardModel
-    Hand LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET MotorSystem Movement MuscledArm
-    Muscles NIJHOF_KOUWENHOVEN Pathways Physics Plant PointState Regulator Report SENSORY
-    Selection Signals TaskInput Teaching Thalamocortical Thresholds Wiring arm26 basal_ganglia
-    body brain cerebellum closed_loop control cortex_rates cortical_layers forward_model gate
-    hill laminar_cortex layer_activity linear_reach lqr minimum_jerk motor_system muscled_arm
-    nuclei_rates path_length perturbations point_mass reach_cost reach_loss runge_kutta
-    selection tasks two_link_arm with_gain
+    ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState BasalGanglia Cerebellum CerebellumInput
+    Cortex ForwardModel ForwardModelInput Hand LI_TODOROV Layers LinearReach Loop MOTOR MOTORNET
+    MotorSystem Movement MuscledArm Muscles NIJHOF_KOUWENHOVEN Pathways Physics Plant PointState
+    Regulator SENSORY Selection Signals TaskInput Thalamocortical Thresholds Wiring arm26
+    basal_ganglia body brain cerebellum closed_loop control cortex_rates cortical_layers
+    forward_model gate hill laminar_cortex layer_activity linear_reach lqr minimum_jerk
+    motor_system muscled_arm nuclei_rates path_length perturbations point_mass reach_cost
+    reach_loss runge_kutta selection tasks two_link_arm with_gain
 jaxbrain.motor.body:
     ARM26_MUSCLES ARM26_SKELETON Action Arm ArmState Hand LI_TODOROV MOTORNET MuscledArm Muscles
     NIJHOF_KOUWENHOVEN Physics Plant PointState arm26 arm26_length arm26_moment_arms
@@ -126,8 +126,8 @@ jaxbrain.motor.body.hill:
     mujoco_active mujoco_hill mujoco_passive mujoco_velocity thelen_active thelen_hill
     thelen_passive thelen_velocity
 jaxbrain.motor.brain:
-    BasalGanglia Cerebellum Cortex ForwardModel IN_THE_LOOP Layers MOTOR MotorSystem
-    POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways Report SENSORY Selection Teaching
+    BasalGanglia Cerebellum CerebellumInput Cortex ForwardModel ForwardModelInput IN_THE_LOOP
+    Layers MOTOR MotorSystem POTJANS_DIESMANN POTJANS_DIESMANN_SIZES Pathways SENSORY Selection
     Thalamocortical Thresholds WEILER Wiring basal_ganglia cerebellum cortex_rates
     cortical_layers forward_model gate laminar_cortex layer_activity motor_system nuclei_rates
     selection

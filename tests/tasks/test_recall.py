@@ -96,7 +96,8 @@ def test_a_gru_learns_to_add_over_50_steps():
 
     @jax.jit
     def train(key):
-        state = jb.init_state(rule, optimizer, task.sample(key).inputs, key=key)
+        shape, first, key = jax.random.split(key, 3)
+        state = jb.init_state(rule, optimizer, task.sample(shape).inputs, key=first)
         return jax.lax.scan(lambda s, k: update(s, draw(k)), state, jax.random.split(key, 2000))
 
     losses = np.asarray(train(key)[1])

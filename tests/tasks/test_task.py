@@ -142,7 +142,8 @@ def test_a_network_learns_a_task_inside_the_compiled_loop():
 
     @jax.jit
     def train(key):
-        state = jb.init_state(rule, adam, task.sample(key).inputs, key=key)
+        shape, first, key = jax.random.split(key, 3)
+        state = jb.init_state(rule, adam, task.sample(shape).inputs, key=first)
         return jax.lax.scan(lambda s, k: update(s, draw(k)), state, jax.random.split(key, 150))
 
     state, losses = train(new_key())

@@ -98,10 +98,14 @@ def test_early_stopping_over_an_interruption(tmp_path, kept):
         with pytest.raises(ValueError, match=r"best epoch, \d+, is not kept.*path="):
             _ = again.best
         return
-    assert again.best.epoch == whole.best.epoch < len(history.loss)
-    np.testing.assert_array_equal(
-        again.best.state.params["kernel"], whole.best.state.params["kernel"]
-    )
+    options["epochs"] = len(history.loss)  # of a training that is finished nothing runs
+    finished = make()
+    fit(finished, **options)
+    for stopping in (again, finished):
+        assert stopping.best.epoch == whole.best.epoch < len(history.loss)
+        np.testing.assert_array_equal(
+            stopping.best.state.params["kernel"], whole.best.state.params["kernel"]
+        )
 
 
 def test_a_file_of_another_training_is_not_taken(tmp_path):

@@ -81,12 +81,37 @@ def test_the_hook_can_stop(yes):
     assert_same(stopped, fit(epochs=3))
 
 
-def test_an_error_in_the_hook_is_the_callers():
-    def fail(info):
-        raise RuntimeError("mine")
+class Frozen(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
 
-    with pytest.raises(RuntimeError, match="mine"):
-        fit(on_chunk=fail)
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, SystemExit, Frozen])
+def test_an_error_in_the_hook_is_the_callers_and_has_what_was_learned(kind):
+    mine = kind("mine")
+
+    def fail(info):
+        if info.epoch in epochs:
+            raise mine
+
+    for last in (3, 2):  # the same error again: it has the newest training
+        epochs = [last]
+        with pytest.raises(kind) as caught:
+            fit(on_chunk=fail)
+        assert caught.value is mine
+        if kind is not Frozen:
+            assert_same(caught.value.reached[:2], fit(epochs=last))
+            assert f"after epoch {last} of 7" in mine.__notes__[-1]
+
+
+def test_an_error_before_the_first_epoch_has_nothing(monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(MODULE, "_chunk", broken)
+    with pytest.raises(RuntimeError, match="memory") as caught:
+        fit(on_chunk=lambda info: None)
+    assert not hasattr(caught.value, "reached") and not hasattr(caught.value, "__notes__")
 
 
 # ------------------------------------------------------------------------------ interruptions

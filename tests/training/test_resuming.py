@@ -63,12 +63,11 @@ def test_saving_changes_nothing_and_makes_its_directory(tmp_path):
 
 
 def test_a_finished_run_returns_at_once(tmp_path):
-    def never(info):
-        raise AssertionError("it trained again")
-
-    first, before = fit(tmp_path), contents(tmp_path)
-    assert_same(fit(tmp_path, on_chunk=never), first)
+    seen, first, before = [], fit(tmp_path), contents(tmp_path)
+    assert_same(fit(tmp_path, on_chunk=seen.append), first)
     assert contents(tmp_path) == before
+    assert [info.epoch for info in seen] == [len(first[1].loss)]  # called once, nothing trained
+    assert_same((seen[0].state, seen[0].history), first)
 
 
 def test_more_epochs_extend_a_finished_run(tmp_path):

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from tests import compilations
 
 X = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
 Y = X[:, :1]
@@ -77,9 +78,9 @@ def test_the_first_fit_traces_a_few_times(first):
     ids=["same", "seed", "epochs", "rate", "data", "device", "float64", "hook", "progress"],
 )
 def test_a_second_fit_traces_nothing(first, change):
-    with jax.no_tracing(True):
+    with compilations.programs() as programs:
         calls, _ = fit(**change)
-    assert calls == 0
+    assert (calls, programs.traced, programs.compiled) == (0, 0, 0)
 
 
 def test_another_learning_rate_is_not_the_cached_one(first):
@@ -135,7 +136,9 @@ def test_a_mask_that_changes_is_another_program():
 
 
 def test_what_changes_the_program_retraces(first):
-    assert fit(batch_size=5)[0] > 0
+    with compilations.programs() as programs:
+        assert fit(batch_size=5)[0] > 0
+    assert programs.traced and programs.compiled
     assert fit(optax.adam(1e-3, b1=0.8))[0] > 0
     assert fit(data=(X[:8], Y[:8]))[0] > 0
 

@@ -9,85 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxbrain as jb
 import jaxbrain.viz as viz
-from tests.pictures import history_of, params_of, points_of
+from tests import pictures
+from tests.pictures import CALLS, OTHERS, history_of, overlaps, params_of
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 
-RNG = np.random.default_rng(0)
-
-
-def array(*shape):
-    return RNG.normal(size=shape).astype("float32")
-
-
-# Every public function, with data as a function of how arrays are made.
-CALLS = {
-    "network": lambda c, **kw: viz.network(params_of(3, 4, 2, convert=c), **kw),
-    "curves": lambda c, **kw: viz.curves(history_of(c), **kw),
-    "decision_boundary": lambda c, **kw: viz.decision_boundary(
-        lambda x: x[:, 0] * x[:, 1], c(array(12, 2)), c(np.arange(12) % 2), n=12, **kw
-    ),
-    "weights": lambda c, **kw: viz.weights(c(array(5, 4)), **kw),
-    "receptive_fields": lambda c, **kw: viz.receptive_fields(c(array(9, 4)), **kw),
-    "activations": lambda c, **kw: viz.activations(c(array(6, 3)), **kw),
-    "alignment": lambda c, **kw: viz.alignment(c(np.full((4, 2), 45.0, "float32")), **kw),
-    "rule_differences": lambda c, **kw: viz.rule_differences(
-        {"backprop": c(array(3)), "a": c(array(3) ** 2)}, **kw
-    ),
-    "rule_scores": lambda c, **kw: viz.rule_scores({"a": c(np.array([0.9, 0.8], "float32"))}, **kw),
-    "confusion": lambda c, **kw: viz.confusion(c(np.arange(3)), c(np.array([0, 1, 1])), **kw),
-    "raster": lambda c, **kw: viz.raster({"a": c(np.eye(4, 3, dtype="float32"))}, **kw),
-    "recall": lambda c, **kw: viz.recall(
-        *(c(np.sign(array(2, 6))) for _ in "pcr"), shape=(2, 3), **kw
-    ),
-    "energy": lambda c, **kw: viz.energy(c(array(2, 5)), **kw),
-    "landscape": lambda c, **kw: viz.landscape(
-        lambda s: (s**2).sum(), patterns=c(array(2, 2)), paths=c(array(2, 3, 2)), n=12, **kw
-    ),
-    "capacity": lambda c, **kw: viz.capacity(
-        {"a": (c(np.arange(1.0, 4.0, dtype="float32")), c(array(3, 5)))}, theory={"a": 0.1}, **kw
-    ),
-    "trajectories": lambda c, **kw: viz.trajectories(c(array(2, 5, 4)), **kw),
-    "fixed_points": lambda c, **kw: viz.fixed_points(
-        points_of(c), trajectories=c(array(2, 5, 2)), **kw
-    ),
-    "eigenvalues": lambda c, **kw: viz.eigenvalues(c(array(7)), **kw),
-    "phase_portrait": lambda c, **kw: viz.phase_portrait(
-        jb.cells.elman(2),
-        {"kernel": c(array(1, 2)), "recurrent": c(array(2, 2)), "bias": c(array(2))},
-        c(array(1)),
-        trajectories=c(array(2, 5, 2)),
-        n=12,
-        **kw,
-    ),
-    "hand_paths": lambda c, **kw: viz.hand_paths(c(array(3, 5, 2)), targets=c(array(3, 2)), **kw),
-    "velocity_profiles": lambda c, **kw: viz.velocity_profiles(
-        c(array(3, 5) ** 2), directions=c(array(3)), reference=c(array(5)), **kw
-    ),
-    "adaptation_curve": lambda c, **kw: viz.adaptation_curve(
-        c(array(2, 9)), phases={"null": 4, "field": 5}, **kw
-    ),
-    "tuning_curves": lambda c, **kw: viz.tuning_curves(c(array(6)), c(array(6, 4)), **kw),
-    "preferred_directions": lambda c, **kw: viz.preferred_directions(
-        c(array(6)), c(array(6) ** 2), **kw
-    ),
-    "rotations": lambda c, **kw: viz.rotations(
-        c(array(4, 9, 2)), directions=c(array(4)), r2=0.8, surrogates=c(array(20)), **kw
-    ),
-    "surrogate_histogram": lambda c, **kw: viz.surrogate_histogram(0.8, c(array(20)), **kw),
-    "laminar_activity": lambda c, **kw: viz.laminar_activity(
-        c(array(9, 3)), ["L2/3e", "L2/3i", "L5e"], events={"go": 0.05}, **kw
-    ),
-    "connectivity": lambda c, **kw: viz.connectivity(
-        c(array(5, 5)), {"L2/3e": slice(0, 3), "L5e": slice(3, 5)}, **kw
-    ),
-}
-# They draw a figure of several Axes, or write a file.
-OTHERS = {"arm_animation", "rule_table", "dashboard", "motor_dashboard"}
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
@@ -114,7 +43,22 @@ def test_makes_its_own_figure(name):
     ax = CALLS[name](np.asarray)
     assert isinstance(ax, matplotlib.axes.Axes)
     assert len(plt.get_fignums()) == 1 and ax.figure.axes == [ax]
-    ax.figure.canvas.draw()
+    assert overlaps(ax.figure) == []
+
+
+def test_words_that_are_cut_or_lie_on_others_are_found():
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained")
+    left.set_ylabel("a label")
+    right.plot([0, 1], label="a line")
+    right.legend(loc="upper left", title="a legend")
+    assert overlaps(figure) == []
+    right.text(0.05, 0.95, "words", transform=right.transAxes, va="top")
+    assert overlaps(figure) == ["'words' lies on 'the legend'"]
+    right.texts[0].remove()
+    label = right.text(-0.5, 0.5, "on the left", transform=right.transAxes, in_layout=False)
+    assert overlaps(figure) == ["'on the left' lies on another panel"]
+    label.set_position((0.9, 0.5))
+    assert overlaps(figure) == ["'on the left' is cut"]
 
 
 @PICTURES
@@ -129,10 +73,9 @@ def test_refuses_tracers(name):
 
 
 @PICTURES
-def test_is_deterministic(name):
+def test_is_deterministic(name, monkeypatch):
     def pixels():
-        global RNG
-        RNG = np.random.default_rng(3)
+        monkeypatch.setattr(pictures, "RNG", np.random.default_rng(3))
         figure = CALLS[name](np.asarray).figure
         figure.canvas.draw()
         return np.asarray(figure.canvas.buffer_rgba())

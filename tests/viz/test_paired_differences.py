@@ -22,6 +22,11 @@ def test_quantile_of_ten_pairs_is_that_of_the_table():
     assert round(student_quantile(0.975, 9), 3) == 2.262  # every textbook's table
 
 
+def test_a_mean_that_rounds_to_zero_is_no_minus_zero():
+    ax = viz.rule_differences({"backprop": [0.9, 0.9], "b": [0.91, 0.8896]})
+    assert ax.texts[-1].get_text().startswith("+0.000 [-0.1")
+
+
 def test_intervals_are_those_of_paired_differences():
     random = np.random.default_rng(0)
     seed_effect, noise = random.normal(size=(1, 10)), 0.01 * random.normal(size=(2, 10))

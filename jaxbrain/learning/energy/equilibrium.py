@@ -1,17 +1,13 @@
 """Equilibrium propagation: a free phase, and phases nudged towards the target or away from it."""
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_key, require_positive
+from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy.symmetric import symmetric_system
-from jaxbrain.learning.energy.two_phases import Phases, contrast_rule, nudged
+from jaxbrain.learning.energy.two_phases import Relaxation, nudged_rule
 
 _SIGN = 0x7369676E  # no index of an example: their keys come from the same one
 
@@ -63,14 +59,9 @@ def equilibrium_propagation(
       >>> [round(float(g["kernel"][0, 0]), 2) for g in grads]  # -4 and -12 as the nudge goes to 0
       [-3.33, -10.56]
     """
-
-    def points(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        return _one_sided(beta)
-
-    return _nudged_rule(
-        "equilibrium_propagation", net, loss, points,
-        nudge=nudge, feedback_gain=feedback_gain, steps=steps, nudged_steps=nudged_steps,
-    )  # fmt: skip
+    require_positive("equilibrium_propagation", "nudge", nudge)
+    relaxation = Relaxation(feedback_gain, steps, nudged_steps)
+    return nudged_rule("equilibrium_propagation", net, loss, _one_sided, nudge, relaxation)
 
 
 @configured
@@ -107,18 +98,11 @@ def random_sign_equilibrium_propagation(
       >>> len({float(draw(jax.random.key(seed))[0, 0]) for seed in range(8)})  # the two signs
       2
     """
-    name = "random_sign_equilibrium_propagation"
-
-    def points(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        key = require_key(name, key, "it draws the sign of the nudge")
-        return _one_sided(
-            jax.random.rademacher(jax.random.fold_in(key, _SIGN), (), beta.dtype) * beta
-        )
-
-    return _nudged_rule(
-        name, net, loss, points,
-        nudge=nudge, feedback_gain=feedback_gain, steps=steps, nudged_steps=nudged_steps,
-    )  # fmt: skip
+    require_positive("random_sign_equilibrium_propagation", "nudge", nudge)
+    relaxation = Relaxation(feedback_gain, steps, nudged_steps)
+    return nudged_rule(
+        "random_sign_equilibrium_propagation", net, loss, _random_sign, nudge, relaxation
+    )
 
 
 @configured
@@ -155,40 +139,22 @@ def centered_equilibrium_propagation(
       >>> [round(float(g["kernel"][0, 0]), 2) for g in grads]  # -4 and -12 as the nudge goes to 0
       [-4.17, -12.15]
     """
-
-    def points(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        weight = 1 / (2 * beta)
-        return jnp.stack([beta, -beta]), jnp.stack([weight, -weight])
-
-    return _nudged_rule(
-        "centered_equilibrium_propagation", net, loss, points,
-        nudge=nudge, feedback_gain=feedback_gain, steps=steps, nudged_steps=nudged_steps,
-    )  # fmt: skip
+    require_positive("centered_equilibrium_propagation", "nudge", nudge)
+    relaxation = Relaxation(feedback_gain, steps, nudged_steps)
+    return nudged_rule("centered_equilibrium_propagation", net, loss, _centered, nudge, relaxation)
 
 
-def _nudged_rule(
-    name: str,
-    net: Network,
-    loss: Loss,
-    points: Callable[[jax.Array, jax.Array | None], tuple[jax.Array, jax.Array]],
-    *,
-    nudge: float | jax.Array,
-    feedback_gain: float | jax.Array,
-    steps: int,
-    nudged_steps: int,
-) -> LearningRule:
-    """The rule of ``(nudges, weights) = points(beta, key)``."""
-    require_positive(name, "nudge", nudge)
-    require_count(name, "nudged_steps", nudged_steps)
-    system = symmetric_system(net, name, feedback_gain, loss)
-
-    def nudges(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
-        return points(jnp.asarray(nudge).astype(dtype), key)
-
-    phases = Phases(nudges, nudged(jax.grad(loss)))
-    return contrast_rule(name, system, loss, phases, steps, nudged_steps)
-
-
-def _one_sided(beta: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _one_sided(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
     """One nudge against none."""
     return jnp.stack([beta, jnp.zeros_like(beta)]), jnp.stack([1 / beta, -1 / beta])
+
+
+def _random_sign(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    why = "it draws the sign of the nudge"
+    key = jax.random.fold_in(require_key("random_sign_equilibrium_propagation", key, why), _SIGN)
+    return _one_sided(jax.random.rademacher(key, (), beta.dtype) * beta, None)
+
+
+def _centered(beta: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    weight = 1 / (2 * beta)
+    return jnp.stack([beta, -beta]), jnp.stack([weight, -weight])

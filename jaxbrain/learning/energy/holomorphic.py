@@ -1,7 +1,6 @@
 """Holomorphic equilibrium propagation: the derivative at nudge 0 from finite complex nudges."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.core
@@ -10,12 +9,11 @@ import numpy as np
 
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_integer, require_positive
+from jaxbrain.core.requirements import require_integer, require_positive
 from jaxbrain.core.types import LearningRule, Network
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.complex_errors import Error, error_of
-from jaxbrain.learning.energy.symmetric import symmetric_system
-from jaxbrain.learning.energy.two_phases import Phases, contrast_rule, nudged
+from jaxbrain.learning.energy.two_phases import Relaxation, nudged_rule
 from jaxbrain.networks.convolution import max_pool
 from jaxbrain.networks.layers import elementwise
 
@@ -66,22 +64,22 @@ def holomorphic_equilibrium_propagation(
     """
     name = "holomorphic_equilibrium_propagation"
     require_positive(name, "radius", radius)
-    require_count(name, "nudged_steps", nudged_steps)
     points = require_integer(name, "points", points, at_least=2)
-    system = symmetric_system(net, name, feedback_gain, loss)
-    for i, layer in enumerate(system.net.layers):
-        _require_holomorphic(name, i, layer)
 
-    def on_circle(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
+    def on_circle(r: jax.Array, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
         k = np.arange(points // 2 + 1)
         turn = np.exp(2j * np.pi * k / points)
         twice = np.where((k == 0) | (2 * k == points), 1, 2)  # for the conjugate point too
-        wide = jnp.dtype(f"complex{16 * dtype.itemsize}")
-        r = jnp.asarray(radius).astype(wide)
+        wide = jnp.dtype(f"complex{16 * r.dtype.itemsize}")
+        r = r.astype(wide)
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
 
-    phases = Phases(on_circle, nudged(error_of(loss, error)))
-    return contrast_rule(name, system, loss, phases, steps, nudged_steps)
+    relaxation = Relaxation(feedback_gain, steps, nudged_steps)
+    complex_error = error_of(loss, error)
+    rule = nudged_rule(name, net, loss, on_circle, radius, relaxation, error=complex_error)
+    for i, layer in enumerate(rule.network.layers):
+        _require_holomorphic(name, i, layer)
+    return rule
 
 
 def _require_holomorphic(name: str, i: int, layer: Network) -> None:

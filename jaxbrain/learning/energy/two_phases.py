@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import examples_of, split_key
 from jaxbrain.core.requirements import require_count, require_wide
-from jaxbrain.core.types import LearningRule, Params
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.symmetric import (
@@ -27,6 +27,7 @@ from jaxbrain.learning.energy.symmetric import (
     interaction,
     relax,
     residual,
+    symmetric_system,
 )
 
 
@@ -69,6 +70,38 @@ def nudged(error: Callable[[jax.Array, Any], jax.Array]) -> Callable[..., Output
         return lambda h, s: activate_output(system, h - beta * error(s, y))
 
     return output
+
+
+class Relaxation(NamedTuple):
+    """Numbers of a relaxation: the feedback gain, sweeps of the free and of the nudged phases."""
+
+    feedback_gain: float | jax.Array
+    steps: int
+    nudged_steps: int
+
+
+def nudged_rule(
+    name: str,
+    net: Network,
+    loss: Loss,
+    points: Callable[[jax.Array, jax.Array | None], tuple[jax.Array, jax.Array]],
+    beta: float | jax.Array,
+    relaxation: Relaxation,
+    *,
+    error: Callable[[jax.Array, Any], jax.Array] | None = None,
+) -> LearningRule:
+    """The rule of the phases with ``(nudges, weights) = points(beta, key)``.
+
+    The error of the output is the gradient of the loss, unless it is given.
+    """
+    require_count(name, "nudged_steps", relaxation.nudged_steps)
+    system = symmetric_system(net, name, relaxation.feedback_gain, loss)
+
+    def nudges(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
+        return points(jnp.asarray(beta).astype(dtype), key)
+
+    phases = Phases(nudges, nudged(error or jax.grad(loss)))
+    return contrast_rule(name, system, loss, phases, *relaxation[1:])
 
 
 def contrast_rule(

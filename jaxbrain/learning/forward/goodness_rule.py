@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example, split_key
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
@@ -134,10 +134,9 @@ def goodness_network(net: Network, *, draw: Drawing = draw_label) -> Network:
     return Network(net.init, apply, net.layers)
 
 
-@keyed
 @checked
 def goodness(
-    net: Network, params: Params, x: jax.Array, *, key: jax.Array | None = None
+    net: Network, params: Params, x: jax.Array, *, key: Key | None = None
 ) -> tuple[jax.Array, jax.Array]:
     """The mean square activity of each hidden block, and the output of the last block.
 

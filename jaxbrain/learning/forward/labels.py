@@ -3,13 +3,14 @@
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.annotations import Key
+from jaxbrain.core.arguments import checked
 
 _IMAGE = 0.7  # part of the image in `overlay_label`
 
 
-@keyed
-def likely_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Array:
+@checked
+def likely_label(key: Key, logits: jax.Array, label: jax.Array) -> jax.Array:
     """A wrong label, with the probability that the readout gives it: hard negatives.
 
     Args:
@@ -28,8 +29,8 @@ def likely_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Arr
     return jax.random.categorical(key, jnp.where(true, -jnp.inf, logits)).astype(label.dtype)
 
 
-@keyed
-def any_label(key: jax.Array, logits: jax.Array, label: jax.Array) -> jax.Array:
+@checked
+def any_label(key: Key, logits: jax.Array, label: jax.Array) -> jax.Array:
     """A wrong label, all with the same probability.
 
     Args:

@@ -11,9 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import batch, serial
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.generative.boltzmann import gibbs, hidden_drive
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw
@@ -32,10 +32,9 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@keyed
 @checked
 def train_stack(
-    key: jax.Array,
+    key: Key,
     rules: Sequence[LearningRule],
     x: jax.Array,
     *,
@@ -126,14 +125,13 @@ def transpose(machine: Params) -> Params:
     }
 
 
-@keyed
 @checked
 def top_down(
     machines: Sequence[Params],
     h: jax.Array,
     *,
     visible: Visible = bernoulli(),
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> jax.Array:
     """The mean of the visible units ``[visible]`` for a state of the top hidden units.
 
@@ -158,10 +156,9 @@ def top_down(
     return visible.mean(machines[0]["visible_bias"], jnp.dot(machines[0]["kernel"], h))
 
 
-@keyed
 @checked
 def sample(
-    key: jax.Array,
+    key: Key,
     machines: Sequence[Params],
     start: jax.Array,
     *,

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, normal
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.generative.visible_units import Visible, bernoulli, bernoulli_draw, gaussian
@@ -152,14 +153,13 @@ def log_partition(params: Params, *, visible: Visible = bernoulli()) -> jax.Arra
     return jax.nn.logsumexp(jax.vmap(weight)(jnp.asarray(states, kernel.dtype)))
 
 
-@keyed
 @checked
 def reconstruct(
     params: Params,
     v: jax.Array,
     *,
     visible: Visible = bernoulli(),
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> jax.Array:
     """Reconstruction of a visible state through the hidden units, E[v' | h] at h = p(h | v).
 
@@ -176,10 +176,10 @@ def reconstruct(
     return visible.mean(params["visible_bias"], jnp.dot(params["kernel"], h))
 
 
-@keyed
 @checked
+@compiled_once("steps", "visible")
 def gibbs(
-    key: jax.Array,
+    key: Key,
     params: Params,
     v: jax.Array,
     *,

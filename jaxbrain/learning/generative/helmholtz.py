@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count, require_key
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import no_state
@@ -92,8 +92,8 @@ def helmholtz_machine(*units: int, kernel_init: Initializer = lecun_normal()) ->
     return Network(init, apply, ())
 
 
-@keyed
-def recognize(key: jax.Array, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
+@checked
+def recognize(key: Key, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
     """A sample of the recognition network: the states of all layers, x first and the top last.
 
     Args:
@@ -108,8 +108,8 @@ def recognize(key: jax.Array, params: Params, x: jax.Array) -> tuple[jax.Array, 
     return _bottom_up(params, x, key)
 
 
-@keyed
-def generate(key: jax.Array, params: Params) -> tuple[jax.Array, ...]:
+@checked
+def generate(key: Key, params: Params) -> tuple[jax.Array, ...]:
     """A sample of the generative network: the states of all layers, visible first and top last.
 
     Args:
@@ -164,9 +164,8 @@ def log_recognition(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
     return total
 
 
-@keyed
 @checked
-def free_energy(key: jax.Array, params: Params, x: jax.Array) -> jax.Array:
+def free_energy(key: Key, params: Params, x: jax.Array) -> jax.Array:
     """A sample of the variational free energy, the description length of an example in nats.
 
     F = log q(s | x) - log p(x, s), s ~ q(s | x)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import require_positive
 
@@ -28,7 +29,7 @@ class Visible(NamedTuple):
     energy: Callable[[jax.Array, jax.Array], jax.Array]
     log_partition: Callable[[jax.Array, jax.Array], jax.Array]
     mean: Callable[[jax.Array, jax.Array], jax.Array]
-    sample: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+    sample: Callable[[Key, jax.Array, jax.Array], jax.Array]
     config: Config | None = None
 
 

@@ -1,11 +1,12 @@
 """Feedback weights from the readout of a recurrent network to its units."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Inputs, Key
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Network, Params
@@ -22,7 +23,7 @@ class Feedback(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
-    init: Callable[[jax.Array, Network, Any], tuple]
+    init: Callable[[Key, Network, Inputs], tuple]
     weights: Callable[[Params, tuple], Params]
     change: Callable[[Params, Params, tuple], tuple[Params, tuple]]
     config: Config | None = None

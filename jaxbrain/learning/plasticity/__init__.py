@@ -6,6 +6,9 @@ the activities pre ``[pre]`` and post ``[post]`` of one presentation or one time
 factor: None, a scalar (reward), or a target ``[post]`` for the rules that learn from one. Traces
 and thresholds are the carry. `plastic` makes a learning rule of a plasticity. The learning rate is
 that of the optimizer; time constants are options of the plasticity.
+
+All raise a ValueError: when they are made, for a time that is not positive; when they are traced,
+for weights, activities or a modulator that do not fit each other.
 """
 
 from jaxbrain.learning.plasticity.hebbian import (

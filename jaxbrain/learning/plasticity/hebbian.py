@@ -32,7 +32,6 @@ def hebb() -> Cell:
     Source: Hebb 1949, "The Organization of Behavior".
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x, y = jnp.array([1.0, 2.0]), jnp.array([3.0])
       >>> hebb().step(jnp.zeros((2, 1)), (), (x, y, None))[1].tolist()
       [[3.0], [6.0]]
@@ -51,7 +50,6 @@ def oja() -> Cell:
     Source: Oja 1982, doi 10.1007/BF00275687.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> w = jnp.array([[1.0], [0.0]])
       >>> oja().step(w, (), (jnp.array([2.0, 1.0]), jnp.array([2.0]), None))[1].tolist()
       [[0.0], [2.0]]
@@ -70,7 +68,6 @@ def sanger() -> Cell:
     Source: Sanger 1989, doi 10.1016/0893-6080(89)90044-0.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x = y = jnp.array([1.0, 1.0])
       >>> sanger().step(jnp.eye(2), (), (x, y, None))[1].tolist()
       [[0.0, 0.0], [1.0, 0.0]]
@@ -91,7 +88,6 @@ def oja_subspace() -> Cell:
     Source: Oja 1989, doi 10.1142/S0129065789000475.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x = y = jnp.array([1.0, 1.0])
       >>> oja_subspace().step(jnp.eye(2), (), (x, y, None))[1].tolist()
       [[0.0, 0.0], [0.0, 0.0]]
@@ -109,21 +105,16 @@ def bcm(*, tau: float | jax.Array = 100.0, threshold: float | jax.Array = 1.0) -
     learning rate of one presentation * tau * |x|^2 below 1. In the stable states a unit responds to
     one of several linearly independent inputs alone, with y = 1/p for an input of probability p.
 
+    The carry is theta ``[post]``.
+
     Args:
-      tau: time constant of the threshold, in presentations; positive.
-      threshold: theta before the first presentation.
-
-    Returns:
-      A plasticity whose carry is theta ``[post]``.
-
-    Raises:
-      ValueError: if tau is not positive or the threshold negative.
+      tau: time constant of the threshold, in presentations.
+      threshold: theta before the first presentation; not negative.
 
     Source: Bienenstock, Cooper and Munro 1982, doi 10.1523/JNEUROSCI.02-01-00032.1982; E[y^2] from
     Intrator and Cooper 1992, doi 10.1016/S0893-6080(05)80003-6.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x, y, theta = jnp.ones(1), jnp.array([2.0, 0.5]), jnp.ones(2)
       >>> theta, change = bcm(tau=100.0).step(jnp.zeros((1, 2)), theta, (x, y, None))
       >>> change.tolist(), (theta > 1).tolist()
@@ -152,20 +143,15 @@ def covariance(*, tau: MayBeInfinite = 1000.0) -> Cell:
     changes add up to n times the sample covariance (Welford). With a finite tau the expectation of
     a change tends to Cov(x, y) 2 exp(-1/tau) / (1 + exp(-1/tau)).
 
+    The carry is the weight of the past and both means.
+
     Args:
-      tau: time constant of the means, in presentations; positive or ``jnp.inf``.
-
-    Returns:
-      A plasticity whose carry is the weight of the past and both means.
-
-    Raises:
-      ValueError: if tau is not positive.
+      tau: time constant of the means, in presentations, or ``jnp.inf``.
 
     Source: Sejnowski 1977, doi 10.1007/BF00275079; the running form from Welford 1962, doi
     10.1080/00401706.1962.10490022.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> w, rule = jnp.zeros((1, 1)), covariance(tau=jnp.inf)
       >>> one, three = jnp.array([1.0]), jnp.array([3.0])
       >>> carry, first = rule.step(w, rule.carry(w, (one, one, None)), (one, one, None))
@@ -197,17 +183,11 @@ def delta() -> Cell:
     With y = x W it is minus the gradient of `jb.losses.half_mse`; with y = softmax(x W), or the
     logistic function, minus that of the cross-entropy.
 
-    Returns:
-      A plasticity whose modulator is the target t ``[post]``, or an integer label for a one-hot
-      target.
-
-    Raises:
-      ValueError: at trace time, if the modulator is no such target.
+    The modulator is the target t ``[post]``, or an integer label for a one-hot target.
 
     Source: Widrow and Hoff 1960, "Adaptive switching circuits".
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x, y, t = jnp.array([1.0, 2.0]), jnp.array([0.5]), jnp.array([1.0])
       >>> delta().step(jnp.zeros((2, 1)), (), (x, y, t))[1].tolist()
       [[0.5], [1.0]]
@@ -228,17 +208,12 @@ def perceptron() -> Cell:
     y may be x W or its sign. If a unit vector separates the examples with margin gamma, the number
     of mistakes in any order is at most (R / gamma)^2, R the largest |x| (Novikoff).
 
-    Returns:
-      A plasticity whose modulator is the target t ``[post]`` of -1 and +1, or an integer label, for
-      +1 at its place and -1 elsewhere.
-
-    Raises:
-      ValueError: at trace time, if the modulator is no such target.
+    The modulator is the target t ``[post]`` of -1 and +1, or an integer label, for +1 at its place
+    and -1 elsewhere.
 
     Source: Rosenblatt 1958, doi 10.1037/h0042519; Novikoff 1962.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> x, y, t = jnp.array([1.0, 2.0]), jnp.array([0.5, 0.5]), jnp.array([1.0, -1.0])
       >>> perceptron().step(jnp.zeros((2, 2)), (), (x, y, t))[1].tolist()
       [[0.0, -1.0], [0.0, -2.0]]

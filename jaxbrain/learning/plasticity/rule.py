@@ -27,21 +27,14 @@ def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> Lear
     pre is the input of a dense layer and post its output after the activations that follow. Each
     dense layer learns from its own pair. The bias is the weight of one more input, which is always
     1. The modulator is y: a target for `delta` and `perceptron`, a reward for `modulated`; for the
-    others give x again. A carry, such as the threshold of `bcm`, passes through the examples of a
-    batch in their order and on to the next batch.
+    others give x again. The state is the carry of each layer, such as the threshold of `bcm`, which
+    passes through the examples of a batch in their order and on to the next batch.
 
     Args:
       net: a dense layer, or a flat `serial` of dense layers and layers without weights.
       plasticity: the rule.
       loss: ``(prediction, y) -> scalar``, only reported. None: the reconstruction error
         1/2 |pre - W post|^2, summed over the dense layers.
-
-    Returns:
-      A LearningRule whose state is the carry of each dense layer.
-
-    Raises:
-      TypeError: if net is no Network or plasticity no Cell.
-      ValueError: if a layer has weights and is not dense, or at trace time, if y does not fit.
 
     Examples:
       >>> import jax, optax, jaxbrain as jb
@@ -87,14 +80,7 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
     modulator y is a scalar for the whole train or ``[time, ...]``.
 
     Args:
-      net: as in `plastic`, from ``[time, inputs]`` to ``[time, outputs]``.
-      plasticity, loss: as in `plastic`.
-
-    Returns:
-      A LearningRule without state.
-
-    Raises:
-      TypeError, ValueError: as `plastic`.
+      net, plasticity, loss: as in `plastic`, from ``[time, inputs]`` to ``[time, outputs]``.
 
     Examples:
       >>> import jax, jaxbrain as jb

@@ -1,9 +1,9 @@
 """Spike-timing-dependent plasticity (STDP): pairs and triplets of spikes. Times in ms.
 
 Plasticities as in `jaxbrain.learning.plasticity`, for one time step of dt; pre and post are 1 where
-a unit spikes in that step, else 0. The carry is the traces, which decay by exp(-dt / tau) a step.
-They hold the spikes of earlier steps: two spikes in one step are not a pair. `total_change` runs a
-rule along spike trains.
+a unit spikes in that step, else 0. They use no modulator, where nothing else is said. The carry is
+the traces, which decay by exp(-dt / tau) a step. They hold the spikes of earlier steps: two spikes
+in one step are not a pair. `total_change` runs a rule along spike trains.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,10 @@ from jaxbrain.learning.plasticity.synapses import local_rule, modulated
 
 
 def everywhere(w: jax.Array) -> jax.Array:
-    """A change that does not depend on the weight (additive STDP).
+    """A change that does not depend on the weights ``[pre, post]`` (additive STDP): ones.
 
     Args:
-      w: the weights ``[pre, post]``.
-
-    Returns:
-      Ones in their shape.
+      w: the weights.
 
     Examples:
       >>> everywhere(jnp.zeros((1, 2))).tolist()
@@ -51,28 +48,18 @@ def pair_stdp(
     dw = f+(w) A+ exp(-D / tau+) for each pair with D = t_post - t_pre > 0
     dw = -f-(w) A- exp(D / tau-) for each pair with D < 0
 
-    It needs one trace for each unit, r of pre and o of post: a postsynaptic spike adds A+ r, a
-    presynaptic spike subtracts A- o.
+    The carry is one trace for each unit, r ``[pre]`` and o ``[post]``: a postsynaptic spike adds
+    A+ r, a presynaptic spike subtracts A- o.
 
     Args:
-      a_plus, a_minus: A+ and A-, the changes by one pair at D = 0; in Song et al. A+ is 0.005 of
-        the largest weight.
-      tau_plus, tau_minus: time constants of the traces; positive.
-      dt: time step; positive.
-      potentiation, depression: f+ and f-, ``(w) -> [pre, post]``, such as 1 - w and w for soft
-        bounds.
-
-    Returns:
-      A plasticity whose carry is the traces r ``[pre]`` and o ``[post]``; it uses no modulator.
-
-    Raises:
-      ValueError: if a time is not positive.
+      a_plus, a_minus: A+ and A-; in Song et al. A+ is 0.005 of the largest weight.
+      tau_plus, tau_minus, dt: time constants of the traces, and the time step.
+      potentiation, depression: f+ and f-, such as 1 - w and w for soft bounds.
 
     Source: Song, Miller and Abbott 2000, doi 10.1038/78829; Morrison, Diesmann and Gerstner 2008,
     doi 10.1007/s00422-008-0233-1.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> rule, w = pair_stdp(a_plus=1.0, a_minus=0.5, tau_minus=10.0), jnp.zeros((1, 1))
       >>> spike, none = jnp.ones(1), jnp.zeros(1)
       >>> carry, _ = rule.step(w, rule.carry(w, (spike, none, None)), (none, spike, None))
@@ -135,25 +122,18 @@ def triplet_stdp(
     at a postsynaptic spike: dw = r1 (A2+ + A3+ o2)
     at a presynaptic spike: dw = -o1 (A2- + A3- r2)
 
-    r1, r2 are traces of pre with tau+ and tau_x, o1, o2 of post with tau- and tau_y, all just
-    before the spike. Unlike pair STDP it has the frequency dependence of pairing experiments.
+    The carry is the traces r1, r2 of pre with tau+ and tau_x, o1, o2 of post with tau- and tau_y.
+    Unlike pair STDP it has the frequency dependence of pairing experiments.
 
     Args:
       constants: `VISUAL_CORTEX` and `HIPPOCAMPUS` are the fits of the full model,
         `VISUAL_CORTEX_MINIMAL` and `HIPPOCAMPUS_MINIMAL` those with the fewest terms. Change one
         number by ``VISUAL_CORTEX._replace(tau_y=40.0)``.
-      dt: time step; positive.
-
-    Returns:
-      A plasticity whose carry is r1, r2 ``[pre]`` and o1, o2 ``[post]``; it uses no modulator.
-
-    Raises:
-      ValueError: if a time is not positive.
+      dt: time step.
 
     Source: Pfister and Gerstner 2006, doi 10.1523/JNEUROSCI.1425-06.2006.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> rule, w = triplet_stdp(), jnp.zeros((1, 1))
       >>> carry = rule.carry(w, (jnp.ones(1), jnp.ones(1), None))
       >>> changes = []
@@ -195,25 +175,15 @@ def reward_modulated_stdp(
 
     c <- exp(-dt / tau_c) c + dw_STDP(pre, post), change = reward c
 
-    The same as ``modulated(pair_stdp(...), tau=tau_eligibility)``. For the concentration d of
-    dopamine in place of the reward, dw/dt = c d, give d dt as the modulator.
+    The same as ``modulated(pair_stdp(...), tau=tau_eligibility)``.
 
     Args:
       tau_eligibility: tau_c, not negative; 1 s in Izhikevich's model.
       a_plus, a_minus, tau_plus, tau_minus, dt: as in `pair_stdp`.
 
-    Returns:
-      A plasticity whose modulator is the reward of the step, a scalar or ``[post]``; its carry is
-      the traces of `pair_stdp` and c ``[pre, post]``.
-
-    Raises:
-      ValueError: if a time is not positive, or at trace time without a modulator.
-
-    Source: Izhikevich 2007, doi 10.1093/cercor/bhl152; Florian 2007, doi
-    10.1162/neco.2007.19.6.1468.
+    Source: as `modulated`.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> from jaxbrain.learning.plasticity import total_change
       >>> rule = reward_modulated_stdp(a_plus=1.0)
       >>> pre, post, reward = (jnp.zeros(1500).at[time].set(1.0) for time in (10, 20, 1020))

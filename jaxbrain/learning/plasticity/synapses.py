@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import lecun_normal
 
 from jaxbrain.cells.parts import retention
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.networks.parts import as_float, float_like
@@ -28,9 +29,6 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
       change: ``(w, carry, pre, post, modulator) -> (carry, change [pre, post])``.
       carry: ``(w) -> carry`` before the first presentation; None: nothing is carried.
 
-    Returns:
-      A Cell whose params are w ``[pre, post]``.
-
     Examples:
       >>> def anti_hebb(w, carry, pre, post, modulator):
       ...     return carry, -pre[:, None] * post[None]
@@ -44,6 +42,10 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
         return lecun_normal()(key, (pre.shape[-1], post.shape[-1]), float_like(pre))
 
     def start(params: jax.Array, x: Any) -> Any:
+        if jnp.ndim(params) != 2:
+            raise ValueError(
+                f"{name}: params must be the weights [pre, post], got {jnp.shape(params)}"
+            )
         return () if carry is None else carry(params)
 
     def step(
@@ -70,28 +72,19 @@ def modulated(
 
     e <- exp(-dt / tau) e + dw(pre, post), change = modulator e
 
-    dw is the change of the plasticity. tau = 0 keeps no trace: the change is modulator dw. The
-    modulator of a step is the reward of that step; for the concentration d(t) of a substance,
-    dw/dt = d e, give d dt.
+    tau = 0 keeps no trace. The modulator is the reward of a step, a scalar or ``[post]``; for the
+    concentration d(t) of dopamine, dw/dt = d e, give d dt. The carry is that of the plasticity and
+    e ``[pre, post]``.
 
     Args:
-      plasticity: one of two factors, such as `hebb` or `pair_stdp`.
-      tau: time constant of the eligibility trace, in the unit of dt; not negative.
-      dt: time step.
-
-    Returns:
-      A plasticity that needs a modulator, a scalar or one for each postsynaptic unit ``[post]``.
-      Its carry is the pair of the carry of plasticity and e ``[pre, post]``.
-
-    Raises:
-      TypeError: if plasticity is not a Cell.
-      ValueError: if a time is negative, or at trace time without a modulator of that shape.
+      plasticity: one of two factors with the change dw, such as `hebb` or `pair_stdp`.
+      tau, dt: time constant of the eligibility trace, not negative, and the time step.
 
     Source: Izhikevich 2007, doi 10.1093/cercor/bhl152; Florian 2007, doi
     10.1162/neco.2007.19.6.1468; Gerstner et al. 2018, doi 10.3389/fncir.2018.00053.
 
     Examples:
-      >>> import jax.numpy as jnp, jaxbrain as jb
+      >>> import jaxbrain as jb
       >>> rule = modulated(jb.learning.plasticity.hebb(), tau=10.0)
       >>> w, one, none = jnp.zeros((1, 1)), jnp.ones(1), jnp.zeros(1)
       >>> carry, change = rule.step(w, rule.carry(w, (one, one, 0.0)), (one, one, 0.0))
@@ -125,8 +118,8 @@ def modulated(
     return Cell(plasticity.init, carry, step)
 
 
-@keyed
 @checked
+@compiled_once("plasticity")
 def total_change(
     plasticity: Cell,
     params: jax.Array,
@@ -134,9 +127,9 @@ def total_change(
     post: jax.Array,
     modulator: Any = None,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> tuple[Any, jax.Array]:
-    """The sum of the changes of a plasticity along two trains, all at the same weights.
+    """The carry after two trains, and the sum of all changes along them, at the same weights.
 
     Args:
       plasticity: the rule.
@@ -145,14 +138,8 @@ def total_change(
       modulator: None, a scalar for all steps, or ``[time, ...]``.
       key: for the noise of the plasticity, if it has any.
 
-    Returns:
-      The carry after the last step, and the sum of all changes ``[pre, post]``.
-
-    Raises:
-      ValueError: if the trains, or a modulator that is no scalar, differ in length.
-
     Examples:
-      >>> import jax, jax.numpy as jnp, jaxbrain as jb
+      >>> import jaxbrain as jb
       >>> rule = jb.learning.plasticity.pair_stdp(a_plus=1.0, tau_plus=20.0)
       >>> pre, post = (jnp.zeros((50, 1)).at[time].set(1.0) for time in (10, 20))
       >>> carry, change = total_change(rule, jnp.zeros((1, 1)), pre, post)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxbrain.cells.parts import fit_input
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.learning.readout.recursive_least_squares import (
@@ -318,6 +319,7 @@ def _learner(form: _Form, penalty: Any, every: int) -> Cell:
         guide, weights = form.start(params, start)
         return ForceState(start, least_squares(weights, penalty=penalty), guide, jnp.int32(0))
 
+    @loops()
     def step(
         params: Params, carry: ForceState, x: tuple[Any, Any], *, key: jax.Array | None = None
     ) -> tuple[ForceState, jax.Array]:

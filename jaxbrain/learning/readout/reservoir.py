@@ -118,19 +118,19 @@ def _radius(matrix: jax.Array) -> jax.Array:
     rho = lim |W^m|^(1/m), m = 2^k by repeated squaring, scaled at every step: with k = 24 the norm
     |W^m| / rho^m may be a million and the error is below 1e-6.
     """
-
-    def square(carry: tuple[jax.Array, jax.Array], k: jax.Array) -> tuple[Any, None]:
-        power, log_radius = carry
-        size = jnp.linalg.norm(power)
-        safe = jnp.where(size > 0, size, 1)
-        power = power / safe
-        log_radius = log_radius + jnp.where(size > 0, jnp.log(safe), -jnp.inf) * k
-        return (jnp.matmul(power, power, precision="highest"), log_radius), None
-
     zero = jnp.zeros((), matrix.dtype)
     weights = jnp.asarray(0.5 ** np.arange(25), matrix.dtype)
-    (_, log_radius), _ = jax.lax.scan(square, (matrix, zero), weights)
+    (_, log_radius), _ = jax.lax.scan(_square, (matrix, zero), weights)
     return jnp.exp(log_radius)
+
+
+def _square(carry: tuple[jax.Array, jax.Array], k: jax.Array) -> tuple[Any, None]:
+    power, log_radius = carry
+    size = jnp.linalg.norm(power)
+    safe = jnp.where(size > 0, size, 1)
+    power = power / safe
+    log_radius = log_radius + jnp.where(size > 0, jnp.log(safe), -jnp.inf) * k
+    return (jnp.matmul(power, power, precision="highest"), log_radius), None
 
 
 @checked

@@ -13,11 +13,11 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import examples_of
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Network, Params
@@ -88,10 +88,9 @@ def fisher(
     )
 
 
-@keyed
 @checked
 def sampled_fisher(
-    key: jax.Array,
+    key: Key,
     net: Network,
     loss: Loss,
     params: Params,

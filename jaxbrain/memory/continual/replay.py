@@ -6,10 +6,10 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.config import configured, traceable
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import LearningRule, Params
 
@@ -70,9 +70,8 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
     return ReplayBuffer(items, jnp.int32(0))
 
 
-@keyed
 @checked
-def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
+def add(key: Key, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
 
     item n, counted from 0, goes to place n if the buffer has room, else to a random place of
@@ -110,9 +109,8 @@ def add(key: jax.Array, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
     return ReplayBuffer(jax.tree.map(put, buffer.items, items), buffer.seen + n)
 
 
-@keyed
 @checked
-def sample(key: jax.Array, buffer: ReplayBuffer, n: int) -> Any:
+def sample(key: Key, buffer: ReplayBuffer, n: int) -> Any:
     """Random items of a buffer, with replacement.
 
     Args:

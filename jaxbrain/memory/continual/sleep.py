@@ -5,9 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import constructor
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
 from jaxbrain.core.types import Network, Params
 from jaxbrain.learning.chain import has_weights, require_chain
@@ -16,10 +17,10 @@ from jaxbrain.networks.layers import dense
 _WIDTH = 1e-3  # of the step between weights that change and weights that do not
 
 
-@keyed
 @checked
+@compiled_once("net", "thresholds", "increase", "decrease", "retention")
 def sleep_replay(
-    key: jax.Array,
+    key: Key,
     net: Network,
     params: Params,
     rates: jax.Array,

@@ -21,11 +21,11 @@ from jaxbrain.motor.body.links import (
     place,
 )
 from jaxbrain.motor.body.plant import (
-    CENTER,
     Action,
     Hand,
     Physics,
     Plant,
+    center_like,
     require_action,
     runge_kutta,
 )
@@ -209,7 +209,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
         return jnp.sum(action.command * state.velocities) + external - dissipation(arm, state)
 
     def carry(params: Params, action: Any) -> ArmState:
-        center = jnp.asarray(CENTER).astype(action.command.dtype)
+        center = center_like("two_link_arm", action, 2)
         low, high = as_number(arm.limits, center).T
         angles = jnp.clip(inverse_kinematics(arm, center), low, high)
         return ArmState(angles, jnp.zeros_like(angles))

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxbrain.core.requirements import as_number
 from jaxbrain.core.types import Numbers
-from jaxbrain.motor.body.plant import Hand
+from jaxbrain.motor.body.plant import Hand, require_position
 
 
 class Arm(NamedTuple):
@@ -152,12 +152,14 @@ def place(arm: Arm, position: jax.Array) -> ArmState:
     """The arm at rest with the hand at a position.
 
     Raises:
-      ValueError: if the position is known and out of reach of the links or the joints.
+      ValueError: if the position is of another shape, or known and out of reach of the links or
+        the joints.
 
     Examples:
       >>> place(MOTORNET, jnp.array([0.0, 0.4])).velocities.tolist()
       [0.0, 0.0]
     """
+    position = require_position("arm", position)
     angles = inverse_kinematics(arm, position)
     leaves = jax.tree.leaves((arm, position, angles))
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):

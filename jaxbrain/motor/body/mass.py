@@ -9,13 +9,14 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_positive
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.plant import (
-    CENTER,
     DECIMETERS,
     Action,
     Hand,
     Physics,
     Plant,
+    center_like,
     require_action,
+    require_position,
     runge_kutta,
 )
 from jaxbrain.networks.parts import no_params
@@ -86,7 +87,7 @@ def point_mass(
         return jnp.sum(total_force(state, action) * state.velocity)
 
     def carry(params: Params, action: Any) -> PointState:
-        return place(params, jnp.asarray(CENTER).astype(action.command.dtype))
+        return place(params, center_like("point_mass", action, 2))
 
     def step(
         params: Params, state: PointState, action: Action, *, key: jax.Array | None = None
@@ -98,6 +99,7 @@ def point_mass(
         return jnp.concatenate([DECIMETERS * state.position, state.velocity])
 
     def place(params: Params, position: jax.Array) -> PointState:
+        position = require_position("point_mass", position)
         return PointState(position, jnp.zeros_like(position))
 
     return Plant(

@@ -13,17 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Numbers, Params
 from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, stop_energy
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
 from jaxbrain.motor.body.links import Arm, ArmState, hand, load_torque, matvec, place
 from jaxbrain.motor.body.plant import (
-    CENTER,
     Action,
     Hand,
     Physics,
     Plant,
+    center_like,
     require_action,
 )
 from jaxbrain.networks.parts import no_params
@@ -248,8 +249,9 @@ def _plant(
         return MuscledArm(still, jnp.zeros_like(still.angles, shape=(count,)))
 
     def carry(params: Params, action: Any) -> MuscledArm:
-        return at_rest(params, jnp.asarray(CENTER).astype(action.command.dtype))
+        return at_rest(params, center_like("muscled_arm", action, count))
 
+    @loops()
     def step(
         params: Params, state: MuscledArm, action: Action, *, key: jax.Array | None = None
     ) -> tuple[MuscledArm, Hand]:

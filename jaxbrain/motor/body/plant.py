@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.types import Carry, Cell, Init, Params
+from jaxbrain.networks.parts import as_real
 
 CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
 DECIMETERS = 10  # in a meter: a reach is about one of them, of order 1 for a controller
@@ -42,7 +44,7 @@ class Move(Protocol):
     """``(params, state, action, *, key=None) -> (state, hand)`` of one time step."""
 
     def __call__(
-        self, params: Params, state: Any, action: Action, /, *, key: jax.Array | None = None
+        self, params: Params, state: Any, action: Action, /, *, key: Key | None = None
     ) -> tuple[Any, Hand]: ...
 
 
@@ -158,7 +160,26 @@ def require_action(name: str, action: Any, commands: int) -> Action:
       >>> require_action("arm", Action(jnp.zeros(6), jnp.zeros(2)), 6).force.shape
       (2,)
     """
-    return require_fields(name, action, Action, {"command": (commands,), "force": (2,)})
+    action = require_fields(name, action, Action, {"command": (commands,), "force": (2,)})
+    return Action(*(as_real(f"{name}: Action", jnp.asarray(a), float) for a in action))
+
+
+def center_like(name: str, action: Any, commands: int) -> jax.Array:
+    """The `CENTER` in the dtype of an action, of which the shapes will do."""
+    command = require_fields(name, action, Action, {"command": (commands,), "force": (2,)}).command
+    one = as_real(f"{name}: Action", jnp.ones((), jnp.result_type(command)), float)
+    return jnp.asarray(CENTER).astype(one.dtype)
+
+
+def require_position(name: str, position: Any) -> jax.Array:
+    """The position of a hand, in m ``[2]``; refuse another shape and complex numbers."""
+    position = jnp.asarray(position)
+    if position.shape != (2,):
+        raise ValueError(
+            f"{name}.place: position must be of shape (2,), in m, got {position.shape}; a batch "
+            "of them takes jax.vmap"
+        )
+    return as_real(f"{name}.place", position, float)
 
 
 def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ...]]) -> Any:

@@ -2,9 +2,9 @@
 
 from jaxbrain.motor.brain.adaptive_filter import (
     Cerebellum,
+    CerebellumInput,
     ForwardModel,
-    Report,
-    Teaching,
+    ForwardModelInput,
     cerebellum,
     forward_model,
 )
@@ -40,14 +40,14 @@ __all__ = [
     "WEILER",
     "BasalGanglia",
     "Cerebellum",
+    "CerebellumInput",
     "Cortex",
     "ForwardModel",
+    "ForwardModelInput",
     "Layers",
     "MotorSystem",
     "Pathways",
-    "Report",
     "Selection",
-    "Teaching",
     "Thalamocortical",
     "Thresholds",
     "Wiring",

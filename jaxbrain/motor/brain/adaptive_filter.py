@@ -7,12 +7,17 @@ constants are in s, delays in steps.
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.config import configured, traceable
+from jaxbrain.core.requirements import (
+    as_number,
+    is_traced,
+    require_count,
+    require_positive,
+    shape_of,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.networks.parts import as_float, float_like
 
@@ -20,7 +25,7 @@ Number = float | jax.Array
 Times = tuple[float, ...] | jax.Array
 
 
-class Teaching(NamedTuple):
+class CerebellumInput(NamedTuple):
     """Input of the cerebellum in one step.
 
     Attributes:
@@ -46,7 +51,7 @@ class Cerebellum(NamedTuple):
     weights: jax.Array
 
 
-class Report(NamedTuple):
+class ForwardModelInput(NamedTuple):
     """Input of a forward model in one step.
 
     Attributes:
@@ -70,6 +75,7 @@ class ForwardModel(NamedTuple):
     predicted: jax.Array
 
 
+@traceable("taus")
 @configured
 def cerebellum(
     *,
@@ -95,7 +101,7 @@ def cerebellum(
         before its prediction.
 
     Returns:
-      A Cell from `Teaching` to the prediction ``[outputs]``. No params; its carry is a
+      A Cell from `CerebellumInput` to the prediction ``[outputs]``. No params; its carry is a
       `Cerebellum`, whose weights begin at 0.
 
     Source: Fujita 1982, doi 10.1007/BF00336192; Dean et al. 2010, doi 10.1038/nrn2756; the
@@ -103,10 +109,10 @@ def cerebellum(
 
     Examples:
       >>> import jax, jax.numpy as jnp
-      >>> cell, x = cerebellum(learning_rate=0.5), Teaching(jnp.ones(1), jnp.zeros(1))
+      >>> cell, x = cerebellum(learning_rate=0.5), CerebellumInput(jnp.ones(1), jnp.zeros(1))
       >>> carry, wanted, y = cell.carry((), x), 0.3, jnp.zeros(1)
       >>> for _ in range(50):
-      ...     carry, y = cell.step((), carry, Teaching(jnp.ones(1), wanted - y))
+      ...     carry, y = cell.step((), carry, CerebellumInput(jnp.ones(1), wanted - y))
       >>> round(float(y[0]), 3)
       0.3
     """
@@ -114,21 +120,22 @@ def cerebellum(
     _require("cerebellum", dt, taus, learning_rate, delay_steps)
 
     def init(key: jax.Array, x: Any) -> Params:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         return ()
 
     def carry(params: Params, x: Any) -> Cerebellum:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         return _empty(x.mossy, x.mossy.shape[0], x.error.shape[0], taus, delay_steps)
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_pair(name, x, Teaching)
+        _require_pair(name, x, CerebellumInput)
         _require_fit(name, carry.weights, x)
         return _learn(carry, x, dt, taus, learning_rate)
 
     return Cell(init, carry, step)
 
 
+@traceable("taus")
 @configured
 def forward_model(
     *,
@@ -148,8 +155,8 @@ def forward_model(
       delay_steps: d, of the sensory feedback.
 
     Returns:
-      A Cell from `Report` to the prediction of s_t ``[signals]``, which arrives d steps later. No
-      params; its carry is a `ForwardModel`.
+      A Cell from `ForwardModelInput` to the prediction of s_t ``[signals]``, which arrives d steps
+      later. No params; its carry is a `ForwardModel`.
 
     Source: Miall et al. 1993, doi 10.1080/00222895.1993.9942050.
 
@@ -158,7 +165,7 @@ def forward_model(
       >>> cell = forward_model(learning_rate=0.05, delay_steps=3)
       >>> u = jnp.sin(jnp.arange(3000.0) * 0.1)
       >>> late = jnp.concatenate([jnp.zeros(3), u[:-3]])  # a body that follows its command
-      >>> xs = Report(u[:, None], late[:, None])
+      >>> xs = ForwardModelInput(u[:, None], late[:, None])
       >>> _, y = jb.cells.scan(cell, (), cell.carry((), jax.tree.map(lambda a: a[0], xs)), xs)
       >>> float(abs(y[-100:, 0] - u[-100:]).max()) < 0.02
       True
@@ -167,28 +174,30 @@ def forward_model(
     _require("forward_model", dt, taus, learning_rate, delay_steps)
 
     def init(key: jax.Array, x: Any) -> Params:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         return ()
 
     def carry(params: Params, x: Any) -> ForwardModel:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         signals = x.sensory.shape[0]
         empty = _empty(x.sensory, x.command.shape[0] + signals, signals, taus, delay_steps)
         return ForwardModel(empty, jnp.zeros((delay_steps, signals), empty.weights.dtype))
 
     def step(params: Params, carry: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        _require_pair(name, x, Report)
+        _require_pair(name, x, ForwardModelInput)
         dtype = carry.predicted.dtype
         mossy = jnp.concatenate([as_float(x.command, dtype), as_float(x.sensory, dtype)])
-        teaching = Teaching(mossy, as_float(x.sensory, dtype) - carry.predicted[0])
-        _require_fit(name, carry.filter.weights, teaching)
-        state, y = _learn(carry.filter, teaching, dt, taus, learning_rate)
+        late = CerebellumInput(mossy, as_float(x.sensory, dtype) - carry.predicted[0])
+        _require_fit(name, carry.filter.weights, late)
+        state, y = _learn(carry.filter, late, dt, taus, learning_rate)
         return ForwardModel(state, _pushed(carry.predicted, y)), y
 
     return Cell(init, carry, step)
 
 
-def _learn(carry: Cerebellum, x: Teaching, dt: Number, taus: Times, learning_rate: Number) -> Any:
+def _learn(
+    carry: Cerebellum, x: CerebellumInput, dt: Number, taus: Times, learning_rate: Number
+) -> Any:
     """The change of the weights by the error, then the prediction with the new weights."""
     weights = carry.weights
     mossy, error = as_float(x.mossy, weights.dtype), as_float(x.error, weights.dtype)
@@ -207,7 +216,7 @@ def _pushed(past: jax.Array, now: jax.Array) -> jax.Array:
 
 
 def _empty(like: Any, inputs: int, outputs: int, taus: Times, delay_steps: int) -> Cerebellum:
-    times, dtype = np.shape(taus)[0], float_like(like)
+    times, dtype = shape_of(taus)[0], float_like(like)
     shapes = ((times, inputs), (delay_steps, times, inputs), (times, inputs, outputs))
     return Cerebellum(*(jnp.zeros(shape, dtype) for shape in shapes))
 
@@ -216,9 +225,9 @@ def _require(cell: str, dt: Any, taus: Any, learning_rate: Any, delay_steps: Any
     require_positive(cell, "dt", dt)
     require_positive(cell, "learning_rate", learning_rate, zero=True)
     require_count(cell, "delay_steps", delay_steps)
-    if len(np.shape(taus)) != 1 or np.shape(taus)[0] < 1:
+    if len(shape_of(taus)) != 1 or shape_of(taus)[0] < 1:
         raise ValueError(f"{cell}: taus must be a tuple or [times], got {taus!r}")
-    if not isinstance(taus, jax.core.Tracer) and not np.all(np.asarray(taus) > 0):
+    if not is_traced(taus) and not np.all(np.asarray(taus) > 0):
         raise ValueError(f"{cell}: taus must be positive, got {taus!r}")
 
 
@@ -236,7 +245,7 @@ def _shape(part: Any) -> tuple[int, ...]:
     return tuple(getattr(part, "shape", ()))
 
 
-def _require_fit(name: str, weights: jax.Array, x: Teaching) -> None:
+def _require_fit(name: str, weights: jax.Array, x: CerebellumInput) -> None:
     if (x.mossy.shape[0], x.error.shape[0]) != weights.shape[1:]:
         raise ValueError(
             f"{name}: the carry was made for {weights.shape[1]} inputs and {weights.shape[2]} "

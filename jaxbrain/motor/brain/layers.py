@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import require_count
 
 
@@ -140,11 +140,8 @@ SENSORY = Wiring(
 )
 
 
-@keyed
 @checked
-def cortical_layers(
-    key: jax.Array, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR
-) -> Layers:
+def cortical_layers(key: Key, units: int | Mapping[str, int], *, wiring: Wiring = MOTOR) -> Layers:
     """A random column of cortex: populations in proportion, synapses with given probabilities.
 
     ``MOTOR`` has excitatory pathways after Weiler et al. 2008: measured strengths, relative to the

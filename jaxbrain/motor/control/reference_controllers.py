@@ -9,6 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import as_number, require_count, require_integer, require_positive
 from jaxbrain.motor.body.plant import Action, Plant
 
@@ -104,6 +105,7 @@ def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0
 
 
 @checked
+@compiled_once("steps")
 def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
     """The linear-quadratic regulator over a finite horizon, by the Riccati recursion.
 

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.keys import keyed
 from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
 from jaxbrain.motor.body.plant import CENTER, Plant
 from jaxbrain.motor.control.perturbations import curl
@@ -154,10 +154,9 @@ def perturbed_reach(
     return Task(sample)
 
 
-@keyed
 @checked
 def schedule(
-    key: jax.Array,
+    key: Key,
     *,
     null: int,
     exposure: int,

@@ -56,5 +56,5 @@ def test_a_step_refuses_an_action_of_another_shape(make):
         bad = good._replace(**{field: jnp.zeros(shape)})
         with pytest.raises(ValueError, match=rf": Action.{field} must be of shape \(\d,\)"):
             jax.eval_shape(plant.step, (), state, bad)
-    with pytest.raises(TypeError, match=r"must be Action\(command, force\), got Array"):
+    with pytest.raises(TypeError, match=r"action must be an Action, got an array"):
         plant.step((), state, good.command)

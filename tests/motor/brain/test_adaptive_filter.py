@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxbrain.cells import scan
-from jaxbrain.motor import Cerebellum, Report, Teaching, cerebellum, forward_model
+from jaxbrain.core.program import Program
+from jaxbrain.motor import Cerebellum, CerebellumInput, ForwardModelInput, cerebellum, forward_model
 
 pytestmark = pytest.mark.x64
 DT, TAUS, STEPS, INPUTS, OUTPUTS = 0.01, (0.01, 0.1), 6000, 2, 2
@@ -40,12 +41,12 @@ def learn():
 
     def run(mossy, wanted, rate):
         cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate)
-        first = Teaching(mossy[0], wanted[0])
+        first = CerebellumInput(mossy[0], wanted[0])
         nothing = jnp.zeros(OUTPUTS)
 
         def one(state, now):
             carry, error = state
-            carry, y = cell.step((), carry, Teaching(now[0], error))
+            carry, y = cell.step((), carry, CerebellumInput(now[0], error))
             return (carry, now[1] - y), (carry.weights, y)
 
         (carry, _), (weights, ys) = jax.lax.scan(
@@ -61,9 +62,9 @@ def test_the_equations_at_generic_values():
     rng, rate, delay = np.random.default_rng(1), 0.3, 3
     mossy, error = rng.normal(size=(9, INPUTS)), rng.normal(size=(9, OUTPUTS))
     cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate, delay_steps=delay)
-    start = cell.carry((), Teaching(mossy[0], error[0]))
+    start = cell.carry((), CerebellumInput(mossy[0], error[0]))
     w = rng.normal(size=start.weights.shape)
-    xs = Teaching(jnp.asarray(mossy), jnp.asarray(error))
+    xs = CerebellumInput(jnp.asarray(mossy), jnp.asarray(error))
     run = jax.jit(lambda carry: scan(cell, (), carry, xs))
     carry, ys = run(start._replace(weights=jnp.asarray(w)))
 
@@ -120,11 +121,11 @@ def test_delayed_errors_teach_the_prediction_that_they_belong_to(plant):
     @jax.vmap
     def run(rate):
         cell = cerebellum(dt=DT, taus=TAUS, learning_rate=rate, delay_steps=late)
-        carry = cell.carry((), Teaching(mossy[0], within[0]))
+        carry = cell.carry((), CerebellumInput(mossy[0], within[0]))
 
         def one(state, now):
             carry, errors = state
-            carry, y = cell.step((), carry, Teaching(now[0], errors[0]))
+            carry, y = cell.step((), carry, CerebellumInput(now[0], errors[0]))
             return (carry, jnp.concatenate([errors[1:], (now[1] - y)[None]])), y
 
         start = (carry, jnp.zeros((late, OUTPUTS)))
@@ -151,7 +152,7 @@ def test_a_forward_model_predicts_the_delayed_feedback(body):
     command, states = body
     delay, tail = 6, slice(-2000, None)
     late = np.concatenate([np.zeros((delay, 2)), states[:-delay]])
-    xs = Report(jnp.asarray(command), jnp.asarray(late))
+    xs = ForwardModelInput(jnp.asarray(command), jnp.asarray(late))
 
     @jax.jit
     @jax.vmap
@@ -177,7 +178,7 @@ def test_a_forward_model_predicts_the_delayed_feedback(body):
 def test_the_bound_of_the_rate(delay):
     """w_t = w_{t-1} - k w_{t-delay} shrinks for k below 2 sin(pi / (4 delay - 2)), no further."""
     bound = 2 * np.sin(np.pi / (4 * delay - 2))
-    x = Teaching(jnp.ones(1), jnp.zeros(1))
+    x = CerebellumInput(jnp.ones(1), jnp.zeros(1))
 
     @jax.jit
     @jax.vmap
@@ -212,7 +213,7 @@ def test_the_rate_has_a_gradient(plant, learn):
 
 
 def test_types_names_and_refusals():
-    x = Teaching(jnp.ones(3, jnp.float32), jnp.ones(2, jnp.float32))
+    x = CerebellumInput(jnp.ones(3, jnp.float32), jnp.ones(2, jnp.float32))
     cell = cerebellum(taus=(0.1,), delay_steps=2)
     assert repr(cell) == "motor.cerebellum(taus=(0.1,), delay_steps=2)" and cell != cerebellum()
     assert repr(forward_model()) == "motor.forward_model()" and cell == cerebellum(
@@ -238,3 +239,16 @@ def test_types_names_and_refusals():
         cell.step((), carry, x._replace(mossy=jnp.ones(2)))
     with pytest.raises(ValueError, match=r"with parts of shapes \(\(4, 3\), \(2,\)\)"):
         cell.step((), carry, x._replace(mossy=jnp.ones((4, 3))))
+
+
+def test_other_time_constants_compile_nothing_and_make_another_filter():
+    traces, x = [], CerebellumInput(jnp.ones(1), jnp.ones(1))
+
+    @jax.jit
+    def run(cell):
+        traces.append(1)
+        carry = cell.value.carry((), x)
+        return cell.value.step((), cell.value.step((), carry, x)[0], x)[1]
+
+    one, other = (run(Program(cerebellum(taus=taus))) for taus in ((0.01, 0.1), (0.02, 0.3)))
+    assert len(traces) == 1 and float(one[0]) > float(other[0]) > 0

@@ -230,7 +230,7 @@ def shares(wanted, made):
 
 @pytest.mark.slow
 def test_a_small_network_begins_to_generate_activity_that_does_not_turn():
-    wanted, made, rates = generated(1, 24, 80)
+    wanted, made, rates = generated(1, 24, 160)
     assert rates.shape == (2, 16, 50, 24)
     assert (shares(wanted, made) > 0.25).all()
     assert r2_skew(wanted) < 0.3

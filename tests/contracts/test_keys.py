@@ -8,7 +8,8 @@ import optax
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.keys import keyed
+from jaxbrain.core.annotations import Key
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_random_key
 from tests.tables import CELLS, MEMORIES, NETWORKS, RULES
 from tests.tables.public import PUBLIC
@@ -57,12 +58,12 @@ def test_keys_pass():
 
 
 def test_a_decorated_function():
-    @keyed
-    def draw(key, n, *, scale=1.0):
+    @checked
+    def draw(key: Key, n, *, scale=1.0):
         return key, n, scale
 
-    @keyed
-    def noisy(x, *, key=None):
+    @checked
+    def noisy(x, *, key: Key | None = None):
         return x, key
 
     key = jax.random.key(0)
