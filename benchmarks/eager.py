@@ -104,9 +104,12 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
     import jax
 
     compilations = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, seconds, **_: compilations.append(seconds) if event == COMPILED else None
-    )
+
+    def hear(event: str, duration_secs: float, **_: str | int) -> None:
+        if event == COMPILED:
+            compilations.append(duration_secs)
+
+    jax.monitoring.register_event_duration_secs_listener(hear)
     rows, calls = {}, {}
     for name, job in jobs().items():
 
@@ -124,12 +127,12 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
             jax.block_until_ready(program(*job.arguments))
 
         for kind, call in (("eager", eager), ("jitted", jitted)):
-            calls[name, kind] = partial(measure.timed, lambda: None, call, 0.05)
+            calls[f"{name} {kind}"] = partial(measure.timed, lambda: None, call, 0.05)
     timings = measure.interleave(calls, rounds)
     for name, row in rows.items():
-        own, jitted = (timings[name, kind].processor for kind in ("eager", "jitted"))
-        row["ms"], row["jitted_ms"] = (1e3 * statistics.median(t) for t in (own, jitted))
-        row["ratio"] = measure.paired_ratio(own, jitted)
+        own, limit = (timings[f"{name} {kind}"].processor for kind in ("eager", "jitted"))
+        row["ms"], row["jitted_ms"] = (1e3 * statistics.median(t) for t in (own, limit))
+        row["ratio"] = measure.paired_ratio(own, limit)
     return rows
 
 

@@ -31,7 +31,7 @@ Read = Callable[[str, str, Any], Any]  # (function, argument, value) -> the valu
 # One number that may be infinite, or traced, as the time constant of a mean over all of the past.
 MayBeInfinite = Annotated[float | jax.Array, "infinite"]
 Key = Annotated[jax.Array, "random key"]  # a raw one is wrapped, a seed is refused
-AsArray = Annotated[jax.Array, "array"]  # from numbers of any library, on the device
+AsArray = Annotated[Any, "array"]  # from numbers of any library, on the device
 Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
