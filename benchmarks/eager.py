@@ -105,7 +105,7 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
 
     compilations = []
     jax.monitoring.register_event_duration_secs_listener(
-        lambda event, seconds, **_: compilations.append(seconds) if event == COMPILED else None
+        lambda event, duration_secs, **_: compilations.append(event) if event == COMPILED else None
     )
     rows, calls = {}, {}
     for name, job in jobs().items():
@@ -124,10 +124,10 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
             jax.block_until_ready(program(*job.arguments))
 
         for kind, call in (("eager", eager), ("jitted", jitted)):
-            calls[name, kind] = partial(measure.timed, lambda: None, call, 0.05)
+            calls[f"{name}, {kind}"] = partial(measure.timed, lambda: None, call, 0.05)
     timings = measure.interleave(calls, rounds)
     for name, row in rows.items():
-        own, least = (timings[name, kind].processor for kind in ("eager", "jitted"))
+        own, least = (timings[f"{name}, {kind}"].processor for kind in ("eager", "jitted"))
         row["ms"], row["jitted_ms"] = (1e3 * statistics.median(t) for t in (own, least))
         row["ratio"] = measure.paired_ratio(own, least)
     return rows
