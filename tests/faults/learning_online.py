@@ -7,6 +7,22 @@ READOUT, READOUT_TESTS = "jaxbrain/learning/readout", "tests/learning/readout"
 PLASTICITY, PLASTICITY_TESTS = "jaxbrain/learning/plasticity", "tests/learning/plasticity"
 FAULTS = [
     Fault(
+        "rtrl reads its influence in two products", f"{ONLINE}/whole_influence.py",
+        "jax.tree.map(lambda p: p[-1], products), after",
+        "jax.tree.map(lambda s: jnp.tensordot(step.credit, s, 1), traces), after",
+        f"{ONLINE_TESTS}/test_whole_influence.py",
+    ),
+    Fault(
+        "indices of a leaf are those of its first row", f"{ONLINE}/param_leaves.py",
+        "numbers = first if np.all(numbers == first) else numbers", "numbers = first",
+        f"{ONLINE_TESTS}/test_param_leaves.py",
+    ),
+    Fault(
+        "a point out of the domain has all entries", f"{ONLINE}/jacobian_sparsity.py",
+        "jnp.where(jnp.isnan(entries), _UNKNOWN, known)", "known",
+        f"{ONLINE_TESTS}/test_jacobian_sparsity.py",
+    ),
+    Fault(
         "rtrl carries half of the influence", f"{ONLINE}/whole_influence.py",
         "i.astype(p.dtype) + p[:-1]", "i.astype(p.dtype) + 0.5 * p[:-1]",
         f"{ONLINE_TESTS}/test_influence.py",

@@ -144,12 +144,16 @@ def _jacobians(cell: Cell, treedef: Any, shapes: tuple) -> tuple[np.ndarray, ...
     state = jax.eval_shape(lambda p, x: real_state(cell.carry(p, x)), params, x)
     # one program, compiled and run by itself although the caller may be traced
     look = jax.jit(functools.partial(_look, cell)).lower(params, state, x).compile()
-    rng, seen = np.random.default_rng(0), None
-    for i in range(_POINTS):
+    rng = np.random.default_rng(0)
+
+    def at_a_point(i: int) -> tuple[np.ndarray, ...]:
         scale, sign = _SCALES[i % len(_SCALES)], (np.abs, np.positive)[i % 2]
         at = _drawn(rng, params, sign), _normal(rng, state, scale), _normal(rng, x, scale)
-        found = jax.tree.map(np.asarray, look(*at))
-        seen = found if seen is None else jax.tree.map(np.maximum, seen, found)
+        return tuple(map(np.asarray, look(*at)))
+
+    seen = at_a_point(0)
+    for i in range(1, _POINTS):
+        seen = tuple(map(np.maximum, seen, at_a_point(i)))
     immediate, carried, start = (a != _ZERO for a in seen)
     n = carried.shape[1]
     return immediate[:n], carried[:n], immediate[n:], carried[n:], start

@@ -75,7 +75,7 @@ def test_rate_units_by_hand(make):
 @pytest.mark.parametrize("held", [True, False], ids=["reset held", "reset credited"])
 def test_adaptive_spiking_units_by_hand(held):
     """Bellec's eligibility vectors of membrane and threshold, psi the slope of a spike."""
-    tau, slow, beta, top = 8.0, 30.0, 0.3, 0.4
+    tau, slow, beta, top = 8.0, 30.0, 0.3, 0.3
     options = {"reset": held_reset} if held else {}
     cell = alif(3, tau=tau, tau_adaptation=slow, beta=beta, threshold=top, **options)
     grads, (w, out) = grads_and_params(learning.eprop, cell)

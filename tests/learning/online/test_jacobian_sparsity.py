@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+import jaxbrain as jb
 from jaxbrain.cells import connected, elman, gru, leaky_rnn
 from jaxbrain.learning.online.jacobian_sparsity import sparsity_pattern
 
@@ -51,3 +52,19 @@ def test_a_traced_time_constant_has_the_pattern_of_a_known_one():
 def test_inputs_that_are_not_floating_are_refused():
     with pytest.raises(TypeError, match="only found for floating inputs, got"):
         sparsity_pattern(elman(3), jax.ShapeDtypeStruct((2,), "int32"), 1)
+
+
+def test_points_out_of_the_domain_do_not_count():
+    """A root of a param is nan where the param is negative, an arc sine of 2 + h^2 everywhere."""
+
+    def cell(function):
+        def step(params, carry, x, *, key=None):
+            h = jnp.sqrt(params) * jnp.sum(x) + function(2 + carry**2)
+            return h, h
+
+        return jb.Cell(lambda key, x: jnp.ones(3), lambda params, x: jnp.zeros(3), step)
+
+    known, unknown = (sparsity_pattern(cell(f), X, None) for f in (jnp.sin, jnp.arcsin))
+    np.testing.assert_array_equal(known.carried, np.eye(3, dtype=bool))
+    np.testing.assert_array_equal(known.immediate, np.eye(3, dtype=bool))
+    assert unknown.carried.all()
