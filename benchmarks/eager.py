@@ -104,12 +104,9 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
     import jax
 
     compilations = []
-
-    def hear(event: str, duration_secs: float, **_: str | int) -> None:
-        if event == COMPILED:
-            compilations.append(duration_secs)
-
-    jax.monitoring.register_event_duration_secs_listener(hear)
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, duration_secs, **_: compilations.append(event) if event == COMPILED else None
+    )
     rows, calls = {}, {}
     for name, job in jobs().items():
 
@@ -127,12 +124,12 @@ def measure_jobs(rounds: int) -> dict[str, dict[str, float]]:
             jax.block_until_ready(program(*job.arguments))
 
         for kind, call in (("eager", eager), ("jitted", jitted)):
-            calls[f"{name} {kind}"] = partial(measure.timed, lambda: None, call, 0.05)
+            calls[f"{name}, {kind}"] = partial(measure.timed, lambda: None, call, 0.05)
     timings = measure.interleave(calls, rounds)
     for name, row in rows.items():
-        own, limit = (timings[f"{name} {kind}"].processor for kind in ("eager", "jitted"))
-        row["ms"], row["jitted_ms"] = (1e3 * statistics.median(t) for t in (own, limit))
-        row["ratio"] = measure.paired_ratio(own, limit)
+        own, least = (timings[f"{name}, {kind}"].processor for kind in ("eager", "jitted"))
+        row["ms"], row["jitted_ms"] = (1e3 * statistics.median(t) for t in (own, least))
+        row["ratio"] = measure.paired_ratio(own, least)
     return rows
 
 

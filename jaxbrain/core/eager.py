@@ -133,10 +133,13 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
             arrays, now = jax.tree.map(_array, given), state((value, fixed))
             if mark.check is not None:
                 mark.check(*args, **kwargs)
-            # what needs the numbers themselves cannot be compiled; a mistake is shown as it is
-            with contextlib.suppress(Exception):
-                program = _Program(function, fixed, (made_of, structure.key(fixed), now))
+            program = _Program(function, fixed, (made_of, structure.key(fixed), now))
+            try:
                 return _run(program, *arrays)
+            except jax.errors.JaxRuntimeError:
+                raise  # of the device, such as a full memory
+            except Exception:  # it needs the numbers, or shows a mistake as it is
+                pass
         return function(*args, **kwargs)
 
     call.is_program = True  # pyright: ignore[reportAttributeAccessIssue]
