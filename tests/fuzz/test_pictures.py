@@ -3,8 +3,10 @@
 import warnings
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 
+from tests import pictures
 from tests.fuzz.changes import CHANGES, changing
 from tests.fuzz.strategies import fuzz, in_our_words
 from tests.pictures import CALLS
@@ -24,6 +26,7 @@ def test_a_picture_is_drawn_or_refused(name, examples):
 
     @fuzz(st.integers(first, first + 3), st.sampled_from(sorted(CHANGES)), examples=examples)
     def check(which, change):
+        pictures.RNG = np.random.default_rng(0)  # the same data for every change
         with warnings.catch_warnings(action="ignore"):  # of nan, by matplotlib
             ax = in_our_words(CALLS[name], changing(which, change))
             if ax is None:

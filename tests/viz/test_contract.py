@@ -20,6 +20,12 @@ pytestmark = pytest.mark.usefixtures("no_figures_left")
 PICTURES = pytest.mark.parametrize("name", sorted(CALLS))
 
 
+@pytest.fixture(autouse=True)
+def same_numbers(monkeypatch):
+    """A picture does not depend on those that were drawn before it."""
+    monkeypatch.setattr(pictures, "RNG", np.random.default_rng(0))
+
+
 def test_every_public_function_stands_in_the_table():
     assert set(viz.__all__) == {*CALLS, *OTHERS}
 
