@@ -46,6 +46,7 @@ def result(values, seconds=1.0, angles=None):
 def overlaps(figure):
     """Words and legends that are cut, or that lie on one another or on another panel."""
     figure.draw_without_rendering()
+    figure.draw_without_rendering()  # the layout of the first leaves ticks for the second to place
     panels = {ax: [ax, *ax.child_axes] for ax in figure.axes}
     words = [(owner, *word) for owner, parts in panels.items() for ax in parts for word in said(ax)]
     found = []

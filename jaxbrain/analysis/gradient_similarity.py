@@ -188,7 +188,7 @@ def layer_vectors(tree: Params) -> list[jax.Array]:
     """Each layer that has weights as one vector, kernel and bias together."""
     single = isinstance(tree, dict) and all(isinstance(v, jax.Array) for v in tree.values())
     for leaf in jax.tree.leaves(tree):
-        if not hasattr(leaf, "dtype") or leaf.dtype.kind in "OSUM":
+        if not hasattr(leaf, "dtype") or leaf.dtype.kind in "OSUMb":
             kind = getattr(leaf, "dtype", type(leaf).__name__)
             raise TypeError(f"gradients must be pytrees of arrays of numbers, got {kind}")
     parts = [tree] if single else jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)

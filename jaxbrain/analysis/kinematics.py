@@ -15,6 +15,7 @@ from jaxbrain.analysis.columns import cells, columns
 from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
+from jaxbrain.networks.parts import as_real
 
 
 class Kinematics(NamedTuple):
@@ -142,6 +143,7 @@ def reach_kinematics(
       (0.375, 1.0)
     """
     side = lateral_deviation(position, start, target)
+    position, velocity = (as_real("reach_kinematics", a, float) for a in (position, velocity))
     _require_path("reach_kinematics", "velocity", velocity, len(side))
     require_positive("reach_kinematics", "dt", dt)
     way = _point("start", start, position) - _point("target", target, position)
@@ -188,6 +190,7 @@ def lateral_deviation(position: AsArray, start: AsArray, target: AsArray) -> jax
       [0.0, 0.01, 0.0]
     """
     _require_path("lateral_deviation", "position", position)
+    position = as_real("lateral_deviation", position, float)
     begin, end = _point("start", start, position), _point("target", target, position)
     if not isinstance(begin - end, jax.core.Tracer) and bool((begin == end).all()):
         raise ValueError(f"lateral_deviation: start and target are the same point, {start}")
@@ -215,6 +218,7 @@ def movement_window(speed: AsArray, *, threshold: float = 0.05) -> tuple[jax.Arr
     if jnp.ndim(speed) != 1 or not len(speed):
         raise ValueError(f"movement_window: speed must be [time], got shape {jnp.shape(speed)}")
     require_fraction("movement_window", "threshold", threshold)
+    speed = as_real("movement_window", speed, float)
     level = as_number(threshold, speed) * speed.max()
     peak, at = jnp.argmax(speed), jnp.arange(len(speed))
     slow = speed < level
@@ -252,6 +256,7 @@ def minimum_jerk_correlation(speed: AsArray, *, threshold: float = 0.05) -> jax.
       >>> round(float(minimum_jerk_correlation(s**2 * (1 - s) ** 2)), 3)
       1.0
     """
+    speed = as_real("minimum_jerk_correlation", speed, float)
     onset, offset = movement_window(speed, threshold=threshold)
     at = jnp.arange(len(speed), dtype=speed.dtype)
     inside = ((at >= onset) & (at <= offset)).astype(speed.dtype)

@@ -136,7 +136,7 @@ def _words(jaxpr: Jaxpr, key_words: int) -> int:
             words += _size(equation.outvars[0].aval)
         elif _is_plain_call(equation):
             words += _words(equation.params["jaxpr"].jaxpr, key_words)
-        keys = (to.aval for to in equation.outvars if _is_key(to.aval))
+        keys: list[Any] = [to.aval for to in equation.outvars if _is_key(to.aval)]
         words += sum(key.size * key_words for key in keys)
     return words
 

@@ -102,7 +102,8 @@ def _signature(value: Any) -> inspect.Signature | None:
 
 def _fits(value: Any, signature: inspect.Signature, takes: list[Any]) -> bool:
     """True if it takes so many arguments, and wants no function where it will get data."""
-    if inspect.isfunction(value) and not value.__globals__["__name__"].startswith("jaxbrain."):
+    home = getattr(value, "__globals__", {}).get("__name__") or ""  # a namespace may have no name
+    if inspect.isfunction(value) and not home.startswith("jaxbrain."):
         # one of a user around another function may take other arguments than that one
         signature = inspect.signature(value, follow_wrapped=False)
     try:

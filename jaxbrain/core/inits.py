@@ -1,14 +1,17 @@
 """The ``init`` of networks and cells: one random draw, and one program for equal ones."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import FunctionType
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.captured import Changing, state
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.draws import in_one_draw
 from jaxbrain.core.program import Program
@@ -32,29 +35,33 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
         stay as they are.
       finish: to the value that the constructor returns, which stands for the program.
     """
-    plain = getattr(value, "init", None)
+    plain: Any = getattr(value, "init", None)
     if not _is_init(plain):
         return finish(value)
 
     @functools.cache
     def part() -> Callable[..., Any]:
         """The init within another program, whose tracers it may hold, for this value alone."""
-        return jax.jit(functools.partial(_initial, plain), static_argnums=0)
+        return jax.jit(lambda form, *given: _drawn(plain, form, *given)[0], static_argnums=0)
 
     @functools.wraps(plain)
     def init(key: jax.Array, x: Any) -> Any:
         leaves, structure = jax.tree.flatten(x)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         form = structure, tuple(None if _is_array(leaf) else leaf for leaf in leaves)
-        if not all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1]):
-            return jax.jit(in_one_draw(lambda key: plain(key, x)))(key)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays)):
-            return part()(form, key, arrays)
+        shaped = all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1])
+        now = _state(made) if shaped else None
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays))
+        if traced and now is not None:
+            return part()((*form, now), key, arrays)
         try:
-            params, finite = initial_params(Program(made), form, key, arrays)
+            if now is None:
+                params, finite = jax.jit(lambda key: _drawn(plain, form, key, arrays))(key)
+            else:
+                params, finite = initial_params(Program(made), (*form, now), key, arrays)
         except _NEEDS_NUMBERS:
             return plain(key, x)
-        if not finite:
+        if not isinstance(finite, jax.core.Tracer) and not finite:
             plain(jax.random.clone(key), x)  # with numbers, so that its own checks can speak
             _require_numbers(made, params)
         return params
@@ -77,20 +84,30 @@ def initial_params(
 
     Args:
       program: of the network or cell.
-      form: the structure of the input, and its leaves that are shapes; None for each array.
+      form: the structure of the input, its leaves that are shapes, with None for each array, and
+        the state of what the network or cell captured.
       key: of the parameters.
       arrays: the other leaves of the input.
     """
-    params = _initial(plain_init(program.value), form, key, arrays)
+    return _drawn(plain_init(program.value), form, key, arrays)
+
+
+def _drawn(
+    init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]
+) -> tuple[Any, jax.Array]:
+    structure, others, *_ = form
+    given = iter(arrays)
+    x = structure.unflatten([next(given) if leaf is None else leaf for leaf in others])
+    params = in_one_draw(lambda key: init(key, x))(key)
     sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(params) if _is_float(leaf)]
     return params, jnp.all(jnp.array([jnp.isfinite(one) for one in sums], bool))
 
 
-def _initial(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]) -> Any:
-    structure, others = form
-    given = iter(arrays)
-    leaves = [next(given) if leaf is None else leaf for leaf in others]
-    return in_one_draw(lambda key: init(key, structure.unflatten(leaves)))(key)
+def _state(value: Any) -> Hashable:
+    """The state of what a value captured; None where it may change without notice."""
+    with contextlib.suppress(Changing):
+        return state(value)
+    return None
 
 
 def _require_numbers(value: Any, params: Any) -> None:

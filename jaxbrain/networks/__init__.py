@@ -3,7 +3,9 @@
 Constructors refuse sizes that are not positive integers, and inputs that do not fit the weights
 raise when the network is traced. ``kernel_init`` and ``bias_init`` initialize a layer's kernel and
 bias, by default with ``lecun_normal()`` and zeros of ``jax.nn.initializers``; without a
-``bias_init`` (None) there is no bias.
+``bias_init`` (None) there is no bias. An initializer is any function ``(key, shape, dtype)`` of its
+key alone. All random numbers of an ``init`` come from one draw, whatever is composed, and outside
+of ``jax.jit`` equal networks share one compiled program (`jaxbrain.core.inits`).
 """
 
 from jaxbrain.networks.association import associative_lookup, associative_pool, self_association

@@ -2,6 +2,7 @@
 
 import logging
 from itertools import pairwise
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,13 +32,15 @@ def chain(**options):
 
 def counted():
     """An initializer, and the shapes that it was asked for."""
-    asked = []
+
+    class Asked:  # a class counts as constant, a list does not
+        shapes: ClassVar = []
 
     def init(key, shape, dtype):
-        asked.append(shape)
+        Asked.shapes.append(shape)
         return jax.random.normal(key, shape, dtype)
 
-    return init, asked
+    return init, Asked.shapes
 
 
 CASES = {name: (case.make, case.shape, case.dtype) for name, case in NETWORKS.items()}
@@ -69,6 +72,34 @@ def test_equal_networks_share_a_program():
     assert len(asked) == 2 and not np.any(other[0]["kernel"] == params[0]["kernel"])
     chain(kernel_init=init).init(new_key(), jnp.ones(6))
     assert asked[2:] == [(6, 5), (5, 3)]
+
+
+def test_a_captured_value_that_changed_is_seen():
+    table = {"scale": 1.0}
+
+    def init(key, shape, dtype):
+        return jnp.full(shape, table["scale"], dtype)
+
+    net = jb.dense(2, kernel_init=init)
+    assert float(net.init(new_key(), X)["kernel"][0, 0]) == 1.0
+    table["scale"] = 3.0
+    assert float(net.init(new_key(), X)["kernel"][0, 0]) == 3.0
+
+
+def test_an_object_of_a_user_is_looked_at_each_time():
+    class Scale:
+        value = 1.0
+
+        def __call__(self, key, shape, dtype):
+            return self.value * jax.random.normal(key, shape, dtype)
+
+    scale = Scale()
+    net = jb.dense(2, kernel_init=scale)
+    once = net.init(new_key(), X)["kernel"]
+    close(once, jax.jit(net.init)(new_key(), jnp.ones(4))["kernel"])
+    scale.value = 3.0
+    close(net.init(new_key(), X)["kernel"], 3 * once)
+    close(jax.jit(lambda key: net.init(key, X))(new_key())["kernel"], 3 * once)
 
 
 @pytest.mark.parametrize("make", [chain, lambda: jb.cells.gru(7)])

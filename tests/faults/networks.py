@@ -29,13 +29,13 @@ FAULTS = [
     ),
     Fault(
         "parts of a chain draw by themselves", f"{CORE}/inits.py",
-        "return in_one_draw(lambda key: init(key, structure.unflatten(leaves)))(key)",
-        "return init(key, structure.unflatten(leaves))",
+        "params = in_one_draw(lambda key: init(key, x))(key)",
+        "params = init(key, x)",
         "tests/core/test_inits.py",
     ),
     Fault(
         "drawn nan passes", f"{CORE}/inits.py",
-        "        if not finite:\n", "        if finite is None:\n",
+        "jax.core.Tracer) and not finite:", "jax.core.Tracer) and finite is None:",
         "tests/core/test_inits.py",
     ),
     Fault(

@@ -4,18 +4,13 @@ import warnings
 
 import hypothesis.strategies as st
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxbrain import analysis
-from tests.fuzz.changes import CHANGES, FINITE
+from tests.fuzz.changes import CHANGES
 from tests.fuzz.strategies import arrays, fuzz, in_our_words, shapes_or_refusal
 from tests.tables.measures import MEASURES, OTHER_MEASURES
-
-FEW = pytest.param(3, id="few")
-MANY = pytest.param(100, id="many", marks=pytest.mark.slow)
-number_of_examples = pytest.mark.parametrize("examples", [FEW, MANY])
 
 
 def test_every_measure_stands_in_the_table():
@@ -24,11 +19,10 @@ def test_every_measure_stands_in_the_table():
 
 
 @pytest.mark.parametrize("name", [name for name, one in MEASURES.items() if one.traced])
-@number_of_examples
-def test_a_measure_answers_or_refuses_any_shape_and_dtype(name, examples):
+def test_a_measure_answers_or_refuses_any_shape_and_dtype(name):
     function, shapes, _ = MEASURES[name]
 
-    @fuzz(st.tuples(*(arrays(shape, "float32") for shape in shapes)), examples=examples)
+    @fuzz(st.tuples(*(arrays(shape, "float32") for shape in shapes)), examples=3)
     def check(given):
         shapes_or_refusal(function, *given)
 
@@ -51,32 +45,10 @@ def measured(function, given):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param(("an axis more", "text", "nothing"), id="few"),
-        pytest.param(tuple(CHANGES), id="many", marks=pytest.mark.slow),
-    ],
-)
-def test_a_measure_of_numbers_answers_or_refuses(name, changes):
+def test_a_measure_of_numbers_answers_or_refuses(name):
     function, shapes, _ = MEASURES[name]
-    for change in changes:
+    for change in ("an axis more", "text", "nothing"):
         for which in range(len(shapes)):
             given = example(shapes)
             given[which] = CHANGES[change](given[which])
             measured(function, given)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MEASURES)
-@pytest.mark.parametrize("change", [*FINITE, "none"])
-def test_of_finite_numbers_a_measure_is_finite_or_infinite_but_known(name, change):
-    """nan is no answer: where a measure is not defined it is refused, or documented."""
-    function, shapes, _ = MEASURES[name]
-    for which in range(len(shapes)):
-        given = example(shapes)
-        given[which] = FINITE.get(change, np.asarray)(given[which])
-        found = measured(function, given)
-        for leaf in jax.tree.leaves(found):
-            if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
-                assert not np.isnan(leaf).any(), f"{name} of {change} in argument {which}"

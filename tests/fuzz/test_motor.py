@@ -9,9 +9,6 @@ from jaxbrain.motor import Action
 from tests.fuzz.strategies import arrays, fuzz, shapes_or_refusal
 from tests.tables.parts import PARTS, PLASTICITIES
 
-FEW = pytest.param(4, id="few")
-MANY = pytest.param(60, id="many", marks=pytest.mark.slow)
-number_of_examples = pytest.mark.parametrize("examples", [FEW, MANY])
 BODIES = ("point_mass", "two_link_arm", "muscled_arm", "arm26")
 
 
@@ -20,14 +17,13 @@ def shape(tree):
 
 
 @pytest.mark.parametrize("name", BODIES)
-@number_of_examples
-def test_a_body_moves_or_refuses(name, examples):
+def test_a_body_moves_or_refuses(name):
     plant = PARTS[name]()
     good = Action(jnp.zeros(plant.commands), jnp.zeros(2))
     state = plant.carry((), good)
     dtypes = arrays((plant.commands,), "float32"), arrays((2,), "float32")
 
-    @fuzz(*dtypes, arrays((2,), "float32"), examples=examples)
+    @fuzz(*dtypes, arrays((2,), "float32"), examples=4)
     def check(command, force, position):
         action = Action(command, force)
         start = shapes_or_refusal(plant.carry, (), action)
@@ -37,19 +33,18 @@ def test_a_body_moves_or_refuses(name, examples):
             assert start is not None, "step takes what carry refuses"
         placed = shapes_or_refusal(plant.place, (), position)
         if placed is not None:
-            assert shape(placed) == shape(state)
+            assert jax.tree.map(jnp.shape, placed) == jax.tree.map(jnp.shape, state)
 
     check()
 
 
 @pytest.mark.parametrize("name", PLASTICITIES)
-@number_of_examples
-def test_a_plasticity_changes_weights_or_refuses(name, examples):
+def test_a_plasticity_changes_weights_or_refuses(name):
     cell = PLASTICITIES[name]()
     w = arrays((3, 2), "float32")
 
     @fuzz(w, arrays((3,), "float32"), arrays((2,), "float32"), arrays((2,), "float32"),
-          examples=examples)  # fmt: skip
+          examples=4)  # fmt: skip
     def check(w, pre, post, modulator):
         for now in ((pre, post, modulator), (pre, post, None)):
             carry = shapes_or_refusal(cell.carry, w, now)

@@ -16,6 +16,7 @@ import numpy as np
 import optax
 
 import jaxbrain as jb
+from jaxbrain.training import fitting
 
 X = np.linspace(-1, 1, 30, dtype="float32").reshape(10, 3)
 Y = X[:, :1] ** 2
@@ -255,11 +256,14 @@ def train(directory, options):
 
 
 def main(side, folder):
-    said = {}
+    said, drive = {}, fitting._drive
+    # settings are saved before the first epoch and compared before the next: no epoch is needed
+    fitting._drive = lambda chunk, reached, **how: reached
     for name, (_, before, after) in CHANGED.items():
         said[f"changed: {name}"] = tell(
             Path(folder) / "changed" / name, (before if side == "before" else after)()
         )
+    fitting._drive = drive
     for name, make in SAME.items():
         said[f"same: {name}"] = tell(Path(folder) / "same" / name, make())
     print(json.dumps(said))

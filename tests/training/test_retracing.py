@@ -41,6 +41,10 @@ def network():
     )
 
 
+def smooth_net():
+    return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
+
+
 def fit(optimizer=None, *, net=network, rule=jb.backprop, data=(X, Y), **kwargs):
     """Everything built anew; returns how often `counted` was called, and the result."""
     CALLS.clear()
@@ -107,31 +111,26 @@ def test_continuing_and_resuming_trace_nothing(first, tmp_path):
     ids=["momentum", "weight decay", "clip", "global norm"],
 )
 def test_another_number_of_an_optimizer_traces_nothing_and_is_not_the_cached_one(make):
-    fit(make(0.01))
-    calls, slow = fit(make(0.01))
+    fit(make(0.01), net=smooth_net)
+    calls, slow = fit(make(0.01), net=smooth_net)
     assert calls == 0
-    calls, fast = fit(make(0.9))
+    calls, fast = fit(make(0.9), net=smooth_net)
     assert calls == 0
     kernels = [state.params[0]["kernel"] for state, _ in (slow, fast)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-6
     run = jb.run(
-        jb.backprop(network(), jb.losses.mse), make(0.9), (X, Y),
+        jb.backprop(smooth_net(), jb.losses.mse), make(0.9), (X, Y),
         key=NEW_KEYS.pop(), epochs=2, batch_size=4,
     )  # fmt: skip
     np.testing.assert_allclose(kernels[1], run[0].params[0]["kernel"], rtol=1e-5, atol=1e-7)
 
 
 def test_a_mask_that_changes_is_another_program():
-    mask = [
-        {"kernel": True, "bias": True},
-        (),
-        ({"bias": True, "scale": True}, ()),
-        {"kernel": True, "bias": True},
-    ]
+    mask = [{"kernel": True, "bias": True}, (), {"kernel": True, "bias": True}]
     optimizer = optax.chain(optax.sgd(0.1), optax.masked(optax.set_to_zero(), tuple(mask)))
-    frozen = fit(optimizer)[1][0].params[0]["kernel"]
+    frozen = fit(optimizer, net=smooth_net)[1][0].params[0]["kernel"]
     mask[0]["kernel"] = False
-    moved = fit(optimizer)[1][0].params[0]["kernel"]
+    moved = fit(optimizer, net=smooth_net)[1][0].params[0]["kernel"]
     assert np.abs(frozen - moved).max() > 1e-4
 
 
@@ -162,17 +161,21 @@ def test_a_new_function_of_the_users_is_a_new_program(first):
     ids=["momentum", "clip"],
 )
 def test_rebuilt_optimizers_with_another_rate(optimizer):
-    assert fit(optimizer(1e-3))[0] > 0
-    assert fit(optimizer(1e-3))[0] == 0
-    assert fit(optimizer(1e-2))[0] == 0
+    assert fit(optimizer(1e-3), net=smooth_net)[0] > 0
+    assert fit(optimizer(1e-3), net=smooth_net)[0] == 0
+    assert fit(optimizer(1e-2), net=smooth_net)[0] == 0
+
+
+def decaying(rate):
+    return optax.sgd(optax.cosine_decay_schedule(rate, 50))
 
 
 def test_a_rebuilt_schedule():
-    assert fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[0] > 0
-    assert fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[0] == 0
+    assert fit(decaying(0.1), net=smooth_net)[0] > 0
+    assert fit(decaying(0.1), net=smooth_net)[0] == 0
     # Another schedule is another function; what matters is that it is not taken for the first.
-    slow = fit(optax.sgd(optax.cosine_decay_schedule(1e-3, 50)))[1][0].params[0]["kernel"]
-    fast = fit(optax.sgd(optax.cosine_decay_schedule(0.1, 50)))[1][0].params[0]["kernel"]
+    slow = fit(decaying(1e-3), net=smooth_net)[1][0].params[0]["kernel"]
+    fast = fit(decaying(0.1), net=smooth_net)[1][0].params[0]["kernel"]
     assert np.abs(slow - fast).max() > 1e-3
 
 
@@ -180,11 +183,8 @@ def test_a_rebuilt_schedule():
     "rule", [jb.feedback_alignment, jb.direct_feedback_alignment, jb.predictive_coding]
 )
 def test_rebuilt_rules(rule):
-    def chain():
-        return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
-
-    assert fit(net=chain, rule=rule)[0] > 0
-    assert fit(net=chain, rule=rule, key=jax.random.key(3))[0] == 0
+    assert fit(net=smooth_net, rule=rule)[0] > 0
+    assert fit(net=smooth_net, rule=rule, key=jax.random.key(3))[0] == 0
 
 
 def test_a_second_evaluation_traces_nothing(first):
@@ -199,10 +199,6 @@ def test_a_second_evaluation_traces_nothing(first):
 
 def as_sequence(x):
     return x[:, None]
-
-
-def smooth_net():
-    return jb.serial(jb.dense(4), jb.elementwise(counted), jb.dense(1))
 
 
 NUMBERS = {

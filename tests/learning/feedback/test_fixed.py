@@ -143,13 +143,12 @@ def test_feedback_alignment_aligns():
         start = ({"kernel": uniform(k1, (30, 20), 0.01)}, {"kernel": uniform(k2, (20, 10), 0.01)})
         state = ({"kernel": jnp.zeros((30, 20), "float32")}, {"kernel": uniform(kb, (20, 10), 0.5)})
 
-        def step(params, key):
-            x = jax.random.normal(key, (16, 30), "float32")
+        def step(params, x):
             loss, grads, _ = fa.grads(params, state, x, x @ teacher)
             angle = jb.analysis.angles(grads, bp.grads(params, (), x, x @ teacher)[1])
             return jax.tree.map(lambda p, g: p - 0.02 * g, params, grads), (loss, angle)
 
-        return jax.lax.scan(step, start, jax.random.split(kx, 500))[1]
+        return jax.lax.scan(step, start, jax.random.normal(kx, (500, 16, 30), "float32"))[1]
 
     losses, angles = jax.jit(jax.vmap(train))(jax.random.split(new_key(), 5))
     np.testing.assert_allclose(angles[:, :, 1], 0, atol=0.1)  # the last layer has no feedback

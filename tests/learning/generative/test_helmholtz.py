@@ -193,7 +193,7 @@ def test_bound_and_likelihood_improve_in_training():
         return np.mean([np.log(np.exp(log_p[r]).sum()) for r in rows]), np.mean(bound)
 
     def train(key):
-        return jb.run(RULE, optax.adam(0.02), (x, x), key=key, epochs=300, batch_size=16)
+        return jb.run(RULE, optax.adam(0.02), (x, x), key=key, epochs=600, batch_size=16)
 
     states, history = jax.jit(jax.vmap(train))(jax.random.split(jax.random.key(0), 3))
     for i in range(3):
