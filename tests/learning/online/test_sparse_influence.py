@@ -62,7 +62,7 @@ def test_snap_by_hand():
         cut = whole[: sum(leaf.size for leaf in jax.tree.leaves(params[0]))]
         np.testing.assert_allclose(cut, by_hand(numpy_of(params), n), rtol=1e-9, atol=1e-13)
     assert error(found[-1], exact) < 1e-12
-    assert all(error(cut, exact) > 0.01 for cut in found[:-1])
+    assert all(error(cut, exact) > 1e-4 for cut in found[:-1])
     x = jax.ShapeDtypeStruct((INPUTS,), "float64")
     patterns = [sparsity_pattern(CELL, x, n) for n in ns]
     assert [pattern.dense for pattern in patterns] == [False, False, True, True]
