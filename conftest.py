@@ -33,7 +33,7 @@ gc.set_threshold(50_000, 20, 50)
 # more than its share of the machine forgets, so that the tests fit a laptop: after the module, or,
 # where one module alone compiles as much, after a test. It costs time: the modules that follow
 # compile again the small programs that all share.
-_LEAST, _MOST = 0.9 * 2**30, 2.4 * 2**30
+_LEAST, _MOST = 0.9 * 2**30, 1.3 * 2**30
 
 
 def _share() -> float:
@@ -51,7 +51,7 @@ def _share() -> float:
 
 
 _MODULE_BYTES = _share()
-_TEST_BYTES = _MODULE_BYTES + 0.6 * 2**30
+_TEST_BYTES = _MODULE_BYTES + 0.4 * 2**30
 
 
 @pytest.fixture(autouse=True, scope="session")

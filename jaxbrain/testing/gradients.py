@@ -227,7 +227,7 @@ def check_relaxed(
       >>> net = jb.serial(jb.dense(8), jb.elementwise(jax.nn.tanh), jb.dense(3))
       >>> x, y = jax.random.normal(jax.random.key(0), (5, 4)), jax.numpy.arange(5) % 3
       >>> params = net.init(jax.random.key(1), x[0])
-      >>> rule = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=200)
+      >>> rule = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=400)
       >>> residuals = check_relaxed(rule, params, (x, y), tolerance=1e-3)
       >>> early = jb.predictive_coding(net, jb.losses.softmax_cross_entropy, steps=2)
       >>> check_relaxed(early, params, (x, y), tolerance=1e-3)

@@ -23,6 +23,17 @@ RULE = jb.backprop(jb.serial(jb.dense(4), jb.dropout(0.2), jb.dense(1)), jb.loss
 BOTH = pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
 
 
+@pytest.fixture(autouse=True)
+def default_handlers():
+    """Those of a terminal: a program that nohup starts ignores SIGHUP."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def fit(directory, epochs=8, **options):
     how = {"key": jax.random.key(0), "epochs": epochs, "checkpoint": directory, **options}
     return jb.fit(RULE, optax.adam(0.1), (X, X[:, :1]), batch_size=4, **how)

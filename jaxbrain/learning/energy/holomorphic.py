@@ -75,8 +75,9 @@ def holomorphic_equilibrium_propagation(
         return r * jnp.asarray(turn, wide), jnp.asarray(twice / turn / points, wide) / r
 
     relaxation = Relaxation(feedback_gain, steps, nudged_steps)
-    complex_error = error_of(loss, error)
-    rule = nudged_rule(name, net, loss, on_circle, radius, relaxation, error=complex_error)
+    rule = nudged_rule(
+        name, net, loss, on_circle, radius, relaxation, gradient=lambda loss: error_of(loss, error)
+    )
     for i, layer in enumerate(rule.network.layers):
         _require_holomorphic(name, i, layer)
     return rule

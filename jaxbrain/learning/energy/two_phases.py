@@ -88,11 +88,11 @@ def nudged_rule(
     beta: float | jax.Array,
     relaxation: Relaxation,
     *,
-    error: Callable[[jax.Array, Any], jax.Array] | None = None,
+    gradient: Callable[[Loss], Callable[[jax.Array, Any], jax.Array]] = jax.grad,
 ) -> LearningRule:
     """The rule of the phases with ``(nudges, weights) = points(beta, key)``.
 
-    The error of the output is the gradient of the loss, unless it is given.
+    The error of the output is ``gradient(loss)``.
     """
     require_count(name, "nudged_steps", relaxation.nudged_steps)
     system = symmetric_system(net, name, relaxation.feedback_gain, loss)
@@ -100,7 +100,7 @@ def nudged_rule(
     def nudges(key: jax.Array | None, dtype: Any) -> tuple[jax.Array, jax.Array]:
         return points(jnp.asarray(beta).astype(dtype), key)
 
-    phases = Phases(nudges, nudged(error or jax.grad(loss)))
+    phases = Phases(nudges, nudged(gradient(loss)))
     return contrast_rule(name, system, loss, phases, *relaxation[1:])
 
 

@@ -57,7 +57,7 @@ def rbm(units: int, *, kernel_init: Initializer = normal(0.01)) -> Network:
     Examples:
       >>> params = rbm(3).init(jax.random.key(0), jnp.ones(5))
       >>> {name: leaf.shape for name, leaf in params.items()}
-      {'kernel': (5, 3), 'hidden_bias': (3,), 'visible_bias': (5,)}
+      {'hidden_bias': (3,), 'kernel': (5, 3), 'visible_bias': (5,)}
     """
     units = require_count("rbm", "units", units)
     name = f"rbm({units})"

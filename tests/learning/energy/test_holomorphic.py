@@ -70,8 +70,8 @@ def test_a_loss_of_your_own_needs_its_derivative():
         return 4 * (prediction - target.astype(prediction.dtype)) ** 3
 
     settings = {"steps": 40, "nudged_steps": 40}
-    rule = holomorphic(net, quartic, radius=1e-3, error=slope, **settings)
-    same_rule = centered(net, quartic, nudge=1e-4, **settings)
+    rule = holomorphic(net, quartic, radius=1e-4, error=slope, **settings)
+    same_rule = centered(net, quartic, nudge=1e-5, **settings)
     grads, want = (learn(r, params, x, y)[0] for r in (rule, same_rule))
     assert distance(grads, want) < 1e-4
 
