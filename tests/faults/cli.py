@@ -125,7 +125,7 @@ FAULTS = [
     Fault(
         "a file that is called xor is not split", f"{CLI}/data.py",
         'options.data == "xor"', 'source.name == "xor"',
-        f"{TESTS}/test_data.py",
+        f"{TESTS}/test_sources.py",
     ),
     Fault(
         "every seed splits the rows alike", f"{CLI}/data.py",
