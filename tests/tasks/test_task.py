@@ -108,6 +108,8 @@ def test_a_graded_step_is_a_part_of_the_graded_trial():
     np.testing.assert_allclose(steps.mean(), whole * 2 / 4, rtol=1e-6)
     unknown = jb.tasks.graded_step(jb.losses.mse)(jnp.full(2, jnp.nan), (targets[0], mask[0]))
     assert float(unknown) == 0
+    of_logarithm = jb.tasks.graded_step(lambda p, _: jnp.sum(jnp.log(p)))  # -inf of finite numbers
+    assert float(of_logarithm(jnp.zeros(2), (targets[0], mask[0]))) == 0
     for loss in (graded(jb.losses.mse), jax.vmap(jb.tasks.graded_step(jb.losses.mse))):
         slope = jax.grad(lambda y, t, loss=loss: jnp.sum(loss(y, (t, mask))))
         known = slope(prediction, targets)
