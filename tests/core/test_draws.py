@@ -150,9 +150,9 @@ def test_all_widths_of_bits():
     dtypes = ("uint8", "uint16", "uint32", "uint64")
 
     def bits(key):
-        keys = jax.random.split(key, 5)
-        drawn = {d: jax.random.bits(k, (67, 31), d) for d, k in zip(dtypes, keys, strict=False)}
-        return {**drawn, "none": jax.random.normal(keys[4], (0, 3))}
+        *keys, last = jax.random.split(key, 5)
+        drawn = {d: jax.random.bits(k, (67, 31), d) for d, k in zip(dtypes, keys, strict=True)}
+        return {**drawn, "none": jax.random.normal(last, (0, 3))}
 
     drawn = jax.jit(in_one_draw(bits))(jax.random.key(0))
     assert drawn["none"].shape == (0, 3)
