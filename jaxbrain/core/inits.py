@@ -99,6 +99,7 @@ def _drawn(
     given = iter(arrays)
     x = structure.unflatten([next(given) if leaf is None else leaf for leaf in others])
     params = in_one_draw(lambda key: init(key, x))(key)
+    params = jax.lax.optimization_barrier(params)  # the same bits in every program
     sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(params) if _is_float(leaf)]
     return params, jnp.all(jnp.array([jnp.isfinite(one) for one in sums], bool))
 
