@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from importlib import metadata
-from pathlib import Path
 
 # Compiling is most of the time of this suite, and what is compiled runs once. Set before jax is
 # imported; results differ from optimized code in the last digits only.
@@ -30,28 +29,10 @@ gc.set_threshold(50_000, 20, 50)
 
 
 # What was compiled stays until JAX is told to forget it, some 1.5 MB a program. A worker that holds
-# more than its share of the machine forgets, so that the tests fit a laptop: after the module, or,
-# where one module alone compiles as much, after a test. It costs time: the modules that follow
-# compile again the small programs that all share.
-_LEAST, _MOST = 0.9 * 2**30, 1.3 * 2**30
-
-
-def _share() -> float:
-    """Bytes for a worker: all together hold a third of the machine, or of its container."""
-    whole = [float("inf")]
-    with contextlib.suppress(OSError, AttributeError, ValueError):
-        whole.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for limit in ("memory.max", "memory/memory.limit_in_bytes"):  # of a container
-        with contextlib.suppress(OSError, ValueError):
-            whole.append(int(Path("/sys/fs/cgroup", limit).read_text()))
-    if len(whole) == 1:
-        return _LEAST
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return min(max(min(whole) / 3 / workers, _LEAST), _MOST)
-
-
-_MODULE_BYTES = _share()
-_TEST_BYTES = _MODULE_BYTES + 0.4 * 2**30
+# more than this forgets, so that the tests fit a laptop: after the module, or, where one module
+# alone compiles as much, after a test. It costs time: the modules that follow compile again the
+# small programs that all share.
+_MODULE_BYTES, _TEST_BYTES = 1.3 * 2**30, 1.7 * 2**30
 
 
 @pytest.fixture(autouse=True, scope="session")

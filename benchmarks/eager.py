@@ -156,9 +156,7 @@ def main() -> None:
     """Pin the process, then measure and print the table."""
     options = parse()
     measure.pin(options.core)
-    found: dict[str, Any] = {"machine": measure.machine(), "versions": measure.versions()}
-    print(found["machine"])
-    print(", ".join(f"{package} {version}" for package, version in found["versions"].items()))
+    found = measure.heading()
     print(
         "one core, one BLAS thread; processor time, medians but of the first two calls; each call"
     )

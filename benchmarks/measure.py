@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PACKAGES = (
     "jax",
@@ -110,10 +110,22 @@ def machine() -> str:
     )
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of all packages that are compared."""
+def heading(*more: str) -> dict[str, Any]:
+    """Print the machine and the versions, and return them, for what is found to be added.
+
+    Args:
+      *more: packages that are compared in one table alone.
+    """
+    found = {"machine": machine(), "versions": versions(*more)}
+    print(found["machine"])
+    print(", ".join(f"{package} {version}" for package, version in found["versions"].items()))
+    return found
+
+
+def versions(*more: str) -> dict[str, str]:
+    """Installed versions of all packages that are compared, and of more."""
     found = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

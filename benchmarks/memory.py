@@ -75,9 +75,7 @@ def main() -> None:
     # imported after pinning: NumPy and JAX read the affinity and the thread counts
     from benchmarks import memories
 
-    found: dict[str, Any] = {"machine": measure.machine(), "versions": measure.versions()}
-    print(found["machine"])
-    print(", ".join(f"{package} {version}" for package, version in found["versions"].items()))
+    found = measure.heading()
     print("one core, one BLAS thread; medians of processor time; ratios are paired by round")
     timed = partial(measure_jobs, rounds=options.rounds, least=options.least)
     size = f"{memories.PROBES} probes, {memories.UNITS:,} units, {memories.PATTERNS} patterns"

@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib import metadata
 from typing import Any, NamedTuple
 
 from benchmarks import measure
@@ -239,23 +238,13 @@ def report_sweeps(found: list[dict[str, float]]) -> str:
     return f"{LESIONS} lesions of the motor system, forward\n{measure.table(header, cells)}"
 
 
-def versions() -> dict[str, str]:
-    """The versions of `measure`, and that of MotorNet."""
-    try:
-        return {**measure.versions(), "motornet": metadata.version("motornet")}
-    except metadata.PackageNotFoundError:
-        return {**measure.versions(), "motornet": "not installed"}
-
-
 def main() -> None:
     """Measure and print every table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", help="write the numbers to this file")
     arguments = parser.parse_args()
-    print(measure.machine())
-    print(", ".join(f"{name} {version}" for name, version in versions().items()))
-    found: dict[str, Any] = {"machine": measure.machine(), "versions": versions()}
+    found = measure.heading("motornet")
     sweeps = [measure_sweep(*of, arguments.rounds) for of in SWEEPS]
     print(f"\n{report_sweeps(sweeps)}", flush=True)
     for size in BATCHES:

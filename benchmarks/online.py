@@ -164,9 +164,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--json", help="write the numbers to this file")
     arguments = parser.parse_args()
-    print(measure.machine())
-    print(", ".join(f"{name} {version}" for name, version in measure.versions().items()))
-    found: dict[str, Any] = {"machine": measure.machine(), "versions": measure.versions()}
+    found = measure.heading()
     for kind in arguments.cells:
         for units in arguments.units:
             for batch in arguments.batch:

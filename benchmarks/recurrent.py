@@ -206,9 +206,7 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
     parser.add_argument("--json", help="write the numbers to this file")
     arguments = parser.parse_args()
-    print(measure.machine())
-    print(", ".join(f"{name} {version}" for name, version in measure.versions().items()))
-    found: dict[str, Any] = {"machine": measure.machine(), "versions": measure.versions()}
+    found = measure.heading()
     for kind in arguments.cells:
         rows = measure_training(kind, arguments.rounds)
         print(f"\n{report_training(kind, rows)}", flush=True)

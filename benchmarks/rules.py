@@ -104,9 +104,7 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"--only: unknown {', '.join(unknown)}; choose from {', '.join(RULES)}")
     names = [name for name in RULES if name in (options.only or RULES) or name == REFERENCE]
-    found = {"machine": measure.machine(), "versions": measure.versions()}
-    print(found["machine"])
-    print(", ".join(f"{package} {version}" for package, version in found["versions"].items()))
+    found = measure.heading()
     print("one core, one BLAS thread; medians of processor time; ratios are paired by round\n")
     found["predictive_coding"] = predictive.measure_step(options.rounds, options.least)
     print(predictive.report(found["predictive_coding"]))

@@ -44,9 +44,7 @@ def main() -> None:
         raise SystemExit(
             f"--only: unknown {', '.join(unknown)}; choose from {', '.join(peers.PEERS)}"
         )
-    results: dict = {"machine": measure.machine(), "versions": measure.versions()}
-    print(results["machine"])
-    print(", ".join(f"{package} {version}" for package, version in results["versions"].items()))
+    results = measure.heading()
     print("one core, one BLAS thread; medians of processor time; x limit is paired by round\n")
     for name in options.workload:
         if name in STEADY:

@@ -161,12 +161,9 @@ def recurrent_decoder(
     require_count("recurrent_decoder", "epochs", epochs)
     require_number("recurrent_decoder", "held_back", held_back, at_least=0, below=1)
     require_number("recurrent_decoder", "dropout_rate", dropout_rate, at_least=0, below=1)
-    name, choices = (
-        f"recurrent_decoder({cell})",
-        _Choices(
-            serial(dropout(dropout_rate), unroll(cell), last()), bins, epochs, held_back, optimizer
-        ),
-    )
+    name = f"recurrent_decoder({cell})"
+    encoder = serial(dropout(dropout_rate), unroll(cell), last())
+    choices = _Choices(encoder, bins, epochs, held_back, optimizer)
 
     def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Params:
         if key is None:

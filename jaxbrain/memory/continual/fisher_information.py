@@ -78,14 +78,8 @@ def fisher(
       (5.0, 1.0)
     """
     _check("fisher", loss, outcomes, batch_size)
-    return _mean(
-        Program((net, loss)),
-        _exact,
-        params,
-        (tree_on_device("", "x", x), None),
-        outcomes,
-        batch_size,
-    )
+    data = tree_on_device("", "x", x), None
+    return _mean(Program((net, loss)), _exact, params, data, outcomes, batch_size)
 
 
 @checked
@@ -200,14 +194,8 @@ def full_fisher(
       [[1.0, 2.0], [2.0, 5.0]]
     """
     _check("full_fisher", loss, outcomes, batch_size)
-    return _mean(
-        Program((net, loss)),
-        _full,
-        params,
-        (tree_on_device("", "x", x), None),
-        outcomes,
-        batch_size,
-    )
+    data = tree_on_device("", "x", x), None
+    return _mean(Program((net, loss)), _full, params, data, outcomes, batch_size)
 
 
 Inner = tuple[Network, Loss, Any]

@@ -15,7 +15,7 @@ from tests.theory import distance
 @functools.cache
 def at_the_fixed_point(net, loss, gain, shape=(4,), noise=None):
     """A problem, and the gradient of its loss at the free equilibrium, through the iteration."""
-    params, x, y = mild(net, loss, shape=shape, seed=1)
+    params, x, y = mild(net, loss, shape=shape, seed=3)
     key = None if noise is None else jax.random.key(noise)
     network = jb.batch(equilibrium_network(net, feedback_gain=gain, steps=100))
     gradient = jax.grad(lambda p, key: chain.batch_loss(loss, network.apply(p, x, key=key), y))

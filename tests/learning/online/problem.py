@@ -20,10 +20,10 @@ def sequence():
     return rng.normal(size=(STEPS, INPUTS)), rng.normal(size=(STEPS, OUTPUTS))
 
 
-def params_of(net, scale=0.5):
+def params_of(net, scale=0.5, seed=1):
     """Params of a network at generic values."""
     flat, unravel = ravel_pytree(net.init(new_key(), jnp.zeros((STEPS, INPUTS))))
-    return unravel(flat + scale * np.random.default_rng(1).normal(size=flat.shape))
+    return unravel(flat + scale * np.random.default_rng(seed).normal(size=flat.shape))
 
 
 def gradients(*rules, params):

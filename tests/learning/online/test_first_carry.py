@@ -237,13 +237,13 @@ def drawn_by_uoro(signs):
 )
 def test_the_mean_of_uoro_over_all_signs_is_the_gradient(cell, monkeypatch):
     rule, steps = learning.uoro(cell, READOUT, LOSS), 3
-    params = params_of(over_time(rule).network)
+    params = params_of(over_time(rule).network, scale=0.8)
     patterns = np.array(list(itertools.product([-1.0, 1.0], repeat=2 * steps)))
     signs = patterns.reshape(-1, steps, 2)
     found, bptt = over_all_signs(rule, params, monkeypatch, signs, drawn_by_uoro)
     assert error(found.mean(0), bptt) < 1e-12 and error(found[0], bptt) > 0.01
     one_start = found[: len(found) // 4]  # one pattern of signs of the start, all of the steps
-    assert error(one_start.mean(0), bptt) > 1e-3
+    assert error(one_start.mean(0), bptt) > 0.01
 
 
 @pytest.mark.slow

@@ -56,13 +56,13 @@ def test_snap_by_hand():
     """On a ring: n = 1 and 2 by columns, n = 3 the whole matrix, n = 5 all there is."""
     ns = (1, 2, 3, UNITS)
     rules = [learning.snap(CELL, READOUT, LOSS, n=n) for n in ns]
-    params = params_of(over_time(rules[0]).network)
+    params = params_of(over_time(rules[0]).network, scale=0.8, seed=8)
     *found, exact = gradients(*rules, params=params)
     for n, whole in zip(ns, found, strict=True):
         cut = whole[: sum(leaf.size for leaf in jax.tree.leaves(params[0]))]
         np.testing.assert_allclose(cut, by_hand(numpy_of(params), n), rtol=1e-9, atol=1e-13)
     assert error(found[-1], exact) < 1e-12
-    assert all(error(cut, exact) > 1e-4 for cut in found[:-1])
+    assert all(error(cut, exact) > 0.01 for cut in found[:-1])
     x = jax.ShapeDtypeStruct((INPUTS,), "float64")
     patterns = [sparsity_pattern(CELL, x, n) for n in ns]
     assert [pattern.dense for pattern in patterns] == [False, False, True, True]
