@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -16,7 +15,7 @@ from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
 from jaxbrain.core.config import configured
 from jaxbrain.core.eager import compiled_once
-from jaxbrain.core.requirements import require_count, require_number
+from jaxbrain.core.requirements import is_traced, require_count, require_number
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.learning.backpropagation import backprop
 from jaxbrain.learning.readout.reservoir import ridge
@@ -90,7 +89,7 @@ def ridge_decoder(
         raise ValueError("ridge_decoder: folds must be at least 2, one to fit and one to test")
 
     def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Linear:
-        if any(isinstance(a, jax.core.Tracer) for a in (activity, movement, key)):
+        if is_traced((activity, movement, key)):
             raise TypeError(
                 "ridge_decoder is fitted on the host in float64; call fit outside jit, vmap and "
                 "grad, and with one key or none"

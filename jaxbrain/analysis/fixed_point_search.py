@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.compiled import compiled
-from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.requirements import is_traced, require_count, require_positive
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
 
@@ -231,7 +230,7 @@ def _double(**trees: Any) -> list[Any]:
         return np.asarray(a, np.float64) if floating else a
 
     for name, tree in trees.items():
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+        if is_traced(tree):
             raise TypeError(
                 f"{name} is traced: fixed_points works on the host, in float64; call it outside "
                 "jax.jit, vmap and grad"

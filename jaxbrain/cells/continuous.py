@@ -7,14 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 
 from jaxbrain.cells.parts import summed_input, weights, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
+from jaxbrain.core.requirements import (
+    as_number,
+    is_traced,
+    require_count,
+    require_positive,
+    require_times,
+)
 from jaxbrain.core.types import Cell, Params
 
 Time = float | jax.Array
@@ -191,7 +196,7 @@ def _init(
 
 def _leak_param(cell: str, tau: jax.Array, dt: jax.Array) -> jax.Array:
     """log(a / (1 - a)) with a = dt / tau; refuse a tau that is not longer than dt."""
-    known = not any(isinstance(value, jax.core.Tracer) for value in (tau, dt))
+    known = not is_traced((tau, dt))
     if known and not bool(jnp.all(tau > dt)):
         raise ValueError(
             f"{cell}: a learned tau must start longer than dt, {dt:g}, but the initializer drew "

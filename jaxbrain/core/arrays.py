@@ -12,6 +12,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.requirements import is_traced
+
 _X64 = "jax.config.update('jax_enable_x64', True)"
 
 
@@ -173,7 +175,7 @@ def _read(name: str, short: str, values: Any) -> np.ndarray:
         values = values.detach().cpu()  # a tensor of PyTorch
     if isinstance(values, list | tuple):
         leaves = jax.tree.leaves(values)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        if is_traced(leaves):
             kind = type(values).__name__
             raise TypeError(f"{name} is a {kind} of traced values; join them: jnp.stack({short})")
         if any(np.ma.isMaskedArray(leaf) for leaf in leaves):

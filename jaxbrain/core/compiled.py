@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.core
 
 from jaxbrain.core.latest import Latest
+from jaxbrain.core.requirements import is_traced
 
 MOST = 64  # structures of one function; the programs of one take about 10 MB
 
@@ -38,7 +38,7 @@ class Compiled:
         return jax.eval_shape(lambda *given: jitted(*given, **options), leaves, *args)
 
     def _of(self, structure: Any, *given: Any) -> Callable[..., Any]:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
+        if is_traced(given):
             # within another program it is a part of that one, and its structure may hold tracers
             return self._made(structure)
         return self.kept.get(structure) or self.kept.put(structure, self._made(structure))

@@ -15,6 +15,7 @@ from jaxbrain.core.captured import Changing, state
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.draws import in_one_draw
 from jaxbrain.core.program import Program
+from jaxbrain.core.requirements import is_traced
 
 # The errors of a function that computes with numbers on the host: JAX cannot trace it.
 _NEEDS_NUMBERS = (
@@ -51,7 +52,7 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
         form = structure, tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         shaped = all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1])
         now = _state(made) if shaped else None
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in (key, *arrays))
+        traced = is_traced((key, arrays))
         if traced and now is not None:
             return part()((*form, now), key, arrays)
         try:

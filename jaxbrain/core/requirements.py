@@ -117,9 +117,9 @@ def shape_of(numbers: Any) -> tuple[int, ...]:
     return (len(numbers),) if isinstance(numbers, list | tuple) else np.shape(numbers)
 
 
-def is_traced(numbers: Any) -> bool:
-    """True if a number, or one of several, is not known yet."""
-    return any(isinstance(number, jax.core.Tracer) for number in jax.tree.leaves(numbers))
+def is_traced(tree: Any) -> bool:
+    """True if a number of a pytree is not known yet."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def require_key(rule: str, key: jax.Array | None, why: str) -> jax.Array:

@@ -7,11 +7,11 @@ import warnings
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arrays import as_array
+from jaxbrain.core.requirements import is_traced
 from jaxbrain.training.states import require_train_state
 
 
@@ -121,7 +121,7 @@ def check(state: Any, losses: Any) -> None:
     """
     losses = getattr(losses, "step_loss", losses)
     losses = losses if isinstance(losses, jax.Array) else as_array("check", "losses", losses)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, losses))):
+    if is_traced((state, losses)):
         raise TypeError("check: values cannot be looked at under a trace; call it outside of jit")
     require_train_state("check", state)
     members = np.shape(state.step)

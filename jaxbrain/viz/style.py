@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.core import Tracer
+
+from jaxbrain.core.requirements import is_traced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ def fitted(ax: "Axes | None", ratio: float, *, sides: float, above: float) -> "A
 
 def hosts(name: str, values: Sequence[Any]) -> list[np.ndarray]:
     """Several arrays on the host, in one transfer; traced ones raise a TypeError."""
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(list(values))):
+    if is_traced(list(values)):
         raise TypeError(
             f"{name} is traced: pictures are drawn on the host from concrete arrays. "
             "Call jaxbrain.viz outside jax.jit, vmap and grad, on their results"

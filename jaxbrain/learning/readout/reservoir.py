@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,7 +24,13 @@ from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_count, require_fraction, require_positive
+from jaxbrain.core.requirements import (
+    as_number,
+    is_traced,
+    require_count,
+    require_fraction,
+    require_positive,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.networks.parts import float_dtype
 
@@ -166,7 +171,7 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
       >>> readout["kernel"].round(4).tolist(), readout["bias"].round(4).tolist()
       ([[3.0]], [1.0])
     """
-    if any(isinstance(a, jax.core.Tracer) for a in (states, targets, penalty)):
+    if is_traced((states, targets, penalty)):
         raise TypeError(
             "ridge is solved on the host in float64; call it outside jit, vmap and grad, on the "
             "states that the compiled part returns"

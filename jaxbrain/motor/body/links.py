@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import as_number
+from jaxbrain.core.requirements import as_number, is_traced
 from jaxbrain.core.types import Numbers
 from jaxbrain.motor.body.plant import Hand, require_position
 
@@ -161,8 +160,7 @@ def place(arm: Arm, position: jax.Array) -> ArmState:
     """
     position = require_position("arm", position)
     angles = inverse_kinematics(arm, position)
-    leaves = jax.tree.leaves((arm, position, angles))
-    if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+    if not is_traced((arm, position, angles)):
         _require_in_reach(arm, position, angles)
     return ArmState(angles, jnp.zeros_like(angles))
 

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.eager import loops
-from jaxbrain.core.requirements import as_number, require_count, require_positive
+from jaxbrain.core.requirements import as_number, is_traced, require_count, require_positive
 from jaxbrain.core.types import Numbers, Params
 from jaxbrain.motor.body.arm import acceleration, dissipation, kinetic_energy, stop_energy
 from jaxbrain.motor.body.hill import Hill, hill_force, positive_part, thelen_hill
@@ -286,7 +285,7 @@ def _require_muscles(muscles: Muscles) -> None:
                 f"muscled_arm: {field} must be one number for each muscle, as many as force, "
                 f"got shape {np.shape(value)} and force of shape {count}"
             )
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+        if is_traced(value):
             continue
         if not np.all(np.asarray(value) > 0):
             raise ValueError(f"muscled_arm: {field} must be positive, got {value!r}")

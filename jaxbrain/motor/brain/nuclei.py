@@ -7,13 +7,18 @@ in the carry, so that it can be set, swept and differentiated like any other sta
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_fraction, require_positive, require_times
+from jaxbrain.core.requirements import (
+    as_number,
+    is_traced,
+    require_fraction,
+    require_positive,
+    require_times,
+)
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.motor.body.plant import runge_kutta
 from jaxbrain.networks.parts import as_real, float_like
@@ -261,7 +266,7 @@ def require_same_channels(name: str, state: jax.Array, x: Any) -> None:
 def require_stable(name: str, channels: int, dt: Number, tau: Number, w: Pathways) -> None:
     """Refuse a step at which the integration of the loop of STN and GPe would be unstable."""
     needed = (dt, tau, w.gpe_stn, w.stn_gpe)
-    if any(isinstance(value, jax.core.Tracer) for value in needed):
+    if is_traced(needed):
         return
     turn = np.sqrt(complex(channels * float(w.gpe_stn) * float(w.stn_gpe)))
     z = float(dt) / float(tau) * np.array([turn - 1, -turn - 1])

@@ -8,13 +8,12 @@ t counts steps, forces are in N. Its doses may be traced: build the loop inside 
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.requirements import as_number, is_traced, require_positive
 from jaxbrain.core.types import Numbers
 from jaxbrain.motor.control.lesions import on_controller, set_gain, silence, stimulate
 from jaxbrain.motor.control.loop import Perturbation, Signals
@@ -147,7 +146,7 @@ def force_channel(
         _require_shape("force_channel", name, point, (2,))
     for name, value in (("stiffness", stiffness), ("damping", damping)):
         require_positive("force_channel", name, value, zero=name == "damping")
-    known = not any(isinstance(point, jax.core.Tracer) for point in (start, target))
+    known = not is_traced((start, target))
     if known and np.array_equal(start, target):
         raise ValueError(f"force_channel: start and target must be two points, got {start} twice")
 
@@ -223,7 +222,7 @@ def during(
       >>> import jax.numpy as jnp
       >>> cooled = during(silence(slice(0, 10)), 20, 40, after=set_gain(1.0))
     """
-    known = not any(isinstance(t, jax.core.Tracer) for t in (start, stop))
+    known = not is_traced((start, stop))
     if known and not start < stop:
         raise ValueError(f"during: start must be before stop, got {start!r} and {stop!r}")
 

@@ -4,12 +4,11 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.requirements import is_traced, require_count, require_positive
 from jaxbrain.motor.body.arm import inverse_dynamics
 from jaxbrain.motor.body.links import NIJHOF_KOUWENHOVEN, ArmState, inverse_kinematics
 from jaxbrain.motor.body.plant import CENTER
@@ -172,7 +171,7 @@ def _require_geometry(angles: Any, distance: Any, center: Any) -> None:
 
 def _require_workspace(angles: Any, distance: Any, center: Any) -> None:
     """Refuse reaches that are known to leave the workspace of the arm."""
-    if any(isinstance(a, jax.core.Tracer) for a in jax.tree.leaves((angles, distance, center))):
+    if is_traced((angles, distance, center)):
         return
     along = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * np.asarray(distance)
     paths = (np.asarray(center) + np.linspace(0, 1, 11)[:, None] * along).reshape(-1, 2)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import require_count, require_positive
+from jaxbrain.core.requirements import is_traced, require_count, require_positive
 from jaxbrain.motor.body.plant import CENTER, DECIMETERS, Plant
 from jaxbrain.motor.control.loop import TaskInput
 from jaxbrain.tasks import Task, Trial
@@ -238,7 +237,7 @@ def require_in_reach(name: str, plant: Any, center: Any, distance: Any, angles: 
     """Refuse targets on a circle, and its center, that a body is known not to reach."""
     if plant is None:
         return
-    if any(isinstance(known, jax.core.Tracer) for known in (center, distance, angles)):
+    if is_traced((center, distance, angles)):
         return
     directions = np.stack([np.cos(np.asarray(angles)), np.sin(np.asarray(angles))], axis=1)
     for point in np.concatenate([[center], np.asarray(center) + float(distance) * directions]):
