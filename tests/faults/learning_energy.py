@@ -12,7 +12,7 @@ FAULTS = [
     ),
     Fault(
         "predictive coding is not divided by the nudge", f"{ENERGY}/inference.py",
-        "return 1 / (nudge * each.shape[0]) * jnp.sum(each)", "return jnp.mean(each)",
+        "scale = 1 / (nudge * each.shape[0])", "scale = 1 / each.shape[0]",
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(

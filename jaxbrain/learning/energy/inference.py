@@ -7,6 +7,7 @@ term of the output, `top`, and in the time at which weights learn.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -118,12 +119,12 @@ def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     return total
 
 
-def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, InferenceDiagnostics]:
+def relax(model: CodingModel, params: Params, steps: Steps) -> Latents:
     """The activities after steps down the energy from those of the forward pass."""
     count, size, descent = steps
     latents, done = model.start, 0
     if not latents:
-        return latents, diagnostics(model, params, params, latents)
+        return latents
     # x does not move, nor does the prediction of the first block
     first = latents[0]
     model = model._replace(blocks=(lambda *_: first, *model.blocks[1:]))
@@ -135,8 +136,7 @@ def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, In
     def step(_: Any, latents: Latents) -> Latents:
         return descent(lambda z: energies(model, params, z), latents, size)
 
-    latents = jax.lax.fori_loop(done, count, step, latents)
-    return latents, diagnostics(model, params, params, latents)
+    return jax.lax.fori_loop(done, count, step, latents)
 
 
 def diagnostics(
@@ -149,10 +149,17 @@ def diagnostics(
         return jnp.sum(each), jnp.mean(each)
 
     force, energy = jax.grad(total, has_aux=True)(latents)
-    if not latents:
+    return _relative(model, first, force, energy)
+
+
+def _relative(
+    model: CodingModel, first: Params, force: Latents, energy: jax.Array, scale: Any = 1
+) -> InferenceDiagnostics:
+    """Diagnostics of a force times scale."""
+    if not force:
         return InferenceDiagnostics(jnp.zeros_like(energy), energy)
     # the forward pass leaves no prediction error: only the term of the output is a force
-    push = jax.grad(lambda z: jnp.sum(model.top(first, z)))(model.start[-1])
+    push = jax.grad(lambda z: scale * jnp.sum(model.top(first, z)))(model.start[-1])
     return InferenceDiagnostics(ratio(optax.tree.norm(force), optax.tree.norm(push)), energy)
 
 
@@ -165,21 +172,29 @@ def weight_gradient(
     model: CodingModel, params: Params, latents: Latents, *, nudge: float | jax.Array = 1
 ) -> Params:
     """dF/dW / nudge of the mean over the batch: local to each block."""
-
-    def total(params: Params) -> jax.Array:
-        each = energies(model, params, latents)
-        # scaled before the products with the activities, which are larger than the errors
-        return 1 / (nudge * each.shape[0]) * jnp.sum(each)
-
-    return jax.grad(total)(params)
+    return jax.grad(lambda p: _scaled(model, p, latents, nudge)[0])(params)
 
 
 def relax_and_learn(
     model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
 ) -> tuple[Params, InferenceDiagnostics]:
     """The weight gradient at the end of the relaxation, and the diagnostics."""
-    latents, info = relax(model, params, steps)
-    return weight_gradient(model, params, latents, nudge=nudge), info
+    latents = relax(model, params, steps)
+    # one backward pass for both halves the program
+    (grads, force), (energy, scale) = jax.grad(partial(_scaled, model), (0, 1), has_aux=True)(
+        params, latents, nudge
+    )
+    return grads, _relative(model, params, force, energy, scale)
+
+
+def _scaled(
+    model: CodingModel, params: Params, latents: Latents, nudge: float | jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, Any]]:
+    """F / nudge, its mean over the batch; the mean of F, and the scale of the sum."""
+    each = energies(model, params, latents)
+    # scaled before the products with the activities, which are larger than the errors
+    scale = 1 / (nudge * each.shape[0])
+    return scale * jnp.sum(each), (jnp.mean(each), scale)
 
 
 def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
