@@ -23,6 +23,7 @@ from jaxbrain.networks import (
     flatten,
     layer_norm,
     max_pool,
+    repeated,
     self_association,
     summary,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "parallel",
     "predict",
     "predictive_coding",
+    "repeated",
     "residual",
     "run",
     "save_model",

@@ -11,6 +11,7 @@ of ``jax.jit`` equal networks share one compiled program (`jaxbrain.core.inits`)
 from jaxbrain.networks.association import associative_lookup, associative_pool, self_association
 from jaxbrain.networks.convolution import avg_pool, conv, max_pool
 from jaxbrain.networks.layers import dense, dropout, elementwise, embed, flatten, layer_norm
+from jaxbrain.networks.repetition import repeated
 from jaxbrain.networks.summary_table import summary
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "flatten",
     "layer_norm",
     "max_pool",
+    "repeated",
     "self_association",
     "summary",
 ]

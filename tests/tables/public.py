@@ -7,8 +7,8 @@ jaxbrain:
     binary_accuracy callbacks cells check checkpoint configured conv datasets dense
     direct_feedback_alignment dropout elementwise embed evaluate feedback_alignment fit flatten
     from_json init_state layer_norm learning lift load_model load_training losses max_pool
-    memory metrics motor parallel predict predictive_coding residual run save_model
-    self_association serial step summary tasks testing to_json viz with_precision
+    memory metrics motor parallel predict predictive_coding repeated residual run
+    save_model self_association serial step summary tasks testing to_json viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
