@@ -53,7 +53,7 @@ def stages(function: Callable, *arguments: Any) -> tuple[Any, Figures]:
         "compile_s": compiling,
         "whole_s": clocks[-1] - clocks[0],
         "equations": lowered.as_text().count(" = "),
-        "instructions": program.as_text().count(" = "),
+        "instructions": (program.as_text() or "").count(" = "),
     }
 
 
@@ -112,11 +112,20 @@ def layer(weights: tuple, a: jax.Array, last: bool) -> jax.Array:
     return h if last else jnp.tanh(h)
 
 
-def by_hand(grads: Callable, sizes: tuple[int, ...] = SIZES) -> tuple[Callable, tuple]:
+def five() -> list:
+    """Weights of five layers."""
+    return [(jnp.ones((i, o)), jnp.zeros(o)) for i, o in pairwise(SIZES)]
+
+
+def many() -> tuple:
+    """Weights of equal layers, stacked, and of one more."""
+    n, m = SIZES[0], SIZES[-1]
+    return (jnp.ones((DEPTH, n, n)), jnp.ones((DEPTH, n))), (jnp.ones((n, m)), jnp.ones(m))
+
+
+def by_hand(grads: Callable, params: Any) -> tuple[Callable, tuple]:
     """A training step by hand with ``grads(params, x, y) -> (loss, grads)``."""
     x, y = data()
-    pairs = pairwise(sizes)
-    params = [(jnp.ones((i, o)), jnp.zeros(o)) for i, o in pairs]
     optimizer = optax.adam(1e-3)
 
     def step(params: Any, opt_state: Any, x: jax.Array, y: jax.Array) -> Any:
