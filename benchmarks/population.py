@@ -1,5 +1,6 @@
 """256 XOR networks at once against the same networks one after another."""
 
+import contextlib
 import importlib
 
 import numpy as np
@@ -25,28 +26,25 @@ def solved(workload: Workload, stacked: list) -> float:
     return float(np.mean(right))
 
 
-def together(names: list[str], workload: Workload) -> dict[str, measure.Job]:
-    """Training of the whole population, and the share of the networks that solve XOR."""
-    jobs = {}
+def together(names: list[str], workload: Workload) -> dict[str, peers.Trainer]:
+    """Training of the whole population at once."""
+    trainers = {}
     for name in names:
-        if name not in TOGETHER:
-            continue
-        try:
-            module = importlib.import_module(f"benchmarks.peers.{TOGETHER[name][0]}")
-        except ImportError:
-            continue
-        trainer = module.population(workload, NETWORKS)
-        share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
-        jobs[f"together/{name}"] = measure.Job(
-            TOGETHER[name][1], trainer.fit, trainer.prepare, {"solved": share}
-        )
-    return jobs
+        if name in TOGETHER:
+            with contextlib.suppress(ImportError):
+                module = importlib.import_module(f"benchmarks.peers.{TOGETHER[name][0]}")
+                trainers[name] = module.population(workload, NETWORKS)
+    return trainers
 
 
 def tables(options: measure.Options) -> list[Table]:
     """All networks at once and, of the implementations one after another, one network x 256."""
     workload, names = xor(), steady.chosen(options)
-    jobs = together(names, workload)
+    at_once = together(names, workload)
+    jobs = {
+        f"together/{name}": measure.Job(TOGETHER[name][1], trainer.fit, trainer.prepare)
+        for name, trainer in at_once.items()
+    }
     trainers, missing = steady.ready(names, workload)
     for name, trainer in trainers.items():
         jobs[name] = measure.Job(f"in turn: {peers.label(name)}", trainer.fit, trainer.prepare)
@@ -54,6 +52,9 @@ def tables(options: measure.Options) -> list[Table]:
     for label, row in rows.items():
         if label.startswith("in turn"):
             row.update({name: NETWORKS * row[name] for name in EACH if name in row})
+    for name, trainer in at_once.items():
+        share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
+        rows[TOGETHER[name][1]]["solved"] = share
     rows = dict(sorted(rows.items(), key=lambda item: item[1]["ms"]))
     title = (
         f"{NETWORKS} XOR networks 2-8-1, 200 full-batch steps, {options.rounds} rounds; "
