@@ -4,6 +4,10 @@ JAX recognizes a compiled loop by the function that is its body. A body that is 
 call is another function at each call, so that each call would compile it again. Here the whole call
 is compiled, by what made the function: another call with equal shapes compiles nothing, nor does
 one of an equal value. Within ``jit``, ``vmap`` and ``grad`` the function is called as it is.
+
+A value that holds a function of the user, such as a loss, is called as it is too: the function may
+read a variable that the user sets to another value. Only a function that is itself an argument,
+such as that of a sweep, is taken to be pure, as ``jax.jit`` and ``jax.lax.scan`` take it.
 """
 
 import contextlib
@@ -19,8 +23,8 @@ from jax.extend.core import get_opaque_trace_state
 
 from jaxbrain.core import structure
 from jaxbrain.core.arrays import on_device
-from jaxbrain.core.captured import Changing, state
 from jaxbrain.core.compiled import compiled
+from jaxbrain.core.libraries import is_constant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,11 +133,13 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
             named = signature.bind(*args, **kwargs).arguments
             fixed = {name: named.pop(name) for name in mark.static if name in named}
             given = (), named
-        with contextlib.suppress(_NotArrays, Changing):
-            arrays, now = jax.tree.map(_array, given), state((value, fixed))
+        if not is_constant(value) or not all(map(_is_pure, fixed.values())):
+            return function(*args, **kwargs)
+        with contextlib.suppress(_NotArrays):
+            arrays = jax.tree.map(_array, given)
             if mark.check is not None:
                 mark.check(*args, **kwargs)
-            program = _Program(function, fixed, (made_of, structure.key(fixed), now))
+            program = _Program(function, fixed, (made_of, structure.key(fixed)))
             try:
                 return _run(program, *arrays)
             except jax.errors.JaxRuntimeError:
@@ -149,6 +155,10 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
 @compiled()
 def _run(program: _Program, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return program.function(*args, **kwargs, **program.fixed)
+
+
+def _is_pure(argument: Any) -> bool:
+    return isinstance(argument, FunctionType) or is_constant(argument)
 
 
 def _is_eager() -> bool:

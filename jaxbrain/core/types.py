@@ -126,6 +126,8 @@ class Network(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
+
     init: Init
     apply: Apply
     layers: tuple["Network", ...] = ()
@@ -145,6 +147,8 @@ class Cell(NamedTuple):
         the whole sequence in one product before the scan.
       config: what it was made from; None for one made by hand.
     """
+
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
 
     init: Init
     carry: Carry
