@@ -215,6 +215,9 @@ class Stored(NamedTuple):
 
 MEMORIES: dict[str, Stored] = {
     "hopfield": Stored(lambda: jb.memory.hopfield()),
+    "hopfield outer_product_factors": Stored(
+        lambda: jb.memory.hopfield(storage=jb.memory.outer_product_factors)
+    ),
     "hopfield storkey synchronous": Stored(
         lambda: jb.memory.hopfield(storage=jb.memory.storkey, update=jb.memory.synchronous)
     ),
