@@ -129,7 +129,7 @@ def _estimates(
 
 def _exact(tree: Params) -> list[jax.Array]:
     """The layers as vectors of at least 32 bits: half precision is too coarse for long sums."""
-    vectors = layer_vectors(tree)
+    vectors = layer_vectors("bias_and_variance", tree)
     return [v if v.dtype.itemsize >= 4 else v.astype("float32") for v in vectors]
 
 
