@@ -221,6 +221,7 @@ def recording(function: str, activity: Any, movement: Any) -> tuple[Any, Any]:
         if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(np.asarray(values)).all(axis=1))[0])
             raise ValueError(
-                f"{function}: {name} must be finite, got nan or inf in bin {bad}; cut the recording there"
+                f"{function}: {name} must be finite, got nan or inf in bin {bad}; cut the "
+                "recording there"
             )
     return x, y

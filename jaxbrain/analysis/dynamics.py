@@ -107,8 +107,8 @@ def lyapunov(
     types = [jnp.result_type(leaf) for leaf in jax.tree.leaves(carry)]
     if not types or any(not jnp.issubdtype(dtype, jnp.inexact) for dtype in types):
         raise TypeError(
-            f"lyapunov: the carry of {cell} must hold floating-point numbers to have Lyapunov exponents, "
-            f"got {[str(dtype) for dtype in types]}"
+            f"lyapunov: the carry of {cell} must hold floating-point numbers to have Lyapunov "
+            f"exponents, got {[str(dtype) for dtype in types]}"
         )
     carry = jax.tree.map(jnp.asarray, carry)
     vector = to_vector(carry)

@@ -125,16 +125,17 @@ def population_vector(
     """
     rates = require_activity("population_vector", "rates", rates, 1)
     require_fraction("population_vector", "least_r2", least_r2)
-    fields = {
-        n: as_floats("population_vector", f"tuning.{n}", a) for n, a in tuning._asdict().items()
-    }
-    for name, field in fields.items():
-        if field.shape != rates.shape[-1:]:
-            raise ValueError(
-                "population_vector: rates must be [..., units] and each field of tuning [units], "
-                f"got shapes {list(rates.shape)} and {name} {list(field.shape)}"
-            )
-    baseline, amplitude, preferred, r2 = (field.astype(rates.dtype) for field in fields.values())
+    fields = [
+        as_floats("population_vector", f"tuning.{name}", field).astype(rates.dtype)
+        for name, field in tuning._asdict().items()
+    ]
+    shapes = [list(field.shape) for field in fields]
+    if any(shape != list(rates.shape[-1:]) for shape in shapes):
+        raise ValueError(
+            "population_vector: rates must be [..., units] of the units of tuning, each of its "
+            f"fields [units]; got shape {list(rates.shape)}, and in tuning {shapes}"
+        )
+    baseline, amplitude, preferred, r2 = fields
     kept = (amplitude > 0) & (r2 > as_number(least_r2, r2))
     count = jnp.maximum(jnp.sum(kept), 1).astype(rates.dtype)
     directions = jnp.stack([jnp.cos(preferred), jnp.sin(preferred)], axis=1)
