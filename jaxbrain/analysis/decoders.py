@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
+from jaxbrain.analysis.values import scaled
 from jaxbrain.cells.unrolling import last, unroll
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
@@ -237,9 +238,12 @@ def _trained(
 
 def _moments(rows: Any) -> tuple[Any, Any]:
     """Mean and standard deviation of columns; 1 for a column that does not vary."""
-    xp = jnp if isinstance(rows, jax.Array) else np
+    if isinstance(rows, jax.Array):
+        part, unit = scaled(rows, axis=0)
+        scale = part.std(axis=0) * unit[0]
+        return rows.mean(axis=0), jnp.where(scale > 0, scale, 1)
     scale = rows.std(axis=0)
-    return rows.mean(axis=0), xp.where(scale > 0, scale, xp.ones_like(scale))
+    return rows.mean(axis=0), np.where(scale > 0, scale, 1.0)
 
 
 def _standard(rows: Any, moments: tuple[Any, Any]) -> Any:

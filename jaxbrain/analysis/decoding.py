@@ -204,7 +204,8 @@ def _table(function: str, argument: str, values: Any) -> Any:
             f"{function}: {argument} must be [time, columns] and not empty, got {list(array.shape)}"
         )
     if isinstance(array, np.ndarray) and array.dtype.kind in "biuf":
-        return array.astype(float) if array.dtype.kind in "biu" else array
+        whole = array.dtype.kind in "biu"
+        return array.astype(float if whole else np.promote_types(array.dtype, np.float32))
     return as_floats(function, argument, array)
 
 

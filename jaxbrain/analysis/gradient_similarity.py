@@ -195,7 +195,8 @@ def layer_vectors(function: str, tree: Params) -> list[jax.Array]:
                 f"{function}: gradients must be pytrees of arrays of numbers, got {kind}"
             )
     parts = [tree] if single else jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
-    return [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
+    vectors = [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
+    return [v if jnp.issubdtype(v.dtype, jnp.inexact) else v.astype(float) for v in vectors]
 
 
 def _ratio(u: jax.Array, v: jax.Array) -> jax.Array:
