@@ -152,9 +152,7 @@ def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, La
         return jax.grad(lambda z: jnp.sum(energy_of(z)))(latents)
 
     if descent is not fixed_step:
-        latents = jax.lax.fori_loop(
-            0, count, lambda _, z: descent(energy_of, z, size), model.start
-        )
+        latents = jax.lax.fori_loop(0, count, lambda _, z: descent(energy_of, z, size), model.start)
         return latents, forces(latents)
 
     def step(_: Any, carry: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
