@@ -1,7 +1,15 @@
 """Names at the root of the package, loaded together when the first of them is used."""
 
 from jaxbrain import cells, learning, losses
-from jaxbrain.core.composition import batch, lift, parallel, residual, serial, with_precision
+from jaxbrain.core.composition import (
+    affine,
+    batch,
+    lift,
+    parallel,
+    residual,
+    serial,
+    with_precision,
+)
 from jaxbrain.core.config import Config, configured
 from jaxbrain.core.serialization import from_json, to_json
 from jaxbrain.core.types import Cell, LearningRule, Memory, Network
@@ -20,11 +28,21 @@ from jaxbrain.networks import (
     dropout,
     elementwise,
     embed,
+    equinox_params,
     flatten,
+    from_equinox,
+    from_functions,
+    from_linen,
+    from_nnx,
     layer_norm,
+    linen_params,
     max_pool,
+    nnx_params,
     self_association,
     summary,
+    to_equinox,
+    to_linen,
+    to_nnx,
 )
 from jaxbrain.training import callbacks, checkpoint, metrics
 from jaxbrain.training.fitting import ChunkInfo, NonFiniteError, fit
@@ -47,6 +65,7 @@ __all__ = [
     "SaveError",
     "TrainState",
     "accuracy",
+    "affine",
     "associative_lookup",
     "associative_pool",
     "avg_pool",
@@ -64,20 +83,27 @@ __all__ = [
     "dropout",
     "elementwise",
     "embed",
+    "equinox_params",
     "evaluate",
     "feedback_alignment",
     "fit",
     "flatten",
+    "from_equinox",
+    "from_functions",
     "from_json",
+    "from_linen",
+    "from_nnx",
     "init_state",
     "layer_norm",
     "learning",
     "lift",
+    "linen_params",
     "load_model",
     "load_training",
     "losses",
     "max_pool",
     "metrics",
+    "nnx_params",
     "parallel",
     "predict",
     "predictive_coding",
@@ -88,7 +114,10 @@ __all__ = [
     "serial",
     "step",
     "summary",
+    "to_equinox",
     "to_json",
+    "to_linen",
+    "to_nnx",
     "with_precision",
 ]
 
