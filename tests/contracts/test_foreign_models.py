@@ -1,6 +1,8 @@
 """Every supervised rule on a model of another library: the updates of the chain of jaxbrain."""
 
+import re
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,11 @@ import jaxbrain as jb
 from tests.tables import RULES
 
 pytestmark = pytest.mark.x64
+PAGE = Path(__file__).parents[2] / "docs/models.md"
 NATIVE = jb.serial(
     jb.dense(5), jb.elementwise(jnp.tanh), jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(3)
 )
+LECUN = jax.nn.initializers.lecun_normal()
 LABELS = jnp.array([0, 2, 1])
 ORDINARY = {
     ("equinox", "feedback_alignment"), ("equinox", "equilibrium_propagation"),
@@ -47,7 +51,10 @@ def nnx(params):
 
 
 def taught(name, net, params, x, state=None):
-    rule = RULES[name].make(net, jb.losses.softmax_cross_entropy)
+    # drawn for each batch: by the same initializer
+    options = {"feedback_init": LECUN} if name == "batch_random_sign_symmetry" else {}
+    make = partial(getattr(jb.learning, name), **options) if options else RULES[name].make
+    rule = make(net, jb.losses.softmax_cross_entropy)
     drawn = rule.init(jax.random.key(1), params, x[0])
     state = drawn if state is None else state
     return drawn, rule.grads(params, state, x, LABELS, key=jax.random.key(2))
@@ -112,3 +119,17 @@ def test_a_rule_that_needs_linear_layers_says_how_to_declare_them():
     _, (_, wanted, _) = taught("equilibrium_propagation", chain, native, x)
     got = grads[0]["linear.weight"].T[::-1]
     np.testing.assert_allclose(got, wanted[0]["kernel"], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_page_about_models_runs():
+    pytest.importorskip("equinox"), pytest.importorskip("flax")
+    names = {}
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL):
+            exec(block, names)
+        x = jax.ShapeDtypeStruct((5, 4), "float32")
+        params = names["net"].init(jax.random.key(9), x)
+    assert len(params) == 4 and len(names["history"].loss) == 5
+    assert names["history"].loss[-1] < names["history"].loss[0]
+    assert names["logits"].shape == (5000, 10)

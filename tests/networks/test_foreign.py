@@ -62,3 +62,16 @@ def test_weights_by_name_go_back_to_their_places():
     ]:
         with pytest.raises(ValueError, match=message):
             foreign.with_leaves("f", tree, wrong)
+
+
+def test_new_weights_have_the_mean_and_deviation_of_the_old_ones():
+    rng = np.random.default_rng(0)
+    old = {"w": rng.uniform(1, 3, (60, 50)).astype("float32"), "b": np.full(3, 0.7, "float32")}
+    draw = foreign.drawer(old | {"none": np.zeros((0, 2), "float32")})
+    first, other = draw(jax.random.key(0)), draw(jax.random.key(1))
+    np.testing.assert_array_equal(first["b"], old["b"])
+    assert first["none"].shape == (0, 2) and first["w"].dtype == np.float32
+    np.testing.assert_allclose(first["w"].mean(), 2, atol=0.06)
+    np.testing.assert_allclose(first["w"].std(), 3**-0.5, rtol=0.05)
+    assert not np.array_equal(first["w"], other["w"])
+    assert abs(np.corrcoef(first["w"].ravel(), old["w"].ravel())[0, 1]) < 0.06
