@@ -269,7 +269,8 @@ FAULTS = [
     ),
     Fault(
         "the steps after the last whole chunk start from the first fast weights",
-        f"{EPISODIC}/chunks.py", "fast, ys = lax.scan(turn, fast, jax.vmap", "_, ys = lax.scan(turn, fast, jax.vmap",
+        f"{EPISODIC}/chunks.py",
+        "fast, ys = lax.scan(turn, fast, jax.vmap", "_, ys = lax.scan(turn, fast, jax.vmap",
         f"{TESTS}/episodic/test_chunks.py",
     ),
     Fault(
