@@ -35,7 +35,7 @@ FAULTS = [
     ),
     Fault(
         "drawn nan passes", f"{CORE}/inits.py",
-        "jax.core.Tracer) and not finite:", "jax.core.Tracer) and finite is None:",
+        "not is_traced(finite) and not finite:", "not is_traced(finite) and finite is None:",
         "tests/core/test_inits.py",
     ),
     Fault(

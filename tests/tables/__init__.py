@@ -147,7 +147,7 @@ METRIC_PARTS = {
 def rule(name, *, draws=False, random=False, own_loss=False, wide=False, **options):
     """A rule of `jb.learning`, with options that suit a small network."""
     return Rule(
-        lambda net, loss: getattr(jb.learning, name)(net, loss, **options),
+        lambda net, loss, **more: getattr(jb.learning, name)(net, loss, **options, **more),
         draws, random, own_loss, wide,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ jaxbrain.cells.surrogate:
     arctan boxcar fast_sigmoid gaussian triangle
 jaxbrain.core:
 jaxbrain.datasets:
-    Table circles digits idx moons spirals table text train_test_split xor
+    Table circles digits fashion_mnist idx mnist1d moons spirals table text train_test_split xor
 jaxbrain.learning:
     backprop batch_random_sign_symmetry centered_equilibrium_propagation
     centered_predictive_coding clamped_predictive_coding contrastive_divergence
