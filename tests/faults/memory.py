@@ -249,6 +249,39 @@ FAULTS = [
         f"{TESTS}/episodic/test_fast_weights.py",
     ),
     Fault(
+        "the first step of a chunk reads fast weights that have not decayed",
+        f"{EPISODIC}/chunks.py", "return retention * kept[:, None] * q, within",
+        "return kept[:, None] * q, within", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "the writes of a chunk decay in the wrong order", f"{EPISODIC}/chunks.py",
+        "kept[::-1, None] * k, v", "kept[:, None] * k, v", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a step of a chunk sees the writes after it", f"{EPISODIC}/chunks.py",
+        "return q, jnp.tril(q @ k.T), k, u, w", "return q, q @ k.T, k, u, w",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a write of a chunk does not correct those before it", f"{EPISODIC}/chunks.py",
+        "jnp.tril(b[:, None] * (k @ k.T), -1) + jnp.eye", "jnp.eye",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "the steps after the last whole chunk start from the first fast weights",
+        f"{EPISODIC}/chunks.py",
+        "fast, ys = lax.scan(turn, fast, jax.vmap", "_, ys = lax.scan(turn, fast, jax.vmap",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "sequences are always taken step by step", "jaxbrain/cells/unrolling.py",
+        "length >= step.least and", "length < 0 and", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a wrapped cell loses its form of a sequence", "jaxbrain/cells/stages.py",
+        "            step.least,\n", "            10**9,\n", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
         "the projection of keys rolls the other way", f"{EPISODIC}/feature_maps.py",
         "jnp.roll(r, j + 1, axis=-1)", "jnp.roll(r, -j - 1, axis=-1)",
         f"{TESTS}/episodic/test_feature_maps.py",

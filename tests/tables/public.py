@@ -21,13 +21,13 @@ jaxbrain.analysis:
     pca population_vector procrustes r_squared reach_kinematics reach_time recurrent_decoder
     ridge_decoder sign_agreement similarity skew_fit svcca tuning
 jaxbrain.cells:
-    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich
-    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING TwoStageStep alif bidirectional
-    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich
-    last latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank
-    lstm lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent
-    parallel_min_gru poisson_encode rate_readout residual scan signed_weights stack subtract
-    surrogate to_zero ugrnn unroll valid_steps
+    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich LOW_THRESHOLD_SPIKING
+    Membrane Quadratic REGULAR_SPIKING SequenceStep TwoStageStep alif bidirectional
+    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich last
+    latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank lstm
+    lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent parallel_min_gru
+    poisson_encode rate_readout residual scan signed_weights stack subtract surrogate to_zero ugrnn
+    unroll valid_steps
 jaxbrain.cells.surrogate:
     arctan boxcar fast_sigmoid gaussian triangle
 jaxbrain.core:
