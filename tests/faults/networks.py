@@ -231,7 +231,8 @@ FAULTS = [
     ),
     Fault(
         "a declared layer couples like an activation", "jaxbrain/learning/energy/symmetric.py",
-        "        return dense if chain.has_weights(layer) else flatten", "        return elementwise",
+        "        return dense if chain.has_weights(layer) else flatten",
+        "        return elementwise",
         "tests/learning/energy/test_symmetric.py",
     ),
     Fault(
@@ -252,8 +253,8 @@ FAULTS = [
     ),
     Fault(
         "models of one class are equal whatever they hold", f"{NETWORKS}/foreign.py",
-        "    parts = {name: content(getattr(model, name)) for name in fields if hasattr(model, name)}",
-        "    parts = {}",
+        "{name: content(getattr(model, name)) for name in fields if hasattr(model, name)}",
+        "{}",
         "tests/networks/test_foreign.py",
     ),
 ]  # fmt: skip
