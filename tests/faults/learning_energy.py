@@ -121,6 +121,12 @@ FAULTS = [
         f"{ENERGY_TESTS}/test_complex_errors.py",
     ),
     Fault(
+        "the complex error forgets the weight of its example", f"{ENERGY}/complex_errors.py",
+        "return inner(prediction, target.target) * jnp.asarray(target.weight, prediction.dtype)",
+        "return inner(prediction, target.target)",
+        f"{ENERGY_TESTS}/test_complex_errors.py",
+    ),
+    Fault(
         "feedback arrives at full gain", f"{ENERGY}/symmetric.py",
         "h = h + as_number(system.feedback_gain, h) * pull(s[group + 1])[0]",
         "h = h + pull(s[group + 1])[0]",

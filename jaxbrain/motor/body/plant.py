@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.requirements import as_number
 from jaxbrain.core.types import Carry, Cell, Init, Params
@@ -174,7 +175,7 @@ def center_like(name: str, action: Any, commands: int) -> jax.Array:
 
 def require_position(name: str, position: Any) -> jax.Array:
     """The position of a hand, in m ``[2]``; refuse another shape and complex numbers."""
-    position = jnp.asarray(position)
+    position = on_device(f"{name}.place", "position", position)
     if position.shape != (2,):
         raise ValueError(
             f"{name}.place: position must be of shape (2,), in m, got {position.shape}; a batch "
@@ -184,19 +185,27 @@ def require_position(name: str, position: Any) -> jax.Array:
 
 
 def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ...]]) -> Any:
-    """The input of one step; refuse another type than kind and fields of other shapes."""
+    """The input of one step; refuse another type than kind and fields of other shapes.
+
+    Fields are shapes, or numbers of any library, which become arrays.
+    """
     if not isinstance(x, kind):
         raise TypeError(
             f"{name}: the input of a step must be {kind.__name__}({', '.join(kind._fields)}), "
             f"got {type(x).__name__}"
         )
+    found = {}
     for field, shape in shapes.items():
-        if jnp.shape(getattr(x, field)) != shape:
+        value, argument = getattr(x, field), f"{kind.__name__}.{field}"
+        if not isinstance(value, jax.ShapeDtypeStruct):
+            value = as_array(name, argument, value)
+        if value.shape != shape:
             raise ValueError(
-                f"{name}: {kind.__name__}.{field} must be of shape {shape} a step, got "
-                f"{jnp.shape(getattr(x, field))}; a batch of them takes jax.vmap"
+                f"{name}: {argument} must be of shape {shape} a step, got {value.shape}; a batch "
+                "of them takes jax.vmap"
             )
-    return x
+        found[field] = value
+    return x._replace(**found)
 
 
 @checked

@@ -58,15 +58,3 @@ def test_the_first_step_moves_the_last_activities_only(make):
     assert distance(force, expected) < 1e-13
     start = forward_pass(NET, params, x).outputs[: len(moved)]
     assert distance(moved[:-1], start[:-1]) < 1e-14 < 0.01 < distance(moved[-1], start[-1])
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["predictive_coding", "centered_predictive_coding", "clamped_predictive_coding",
-     "incremental_predictive_coding", "fixed_prediction_coding",
-     "zero_divergence_inference_learning"],
-)  # fmt: skip
-def test_a_nested_chain_is_refused(name):
-    nested = jb.serial(jb.serial(jb.dense(3)), jb.dense(2))
-    with pytest.raises(ValueError, match=f"{name} needs a flat chain.*unpack"):
-        getattr(jb.learning, name)(nested, CE)
