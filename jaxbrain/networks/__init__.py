@@ -13,12 +13,9 @@ from jaxbrain.networks.by_hand import from_functions
 from jaxbrain.networks.convolution import avg_pool, conv, max_pool
 from jaxbrain.networks.equinox_models import equinox_params, from_equinox, to_equinox
 from jaxbrain.networks.layers import dense, dropout, elementwise, embed, flatten, layer_norm
-<<<<<<< HEAD
-from jaxbrain.networks.repetition import repeated
-=======
 from jaxbrain.networks.linen_models import from_linen, linen_params, to_linen
 from jaxbrain.networks.nnx_models import from_nnx, nnx_params, to_nnx
->>>>>>> 3a28267c082825e4a9de17c6fde91f1474e3224a
+from jaxbrain.networks.repetition import repeated
 from jaxbrain.networks.summary_table import summary
 
 __all__ = [
@@ -39,11 +36,8 @@ __all__ = [
     "layer_norm",
     "linen_params",
     "max_pool",
-<<<<<<< HEAD
-    "repeated",
-=======
     "nnx_params",
->>>>>>> 3a28267c082825e4a9de17c6fde91f1474e3224a
+    "repeated",
     "self_association",
     "summary",
     "to_equinox",

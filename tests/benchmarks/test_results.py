@@ -8,16 +8,11 @@ TWO = Table("t", "a step", {"a": {"ms": 3.0, "wall_ms": 0.75, "wall_ratio": 1.25
 
 def test_a_report_shows_the_figures_that_there_are():
     assert report(ONE) == (
-<<<<<<< HEAD
-        "t: a step\n   cpu ms  x limit   wall\n-  ------  -------  -----\n"
-        "a   1.500     1.00  9.000\nb: missing"
-=======
         "t: a step\n"
         "   cpu ms  x limit   wall\n"
         "-  ------  -------  -----\n"
         "a   1.500     1.00  9.000\n"
         "b: missing"
->>>>>>> 3a28267c082825e4a9de17c6fde91f1474e3224a
     )
 
 
