@@ -157,7 +157,7 @@ METRIC_PARTS = {
 def rule(name, *, draws=False, random=False, own_loss=False, wide=False, **options):
     """A rule of `jb.learning`, with options that suit a small network."""
     return Rule(
-        lambda net, loss: getattr(jb.learning, name)(net, loss, **options),
+        lambda net, loss, **more: getattr(jb.learning, name)(net, loss, **options, **more),
         draws, random, own_loss, wide,
     )  # fmt: skip
 
@@ -225,6 +225,9 @@ class Stored(NamedTuple):
 
 MEMORIES: dict[str, Stored] = {
     "hopfield": Stored(lambda: jb.memory.hopfield()),
+    "hopfield outer_product_factors": Stored(
+        lambda: jb.memory.hopfield(storage=jb.memory.outer_product_factors)
+    ),
     "hopfield storkey synchronous": Stored(
         lambda: jb.memory.hopfield(storage=jb.memory.storkey, update=jb.memory.synchronous)
     ),

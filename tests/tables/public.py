@@ -21,13 +21,13 @@ jaxbrain.analysis:
     pca population_vector procrustes r_squared reach_kinematics reach_time recurrent_decoder
     ridge_decoder sign_agreement similarity skew_fit svcca tuning
 jaxbrain.cells:
-    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich
-    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING TwoStageStep alif bidirectional
-    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich
-    last latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank
-    lstm lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent
-    parallel_min_gru poisson_encode rate_readout residual scan signed_weights stack subtract
-    surrogate to_zero ugrnn unroll valid_steps
+    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich LOW_THRESHOLD_SPIKING
+    Membrane Quadratic REGULAR_SPIKING SequenceStep TwoStageStep alif bidirectional
+    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich last
+    latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank lstm
+    lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent parallel_min_gru
+    poisson_encode rate_readout residual scan signed_weights stack subtract surrogate to_zero ugrnn
+    unroll valid_steps
 jaxbrain.cells.surrogate:
     arctan boxcar fast_sigmoid gaussian triangle
 jaxbrain.core:
@@ -86,19 +86,20 @@ jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
     cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted
 jaxbrain.memory:
-    Anchor CapacityCurve Hierarchy Info Interaction ReplayBuffer Storage SynapticState
-    VectorSymbols activation_probability add_outer_product add_pseudo_inverse add_storkey
-    asynchronous bidirectional_associative_memory bilinear capacity_curve clean_up consolidate
-    consolidate_online continual corrupt delta_fast_weights dense_associative_memory
-    dense_asynchronous dense_bit_error dense_capacity dense_synchronous elastic_penalty
-    empirical_fisher empty_anchor end_task episodic exponential external_memory fisher
-    fourier_holographic_reduced full_elastic_penalty full_fisher graded_hopfield heat_bath
-    hebbian_fast_weights hidden_layer hierarchical_memory hierarchy holographic
-    holographic_capacity holographic_reduced hopfield hopfield_bit_error hopfield_overlap
-    lagrangians linear_attention mask modern_hopfield multiply_add_permute outer_product overlap
-    polynomial pseudo_inverse rectified_polynomial replay replay_buffer sampled_fisher
-    sleep_replay sparse_distributed sparse_distributed_capacity storkey synaptic_intelligence
-    synchronous unitary willshaw willshaw_capacity willshaw_load with_penalty with_replay
+    Anchor CapacityCurve Factors Hierarchy Info Interaction ReplayBuffer Storage SynapticState
+    VectorSymbols activation_probability add_outer_product add_outer_product_factors
+    add_pseudo_inverse add_pseudo_inverse_factors add_storkey asynchronous
+    bidirectional_associative_memory bilinear capacity_curve clean_up consolidate consolidate_online
+    continual corrupt delta_fast_weights dense_associative_memory dense_asynchronous dense_bit_error
+    dense_capacity dense_synchronous elastic_penalty empirical_fisher empty_anchor end_task episodic
+    exponential external_memory fisher fourier_holographic_reduced full_elastic_penalty full_fisher
+    graded_hopfield heat_bath hebbian_fast_weights hidden_layer hierarchical_memory hierarchy
+    holographic holographic_capacity holographic_reduced hopfield hopfield_bit_error
+    hopfield_overlap lagrangians linear_attention local_fields mask modern_hopfield
+    multiply_add_permute outer_product outer_product_factors overlap polynomial pseudo_inverse
+    pseudo_inverse_factors rectified_polynomial replay replay_buffer sampled_fisher sleep_replay
+    sparse_distributed sparse_distributed_capacity storkey synaptic_intelligence synchronous unitary
+    willshaw willshaw_capacity willshaw_load with_penalty with_replay
 jaxbrain.memory.continual:
     Anchor ReplayBuffer SynapticState consolidate consolidate_online elastic_penalty
     empirical_fisher empty_anchor end_task fisher full_elastic_penalty full_fisher replay

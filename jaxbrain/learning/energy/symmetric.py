@@ -89,7 +89,7 @@ def symmetric_system(
     """The chain as a symmetric network; an `equilibrium_network` counts as its chain.
 
     Raises:
-      ValueError: if net is not a flat chain with a hidden layer, a layer is not a linear coupling,
+      ValueError: if net is not a chain with a hidden layer, a layer is not a linear coupling,
         or the gain is not positive.
     """
     require_positive(rule, "feedback_gain", feedback_gain)

@@ -104,7 +104,10 @@ REFUSED = {
         jb.serial(DENSE, TANH, jb.with_precision(jb.layer_norm(), jnp.bfloat16), DENSE),
         "layer 2, with_precision",
     ),
-    "nested": (jb.serial(DENSE, jb.serial(TANH, DENSE)), "flat chain, but layer 1"),
+    "nested": (
+        jb.serial(DENSE, jb.serial(TANH, DENSE)),
+        r"layer 1, serial\(.*a linear coupling",
+    ),
     "single": (jb.serial(DENSE, TANH), "needs a hidden layer, whose units relax"),
     "tail": (jb.serial(DENSE, TANH, DENSE, TANH, jb.flatten()), r"ends in flatten\(\) after an"),
     "no chain": (jb.residual(jb.serial(DENSE)), "teaches a chain"),
