@@ -36,6 +36,14 @@ class Foreign:
         self.__dict__.update(kind=kind, parts=parts, _model=model)
 
     @property
+    def how_to_store(self) -> str:
+        """What to do instead of `jaxbrain.save_model`."""
+        return (
+            "store the params with jaxbrain.checkpoint.save, or the trained model, made by "
+            "jb.to_equinox, jb.to_linen or jb.to_nnx, by its own library"
+        )
+
+    @property
     def model(self) -> Any:
         """The model itself, or what it can be made from again."""
         return self.__dict__["_model"]
