@@ -150,9 +150,9 @@ def test_your_model_is_taught_by_every_rule_or_refused(example):
         pytest.importorskip(library)
     lines = example("your_model")
     for name in ("eqx.nn.MLP", "linen.Sequential", "nnx.Sequential"):
-        assert min(row(lines, name)[-3:]) > 0.93
+        assert min(row(lines, name)[-3:]) > 0.9
     (gated,) = [line for line in lines if line.startswith("with your Gate")]
-    assert min(numbers(gated)[:2]) > 0.93 and gated.endswith("refused")
+    assert min(numbers(gated)[:2]) > 0.9 and gated.endswith("refused")
 
 
 @long
