@@ -66,7 +66,7 @@ REFUSED = {
     ),
     "a negative speed": (lambda: analysis.movement_window([1.0, -1.0]), "must not be negative"),
     "fields of other units": (
-        lambda: analysis.population_vector(ROWS[:, :1], UNITS._replace(r2=np.ones(1))),
+        lambda: analysis.population_vector(np.ones(3), UNITS._replace(r2=np.ones(1))),
         "of the units",
     ),
     "an input of nan": (
