@@ -10,10 +10,18 @@ from benchmarks.workloads import Workload, logits, xor
 
 NETWORKS = 256
 EACH = ("ms", "least_ms", "wall_ms", "ratio", "least_ratio", "wall_ratio")
+# name: (peer, module, builder, label)
 TOGETHER = {
-    "hand_scan": ("hand_jax", "hand-written JAX, vmap of one scan"),
-    "run": ("jaxbrain_peer", "jaxbrain, vmap of run"),
-}
+    "hand_scan": ("hand_scan", "hand_jax", "population", "hand-written JAX, vmap of one scan"),
+    "hand_last": (
+        "hand_scan", "hand_jax", "population_last",
+        "hand-written JAX and gradient, networks as the last axis",
+    ),
+    "run": ("run", "jaxbrain_peer", "population", "jaxbrain, vmap of run"),
+    "run_flat": (
+        "run", "jaxbrain_peer", "population_flat", "jaxbrain, vmap of run with optax.flatten",
+    ),
+}  # fmt: skip
 
 
 def solved(workload: Workload, stacked: list) -> float:
@@ -28,17 +36,14 @@ def solved(workload: Workload, stacked: list) -> float:
 def together(names: list[str], workload: Workload) -> dict[str, measure.Job]:
     """Training of the whole population, and the share of the networks that solve XOR."""
     jobs = {}
-    for name in names:
-        if name not in TOGETHER:
+    for name, (peer, module, builder, label) in TOGETHER.items():
+        if peer not in names:
             continue
-        try:
-            module = importlib.import_module(f"benchmarks.peers.{TOGETHER[name][0]}")
-        except ImportError:
-            continue
-        trainer = module.population(workload, NETWORKS)
+        build = getattr(importlib.import_module(f"benchmarks.peers.{module}"), builder)
+        trainer = build(workload, NETWORKS)
         share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
         jobs[f"together/{name}"] = measure.Job(
-            TOGETHER[name][1], trainer.fit, trainer.prepare, {"solved": share}
+            label, trainer.fit, trainer.prepare, {"solved": share}
         )
     return jobs
 
@@ -59,5 +64,5 @@ def tables(options: measure.Options) -> list[Table]:
         f"{NETWORKS} XOR networks 2-8-1, 200 full-batch steps, {options.rounds} rounds; "
         f"in turn: the time of one network x {NETWORKS}"
     )
-    limit = TOGETHER[peers.LIMIT][1]
+    limit = TOGETHER[peers.LIMIT][-1]
     return [Table("population", title, rows, limit, steady.absent(missing))]
