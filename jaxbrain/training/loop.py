@@ -24,7 +24,13 @@ from jaxbrain.training.data import as_pair, require_pairs
 from jaxbrain.training.metrics import Metric, evaluate
 from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
 from jaxbrain.training.shuffling import shuffle
-from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
+from jaxbrain.training.states import (
+    TrainState,
+    init_state,
+    noise_key,
+    require_one_state,
+    require_state,
+)
 from jaxbrain.training.weights import loss_of, weigh
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
@@ -100,7 +106,9 @@ def step(
     grads = rule.grads(params, x, y); params <- params + optimizer(grads)
 
     The loss, data and labels are not checked, as in `run`: `jaxbrain.check` does it for a loop of
-    your own.
+    your own. With ``donate_argnums=0`` the new state takes the memory of the old one, which is
+    deleted: keep a copy, ``jax.tree.map(jnp.copy, state)``, if you need it. `init_state` copies
+    the params that it is given.
 
     Args:
       rule: what teaches.
@@ -118,7 +126,7 @@ def step(
       >>> rule, optimizer = jb.backprop(jb.dense(1), jb.losses.mse), optax.sgd(0.1)
       >>> x, y = jax.numpy.ones((8, 3)), jax.numpy.ones((8, 1))
       >>> state = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))
-      >>> update = jax.jit(step(rule, optimizer))
+      >>> update = jax.jit(step(rule, optimizer), donate_argnums=0)
       >>> state, first = update(state, (x, y))
       >>> state, second = update(state, (x, y))
       >>> bool(second < first)
@@ -130,7 +138,7 @@ def step(
     def update(state: TrainState, data: tuple[Any, Any]) -> tuple[TrainState, jax.Array]:
         require_one_state("step", state)
         x, y = as_pair("step", "data", data)
-        key = jax.random.fold_in(state.key, state.step)
+        key = jax.random.fold_in(noise_key(state), state.step)
         loss, grads, rule_state = rule.grads(state.params, state.rule_state, x, y, key=key)
 
         def elsewhere(params: Params) -> tuple[jax.Array, Params, Any]:
@@ -177,7 +185,7 @@ def epoch(
         state, loss = update(state, data)
         losses = loss[None]
     else:
-        key = jax.random.fold_in(jax.random.fold_in(state.key, _SHUFFLE), state.step)
+        key = jax.random.fold_in(jax.random.fold_in(noise_key(state), _SHUFFLE), state.step)
         order, whole = shuffle(key, n), n - n % size
         state, losses = jax.lax.scan(on_rows, state, order[:whole].reshape(-1, size))
         if whole < n:

@@ -87,6 +87,18 @@ def test_a_second_fit_traces_nothing(first, change):
     assert (calls, programs.traced, programs.compiled) == (0, 0, 0)
 
 
+def test_the_first_fit_compiles_three_programs():
+    """Weights, state and training; the random bits of the weights are those of the host."""
+    net = jb.serial(jb.dense(7), jb.elementwise(jnp.tanh), jb.dense(1))
+    with compilations.programs() as programs:
+        state, _ = jb.fit(
+            jb.backprop(net, jb.losses.mse), optax.adam(1e-3), (X, Y), key=NEW_KEYS.pop(), epochs=1
+        )
+    assert programs.compiled == 3
+    alone = jb.init_state(jb.backprop(net, jb.losses.mse), optax.sgd(0.0), X[0], key=NEW_KEYS.pop())
+    np.testing.assert_array_equal(state.key, alone.key)
+
+
 def test_another_learning_rate_is_not_the_cached_one(first):
     """Negative control: what compiles nothing must still compute something else."""
     kernel = first[1][0].params[0]["kernel"]
