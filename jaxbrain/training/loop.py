@@ -9,9 +9,11 @@ import numpy as np
 import optax
 
 from jaxbrain.core.arguments import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import example
+from jaxbrain.core.libraries import is_constant
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_random_key
+from jaxbrain.core.requirements import is_traced, require_random_key
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.losses import Weighted
 from jaxbrain.training.arguments import (
@@ -213,7 +215,8 @@ def run(
     """A whole training as one pure function: jit, vmap, grad or shard it.
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
-    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not. Nothing is
+    Called without ``jax.jit`` it compiles once for equal trainings of library functions; with a
+    function of yours, which may change, it compiles at every call, and `fit` does not. Nothing is
     checked on the host: see that data and labels are finite and in range, and give the result to
     `jaxbrain.check`, which names the members of a population that are lost.
 
@@ -245,10 +248,30 @@ def run(
     data = jax.tree.map(jnp.asarray, as_pair("run", "data", data))
     monitor = make_monitor("run", rule, validation, metrics, record)
     rule, data = weigh(rule, data, sample_weights, class_weights)
+    if state is not None:
+        require_state("run", Program((rule, optimizer)), state, data[0])
+    parts = rule, optimizer, monitor.metrics, monitor.record
+    given = key, data, monitor.data, state
+    known = not is_traced(given) and all(map(is_constant, parts))
+    train = _run if known else _run.function
+    return train(Program(parts), *given, epochs=epochs, batch_size=batch_size)
+
+
+@compiled(static_argnames=("epochs", "batch_size"))
+def _run(
+    program: Program,
+    key: jax.Array,
+    data: tuple[Any, Any],
+    held_out: tuple[Any, Any] | None,
+    state: TrainState | None,
+    *,
+    epochs: int,
+    batch_size: int | None,
+) -> tuple[TrainState, History]:
+    rule, optimizer, metrics, record = program.value
+    monitor = Monitor(held_out, metrics, record)
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
-    else:
-        require_state("run", Program((rule, optimizer)), state, data[0])
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)

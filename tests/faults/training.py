@@ -36,6 +36,17 @@ FAULTS = [
         "tests/training/test_step.py",
     ),
     Fault(
+        "an eager run compiles at each call", LOOP,
+        "train = _run if known else _run.function", "train = _run.function",
+        "tests/training/test_retracing.py",
+    ),
+    Fault(
+        "an eager run takes a function of the user for one that cannot change", LOOP,
+        "known = not is_traced(given) and all(map(is_constant, parts))",
+        "known = not is_traced(given)",
+        "tests/training/test_retracing.py",
+    ),
+    Fault(
         "the order of every epoch is the same", LOOP,
         "jax.random.fold_in(jax.random.fold_in(noise_key(state), _SHUFFLE), state.step)",
         "jax.random.fold_in(noise_key(state), _SHUFFLE)",

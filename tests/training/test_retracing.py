@@ -99,6 +99,26 @@ def test_the_first_fit_compiles_three_programs():
     np.testing.assert_array_equal(state.key, alone.key)
 
 
+def test_an_eager_run_of_library_functions_compiles_once():
+    def trained(rate, activation):
+        net = jb.serial(jb.dense(6), jb.elementwise(activation), jb.dense(1))
+        rule = jb.backprop(net, jb.losses.mse)
+        return jb.run(rule, optax.sgd(rate), (X, Y), key=NEW_KEYS.pop(), epochs=2, batch_size=5)
+
+    first, _ = trained(0.1, jnp.tanh)
+    with compilations.programs() as programs:
+        again, _ = trained(0.1, jnp.tanh)
+        other, _ = trained(0.2, jnp.tanh)
+    assert programs.traced == programs.compiled == 0
+    kernels = [state.params[0]["kernel"] for state in (first, again, other)]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert np.abs(kernels[0] - kernels[2]).max() > 1e-4
+    trained(0.1, counted)
+    CALLS.clear()
+    trained(0.1, counted)  # a function of the user, which may have changed
+    assert CALLS
+
+
 def test_another_learning_rate_is_not_the_cached_one(first):
     """Negative control: what compiles nothing must still compute something else."""
     kernel = first[1][0].params[0]["kernel"]
