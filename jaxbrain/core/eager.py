@@ -5,9 +5,8 @@ call is another function at each call, so that each call would compile it again.
 is compiled, by what made the function: another call with equal shapes compiles nothing, nor does
 one of an equal value. Within ``jit``, ``vmap`` and ``grad`` the function is called as it is.
 
-A value that holds a function of the user, such as a loss, is called as it is too: the function may
-read a variable that the user sets to another value. Only a function that is itself an argument,
-such as that of a sweep, is taken to be pure, as ``jax.jit`` and ``jax.lax.scan`` take it.
+What holds a function of the user, such as a loss, is called as it is too: the function may read a
+variable that the user sets to another value. Under ``jax.jit`` it is pure by contract, and kept.
 """
 
 import contextlib
@@ -133,7 +132,7 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
             named = signature.bind(*args, **kwargs).arguments
             fixed = {name: named.pop(name) for name in mark.static if name in named}
             given = (), named
-        if not is_constant(value) or not all(map(_is_pure, fixed.values())):
+        if not is_constant((value, fixed)):
             return function(*args, **kwargs)
         with contextlib.suppress(_NotArrays):
             arrays = jax.tree.map(_array, given)
@@ -155,10 +154,6 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
 @compiled()
 def _run(program: _Program, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return program.function(*args, **kwargs, **program.fixed)
-
-
-def _is_pure(argument: Any) -> bool:
-    return isinstance(argument, FunctionType) or is_constant(argument)
 
 
 def _is_eager() -> bool:

@@ -9,6 +9,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxbrain.core import names, structure
 
 _INSTALLED = tuple(
@@ -18,7 +20,7 @@ _INSTALLED = tuple(
         Path(__file__).parents[1],
     )
 )
-_WHOLE = (types.ModuleType, types.BuiltinFunctionType, type, enum.Enum)
+_WHOLE = (types.ModuleType, types.BuiltinFunctionType, type, enum.Enum, jax.stages.Wrapped)
 
 
 @functools.cache
@@ -39,13 +41,14 @@ def is_constant(value: Any) -> bool:
     """True for a value that computes the same at any time: of numbers, arrays, library functions.
 
     A function of a user may read variables, and an object may have attributes, that are set later.
+    Under ``jax.jit`` a function is pure by contract.
 
     Examples:
       >>> import jax, jaxbrain as jb
       >>> is_constant(jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu)))
       True
-      >>> is_constant(jb.elementwise(lambda x: 2 * x))
-      False
+      >>> is_constant(jb.elementwise(lambda x: 2 * x)), is_constant(jax.jit(lambda x: 2 * x))
+      (False, True)
     """
     if not structure.is_configured(value):
         return _is_constant(value)

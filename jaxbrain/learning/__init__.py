@@ -3,11 +3,11 @@
 Each folder is one family: `feedback`, `targets`, `energy`, `forward`, `online`, `readout`,
 `plasticity`, `generative`. The rules themselves are here too.
 
-Unless a rule says otherwise, net is a flat `serial` chain of layers of one example, loss is
-``(prediction, target) -> scalar`` of one example, the loss that the rule reports is its mean over
-the batch, and the gradients have the structure of the parameters. Online rules take
-``(cell, readout, loss)``. Anything else is refused when the rule is made or traced, with the fix in
-the message.
+Unless a rule says otherwise, net is a `serial` chain of layers of one example, of which any network
+may be one (`jaxbrain.LearningRule`), loss is ``(prediction, target) -> scalar`` of one example, the
+loss that the rule reports is its mean over the batch, and the gradients have the structure of the
+parameters. Online rules take ``(cell, readout, loss)``. Anything else is refused when the rule is
+made or traced, with the fix in the message.
 """
 
 from jaxbrain.learning import (

@@ -41,6 +41,7 @@ CONSTANT = {
     "class and module": (Scale, jnp),
     "closure": jax.nn.initializers.normal(0.1),
     "optimizer": optax.chain(optax.clip(1.0), optax.adam(1e-3)),
+    "jitted function": jax.jit(double),
     "partial": functools.partial(jax.nn.leaky_relu, negative_slope=0.2),
     "network": jb.serial(jb.dense(3), jb.elementwise(jax.nn.relu)),
     "rule": jb.backprop(jb.serial(jb.dense(3)), jb.losses.mse),
@@ -49,7 +50,6 @@ CONSTANT = {
 }
 CHANGING = {
     "function": double,
-    "jitted function": jax.jit(double),
     "vectorized function": jax.vmap(double),
     "vectorized by NumPy": np.vectorize(double),
     "function with a derivative": jax.custom_jvp(double),

@@ -31,14 +31,20 @@ FAULTS = [
     ),
     Fault(
         "a changed variable of the user is not seen", EAGER,
-        "if not is_constant(value) or",
-        "if value is made_of or",
+        "if not is_constant((value, fixed)):",
+        "if not is_constant(fixed):",
         TESTS,
     ),
     Fault(
-        "an object of the user is taken for pure", EAGER,
-        "return isinstance(argument, FunctionType) or is_constant(argument)",
-        "return callable(argument) or is_constant(argument)",
+        "an argument that may change is kept", EAGER,
+        "if not is_constant((value, fixed)):",
+        "if not is_constant(value):",
+        TESTS,
+    ),
+    Fault(
+        "a jitted function compiles at every call", LIBRARIES,
+        "type, enum.Enum, jax.stages.Wrapped)",
+        "type, enum.Enum)",
         TESTS,
     ),
     Fault(

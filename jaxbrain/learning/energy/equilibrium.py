@@ -35,7 +35,7 @@ def equilibrium_propagation(
     that a remaining change cancels. The state holds the `Residuals` of the last batch.
 
     Args:
-      net: a flat `serial` chain of dense, conv, pooling, flatten, dropout and elementwise
+      net: a `serial` chain of dense, conv, pooling, flatten, dropout and elementwise
         activations (functions of each unit alone), or the network of such a rule. Prefer
         `avg_pool`: under `max_pool` units that tie may alternate without end.
       nudge: the weight of the loss (beta); positive. The bias is of the order of beta, the
