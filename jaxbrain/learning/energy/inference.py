@@ -18,21 +18,30 @@ from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step, require_descent
+from jaxbrain.learning.energy.reach import LEAST, Push, require_arrival, require_push
 
 Block = Callable[[Params, Any], jax.Array]
 
 
 class InferenceDiagnostics(NamedTuple):
-    """Residual force and energy of the activities at the end of an inference.
+    """Residual force, energy and errors of the activities at the end of an inference.
 
     Attributes:
       residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium; 1
         or more if the step size is too large.
       energy: F at the end, its mean over the batch.
+      signal: |e_l| / (eps |z_l|) of each block whose activities relax, first to last: its error in
+        units of the rounding of its activity, over the whole batch.
     """
 
     residual: jax.Array
     energy: jax.Array
+    signal: jax.Array
+
+    @property
+    def unreached(self) -> jax.Array:
+        """True for each block whose error is lost to rounding: it learns nothing but noise."""
+        return self.signal < LEAST
 
 
 class ForwardPass(NamedTuple):
@@ -108,12 +117,21 @@ def forward_pass(net: Network, params: Params, x: Any, key: jax.Array | None = N
     return ForwardPass(x, blocks, outputs[1:])
 
 
+def prediction_errors(model: CodingModel, params: Params, latents: Latents) -> Latents:
+    """e_l = z_l - f_l(z_{l-1})."""
+    each = zip(model.blocks, [model.x, *latents], latents, strict=False)
+    return [latent - block(params, a) for block, a, latent in each]
+
+
 def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     """F of each example, ``[batch]``."""
-    inputs = [model.x, *latents]
-    total = model.top(params, inputs[-1])
-    for block, a, latent in zip(model.blocks, inputs, latents, strict=False):
-        error = latent - block(params, a)
+    return energy_of(model, params, latents, prediction_errors(model, params, latents))
+
+
+def energy_of(model: CodingModel, params: Params, latents: Latents, errors: Latents) -> jax.Array:
+    """F of each example for its prediction errors, ``[batch]``."""
+    total = model.top(params, [model.x, *latents][-1])
+    for error in errors:
         total += 0.5 * jnp.sum(jnp.square(error), axis=range(1, error.ndim))
     return total
 
@@ -144,16 +162,29 @@ def diagnostics(
 ) -> InferenceDiagnostics:
     """The force under the last weights, relative to that of the forward pass under the first."""
 
-    def total(latents: Latents) -> tuple[jax.Array, jax.Array]:
-        each = energies(model, last, latents)
-        return jnp.sum(each), jnp.mean(each)
+    def total(latents: Latents) -> tuple[jax.Array, tuple[jax.Array, Latents]]:
+        errors = prediction_errors(model, last, latents)
+        each = energy_of(model, last, latents, errors)
+        return jnp.sum(each), (jnp.mean(each), errors)
 
-    force, energy = jax.grad(total, has_aux=True)(latents)
+    force, (energy, errors) = jax.grad(total, has_aux=True)(latents)
     if not latents:
-        return InferenceDiagnostics(jnp.zeros_like(energy), energy)
+        return InferenceDiagnostics(jnp.zeros_like(energy), energy, jnp.zeros(0, energy.dtype))
     # the forward pass leaves no prediction error: only the term of the output is a force
     push = jax.grad(lambda z: jnp.sum(model.top(first, z)))(model.start[-1])
-    return InferenceDiagnostics(ratio(optax.tree.norm(force), optax.tree.norm(push)), energy)
+    left = ratio(optax.tree.norm(force), optax.tree.norm(push))
+    return InferenceDiagnostics(left, energy, signals(errors, latents).astype(energy.dtype))
+
+
+def signals(errors: Latents, rounded: Latents) -> jax.Array:
+    """|e_l| / (eps |z_l|) for the arrays z_l to whose rounding e_l was exposed, ``[blocks]``."""
+
+    def signal(e: jax.Array, z: jax.Array) -> jax.Array:
+        return (
+            ratio(jnp.linalg.norm(e.ravel()), jnp.linalg.norm(z.ravel())) / jnp.finfo(z.dtype).eps
+        )
+
+    return jnp.stack([signal(e, z) for e, z in zip(errors, rounded, strict=True)])
 
 
 def ratio(after: jax.Array, before: jax.Array) -> jax.Array:
@@ -174,6 +205,24 @@ def weight_gradient(
     return jax.grad(total)(params)
 
 
+def gradient_of_errors(
+    blocks: tuple[Block, ...],
+    params: Params,
+    inputs: Latents,
+    errors: Latents,
+    nudge: float | jax.Array = 1,
+) -> Params:
+    """- z_{l-1}^T (e_l * f_l') / nudge, its mean over the batch, for given inputs and errors."""
+
+    def explained(params: Params) -> jax.Array:
+        total = jnp.zeros((), errors[-1].dtype)
+        for block, a, e in zip(blocks, inputs, errors, strict=True):
+            total -= jnp.vdot(block(params, a), e / (nudge * e.shape[0]))
+        return total
+
+    return jax.grad(explained)(params)
+
+
 def relax_and_learn(
     model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
 ) -> tuple[Params, InferenceDiagnostics]:
@@ -182,13 +231,22 @@ def relax_and_learn(
     return weight_gradient(model, params, latents, nudge=nudge), info
 
 
-def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
-    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
+def coding_rule(
+    name: str, net: Network, loss: Loss, infer: Infer, push: Push | None = None, held: int = 0
+) -> LearningRule:
+    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``.
+
+    Refused where its push does not reach the first block. The activities of all blocks relax but
+    those of the last `held` ones.
+    """
     chain.require_chain(net, name, loss)
+    if push is not None:
+        require_push(name, net, push)
 
     def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return InferenceDiagnostics(zero, zero)
+        relaxing = len(chain.blocks(params) or [()]) - held
+        return InferenceDiagnostics(zero, zero, jnp.zeros(relaxing, zero.dtype))
 
     def grads(
         params: Params, state: InferenceDiagnostics, x: Any, y: Any, *, key: jax.Array | None = None
@@ -196,6 +254,8 @@ def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRu
         forward = forward_pass(net, params, x, key)
         output = forward.outputs[-1]
         require_wide(name, output)
+        if push is not None:
+            require_arrival(name, push, len(forward.blocks), output.dtype)
         value = chain.batch_loss(loss, output, y)
         return value, *infer(params, y, forward)
 
