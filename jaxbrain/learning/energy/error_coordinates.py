@@ -45,8 +45,7 @@ def error_predictive_coding(
     is lost to rounding on its way; here all errors arrive in the first step, so that a few steps
     are enough at any depth. In return the errors are not local: they need the derivative through
     all blocks above. For a small nudge the first step is step_size times back-propagation: with
-    ``steps=1`` this rule
-    is nothing else.
+    ``steps=1`` this rule is nothing else.
 
     Args:
       nudge: the weight of the loss at the output (beta); positive. What many errors displace adds
