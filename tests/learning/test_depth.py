@@ -48,6 +48,7 @@ def test_every_block_learns_the_gradient(name, depth):
     assert len(found) == depth and min(found) > 0.99
 
 
+@pytest.mark.slow
 def test_predictive_coding_with_small_steps_does_not():
     """The control: enough steps to be allowed, and far from the gradient in the first block."""
 
