@@ -11,11 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxbrain as jb
+from benchmarks import measure
+from benchmarks.measure import Options
+from benchmarks.results import Table
 
 UNITS, PATTERNS, PROBES, SWEEPS = 1000, 100, 256, 50
 BLOCK = 8  # units that share a product; 4 and 32 are slower
 LOADS, TRIALS, CURVE_UNITS, CURVE_PROBES = (0.05, 0.1, 0.15, 0.2, 0.3), 20, 200, 50
 FEATURES, STORED, QUERIES, BETA = 64, 1000, 256, 0.5
+
+
+FLIPPED = (0.1, 0.2)
 
 
 class Job(NamedTuple):
@@ -30,8 +36,53 @@ class Job(NamedTuple):
 
 def compiled(f: Callable, *arguments: Any) -> Callable[[], Any]:
     """A call of the jitted f that waits for its result."""
-    program = jax.jit(f).lower(*arguments).compile()
+    program = jax.jit(f)
     return lambda: jax.block_until_ready(program(*arguments))
+
+
+def table(name: str, title: str, jobs: dict[str, Job], options: Options) -> Table:
+    """Milliseconds a call, and the largest difference of the results to those of the first job."""
+    reference, *_ = jobs
+    timed = {n: measure.Job(job.label, lambda _, job=job: job.run()) for n, job in jobs.items()}
+    rows = measure.rows_of(timed, options, reference=reference)
+    expected = first_leaf(jobs[reference])
+    for job in jobs.values():
+        rows[job.label]["apart"] = float(np.abs(first_leaf(job) - expected).max())
+    return Table(name, title, rows, jobs[reference].label)
+
+
+def first_leaf(job: Job) -> np.ndarray:
+    """The first array of a result."""
+    return np.asarray(jax.tree.leaves(job.run())[0], np.float64)
+
+
+def recall_tables(options: Options) -> list[Table]:
+    """Recall with both updates from cues near their pattern and farther away."""
+    size = f"{PROBES} probes, {UNITS:,} units, {PATTERNS} patterns"
+    return [
+        table(
+            f"recall, {update}, {flipped:.0%} flipped", size, recall_jobs(update, flipped), options
+        )
+        for update in ("asynchronous", "synchronous")
+        for flipped in FLIPPED
+    ]
+
+
+def capacity_tables(options: Options) -> list[Table]:
+    """A capacity curve."""
+    title = (
+        f"capacity curve: {CURVE_UNITS} units, {len(LOADS)} loads, {TRIALS} trials of up to "
+        f"{CURVE_PROBES} probes"
+    )
+    return [table("capacity", title, curve_jobs(), options)]
+
+
+def retrieval_tables(options: Options) -> list[Table]:
+    """One step of the modern Hopfield network."""
+    title = f"modern Hopfield, one step: {QUERIES} queries of {STORED:,} patterns of {FEATURES}"
+    jobs = retrieval_jobs()
+    found = table("retrieval", title, jobs, options)
+    return [found if "hamux" in jobs else found._replace(notes=("hamux: not installed",))]
 
 
 def probes(flipped: float) -> tuple[np.ndarray, np.ndarray]:

@@ -126,6 +126,8 @@ class Network(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
+
     init: Init
     apply: Apply
     layers: tuple["Network", ...] = ()
@@ -140,11 +142,14 @@ class Cell(NamedTuple):
       init: ``(key, x) -> params``; x is the input of one step or its ``jax.ShapeDtypeStruct``.
       carry: ``(params, x) -> carry`` before the first step.
       step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``; a
-        `jaxbrain.cells.TwoStageStep` where the units affect each other through their drive alone.
+        `jaxbrain.cells.TwoStageStep` where the units affect each other through their drive alone, a
+        `jaxbrain.cells.SequenceStep` where a whole sequence has a faster form.
       project: optional ``(params, xs) -> xs``: the part of the step that needs no carry, done for
         the whole sequence in one product before the scan.
       config: what it was made from; None for one made by hand.
     """
+
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
 
     init: Init
     carry: Carry

@@ -23,7 +23,7 @@ from jaxbrain.core.composition import (
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.learning.outputs import require_matching_loss
-from jaxbrain.losses import Weighted
+from jaxbrain.losses import Weighted, as_target
 from jaxbrain.networks.layers import embed
 
 _WRAPPERS = (batch, residual, with_precision)
@@ -219,7 +219,7 @@ def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
             "the loss alone, such as jb.backprop"
         )
     if jnp.shape(y) == output.shape:
-        return jnp.asarray(y).astype(output.dtype)
+        return as_target(y, output)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):
         return jax.nn.one_hot(y, output.shape[-1], dtype=output.dtype)
     raise ValueError(

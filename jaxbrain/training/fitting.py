@@ -88,7 +88,8 @@ def fit(
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
       optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
-        gradient descent, with a smaller batch SGD.
+        gradient descent, with a smaller batch SGD. Of a schedule-free one metrics are those of
+        the averaged parameters, ``schedule_free_eval_params(state.opt_state, state.params)``.
       data: ``(x [examples, ...], y [examples, ...])``.
       key: of params, order and noise; the same key gives the same result. A given state has its
         own key, which is used further.

@@ -22,7 +22,12 @@ from jaxbrain.training.arguments import (
 )
 from jaxbrain.training.data import as_pair, require_pairs
 from jaxbrain.training.metrics import Metric, evaluate
-from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
+from jaxbrain.training.optimizers import (
+    Batch,
+    evaluation_params,
+    require_optimizer,
+    update_params,
+)
 from jaxbrain.training.shuffling import shuffle
 from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
 from jaxbrain.training.weights import loss_of, weigh
@@ -265,7 +270,11 @@ def _look(
         pairs = x, y.target if isinstance(y, Weighted) else y
         at_once = _VALIDATION_ROWS if len(jax.tree.leaves(x)[0]) > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, pairs, dict(monitor.metrics), batch_size=at_once
+            rule.network,
+            evaluation_params(state.opt_state, state.params),
+            pairs,
+            dict(monitor.metrics),
+            batch_size=at_once,
         )
     record = None if monitor.record is None else monitor.record(state)
     return History(

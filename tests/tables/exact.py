@@ -106,7 +106,11 @@ EXACT = {
             "test_parallel_combines_as_told": "parallel",
             "test_residual_adds_its_input": "residual",
             "test_batch_of_a_batch": "batch",
+            "test_affine_is_its_network_and_refuses_others": "affine",
             "test_precision_is_that_of_the_computation": "with_precision",
+        },
+        "tests/networks/test_by_hand.py": {
+            "test_functions_with_and_without_a_key": "from_functions",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",

@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import jaxbrain as jb
+from jaxbrain.learning.energy import softmax_error
 from jaxbrain.losses import Weighted, weighted
 from jaxbrain.training.weights import loss_of, weigh
 from tests.contract import close
@@ -32,6 +33,14 @@ def times(loss, weight):
     return lambda prediction, target: weight * loss(prediction, target)
 
 
+def rule_of(name, weight):
+    """The rule with the loss w L; of a loss that it does not know, a rule may need the error."""
+    make, loss = RULES[name].make, times(CE, weight)
+    if name != "holomorphic_equilibrium_propagation":
+        return make(NET, loss)
+    return make(NET, loss, error=lambda p, y: softmax_error(p, y) * jnp.asarray(weight, p.dtype))
+
+
 def grads(rule, x, y, key=None):
     state = rule.init(jax.random.key(3), PARAMS, X[0])
     return jax.jit(rule.grads)(PARAMS, state, x, y, key=key)[:2]
@@ -39,16 +48,15 @@ def grads(rule, x, y, key=None):
 
 def check_definition(name):
     """The mean over the examples of the rule with the loss w_i L."""
-    make = RULES[name].make
-    rule, (_, y) = weigh(make(NET, CE), (X, Y), W, None)
+    rule, (_, y) = weigh(RULES[name].make(NET, CE), (X, Y), W, None)
     if RULES[name].random or name in COUPLED:  # the same batch: one weight for all
         key = jax.random.key(4) if RULES[name].random else None
         got = grads(rule, X, Weighted(Y, jnp.full(4, 3.0)), key)
-        return close(got, grads(make(NET, times(CE, 3.0)), X, Y, key))
+        return close(got, grads(rule_of(name, 3.0), X, Y, key))
 
     @jax.jit
     def alone(weight, x, y):
-        one = make(NET, times(CE, weight))
+        one = rule_of(name, weight)
         return one.grads(PARAMS, one.init(jax.random.key(3), PARAMS, x), x[None], y[None])[:2]
 
     each = [alone(w, x, y) for w, x, y in zip(W, X, Y, strict=True)]

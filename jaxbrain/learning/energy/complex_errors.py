@@ -89,7 +89,7 @@ def error_of(loss: Loss, given: Error | None = None) -> Error:
         inner = error_of(loss.config.parameters["loss"], given)  # pyright: ignore[reportAttributeAccessIssue]
 
         def weighted_error(prediction: jax.Array, target: Any) -> jax.Array:
-            return inner(prediction, target.target) * target.weight.astype(prediction.dtype)
+            return inner(prediction, target.target) * jnp.asarray(target.weight, prediction.dtype)
 
         return weighted_error
     if given is not None:

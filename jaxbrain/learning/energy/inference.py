@@ -7,17 +7,23 @@ term of the output, `top`, and in the time at which weights learn.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxbrain.core.requirements import require_count, require_positive, require_wide
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step, require_descent
+from jaxbrain.learning.energy.descent import (
+    Descent,
+    Latents,
+    descend,
+    fixed_step,
+    require_descent,
+)
 from jaxbrain.learning.energy.reach import LEAST, Push, require_arrival, require_push
 
 Block = Callable[[Params, Any], jax.Array]
@@ -125,36 +131,54 @@ def prediction_errors(model: CodingModel, params: Params, latents: Latents) -> L
 
 def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     """F of each example, ``[batch]``."""
-    return energy_of(model, params, latents, prediction_errors(model, params, latents))
+    return _terms(model, params, latents)[0]
 
 
-def energy_of(model: CodingModel, params: Params, latents: Latents, errors: Latents) -> jax.Array:
-    """F of each example for its prediction errors, ``[batch]``."""
-    total = model.top(params, [model.x, *latents][-1])
+def _terms(
+    model: CodingModel, params: Params, latents: Latents
+) -> tuple[jax.Array, tuple[list[jax.Array], jax.Array]]:
+    """F of each example, the prediction error of each block, and the term of the output."""
+    total = top = model.top(params, [model.x, *latents][-1])
+    errors = prediction_errors(model, params, latents)
     for error in errors:
         total += 0.5 * jnp.sum(jnp.square(error), axis=range(1, error.ndim))
-    return total
+    return total, (errors, top)
 
 
-def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, InferenceDiagnostics]:
-    """The activities after steps down the energy from those of the forward pass."""
+def _mean_energy(errors: list[jax.Array], top: jax.Array) -> jax.Array:
+    """The mean of F over the batch, from its terms."""
+    return jnp.mean(top) + (_squares(errors) / (2 * len(top)) if errors else 0)
+
+
+def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, Latents]:
+    """The activities after steps down the energy from those of the forward pass, and dF/dz."""
     count, size, descent = steps
-    latents, done = model.start, 0
-    if not latents:
-        return latents, diagnostics(model, params, params, latents)
+    if not model.start:
+        return model.start, []
     # x does not move, nor does the prediction of the first block
-    first = latents[0]
+    first = model.start[0]
     model = model._replace(blocks=(lambda *_: first, *model.blocks[1:]))
-    if descent is fixed_step and isinstance(count, int) and count > 0:
-        # at first there are no prediction errors and only z_K moves, which saves products
-        last = fixed_step(lambda z: model.top(params, z[0]), latents[-1:], size)
-        latents, done = latents[:-1] + last, 1
+    energy_of = partial(energies, model, params)
 
-    def step(_: Any, latents: Latents) -> Latents:
-        return descent(lambda z: energies(model, params, z), latents, size)
+    def forces(latents: Latents) -> Latents:
+        return jax.grad(lambda z: jnp.sum(energy_of(z)))(latents)
 
-    latents = jax.lax.fori_loop(done, count, step, latents)
-    return latents, diagnostics(model, params, params, latents)
+    if descent is not fixed_step:
+        latents = jax.lax.fori_loop(0, count, lambda _, z: descent(energy_of, z, size), model.start)
+        return latents, forces(latents)
+
+    def step(_: Any, carry: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
+        latents = descend(*carry, size)
+        return latents, forces(latents)
+
+    # forces are carried, so that the first are free and the last need no program of their own
+    still = [jnp.zeros_like(z) for z in model.start[:-1]]
+    return jax.lax.fori_loop(0, count, step, (model.start, [*still, _push(model, params)]))
+
+
+def _push(model: CodingModel, params: Params) -> jax.Array:
+    """dF/dz_K of the forward pass, the only force: there are no prediction errors."""
+    return jax.grad(lambda z: jnp.sum(model.top(params, z)))(model.start[-1])
 
 
 def diagnostics(
@@ -162,29 +186,46 @@ def diagnostics(
 ) -> InferenceDiagnostics:
     """The force under the last weights, relative to that of the forward pass under the first."""
 
-    def total(latents: Latents) -> tuple[jax.Array, tuple[jax.Array, Latents]]:
-        errors = prediction_errors(model, last, latents)
-        each = energy_of(model, last, latents, errors)
-        return jnp.sum(each), (jnp.mean(each), errors)
+    def total(latents: Latents) -> tuple[jax.Array, Any]:
+        each, terms = _terms(model, last, latents)
+        return jnp.sum(each), terms
 
-    force, (energy, errors) = jax.grad(total, has_aux=True)(latents)
-    if not latents:
-        return InferenceDiagnostics(jnp.zeros_like(energy), energy, jnp.zeros(0, energy.dtype))
-    # the forward pass leaves no prediction error: only the term of the output is a force
-    push = jax.grad(lambda z: jnp.sum(model.top(first, z)))(model.start[-1])
-    left = ratio(optax.tree.norm(force), optax.tree.norm(push))
-    return InferenceDiagnostics(left, energy, signals(errors, latents).astype(energy.dtype))
+    force, terms = jax.grad(total, has_aux=True)(latents)
+    return _relative(model, first, latents, force, *terms)
+
+
+def _relative(
+    model: CodingModel,
+    first: Params,
+    latents: Latents,
+    force: Latents,
+    errors: Latents,
+    top: jax.Array,
+) -> InferenceDiagnostics:
+    energy = _mean_energy(errors, top)
+    signal = signals(errors, latents).astype(energy.dtype)
+    if not force:
+        return InferenceDiagnostics(jnp.zeros_like(energy), energy, signal)
+    before = _squares([_push(model, first)])
+    return InferenceDiagnostics(jnp.sqrt(ratio(_squares(force), before)), energy, signal)
 
 
 def signals(errors: Latents, rounded: Latents) -> jax.Array:
     """|e_l| / (eps |z_l|) for the arrays z_l to whose rounding e_l was exposed, ``[blocks]``."""
 
     def signal(e: jax.Array, z: jax.Array) -> jax.Array:
-        return (
-            ratio(jnp.linalg.norm(e.ravel()), jnp.linalg.norm(z.ravel())) / jnp.finfo(z.dtype).eps
-        )
+        largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        e, z = ratio(e, largest), ratio(z, largest)
+        return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
 
-    return jnp.stack([signal(e, z) for e, z in zip(errors, rounded, strict=True)])
+    each = [signal(e, z) for e, z in zip(errors, rounded, strict=True)]
+    return jnp.stack(each) if each else jnp.zeros(0)
+
+
+def _squares(arrays: list[jax.Array]) -> jax.Array:
+    """The sum of all squares; as one product it compiles faster than a sum for each array."""
+    flat = jnp.concatenate([jnp.ravel(a) for a in arrays])
+    return flat @ flat
 
 
 def ratio(after: jax.Array, before: jax.Array) -> jax.Array:
@@ -196,13 +237,7 @@ def weight_gradient(
     model: CodingModel, params: Params, latents: Latents, *, nudge: float | jax.Array = 1
 ) -> Params:
     """dF/dW / nudge of the mean over the batch: local to each block."""
-
-    def total(params: Params) -> jax.Array:
-        each = energies(model, params, latents)
-        # scaled before the products with the activities, which are larger than the errors
-        return 1 / (nudge * each.shape[0]) * jnp.sum(each)
-
-    return jax.grad(total)(params)
+    return jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)[0]
 
 
 def gradient_of_errors(
@@ -227,8 +262,18 @@ def relax_and_learn(
     model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
 ) -> tuple[Params, InferenceDiagnostics]:
     """The weight gradient at the end of the relaxation, and the diagnostics."""
-    latents, info = relax(model, params, steps)
-    return weight_gradient(model, params, latents, nudge=nudge), info
+    latents, force = relax(model, params, steps)
+    grads, terms = jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)
+    return grads, _relative(model, params, latents, force, *terms)
+
+
+def _scaled(
+    model: CodingModel, params: Params, latents: Latents, nudge: float | jax.Array
+) -> tuple[jax.Array, Any]:
+    """F / nudge, its mean over the batch, and the terms of F."""
+    each, terms = _terms(model, params, latents)
+    # scaled before the products with the activities, which are larger than the errors
+    return 1 / (nudge * each.shape[0]) * jnp.sum(each), terms
 
 
 def coding_rule(

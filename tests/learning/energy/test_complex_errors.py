@@ -7,6 +7,8 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning import energy
+from jaxbrain.learning.energy.complex_errors import error_of
+from jaxbrain.losses import Weighted
 
 pytestmark = pytest.mark.x64
 
@@ -36,3 +38,11 @@ def test_a_sequence_of_logits_has_the_mean_error():
     logits, y = jnp.linspace(-1.0, 2.0, 12).reshape(4, 3), jnp.array([0, 2, 1, 1])
     want = jax.grad(jb.losses.softmax_cross_entropy)(logits, y)
     np.testing.assert_allclose(energy.softmax_error(logits, y), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("given", [None, lambda z, y: 2 * energy.half_mse_error(z, y)])
+def test_a_weight_scales_the_error_of_an_example(given):
+    loss, o = jb.losses.half_mse, jnp.array([0.3, -1.2, 0.8, 2.0])
+    error = error_of(jb.losses.weighted(loss), given)(o, Weighted(ONE_HOT.astype(o.dtype), 3.0))
+    want = jax.grad(lambda o: 3.0 * loss(o, ONE_HOT.astype(o.dtype)))(o)
+    np.testing.assert_allclose(error, want if given is None else 2 * want, rtol=1e-12)
