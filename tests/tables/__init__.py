@@ -66,6 +66,9 @@ NETWORKS = {
     "residual": Case(
         lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
     ),
+    "repeated": Case(
+        lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
+    ),
     "unroll": Case(
         lambda: jb.cells.unroll(jb.lift(jb.serial(jb.dense(3), jb.dropout(0.3)))),
         (5, 4),

@@ -88,6 +88,9 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
+        "tests/networks/test_repetition.py": {
+            "test_a_repetition_is_a_chain_of_copies": "repeated",
+        },
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",

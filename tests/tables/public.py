@@ -8,9 +8,9 @@ jaxbrain:
     direct_feedback_alignment dropout elementwise embed equinox_params evaluate
     feedback_alignment fit flatten from_equinox from_functions from_json from_linen from_nnx
     init_state layer_norm learning lift linen_params load_model load_training losses max_pool
-    memory metrics motor nnx_params parallel predict predictive_coding residual run save_model
-    self_association serial step summary tasks testing to_equinox to_json to_linen to_nnx viz
-    with_precision
+    memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
+    save_model self_association serial step summary tasks testing to_equinox to_json to_linen
+    to_nnx viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
