@@ -146,7 +146,8 @@ jaxbrain.motor.tasks:
 jaxbrain.networks:
     associative_lookup associative_pool avg_pool conv dense dropout elementwise embed
     equinox_params flatten from_equinox from_functions from_linen from_nnx layer_norm
-    linen_params max_pool nnx_params self_association summary to_equinox to_linen to_nnx
+    linen_params max_pool nnx_params repeated self_association summary to_equinox to_linen
+    to_nnx
 jaxbrain.tasks:
     Task Trial adding batches context_integration copy delayed_match evidence_accumulation
     flip_flop graded graded_step sequence_memory sine_generation
