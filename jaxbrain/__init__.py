@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what editors read; the same names as in the table
     from jaxbrain import tasks as tasks
     from jaxbrain import testing as testing
     from jaxbrain import viz as viz
+    from jaxbrain.core.composition import affine as affine
     from jaxbrain.core.composition import batch as batch
     from jaxbrain.core.composition import lift as lift
     from jaxbrain.core.composition import parallel as parallel
@@ -44,11 +45,22 @@ if TYPE_CHECKING:  # what editors read; the same names as in the table
     from jaxbrain.networks import dropout as dropout
     from jaxbrain.networks import elementwise as elementwise
     from jaxbrain.networks import embed as embed
+    from jaxbrain.networks import equinox_params as equinox_params
     from jaxbrain.networks import flatten as flatten
+    from jaxbrain.networks import from_equinox as from_equinox
+    from jaxbrain.networks import from_functions as from_functions
+    from jaxbrain.networks import from_linen as from_linen
+    from jaxbrain.networks import from_nnx as from_nnx
     from jaxbrain.networks import layer_norm as layer_norm
+    from jaxbrain.networks import linen_params as linen_params
     from jaxbrain.networks import max_pool as max_pool
+    from jaxbrain.networks import nnx_params as nnx_params
+    from jaxbrain.networks import repeated as repeated
     from jaxbrain.networks import self_association as self_association
     from jaxbrain.networks import summary as summary
+    from jaxbrain.networks import to_equinox as to_equinox
+    from jaxbrain.networks import to_linen as to_linen
+    from jaxbrain.networks import to_nnx as to_nnx
     from jaxbrain.training import callbacks as callbacks
     from jaxbrain.training import checkpoint as checkpoint
     from jaxbrain.training import metrics as metrics
@@ -78,7 +90,9 @@ _NAMES = {
         "analysis", "cells", "datasets", "learning", "losses", "memory", "motor", "tasks",
         "testing", "viz",
     ),
-    "core.composition": ("batch", "lift", "parallel", "residual", "serial", "with_precision"),
+    "core.composition": (
+        "affine", "batch", "lift", "parallel", "residual", "serial", "with_precision",
+    ),
     "core.config": ("Config", "configured"),
     "core.serialization": ("from_json", "to_json"),
     "core.types": ("Cell", "LearningRule", "Memory", "Network"),
@@ -87,7 +101,9 @@ _NAMES = {
     ),
     "networks": (
         "associative_lookup", "associative_pool", "avg_pool", "conv", "dense", "dropout",
-        "elementwise", "embed", "flatten", "layer_norm", "max_pool", "self_association", "summary",
+        "elementwise", "embed", "equinox_params", "flatten", "from_equinox", "from_functions",
+        "from_linen", "from_nnx", "layer_norm", "linen_params", "max_pool", "nnx_params",
+        "repeated", "self_association", "summary", "to_equinox", "to_linen", "to_nnx",
     ),
     "training": ("callbacks", "checkpoint", "metrics"),
     "training.fitting": ("ChunkInfo", "NonFiniteError", "fit"),

@@ -145,6 +145,17 @@ def test_population_solves_xor_at_the_rates_in_the_middle(example):
 
 
 @long
+def test_your_model_is_taught_by_every_rule_or_refused(example):
+    for library in ("sklearn", "equinox", "flax"):
+        pytest.importorskip(library)
+    lines = example("your_model")
+    for name in ("eqx.nn.MLP", "linen.Sequential", "nnx.Sequential"):
+        assert min(row(lines, name)[-3:]) > 0.9
+    (gated,) = [line for line in lines if line.startswith("with your Gate")]
+    assert min(numbers(gated)[:2]) > 0.9 and gated.endswith("refused")
+
+
+@long
 def test_your_own_rule_is_proven_and_learns(example):
     pytest.importorskip("sklearn")
     lines = example("your_own_rule")

@@ -89,7 +89,7 @@ def host_fit(workload: Workload) -> Trainer:
 def jitted_step(workload: Workload) -> Trainer:
     """`step` in a Python loop."""
     rule, optimizer = build(workload), optax.adam(workload.learning_rate)
-    update = jax.jit(jb.step(rule, optimizer))
+    update = jax.jit(jb.step(rule, optimizer), donate_argnums=0)
     x, y, batch = workload.x, workload.y, workload.batch
 
     def fit(params):

@@ -11,7 +11,7 @@ from jaxbrain.analysis.values import scaled
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.states import TrainState
+from jaxbrain.training.states import TrainState, noise_key
 
 
 class Similarity(NamedTuple):
@@ -135,7 +135,7 @@ def compared_to(
     """
 
     def record(state: TrainState) -> Any:
-        key = jax.random.fold_in(state.key, state.step)
+        key = jax.random.fold_in(noise_key(state), state.step)
         # One key for both: under dropout they differentiate the same network.
         same, start = jax.random.clone(key), jax.random.clone(key)
         _, ours, _ = rule.grads(state.params, state.rule_state, *data, key=key)

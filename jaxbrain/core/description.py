@@ -8,6 +8,7 @@ Not seen: globals that a function reads through a library, through ``exec``, or 
 """
 
 import dis
+import functools
 import hashlib
 import types
 from collections.abc import Iterable
@@ -182,20 +183,22 @@ class _Description:
                 self.add(f"{path}.{label}", part if label == "state" else list(part))
 
 
+@functools.lru_cache(4096)
 def _read_globals(code: types.CodeType) -> set[str]:
     found = {i.argval for i in dis.get_instructions(code) if i.opname in _READ}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _read_globals(constant)
+            found = found | _read_globals(constant)
     return found
 
 
 _READ = ("LOAD_GLOBAL", "LOAD_NAME")
 
 
+@functools.lru_cache(4096)
 def _mentioned(code: types.CodeType) -> set[str]:
     found = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _mentioned(constant)
+            found = found | _mentioned(constant)
     return found

@@ -155,8 +155,10 @@ PERIODS = {"hold_steps": 10, "movement_steps": 60, "rest_steps": 40}
 # The numbers of the reference were measured on a point mass. The arm of six muscles has an inertia
 # that depends on the direction, which bends its reaches and spreads its preferred directions.
 LATERAL = {"arm26": 0.1, "point mass": 0.08}
-RATIO = {"arm26": 0.6, "point mass": 0.8}
-DECODED = {"arm26": 15.0, "point mass": 10.0}  # degrees
+# Five arms from other initial weights: 0.43, 0.60, 0.66, 0.75 and 0.76, mean 0.64, deviation 0.13.
+RATIO = {"arm26": 0.3, "point mass": 0.8}
+# Degrees; by chance 90. The same five arms: 5 to 16 in the movement, 8 to 19 in the delay.
+DECODED = {"arm26": 25.0, "point mass": 10.0}
 bodies = pytest.mark.parametrize("body", BODIES)
 
 
@@ -208,6 +210,7 @@ def test_units_are_tuned_to_the_direction(body, period):
 @slow
 @bodies
 def test_the_population_turns_more_than_its_surrogates(body):
+    """Not a sign of learning: untrained networks that move the arm have ratios of 0.63 to 0.82."""
     signals, _, go = observed(body)
     found = analysis.jpca(
         new_key(),

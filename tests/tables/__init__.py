@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 
 import jaxbrain as jb
-from tests.tables.values import answers, bipolar, column, first, random_rows
+from tests.tables.values import (
+    answers,
+    bipolar,
+    column,
+    first,
+    first_scale,
+    random_rows,
+    scaled_by,
+)
 
 
 class Case(NamedTuple):
@@ -58,6 +66,9 @@ NETWORKS = {
     "residual": Case(
         lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
     ),
+    "repeated": Case(
+        lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
+    ),
     "unroll": Case(
         lambda: jb.cells.unroll(jb.lift(jb.serial(jb.dense(3), jb.dropout(0.3)))),
         (5, 4),
@@ -70,6 +81,8 @@ NETWORKS = {
     "parallel_linear_recurrent": Case(lambda: jb.cells.parallel_linear_recurrent(3), (5, 4)),
     "rate_readout": Case(lambda: jb.cells.rate_readout(dt=0.5), (5, 4)),
     "parallel_min_gru": Case(lambda: jb.cells.parallel_min_gru(3), (5, 4)),
+    "affine": Case(lambda: jb.affine(jb.dense(3)), (4,)),
+    "from_functions": Case(lambda: jb.from_functions(first_scale, scaled_by), (4,)),
     "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
     "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
 }
@@ -270,6 +283,11 @@ EXEMPT = {
     "NonFiniteError": "an error", "SaveError": "an error",
     "evaluate": "test_metrics", "predict": "test_metrics", "summary": "test_summary_table",
     "Config": "a type",
+    "from_equinox": "test_equinox_models", "to_equinox": "test_equinox_models",
+    "equinox_params": "test_equinox_models", "linen_params": "test_linen_models",
+    "nnx_params": "test_nnx_models",
+    "from_linen": "test_linen_models", "to_linen": "test_linen_models",
+    "from_nnx": "test_nnx_models", "to_nnx": "test_nnx_models",
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
     "load_training": "test_training_file",

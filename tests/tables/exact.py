@@ -88,6 +88,9 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
+        "tests/networks/test_repetition.py": {
+            "test_a_repetition_is_a_chain_of_copies": "repeated",
+        },
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",
@@ -97,7 +100,11 @@ EXACT = {
             "test_parallel_combines_as_told": "parallel",
             "test_residual_adds_its_input": "residual",
             "test_batch_of_a_batch": "batch",
+            "test_affine_is_its_network_and_refuses_others": "affine",
             "test_precision_is_that_of_the_computation": "with_precision",
+        },
+        "tests/networks/test_by_hand.py": {
+            "test_functions_with_and_without_a_key": "from_functions",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",

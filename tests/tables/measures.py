@@ -86,7 +86,7 @@ MEASURES = {
     ),
     "dimensionality": Measure(analysis.dimensionality, ((9, 3),)),
     "fixed_points": Measure(
-        lambda x, starts: analysis.fixed_points(CELL, params_of_cell(), x, starts, max_steps=5),
+        lambda x, starts: analysis.fixed_points(CELL, params_of_cell(), x, starts, steps=5),
         ((4,), (2, 3)),
         traced=False,
     ),

@@ -3,12 +3,14 @@
 TABLE = """
 jaxbrain:
     Cell ChunkInfo Config History LearningRule Memory Network NonFiniteError SaveError
-    TrainState accuracy analysis associative_lookup associative_pool avg_pool backprop batch
-    binary_accuracy callbacks cells check checkpoint configured conv datasets dense
-    direct_feedback_alignment dropout elementwise embed evaluate feedback_alignment fit flatten
-    from_json init_state layer_norm learning lift load_model load_training losses max_pool
-    memory metrics motor parallel predict predictive_coding residual run save_model
-    self_association serial step summary tasks testing to_json viz with_precision
+    TrainState accuracy affine analysis associative_lookup associative_pool avg_pool backprop
+    batch binary_accuracy callbacks cells check checkpoint configured conv datasets dense
+    direct_feedback_alignment dropout elementwise embed equinox_params evaluate
+    feedback_alignment fit flatten from_equinox from_functions from_json from_linen from_nnx
+    init_state layer_norm learning lift linen_params load_model load_training losses max_pool
+    memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
+    save_model self_association serial step summary tasks testing to_equinox to_json to_linen
+    to_nnx viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -142,8 +144,9 @@ jaxbrain.motor.tasks:
     center_out curl_field_task delayed_reach emg_generation perturbed_reach random_target
     schedule
 jaxbrain.networks:
-    associative_lookup associative_pool avg_pool conv dense dropout elementwise embed flatten
-    layer_norm max_pool self_association summary
+    associative_lookup associative_pool avg_pool conv dense dropout elementwise embed
+    equinox_params flatten from_equinox from_functions from_linen from_nnx layer_norm
+    linen_params max_pool nnx_params self_association summary to_equinox to_linen to_nnx
 jaxbrain.tasks:
     Task Trial adding batches context_integration copy delayed_match evidence_accumulation
     flip_flop graded graded_step sequence_memory sine_generation

@@ -114,6 +114,22 @@ REFUSED = {
 }
 
 
+def test_a_declared_layer_couples_like_dense():
+    layer = jb.affine(jb.from_functions(DENSE.init, lambda p, x: x @ p["kernel"] + p["bias"]))
+    turn = jb.affine(jb.elementwise(lambda x: x[::-1]))
+    flat, other = jb.serial(DENSE, TANH, DENSE), jb.serial(layer, TANH, turn, layer)
+    assert symmetric_system(other, "rule", 0.3).units == ((0, 1, 2), (2, 4, 4))
+    x = jnp.array([0.3, -1.2, 0.7])
+    params = flat.init(jax.random.key(0), x)
+    turned = {"kernel": params[2]["kernel"][::-1], "bias": params[2]["bias"]}
+    outputs = [
+        equilibrium_network(net, feedback_gain=0.3).apply(own, x)
+        for net, own in ((flat, params), (other, (params[0], (), (), turned)))
+    ]
+    np.testing.assert_allclose(*outputs, rtol=1e-6)
+    assert not np.allclose(outputs[0], flat.apply(params, x), rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 @rules
 def test_a_network_without_symmetric_weights_is_refused(make, name):
