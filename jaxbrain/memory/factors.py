@@ -37,7 +37,8 @@ class Factors(NamedTuple):
     @property
     def shape(self) -> tuple[int, int]:
         """That of the matrix."""
-        return (self.rows.shape[-1],) * 2
+        n = self.rows.shape[-1]
+        return n, n
 
     @property
     def dtype(self) -> Any:
