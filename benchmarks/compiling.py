@@ -20,6 +20,7 @@ from benchmarks.results import Figures, Table
 SIZES = (64, 128, 128, 128, 128, 10)
 BATCH, STEPS, STEP_SIZE, NUDGE = 64, 20, 0.1, 0.01
 DEPTH = 64
+LOOP = f"{DEPTH} equal layers, scan by hand"
 MOST_ROUNDS = 3
 tanh = jb.elementwise(jnp.tanh)
 
@@ -52,7 +53,7 @@ def stages(function: Callable, *arguments: Any) -> tuple[Any, Figures]:
         "compile_s": compiling,
         "whole_s": clocks[-1] - clocks[0],
         "equations": lowered.as_text().count(" = "),
-        "instructions": program.as_text().count(" = "),
+        "instructions": (program.as_text() or "").count(" = "),
     }
 
 
@@ -78,10 +79,16 @@ def tables(options: Options) -> list[Table]:
     return [Table("compile", title, rows)]
 
 
-def chain(depth: int | None = None) -> jb.Network:
-    """Five layers; or depth equal ones between the first and the last."""
-    sizes = SIZES[1:-1] if depth is None else (128,) * depth
-    return jb.serial(*(part for n in sizes for part in (jb.dense(n), tanh)), jb.dense(SIZES[-1]))
+def chain() -> jb.Network:
+    """Five layers."""
+    return jb.serial(*(part for n in SIZES[1:-1] for part in (jb.dense(n), tanh)), jb.dense(10))
+
+
+def deep(depth: int, looped: bool) -> tuple[Callable, tuple]:
+    """A training step of equal layers and one more, repeated in a loop or written out."""
+    block = jb.serial(jb.dense(SIZES[0]), tanh)
+    hidden = [jb.repeated(block, depth)] if looped else [block] * depth
+    return step_of(jb.backprop, jb.serial(*hidden, jb.dense(SIZES[-1])))
 
 
 def data() -> tuple[jax.Array, jax.Array]:
@@ -105,11 +112,20 @@ def layer(weights: tuple, a: jax.Array, last: bool) -> jax.Array:
     return h if last else jnp.tanh(h)
 
 
-def by_hand(grads: Callable, sizes: tuple[int, ...] = SIZES) -> tuple[Callable, tuple]:
+def five() -> list:
+    """Weights of five layers."""
+    return [(jnp.ones((i, o)), jnp.zeros(o)) for i, o in pairwise(SIZES)]
+
+
+def many() -> tuple:
+    """Weights of equal layers, stacked, and of one more."""
+    n, m = SIZES[0], SIZES[-1]
+    return (jnp.ones((DEPTH, n, n)), jnp.ones((DEPTH, n))), (jnp.ones((n, m)), jnp.ones(m))
+
+
+def by_hand(grads: Callable, params: Any) -> tuple[Callable, tuple]:
     """A training step by hand with ``grads(params, x, y) -> (loss, grads)``."""
     x, y = data()
-    pairs = pairwise(sizes)
-    params = [(jnp.ones((i, o)), jnp.zeros(o)) for i, o in pairs]
     optimizer = optax.adam(1e-3)
 
     def step(params: Any, opt_state: Any, x: jax.Array, y: jax.Array) -> Any:
@@ -159,19 +175,14 @@ def predictive_by_hand(params: list, x: jax.Array, y: jax.Array) -> Any:
     return entropy(start[-1], y).mean(), change
 
 
-def deep_by_hand() -> tuple[Callable, tuple]:
-    """A gradient of equal layers in a scan."""
-    x, y = data()
-    params = (jnp.ones((DEPTH, 64, 64)), jnp.zeros((DEPTH, 64))), (jnp.ones((64, 10)), jnp.ones(10))
+def deep_by_hand(params: tuple, x: jax.Array, y: jax.Array) -> Any:
+    """The gradient of equal layers in a scan and one more."""
 
-    def grads(params: Any, x: jax.Array, y: jax.Array) -> Any:
-        def value(params: Any) -> jax.Array:
-            h = jax.lax.scan(lambda a, w: (layer(w, a, False), None), x, params[0])[0]
-            return entropy(layer(params[1], h, True), y).mean()
+    def value(params: tuple) -> jax.Array:
+        h = jax.lax.scan(lambda a, weights: (layer(weights, a, False), None), x, params[0])[0]
+        return entropy(layer(params[1], h, True), y).mean()
 
-        return jax.value_and_grad(value)(params)
-
-    return grads, (params, x, y)
+    return jax.value_and_grad(value)(params)
 
 
 def init_of_five() -> tuple[Callable, tuple]:
@@ -226,12 +237,16 @@ PROGRAMS = {
     "backprop, five layers": Program(
         lambda: step_of(jb.backprop, chain()), "backprop, five layers, by hand"
     ),
-    "backprop, five layers, by hand": Program(lambda: by_hand(backprop_by_hand)),
+    "backprop, five layers, by hand": Program(lambda: by_hand(backprop_by_hand, five())),
     "predictive coding, five layers": Program(
         lambda: step_of(jb.learning.predictive_coding, chain()),
         "predictive coding, five layers, by hand",
     ),
-    "predictive coding, five layers, by hand": Program(lambda: by_hand(predictive_by_hand)),
+    "predictive coding, five layers, by hand": Program(lambda: by_hand(predictive_by_hand, five())),
+    f"{DEPTH} equal layers, repeated": Program(lambda: deep(DEPTH, True), LOOP),
+    LOOP: Program(lambda: by_hand(deep_by_hand, many())),
+    "8 equal layers, repeated": Program(lambda: deep(8, True)),
+    f"{DEPTH} equal layers, serial": Program(lambda: deep(DEPTH, False), LOOP),
     "motor: GRU, update": Program(lambda: motor(False), "motor: GRU, update, by hand"),
     "motor: GRU, update, by hand": Program(lambda: motor(True)),
     "motor system, update": Program(motor_system),

@@ -173,6 +173,29 @@ def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ..
     return state, steps, -0.5 * (state * field).sum(axis=1)
 
 
+def hand_low_rank(patterns: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
+    """The same from the patterns alone: two thin products per step."""
+
+    def field(state):
+        return (state @ patterns.T) @ patterns - len(patterns) * state
+
+    def ahead(carry):
+        state, field, before, _ = carry
+        new = _sign(field, state)
+        return new, jnp.any(new != state, axis=1) & jnp.any(new != before, axis=1)
+
+    def step(carry):
+        state, _, before, steps = carry
+        new, going = ahead(carry)
+        new, old = (jnp.where(going[:, None], *pair) for pair in ((new, state), (state, before)))
+        return new, field(new), old, steps + going
+
+    start = (cues, field(cues), jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
+    end = jax.lax.while_loop(lambda c: jnp.any(ahead(c)[1]) & (jnp.max(c[3]) < SWEEPS), step, start)
+    state, sums, _, steps = end
+    return state, steps, -0.5 * (state * sums).sum(axis=1)
+
+
 def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One product per block of units; probes at rest are no longer computed."""
     state, going = cues.T.copy(), np.arange(len(cues))
@@ -216,6 +239,17 @@ def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> t
     return state, _energies(weights, state.T)
 
 
+def factored(update: str, patterns: np.ndarray, cues: jax.Array) -> Callable[[], Any]:
+    """Recall by a memory that keeps its patterns as factors."""
+    memory = jb.memory.hopfield(
+        storage=jb.memory.outer_product_factors,
+        update=getattr(jb.memory, update),
+        max_steps=SWEEPS,
+    )
+    params = jb.memory.outer_product_factors(patterns)
+    return compiled(jax.vmap(memory.recall, in_axes=(None, 0)), params, cues)
+
+
 def low_rank(patterns: jax.Array) -> tuple[Any, jax.Array]:
     """The same network as a dense memory of degree 2: two thin products per step."""
     memory = jb.memory.dense_associative_memory(
@@ -237,6 +271,7 @@ def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
     jobs = {
         "hand": Job("hand-written JAX (limit)", compiled(by_hand, *arrays)),
         "jaxbrain": Job("jaxbrain, jit of vmap of recall", compiled(many, *arrays)),
+        "factors": Job("jaxbrain, outer_product_factors", factored(update, patterns, arrays[1])),
     }
     left_out = "NumPy, probes at rest left out"
     if update == "asynchronous":
@@ -245,6 +280,10 @@ def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
     many = jax.vmap(dense.recall, in_axes=(None, 0))
     return {
         **jobs,
+        "hand low rank": Job(
+            "hand-written JAX from the patterns",
+            compiled(hand_low_rank, jnp.asarray(patterns), arrays[1]),
+        ),
         "low rank": Job("jaxbrain, dense memory of degree 2", compiled(many, params, arrays[1])),
         "numpy": Job("NumPy", partial(numpy_synchronous, weights, cues, drop=False)),
         "numpy drop": Job(left_out, partial(numpy_synchronous, weights, cues, drop=True)),

@@ -10,10 +10,18 @@ from benchmarks.workloads import Workload, logits, xor
 
 NETWORKS = 256
 EACH = ("ms", "least_ms", "wall_ms", "ratio", "least_ratio", "wall_ratio")
+# name: (peer, module, builder, label)
 TOGETHER = {
-    "hand_scan": ("hand_jax", "hand-written JAX, vmap of one scan"),
-    "run": ("jaxbrain_peer", "jaxbrain, vmap of run"),
-}
+    "hand_scan": ("hand_scan", "hand_jax", "population", "hand-written JAX, vmap of one scan"),
+    "hand_last": (
+        "hand_scan", "hand_jax", "population_last",
+        "hand-written JAX and gradient, networks as the last axis",
+    ),
+    "run": ("run", "jaxbrain_peer", "population", "jaxbrain, vmap of run"),
+    "run_flat": (
+        "run", "jaxbrain_peer", "population_flat", "jaxbrain, vmap of run with optax.flatten",
+    ),
+}  # fmt: skip
 
 
 def solved(workload: Workload, stacked: list) -> float:
@@ -25,28 +33,25 @@ def solved(workload: Workload, stacked: list) -> float:
     return float(np.mean(right))
 
 
-def together(names: list[str], workload: Workload) -> dict[str, measure.Job]:
-    """Training of the whole population, and the share of the networks that solve XOR."""
-    jobs = {}
-    for name in names:
-        if name not in TOGETHER:
-            continue
-        try:
-            module = importlib.import_module(f"benchmarks.peers.{TOGETHER[name][0]}")
-        except ImportError:
-            continue
-        trainer = module.population(workload, NETWORKS)
-        share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
-        jobs[f"together/{name}"] = measure.Job(
-            TOGETHER[name][1], trainer.fit, trainer.prepare, {"solved": share}
+def together(names: list[str], workload: Workload) -> dict[str, peers.Trainer]:
+    """Training of the whole population at once."""
+    return {
+        name: getattr(importlib.import_module(f"benchmarks.peers.{module}"), builder)(
+            workload, NETWORKS
         )
-    return jobs
+        for name, (peer, module, builder, _) in TOGETHER.items()
+        if peer in names
+    }
 
 
 def tables(options: measure.Options) -> list[Table]:
     """All networks at once and, of the implementations one after another, one network x 256."""
     workload, names = xor(), steady.chosen(options)
-    jobs = together(names, workload)
+    at_once = together(names, workload)
+    jobs = {
+        f"together/{name}": measure.Job(TOGETHER[name][-1], trainer.fit, trainer.prepare)
+        for name, trainer in at_once.items()
+    }
     trainers, missing = steady.ready(names, workload)
     for name, trainer in trainers.items():
         jobs[name] = measure.Job(f"in turn: {peers.label(name)}", trainer.fit, trainer.prepare)
@@ -54,10 +59,13 @@ def tables(options: measure.Options) -> list[Table]:
     for label, row in rows.items():
         if label.startswith("in turn"):
             row.update({name: NETWORKS * row[name] for name in EACH if name in row})
+    for name, trainer in at_once.items():
+        share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
+        rows[TOGETHER[name][-1]]["solved"] = share
     rows = dict(sorted(rows.items(), key=lambda item: item[1]["ms"]))
     title = (
         f"{NETWORKS} XOR networks 2-8-1, 200 full-batch steps, {options.rounds} rounds; "
         f"in turn: the time of one network x {NETWORKS}"
     )
-    limit = TOGETHER[peers.LIMIT][1]
+    limit = TOGETHER[peers.LIMIT][-1]
     return [Table("population", title, rows, limit, steady.absent(missing))]

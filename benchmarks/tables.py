@@ -37,6 +37,7 @@ TABLES = {
     "recall": Entry("memories", "recall_tables"),
     "capacity": Entry("memories", "capacity_tables"),
     "retrieval": Entry("memories", "retrieval_tables"),
+    "fast-weights": Entry("fast_weights", "tables"),
     "gru": Entry("recurrent", "tables", ("gru",)),
     "lstm": Entry("recurrent", "tables", ("lstm",)),
     "rnn": Entry("recurrent", "tables", ("rnn",)),

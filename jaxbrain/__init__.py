@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # what editors read; the same names as in the table
     from jaxbrain.networks import linen_params as linen_params
     from jaxbrain.networks import max_pool as max_pool
     from jaxbrain.networks import nnx_params as nnx_params
+    from jaxbrain.networks import repeated as repeated
     from jaxbrain.networks import self_association as self_association
     from jaxbrain.networks import summary as summary
     from jaxbrain.networks import to_equinox as to_equinox
@@ -102,7 +103,7 @@ _NAMES = {
         "associative_lookup", "associative_pool", "avg_pool", "conv", "dense", "dropout",
         "elementwise", "embed", "equinox_params", "flatten", "from_equinox", "from_functions",
         "from_linen", "from_nnx", "layer_norm", "linen_params", "max_pool", "nnx_params",
-        "self_association", "summary", "to_equinox", "to_linen", "to_nnx",
+        "repeated", "self_association", "summary", "to_equinox", "to_linen", "to_nnx",
     ),
     "training": ("callbacks", "checkpoint", "metrics"),
     "training.fitting": ("ChunkInfo", "NonFiniteError", "fit"),

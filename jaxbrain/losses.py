@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbrain.core.arrays import on_device
+from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Loss
 
@@ -57,7 +57,7 @@ def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       2.5
     """
     prediction = _floats("half_mse", prediction)
-    return jnp.sum(optax.losses.l2_loss(prediction, _same_shape(prediction, target)))
+    return jnp.sum(optax.losses.l2_loss(prediction, _same_shape("half_mse", prediction, target)))
 
 
 def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -75,7 +75,7 @@ def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       2.5
     """
     prediction = _floats("mse", prediction)
-    return jnp.mean(optax.losses.squared_error(prediction, _same_shape(prediction, target)))
+    return jnp.mean(optax.losses.squared_error(prediction, _same_shape("mse", prediction, target)))
 
 
 def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
@@ -99,7 +99,7 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       0.6931
     """
     logits = _floats("binary_cross_entropy", logits)
-    known, target = target, _same_shape(logits, target)
+    known, target = target, _same_shape("binary_cross_entropy", logits, target)
     _raise_outside(known, 1, "target of binary_cross_entropy")
     inside = (target >= 0) & (target <= 1)
     loss = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, target))
@@ -130,6 +130,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> round(float(softmax_cross_entropy(jnp.zeros(10), jnp.array(3))), 4)
       2.3026
     """
+    target = as_array("softmax_cross_entropy", "target", target)
     _require_classes("softmax_cross_entropy", logits, target, "binary_cross_entropy")
     logits = _floats("softmax_cross_entropy", logits)
     if jnp.shape(target) == jnp.shape(logits):
@@ -168,7 +169,7 @@ def binary_cross_entropy_of_probabilities(probability: jax.Array, target: jax.Ar
     """
     name = "binary_cross_entropy_of_probabilities"
     probability = _floats(name, probability)
-    known, target = target, _same_shape(probability, target)
+    known, target = target, _same_shape(name, probability, target)
     _raise_outside(known, 1, f"target of {name}")
     _raise_outside(probability, 1, f"probability of {name}")
     inside = (target >= 0) & (target <= 1) & (probability >= 0) & (probability <= 1)
@@ -203,6 +204,7 @@ def cross_entropy_of_probabilities(probability: jax.Array, target: jax.Array) ->
       0.3567
     """
     name = "cross_entropy_of_probabilities"
+    target = as_array(name, "target", target)
     _require_classes(name, probability, target, "binary_cross_entropy_of_probabilities")
     probability = _floats("cross_entropy_of_probabilities", probability)
     probability, whole = _distribution(f"probability of {name}", probability, probability)
@@ -316,11 +318,12 @@ def _distribution(what: str, value: Any, output: Any) -> tuple[jax.Array, jax.Ar
     return rows, jnp.all(rows >= 0, axis=-1) & (jnp.abs(jnp.sum(rows, axis=-1) - 1) < _SUM)
 
 
-def _same_shape(prediction: Any, target: Any) -> jax.Array:
+def _same_shape(loss: str, prediction: Any, target: Any) -> jax.Array:
     """The target in the dtype of the prediction; refuse another shape."""
+    target = as_array(loss, "target", target)
     if jnp.shape(prediction) != jnp.shape(target):
         raise ValueError(
-            f"target must have the shape of the prediction, {jnp.shape(prediction)}, got "
+            f"{loss}: target must have the shape of the prediction, {jnp.shape(prediction)}, got "
             f"{jnp.shape(target)}{_column_hint(prediction, target)}"
         )
     return as_target(target, prediction)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.composition import (
+    affine,
     batch,
     constructor,
     examples_of,
@@ -26,7 +27,7 @@ from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.losses import Weighted, as_target
 from jaxbrain.networks.layers import embed
 
-_WRAPPERS = (batch, residual, with_precision)
+_WRAPPERS = (affine, batch, residual, with_precision)
 
 
 def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:

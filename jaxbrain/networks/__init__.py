@@ -15,6 +15,7 @@ from jaxbrain.networks.equinox_models import equinox_params, from_equinox, to_eq
 from jaxbrain.networks.layers import dense, dropout, elementwise, embed, flatten, layer_norm
 from jaxbrain.networks.linen_models import from_linen, linen_params, to_linen
 from jaxbrain.networks.nnx_models import from_nnx, nnx_params, to_nnx
+from jaxbrain.networks.repetition import repeated
 from jaxbrain.networks.summary_table import summary
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "linen_params",
     "max_pool",
     "nnx_params",
+    "repeated",
     "self_association",
     "summary",
     "to_equinox",

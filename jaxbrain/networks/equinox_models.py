@@ -92,7 +92,7 @@ def equinox_params(model: Any) -> Params:
     Examples:
       >>> start = jb.init_state(rule, optimizer, x[0], key=key)  # doctest: +SKIP
       >>> start = start._replace(params=equinox_params(model))  # doctest: +SKIP
-      >>> state, history = jb.fit(rule, optimizer, data, state=start, epochs=1)  # doctest: +SKIP
+      >>> state, _ = jb.fit(rule, optimizer, data, state=start, **settings)  # doctest: +SKIP
     """
     eqx = library("equinox_params", "equinox", "equinox")
     require_model("equinox_params", model, eqx.Module, _EXAMPLE)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core import names
+from jaxbrain.core.requirements import is_traced
 from jaxbrain.core.types import Params
 
 
@@ -33,6 +34,14 @@ class Foreign:
 
     def __init__(self, kind: type, parts: dict[str, Any], model: Any):
         self.__dict__.update(kind=kind, parts=parts, _model=model)
+
+    @property
+    def how_to_store(self) -> str:
+        """What to do instead of `jaxbrain.save_model`."""
+        return (
+            "store the params with jaxbrain.checkpoint.save, or the trained model, made by "
+            "jb.to_equinox, jb.to_linen or jb.to_nnx, by its own library"
+        )
 
     @property
     def model(self) -> Any:
@@ -150,19 +159,28 @@ def drawer(named: dict[str, Any]) -> Callable[[jax.Array], dict[str, jax.Array]]
     as biases of zero, stay.
 
     Args:
-      named: arrays by name, known ones.
+      named: arrays by name.
+
+    Raises:
+      ValueError: if they are traced.
     """
+    if is_traced(named):
+        raise ValueError(
+            "a network of a model whose arrays are traced cannot be made: make it outside of "
+            "jax.jit and jax.vmap, and let these take its params"
+        )
     known = {name: np.asarray(leaf) for name, leaf in named.items()}
-    spread = {name: (leaf.mean(), leaf.std()) for name, leaf in known.items() if leaf.size}
 
     def draw(key: jax.Array) -> dict[str, jax.Array]:
         keys = jax.random.split(key, max(len(known), 1))
         return {name: one(k, name) for k, name in zip(keys, known, strict=False)}
 
     def one(key: jax.Array, name: str) -> jax.Array:
-        leaf, (mean, std) = known[name], spread.get(name, (0, 0))
-        if np.all(leaf == leaf.ravel()[:1]):
+        leaf = known[name]
+        if leaf.size < 2 or np.all(leaf == leaf.flat[0]):
             return jnp.asarray(leaf)
+        wide = leaf.astype(np.complex128 if np.iscomplexobj(leaf) else np.float64)
+        mean, std = (jnp.asarray(found, leaf.dtype) for found in (wide.mean(), wide.std()))
         return mean + std * jax.random.normal(key, leaf.shape, leaf.dtype)
 
     return draw

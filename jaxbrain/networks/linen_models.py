@@ -90,7 +90,7 @@ def linen_params(model: Any, variables: Any) -> Params:
     Examples:
       >>> start = jb.init_state(rule, optimizer, x[0], key=key)  # doctest: +SKIP
       >>> start = start._replace(params=linen_params(model, variables))  # doctest: +SKIP
-      >>> state, history = jb.fit(rule, optimizer, data, state=start, epochs=1)  # doctest: +SKIP
+      >>> state, _ = jb.fit(rule, optimizer, data, state=start, **settings)  # doctest: +SKIP
     """
     linen = library("linen_params", "flax.linen", "flax")
     require_model("linen_params", model, linen.Module, _EXAMPLE)

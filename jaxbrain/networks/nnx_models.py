@@ -107,7 +107,7 @@ def nnx_params(model: Any) -> Params:
     Examples:
       >>> start = jb.init_state(rule, optimizer, x[0], key=key)  # doctest: +SKIP
       >>> start = start._replace(params=nnx_params(model))  # doctest: +SKIP
-      >>> state, history = jb.fit(rule, optimizer, data, state=start, epochs=1)  # doctest: +SKIP
+      >>> state, _ = jb.fit(rule, optimizer, data, state=start, **settings)  # doctest: +SKIP
     """
     nnx = library("nnx_params", "flax.nnx", "flax")
     require_model("nnx_params", model, nnx.Module, _EXAMPLE)

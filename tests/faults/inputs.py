@@ -106,8 +106,11 @@ FAULTS = [
     ),
     mended(
         "a whole command truncates the place of the hand", f"{BODY}/plant.py",
-        "return jnp.asarray(CENTER).astype(one.dtype)",
-        "return jnp.asarray(CENTER).astype(command.dtype)",
+        "astype(as_real(f\"{name}: Action\", one, float).dtype)", "astype(action.command.dtype)",
+    ),
+    mended(
+        "a body starts in the precision of its command", f"{BODY}/plant.py",
+        "jnp.result_type(*action)", "jnp.result_type(action.command)",
     ),
     mended(
         "a place may be of any shape", f"{BODY}/plant.py",

@@ -6,6 +6,16 @@ NETWORKS, TASKS, DATA = "jaxbrain/networks", "jaxbrain/tasks", "jaxbrain/dataset
 CORE = "jaxbrain/core"
 FAULTS = [
     Fault(
+        "all copies of a repeated network start equal", "jaxbrain/networks/repetition.py",
+        "keys = jax.random.split(key, times)", "keys = jnp.stack([key] * times)",
+        "tests/networks/test_repetition.py",
+    ),
+    Fault(
+        "a repeated network has the same noise in every copy", "jaxbrain/networks/repetition.py",
+        "split_key(key, times)", "jnp.stack([key] * times)",
+        "tests/networks/test_repetition.py",
+    ),
+    Fault(
         "two pieces of one draw overlap", f"{CORE}/draws.py",
         "start, self._used = self._used, self._used + _size(like)",
         "start, self._used = 0, _size(like)",

@@ -66,7 +66,7 @@ REFUSED = {
     ),
     "a negative speed": (lambda: analysis.movement_window([1.0, -1.0]), "must not be negative"),
     "fields of other units": (
-        lambda: analysis.population_vector(ROWS[:, :1], UNITS._replace(r2=np.ones(1))),
+        lambda: analysis.population_vector(np.ones(3), UNITS._replace(r2=np.ones(1))),
         "of the units",
     ),
     "an input of nan": (
@@ -116,6 +116,25 @@ REFUSED = {
     "complex logits": (
         lambda: jb.losses.softmax_cross_entropy(jnp.array([1j, 1j]), 1),
         "softmax_cross_entropy: the pred",
+    ),
+    "ragged targets": (
+        lambda: jb.losses.softmax_cross_entropy(jnp.ones(2), [[1.0], [1.0, 2.0]]),
+        "softmax_cross_entropy: target is a list whose entries differ",
+    ),
+    "no target": (lambda: jb.losses.mse(jnp.ones(2), None), "mse: target must be an array"),
+    "labels in words": (
+        lambda: jb.accuracy(jnp.ones(2), np.array("yes")),
+        "accuracy: target must be an array",
+    ),
+    "logits in words": (lambda: jb.accuracy("ab", 1), "accuracy: logits must be an array"),
+    "no answer": (lambda: jb.binary_accuracy(None, 1), "binary_accuracy: prediction must be an"),
+    "ragged values": (
+        lambda: jb.metrics.r_squared([[1.0], [1.0, 2.0]], [1.0]),
+        "r_squared: predictions is a list",
+    ),
+    "an error of text": (
+        lambda: jb.metrics.mean_absolute_error("a", 1.0),
+        "mean_absolute_error: prediction must be",
     ),
     "a loss of text": (
         lambda: jb.losses.half_mse("a", 1.0),
@@ -198,6 +217,13 @@ def test_a_command_of_whole_numbers_leaves_the_hand_where_it_rests():
     assert moved.velocity[0] > 0
 
 
+def test_a_body_keeps_the_precision_of_its_state():
+    action = Action(np.zeros(2, "float16"), np.zeros(2, "float32"))
+    state = MASS.carry((), action)
+    with jax.numpy_dtype_promotion("standard"):
+        assert MASS.step((), state, action)[0].position.dtype == state.position.dtype
+
+
 @pytest.mark.parametrize("weights", [np.ones((2, 2), bool), np.ones((2, 2), int), [[1.0, 1.0]] * 2])
 def test_weights_of_any_kind_are_changed_as_floats(weights):
     rule, now = jb.learning.plasticity.pair_stdp(), (np.array([1, 0]), [0.5, 0.0], None)
@@ -205,6 +231,11 @@ def test_weights_of_any_kind_are_changed_as_floats(weights):
     carry, _ = rule.step(weights, carry, now)
     change = rule.step(weights, carry, now)[1]
     assert change.dtype == np.float32 and change[0, 0] != 0
+
+
+def test_lists_are_measured():
+    assert jb.accuracy([0.1, 2.0], 1) == 1 and jb.binary_accuracy([0.7, 0.2], [1, 1]) == 0.5
+    assert jb.losses.mse([1.0, 2.0], [0, 0]) == 2.5 and jb.metrics.r_squared([1.0], [1.0]) == 1
 
 
 def test_deviations_of_extreme_movements_are_finite():

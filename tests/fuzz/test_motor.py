@@ -109,7 +109,7 @@ def test_ordinary_commands_and_forces_move_a_body_to_finite_states(name):
         state, hands = jax.lax.scan(steps, plant.carry((), action), None, 200)
         return state, hands, plant.sensory_feedback((), state)
 
-    @fuzz(numbers((plant.commands,), 5), numbers((2,), 5), examples=200)
+    @fuzz(numbers((plant.commands,), 5), numbers((2,), 5), examples=100)
     def check(command, force):
         for leaf in jax.tree.leaves(moved(command, force)):
             assert np.isfinite(leaf).all()
@@ -126,7 +126,7 @@ def test_ordinary_activities_change_weights_by_finite_numbers(name):
     total = jax.jit(functools.partial(jb.learning.plasticity.total_change, cell))
 
     @fuzz(numbers((3, 2), 9), numbers((5, 3), 9), numbers((5, 2), 9), numbers((5, 2), 9),
-          examples=200)  # fmt: skip
+          examples=100)  # fmt: skip
     def check(w, pre, post, third):
         for leaf in jax.tree.leaves(total(w, pre, post, third if alone is None else None)):
             assert np.isfinite(leaf).all()

@@ -63,9 +63,12 @@ def traced(name, net):
     assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
 
 
+@pytest.mark.parametrize(
+    "kinds", [("residual", "own"), pytest.param(("parallel", "nested"), marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", sorted(RULES.keys() - REFUSING.keys()))
-def test_every_rule_takes_blocks(name):
-    traced(name, ALL)
+def test_every_rule_takes_blocks(name, kinds):
+    traced(name, with_block(*(KINDS[kind] for kind in kinds)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,8 +89,8 @@ def test_a_layer_of_several_outputs_is_refused():
 def test_the_mirror_of_a_residual_layer_is_its_kernel():
     layer, x = jb.residual(jb.dense(4)), jnp.ones(4)
     params = layer.init(new_key(), x)
-    seen = jb.learning.feedback.learned.mirror(jax.random.key(1), layer, params, x, samples=20_000)
-    assert distance(seen["kernel"], params["kernel"]) < 0.1
+    seen = jb.learning.feedback.learned.mirror(jax.random.key(1), layer, params, x, samples=2000)
+    assert distance(seen["kernel"], params["kernel"]) < 0.2
 
 
 def test_tokens_are_found_in_blocks():

@@ -74,4 +74,8 @@ def test_new_weights_have_the_mean_and_deviation_of_the_old_ones():
     np.testing.assert_allclose(first["w"].mean(), 2, atol=0.06)
     np.testing.assert_allclose(first["w"].std(), 3**-0.5, rtol=0.05)
     assert not np.array_equal(first["w"], other["w"])
+    half = foreign.drawer({"w": jnp.asarray(old["w"], "bfloat16")})(jax.random.key(0))["w"]
+    assert half.dtype == "bfloat16" and abs(float(half.astype("float32").mean()) - 2) < 0.06
+    with pytest.raises(ValueError, match=r"whose arrays are traced .* outside of jax\.jit"):
+        jax.jit(foreign.drawer)(old)
     assert abs(np.corrcoef(first["w"].ravel(), old["w"].ravel())[0, 1]) < 0.06

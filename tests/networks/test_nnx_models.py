@@ -51,7 +51,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CASES if name not in ("mlp", "tied")]
+
+
+@pytest.mark.parametrize("name", ["mlp", "tied", *SLOW])
 def test_a_network_computes_what_its_module_computes(name):
     make, x = CASES[name]
     model, net = make(), jb.from_nnx(make())

@@ -66,6 +66,9 @@ NETWORKS = {
     "residual": Case(
         lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
     ),
+    "repeated": Case(
+        lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
+    ),
     "unroll": Case(
         lambda: jb.cells.unroll(jb.lift(jb.serial(jb.dense(3), jb.dropout(0.3)))),
         (5, 4),
@@ -172,17 +175,22 @@ RULES = {
     "batch_random_sign_symmetry": rule("batch_random_sign_symmetry", random=True),
     "kolen_pollack": rule("kolen_pollack", draws=True, decay=0.1),
     "weight_mirror": rule("weight_mirror", draws=True, random=True, samples=8),
-    "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2),
+    "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=6, step_size=0.2),
     "centered_predictive_coding": rule(
-        "centered_predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2
+        "centered_predictive_coding", wide=True, nudge=0.1, steps=6, step_size=0.2
     ),
     "clamped_predictive_coding": rule(
-        "clamped_predictive_coding", wide=True, steps=4, step_size=0.2
+        "clamped_predictive_coding", wide=True, steps=6, step_size=0.2
     ),
-    "fixed_prediction_coding": rule("fixed_prediction_coding", wide=True, steps=4),
+    "fixed_prediction_coding": rule("fixed_prediction_coding", wide=True, steps=6),
     "zero_divergence_inference_learning": rule("zero_divergence_inference_learning", wide=True),
     "incremental_predictive_coding": rule(
-        "incremental_predictive_coding", wide=True, steps=4, step_size=0.2, weight_step=0.01
+        "incremental_predictive_coding", wide=True, steps=6, step_size=0.2, weight_step=0.01
+    ),
+    "error_predictive_coding": rule("error_predictive_coding", wide=True, nudge=0.1),
+    "lagrangian_predictive_coding": rule("lagrangian_predictive_coding", wide=True, nudge=0.1),
+    "asymmetric_equilibrium_propagation": rule(
+        "asymmetric_equilibrium_propagation", wide=True, nudge=0.1
     ),
     "equilibrium_propagation": rule(
         "equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5

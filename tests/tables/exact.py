@@ -34,6 +34,15 @@ EXACT = {
             "test_fixed_predictions_are_their_equations": "fixed_prediction_coding",
             "test_zero_divergence_with_weights_that_change_at_their_times": "zero_divergence_inference_learning",
         },
+        "tests/learning/energy/test_error_coordinates.py": {
+            "test_error_predictive_coding_is_its_equations": "error_predictive_coding",
+        },
+        "tests/learning/energy/test_lagrangian.py": {
+            "test_lagrangian_predictive_coding_is_its_equations": "lagrangian_predictive_coding",
+        },
+        "tests/learning/energy/test_asymmetric.py": {
+            "test_asymmetric_equilibrium_propagation_is_its_equation": "asymmetric_equilibrium_propagation",
+        },
         "tests/learning/energy/test_equilibrium.py": {
             "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
             "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
@@ -87,6 +96,9 @@ EXACT = {
             "test_embed_takes_rows_and_nothing_else": "embed",
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
+        },
+        "tests/networks/test_repetition.py": {
+            "test_a_repetition_is_a_chain_of_copies": "repeated",
         },
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",

@@ -8,9 +8,9 @@ jaxbrain:
     direct_feedback_alignment dropout elementwise embed equinox_params evaluate
     feedback_alignment fit flatten from_equinox from_functions from_json from_linen from_nnx
     init_state layer_norm learning lift linen_params load_model load_training losses max_pool
-    memory metrics motor nnx_params parallel predict predictive_coding residual run save_model
-    self_association serial step summary tasks testing to_equinox to_json to_linen to_nnx viz
-    with_precision
+    memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
+    save_model self_association serial step summary tasks testing to_equinox to_json to_linen
+    to_nnx viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -34,24 +34,25 @@ jaxbrain.core:
 jaxbrain.datasets:
     Table circles digits fashion_mnist idx mnist1d moons spirals table text train_test_split xor
 jaxbrain.learning:
-    backprop batch_random_sign_symmetry centered_equilibrium_propagation
-    centered_predictive_coding clamped_predictive_coding contrastive_divergence
-    contrastive_hebbian difference_target_propagation direct_feedback_alignment
-    direct_random_target_projection energy eprop equilibrium_propagation feedback
-    feedback_alignment fixed_prediction_coding fixed_random_sign_symmetry forward
-    forward_forward forward_gradient gait_propagation generative
+    asymmetric_equilibrium_propagation backprop batch_random_sign_symmetry
+    centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
+    contrastive_divergence contrastive_hebbian difference_target_propagation
+    direct_feedback_alignment direct_random_target_projection energy eprop equilibrium_propagation
+    error_predictive_coding feedback feedback_alignment fixed_prediction_coding
+    fixed_random_sign_symmetry forward forward_forward forward_gradient gait_propagation generative
     holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
-    local_losses node_perturbation one_step_backprop online over_time pepita
-    persistent_contrastive_divergence plasticity predictive_coding
+    lagrangian_predictive_coding local_losses node_perturbation one_step_backprop online over_time
+    pepita persistent_contrastive_divergence plasticity predictive_coding
     random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
     target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
     zero_divergence_inference_learning
 jaxbrain.learning.energy:
-    InferenceDiagnostics Residuals backtracking centered_equilibrium_propagation
-    centered_predictive_coding clamped_predictive_coding contrastive_hebbian equilibrium_network
-    equilibrium_propagation fixed_prediction_coding fixed_step half_mse_error
-    holomorphic_equilibrium_propagation incremental_predictive_coding mse_error
-    predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
+    InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
+    centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
+    contrastive_hebbian equilibrium_network equilibrium_propagation error_predictive_coding
+    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
+    incremental_predictive_coding lagrangian_predictive_coding mse_error predictive_coding
+    random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection

@@ -28,7 +28,7 @@ def first(patterns):
 
 def first_scale(key, x):
     """The weights of a layer by hand."""
-    return {"scale": jax.random.normal(key, x.shape)}
+    return {"scale": jax.random.normal(key, x.shape, x.dtype)}
 
 
 def scaled_by(params, x):

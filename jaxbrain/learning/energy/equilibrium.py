@@ -42,7 +42,7 @@ def equilibrium_propagation(
         rounding error of the order of its inverse.
       feedback_gain: g; positive. 1 is the network of the paper. Below 1 fewer steps are needed, and
         an unbounded f (relu) stays stable, but the states n layers below the output differ by the
-        order of g^n: increase it for many layers in float32.
+        order of beta g^n; what a precision does not resolve is refused.
       steps: sweeps of the free phase; each updates every group of units once.
       nudged_steps: sweeps of the phases that are compared.
 

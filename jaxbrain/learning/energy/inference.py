@@ -24,21 +24,30 @@ from jaxbrain.learning.energy.descent import (
     fixed_step,
     require_descent,
 )
+from jaxbrain.learning.energy.reach import LEAST, Push, require_arrival, require_push
 
 Block = Callable[[Params, Any], jax.Array]
 
 
 class InferenceDiagnostics(NamedTuple):
-    """Residual force and energy of the activities at the end of an inference.
+    """Residual force, energy and errors of the activities at the end of an inference.
 
     Attributes:
       residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium; 1
         or more if the step size is too large.
       energy: F at the end, its mean over the batch.
+      signal: |e_l| / (eps |z_l|) of each block whose activities relax, first to last: its error in
+        units of the rounding of its activity, over the whole batch.
     """
 
     residual: jax.Array
     energy: jax.Array
+    signal: jax.Array
+
+    @property
+    def unreached(self) -> jax.Array:
+        """True for each block whose error is lost to rounding: it learns nothing but noise."""
+        return self.signal < LEAST
 
 
 class ForwardPass(NamedTuple):
@@ -114,6 +123,12 @@ def forward_pass(net: Network, params: Params, x: Any, key: jax.Array | None = N
     return ForwardPass(x, blocks, outputs[1:])
 
 
+def prediction_errors(model: CodingModel, params: Params, latents: Latents) -> Latents:
+    """e_l = z_l - f_l(z_{l-1})."""
+    each = zip(model.blocks, [model.x, *latents], latents, strict=False)
+    return [latent - block(params, a) for block, a, latent in each]
+
+
 def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     """F of each example, ``[batch]``."""
     return _terms(model, params, latents)[0]
@@ -123,13 +138,10 @@ def _terms(
     model: CodingModel, params: Params, latents: Latents
 ) -> tuple[jax.Array, tuple[list[jax.Array], jax.Array]]:
     """F of each example, the prediction error of each block, and the term of the output."""
-    inputs = [model.x, *latents]
-    total = top = model.top(params, inputs[-1])
-    errors = []
-    for block, a, latent in zip(model.blocks, inputs, latents, strict=False):
-        error = latent - block(params, a)
+    total = top = model.top(params, [model.x, *latents][-1])
+    errors = prediction_errors(model, params, latents)
+    for error in errors:
         total += 0.5 * jnp.sum(jnp.square(error), axis=range(1, error.ndim))
-        errors.append(error)
     return total, (errors, top)
 
 
@@ -179,16 +191,35 @@ def diagnostics(
         return jnp.sum(each), terms
 
     force, terms = jax.grad(total, has_aux=True)(latents)
-    return _relative(model, first, force, _mean_energy(*terms))
+    return _relative(model, first, latents, force, *terms)
 
 
 def _relative(
-    model: CodingModel, first: Params, force: Latents, energy: jax.Array
+    model: CodingModel,
+    first: Params,
+    latents: Latents,
+    force: Latents,
+    errors: Latents,
+    top: jax.Array,
 ) -> InferenceDiagnostics:
+    energy = _mean_energy(errors, top)
+    signal = signals(errors, latents).astype(energy.dtype)
     if not force:
-        return InferenceDiagnostics(jnp.zeros_like(energy), energy)
+        return InferenceDiagnostics(jnp.zeros_like(energy), energy, signal)
     before = _squares([_push(model, first)])
-    return InferenceDiagnostics(jnp.sqrt(ratio(_squares(force), before)), energy)
+    return InferenceDiagnostics(jnp.sqrt(ratio(_squares(force), before)), energy, signal)
+
+
+def signals(errors: Latents, rounded: Latents) -> jax.Array:
+    """|e_l| / (eps |z_l|) for the arrays z_l to whose rounding e_l was exposed, ``[blocks]``."""
+
+    def signal(e: jax.Array, z: jax.Array) -> jax.Array:
+        largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        e, z = ratio(e, largest), ratio(z, largest)
+        return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
+
+    each = [signal(e, z) for e, z in zip(errors, rounded, strict=True)]
+    return jnp.stack(each) if each else jnp.zeros(0)
 
 
 def _squares(arrays: list[jax.Array]) -> jax.Array:
@@ -209,13 +240,31 @@ def weight_gradient(
     return jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)[0]
 
 
+def gradient_of_errors(
+    blocks: tuple[Block, ...],
+    params: Params,
+    inputs: Latents,
+    errors: Latents,
+    nudge: float | jax.Array = 1,
+) -> Params:
+    """- z_{l-1}^T (e_l * f_l') / nudge, its mean over the batch, for given inputs and errors."""
+
+    def explained(params: Params) -> jax.Array:
+        total = jnp.zeros((), errors[-1].dtype)
+        for block, a, e in zip(blocks, inputs, errors, strict=True):
+            total -= jnp.vdot(block(params, a), e / (nudge * e.shape[0]))
+        return total
+
+    return jax.grad(explained)(params)
+
+
 def relax_and_learn(
     model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
 ) -> tuple[Params, InferenceDiagnostics]:
     """The weight gradient at the end of the relaxation, and the diagnostics."""
     latents, force = relax(model, params, steps)
     grads, terms = jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)
-    return grads, _relative(model, params, force, _mean_energy(*terms))
+    return grads, _relative(model, params, latents, force, *terms)
 
 
 def _scaled(
@@ -227,13 +276,22 @@ def _scaled(
     return 1 / (nudge * each.shape[0]) * jnp.sum(each), terms
 
 
-def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
-    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
+def coding_rule(
+    name: str, net: Network, loss: Loss, infer: Infer, push: Push | None = None, held: int = 0
+) -> LearningRule:
+    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``.
+
+    Refused where its push does not reach the first block. The activities of all blocks relax but
+    those of the last `held` ones.
+    """
     chain.require_chain(net, name, loss)
+    if push is not None:
+        require_push(name, net, push)
 
     def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return InferenceDiagnostics(zero, zero)
+        relaxing = len(chain.blocks(params) or [()]) - held
+        return InferenceDiagnostics(zero, zero, jnp.zeros(relaxing, zero.dtype))
 
     def grads(
         params: Params, state: InferenceDiagnostics, x: Any, y: Any, *, key: jax.Array | None = None
@@ -241,6 +299,8 @@ def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRu
         forward = forward_pass(net, params, x, key)
         output = forward.outputs[-1]
         require_wide(name, output)
+        if push is not None:
+            require_arrival(name, push, len(forward.blocks), output.dtype)
         value = chain.batch_loss(loss, output, y)
         return value, *infer(params, y, forward)
 

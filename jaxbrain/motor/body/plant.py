@@ -167,10 +167,11 @@ def require_action(name: str, action: Any, commands: int) -> Action:
 
 
 def center_like(name: str, action: Any, commands: int) -> jax.Array:
-    """The `CENTER` in the dtype of an action, of which the shapes will do."""
-    command = require_fields(name, action, Action, {"command": (commands,), "force": (2,)}).command
-    one = as_real(f"{name}: Action", jnp.ones((), jnp.result_type(command)), float)
-    return jnp.asarray(CENTER).astype(one.dtype)
+    """The `CENTER` in the dtype of a step with an action, of which the shapes will do."""
+    action = require_fields(name, action, Action, {"command": (commands,), "force": (2,)})
+    with jax.numpy_dtype_promotion("standard"):
+        one = jnp.ones((), jnp.result_type(*action))
+    return jnp.asarray(CENTER).astype(as_real(f"{name}: Action", one, float).dtype)
 
 
 def require_position(name: str, position: Any) -> jax.Array:
