@@ -45,8 +45,8 @@ def split(key: jax.Array, count: int) -> list[jax.Array]:
 
 def _known_words(key: jax.Array) -> np.ndarray | None:
     """The words of a key, if they are known and JAX hashes them as it is done here."""
-    config = jax.config
-    if config.jax_debug_key_reuse or not getattr(config, "jax_threefry_partitionable", True):
+    checked = getattr(jax.config, "jax_debug_key_reuse", False)
+    if checked or not getattr(jax.config, "jax_threefry_partitionable", True):
         return None
     words = None if jax.random.key_impl(key) != IMPL else jax.random.key_data(key)
     return None if words is None or is_traced(words) else np.asarray(words)
