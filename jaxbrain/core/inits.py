@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.draws import Drawn, drawn, in_one_draw
+from jaxbrain.core.compiled import compiled
+from jaxbrain.core.draws import in_one_draw
 from jaxbrain.core.libraries import is_constant
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import is_traced
@@ -39,11 +40,7 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
     @functools.cache
     def part() -> Callable[..., Any]:
         """The init within another program, whose tracers it may hold, for this value alone."""
-
-        def drawn(form: Any, key: jax.Array, arrays: list[Any]) -> Any:
-            return in_one_draw(lambda key: _params(plain, form, key, arrays))(key)
-
-        return jax.jit(drawn, static_argnums=0)
+        return jax.jit(lambda form, *given: _drawn(plain, form, *given)[0], static_argnums=0)
 
     @functools.wraps(plain)
     def init(key: jax.Array, x: Any) -> Any:
@@ -56,12 +53,12 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
             return part()(form, key, arrays)
         try:
             if constant:
-                params = initial_params(Program(made), key, form, arrays)
+                params, finite = initial_params(Program(made), form, key, arrays)
             else:
-                params = Drawn(lambda _, key: _params(plain, form, key, arrays))((), key)
+                params, finite = jax.jit(lambda key: _drawn(plain, form, key, arrays))(key)
         except _NEEDS_NUMBERS:
             return plain(key, x)
-        if not _is_finite(params):
+        if not is_traced(finite) and not finite:
             plain(jax.random.clone(key), x)  # with numbers, so that its own checks can speak
             _require_numbers(made, params)
         return params
@@ -76,30 +73,31 @@ def plain_init(value: Any) -> Any:
     return getattr(value.init, "plain", value.init)
 
 
-@drawn(static=(2,))
-def initial_params(program: Program, key: jax.Array, form: Any, arrays: list[Any]) -> Any:
-    """The parameters of a network or cell.
+@compiled(static_argnums=1)
+def initial_params(
+    program: Program, form: Any, key: jax.Array, arrays: list[Any]
+) -> tuple[Any, jax.Array]:
+    """The parameters of a network or cell, and True if their sums are finite.
 
     Args:
       program: of the network or cell.
-      key: of the parameters.
       form: the structure of the input, and its leaves that are shapes, with None for each array.
+      key: of the parameters.
       arrays: the other leaves of the input.
     """
-    return _params(plain_init(program.value), form, key, arrays)
+    return _drawn(plain_init(program.value), form, key, arrays)
 
 
-def _params(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]) -> Any:
+def _drawn(
+    init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]
+) -> tuple[Any, jax.Array]:
     structure, others = form
     given = iter(arrays)
     x = structure.unflatten([next(given) if leaf is None else leaf for leaf in others])
-    return jax.lax.optimization_barrier(init(key, x))  # the same bits in every program
-
-
-def _is_finite(params: Any) -> bool:
-    """True if all known numbers are finite; seen on the host, where nothing is compiled for it."""
-    leaves = [leaf for leaf in jax.tree.leaves(params) if not is_traced(leaf) and _is_float(leaf)]
-    return all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves)
+    params = in_one_draw(lambda key: init(key, x))(key)
+    params = jax.lax.optimization_barrier(params)  # the same bits in every program
+    sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(params) if _is_float(leaf)]
+    return params, jnp.all(jnp.array([jnp.isfinite(one) for one in sums], bool))
 
 
 def _require_numbers(value: Any, params: Any) -> None:

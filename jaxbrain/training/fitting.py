@@ -187,7 +187,7 @@ class Training(NamedTuple):
     def start(self, key: jax.Array) -> TrainState:
         """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
-        params, *keys = draw_params(rule.network, self.data[0], key)
+        params, *keys = draw_params(Program(rule.network), self.data[0], key)
         return first_state(self.program, params, self.data[0], *keys)
 
     def check_range(self, net: Network, params: Params) -> None:

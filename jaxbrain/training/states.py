@@ -8,17 +8,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxbrain.core import threefry
 from jaxbrain.core.arguments import explained
 from jaxbrain.core.arrays import is_numbers, on_device
-from jaxbrain.core.compiled import MOST, Compiled, compiled
+from jaxbrain.core.compiled import MOST, compiled
 from jaxbrain.core.composition import example
-from jaxbrain.core.draws import drawn
-from jaxbrain.core.inits import plain_init
 from jaxbrain.core.latest import Latest
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import is_traced, require_random_key
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.arguments import require_rule
 from jaxbrain.training.optimizers import init_optimizer, require_optimizer
 
@@ -34,6 +31,8 @@ _OWNERS = {
     "rule_state": ("rule", _RESTART),
     "opt_state": ("optimizer", _RESTART),
 }
+
+_THREEFRY = "threefry2x32"  # the usual kind of keys
 
 # The types for which a state was right: to look at the shapes again would take a third of the time
 # of a small training.
@@ -110,14 +109,14 @@ def state_of(
 ) -> TrainState:
     """The first state of given parameters, with a key for the rule and one for all later noise."""
     rule_state = rule.init(rule_key, params, x)
-    words = jax.random.key_data(key) if jax.random.key_impl(key) == threefry.IMPL else key
+    words = jax.random.key_data(key) if jax.random.key_impl(key) == _THREEFRY else key
     return TrainState(params, init_optimizer(optimizer, params), rule_state, words, jnp.int32(0))
 
 
 def noise_key(state: TrainState) -> jax.Array:
     """The typed key of all noise of a training."""
     typed = jnp.issubdtype(state.key.dtype, jax.dtypes.prng_key)
-    return state.key if typed else jax.random.wrap_key_data(state.key, impl=threefry.IMPL)
+    return state.key if typed else jax.random.wrap_key_data(state.key, impl=_THREEFRY)
 
 
 def require_state(function: str, program: Program, state: Any, x: Any) -> None:
@@ -139,12 +138,12 @@ def require_state(function: str, program: Program, state: Any, x: Any) -> None:
     types = _types((program, state, x))
     if _PASSED.get(types):
         return
-    network = program.value[0].network
+    network = Program(program.value[0].network)
     try:
-        wanted = _params_of(network).shapes(Program(network), _key(), x)
+        drawn = draw_params.shapes(network, x, _key())[0]
     except Exception:  # a network whose init needs more than shapes: its params are the user's
-        wanted = state.params
-    _require_same("params", state.params, wanted, function)
+        drawn = state.params
+    _require_same("params", state.params, drawn, function)
     fresh = first_state.shapes(program, state.params, x, _key(), _key())
     for part in ("rule_state", "opt_state"):
         _require_same(part, getattr(state, part), getattr(fresh, part), function)
@@ -163,25 +162,11 @@ def _key() -> jax.ShapeDtypeStruct:
     return jax.eval_shape(jax.random.key, 0)
 
 
-def draw_params(network: Network, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
-    """Parameters and keys as `init_state` draws them, in a program that rules share."""
-    params_key, rule_key, key = threefry.split(key, 3)
-    return _params_of(network)(Program(network), params_key, x), rule_key, key
-
-
-def _params_of(network: Network) -> Compiled:
-    """The function that draws parameters; an init of a user draws by itself."""
-    return _drawn_params if hasattr(network.init, "plain") else _initial_params
-
-
-@drawn()
-def _drawn_params(network: Program, key: jax.Array, x: Any) -> Params:
-    return jax.lax.optimization_barrier(plain_init(network.value)(key, example(x)))
-
-
 @compiled()
-def _initial_params(network: Program, key: jax.Array, x: Any) -> Params:
-    return network.value.init(key, example(x))
+def draw_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
+    """Parameters and keys as `init_state` draws them, in a program that rules share."""
+    params_key, rule_key, key = jax.random.split(key, 3)
+    return network.value.init(params_key, example(x)), rule_key, key
 
 
 @compiled()

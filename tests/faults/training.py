@@ -26,7 +26,7 @@ FAULTS = [
     Fault(
         "the state holds a typed key, which a jitted step returns slowly",
         "jaxbrain/training/states.py",
-        "jax.random.key_data(key) if jax.random.key_impl(key) == threefry.IMPL else key", "key",
+        "jax.random.key_data(key) if jax.random.key_impl(key) == _THREEFRY else key", "key",
         "tests/training/test_step.py",
     ),
     Fault(

@@ -88,7 +88,7 @@ def test_a_second_fit_traces_nothing(first, change):
 
 
 def test_the_first_fit_compiles_three_programs():
-    """Weights, state and training; the random bits of the weights are those of the host."""
+    """Weights, state and training."""
     net = jb.serial(jb.dense(7), jb.elementwise(jnp.tanh), jb.dense(1))
     with compilations.programs() as programs:
         state, _ = jb.fit(
