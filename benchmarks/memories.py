@@ -11,11 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxbrain as jb
+from benchmarks import measure
+from benchmarks.measure import Options
+from benchmarks.results import Table
 
 UNITS, PATTERNS, PROBES, SWEEPS = 1000, 100, 256, 50
 BLOCK = 8  # units that share a product; 4 and 32 are slower
 LOADS, TRIALS, CURVE_UNITS, CURVE_PROBES = (0.05, 0.1, 0.15, 0.2, 0.3), 20, 200, 50
 FEATURES, STORED, QUERIES, BETA = 64, 1000, 256, 0.5
+
+
+FLIPPED = (0.1, 0.2)
 
 
 class Job(NamedTuple):
@@ -30,8 +36,53 @@ class Job(NamedTuple):
 
 def compiled(f: Callable, *arguments: Any) -> Callable[[], Any]:
     """A call of the jitted f that waits for its result."""
-    program = jax.jit(f).lower(*arguments).compile()
+    program = jax.jit(f)
     return lambda: jax.block_until_ready(program(*arguments))
+
+
+def table(name: str, title: str, jobs: dict[str, Job], options: Options) -> Table:
+    """Milliseconds a call, and the largest difference of the results to those of the first job."""
+    reference, *_ = jobs
+    timed = {n: measure.Job(job.label, lambda _, job=job: job.run()) for n, job in jobs.items()}
+    rows = measure.rows_of(timed, options, reference=reference)
+    expected = first_leaf(jobs[reference])
+    for job in jobs.values():
+        rows[job.label]["apart"] = float(np.abs(first_leaf(job) - expected).max())
+    return Table(name, title, rows, jobs[reference].label)
+
+
+def first_leaf(job: Job) -> np.ndarray:
+    """The first array of a result."""
+    return np.asarray(jax.tree.leaves(job.run())[0], np.float64)
+
+
+def recall_tables(options: Options) -> list[Table]:
+    """Recall with both updates from cues near their pattern and farther away."""
+    size = f"{PROBES} probes, {UNITS:,} units, {PATTERNS} patterns"
+    return [
+        table(
+            f"recall, {update}, {flipped:.0%} flipped", size, recall_jobs(update, flipped), options
+        )
+        for update in ("asynchronous", "synchronous")
+        for flipped in FLIPPED
+    ]
+
+
+def capacity_tables(options: Options) -> list[Table]:
+    """A capacity curve."""
+    title = (
+        f"capacity curve: {CURVE_UNITS} units, {len(LOADS)} loads, {TRIALS} trials of up to "
+        f"{CURVE_PROBES} probes"
+    )
+    return [table("capacity", title, curve_jobs(), options)]
+
+
+def retrieval_tables(options: Options) -> list[Table]:
+    """One step of the modern Hopfield network."""
+    title = f"modern Hopfield, one step: {QUERIES} queries of {STORED:,} patterns of {FEATURES}"
+    jobs = retrieval_jobs()
+    found = table("retrieval", title, jobs, options)
+    return [found if "hamux" in jobs else found._replace(notes=("hamux: not installed",))]
 
 
 def probes(flipped: float) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +173,29 @@ def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ..
     return state, steps, -0.5 * (state * field).sum(axis=1)
 
 
+def hand_low_rank(patterns: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
+    """The same from the patterns alone: two thin products per step."""
+
+    def field(state):
+        return (state @ patterns.T) @ patterns - len(patterns) * state
+
+    def ahead(carry):
+        state, field, before, _ = carry
+        new = _sign(field, state)
+        return new, jnp.any(new != state, axis=1) & jnp.any(new != before, axis=1)
+
+    def step(carry):
+        state, _, before, steps = carry
+        new, going = ahead(carry)
+        new, old = (jnp.where(going[:, None], *pair) for pair in ((new, state), (state, before)))
+        return new, field(new), old, steps + going
+
+    start = (cues, field(cues), jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
+    end = jax.lax.while_loop(lambda c: jnp.any(ahead(c)[1]) & (jnp.max(c[3]) < SWEEPS), step, start)
+    state, sums, _, steps = end
+    return state, steps, -0.5 * (state * sums).sum(axis=1)
+
+
 def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One product per block of units; probes at rest are no longer computed."""
     state, going = cues.T.copy(), np.arange(len(cues))
@@ -165,6 +239,17 @@ def numpy_synchronous(weights: np.ndarray, cues: np.ndarray, *, drop: bool) -> t
     return state, _energies(weights, state.T)
 
 
+def factored(update: str, patterns: np.ndarray, cues: jax.Array) -> Callable[[], Any]:
+    """Recall by a memory that keeps its patterns as factors."""
+    memory = jb.memory.hopfield(
+        storage=jb.memory.outer_product_factors,
+        update=getattr(jb.memory, update),
+        max_steps=SWEEPS,
+    )
+    params = jb.memory.outer_product_factors(patterns)
+    return compiled(jax.vmap(memory.recall, in_axes=(None, 0)), params, cues)
+
+
 def low_rank(patterns: jax.Array) -> tuple[Any, jax.Array]:
     """The same network as a dense memory of degree 2: two thin products per step."""
     memory = jb.memory.dense_associative_memory(
@@ -186,6 +271,7 @@ def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
     jobs = {
         "hand": Job("hand-written JAX (limit)", compiled(by_hand, *arrays)),
         "jaxbrain": Job("jaxbrain, jit of vmap of recall", compiled(many, *arrays)),
+        "factors": Job("jaxbrain, outer_product_factors", factored(update, patterns, arrays[1])),
     }
     left_out = "NumPy, probes at rest left out"
     if update == "asynchronous":
@@ -194,6 +280,10 @@ def recall_jobs(update: str, flipped: float) -> dict[str, Job]:
     many = jax.vmap(dense.recall, in_axes=(None, 0))
     return {
         **jobs,
+        "hand low rank": Job(
+            "hand-written JAX from the patterns",
+            compiled(hand_low_rank, jnp.asarray(patterns), arrays[1]),
+        ),
         "low rank": Job("jaxbrain, dense memory of degree 2", compiled(many, params, arrays[1])),
         "numpy": Job("NumPy", partial(numpy_synchronous, weights, cues, drop=False)),
         "numpy drop": Job(left_out, partial(numpy_synchronous, weights, cues, drop=True)),

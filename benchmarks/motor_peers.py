@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks import measure
 from jaxbrain.motor import TaskInput
 
 UNITS, DELAY, SUBSTEPS, DT = 128, 5, 2, 0.01
@@ -184,33 +185,6 @@ def place(position: jax.Array) -> Body:
     return Body(q1, q2, 0 * q1, 0 * q1, jnp.zeros((6, len(q1))))
 
 
-def plain_gates(
-    r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array
-) -> jax.Array:
-    """New state of a GRU from its pre-activations ``[batch, units]``."""
-    z = sigmoid(z)
-    return (1 - z) * jnp.tanh(n + sigmoid(r) * own) + z * h
-
-
-@jax.custom_vjp
-def kept_gates(r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array) -> jax.Array:
-    """The same function, which keeps its slopes for the backward pass."""
-    return plain_gates(r, z, n, own, h)
-
-
-def _gates_and_slopes(
-    r: jax.Array, z: jax.Array, n: jax.Array, own: jax.Array, h: jax.Array
-) -> tuple[jax.Array, tuple]:
-    r, z = sigmoid(r), sigmoid(z)
-    n = jnp.tanh(n + r * own)
-    to_n = (1 - z) * (1 - n * n)
-    slopes = to_n * own * r * (1 - r), (h - n) * z * (1 - z), to_n, to_n * r, z
-    return n + z * (h - n), slopes
-
-
-kept_gates.defvjp(_gates_and_slopes, lambda slopes, d: tuple(d * s for s in slopes))
-
-
 def move(
     params: Any, scene: TaskInput, advance: Callable, gates: Callable
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -255,22 +229,28 @@ def cost(moved: tuple, wanted: jax.Array, mask: jax.Array) -> jax.Array:
     return graded.mean() + 0.02 * (command**2).mean() + 5e-5 * (rate**2).mean()
 
 
+def update_of(advance: Callable, gates: Callable) -> Callable:
+    """An update with Adam, ``(params, opt_state, scene, wanted, mask) -> ...`` and the loss."""
+    optimizer = optax.adam(RATE)
+
+    def loss(p: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> jax.Array:
+        return cost(move(p, scene, advance, gates), wanted, mask)
+
+    def update(p: Any, opt: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> tuple:
+        value, grads = jax.value_and_grad(loss)(p, scene, wanted, mask)
+        updates, opt = optimizer.update(grads, opt, p)
+        return optax.apply_updates(p, updates), opt, value
+
+    return update
+
+
 def by_hand(label: str, advance: Callable, gates: Callable) -> Callable[[Any, Any], Job]:
     """A jitted update with Adam, and the movement alone."""
 
     def make(params: Any, data: tuple) -> Job:
         scene, (wanted, mask) = data
         optimizer = optax.adam(RATE)
-
-        def loss(p: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> jax.Array:
-            return cost(move(p, scene, advance, gates), wanted, mask)
-
-        @jax.jit
-        def update(p: Any, opt: Any, scene: TaskInput, wanted: jax.Array, mask: jax.Array) -> tuple:
-            value, grads = jax.value_and_grad(loss)(p, scene, wanted, mask)
-            updates, opt = optimizer.update(grads, opt, p)
-            return optax.apply_updates(p, updates), opt, value
-
+        update = jax.jit(update_of(advance, gates))
         forward = jax.jit(lambda p, scene: move(p, scene, advance, gates))
 
         def step(state: tuple) -> tuple:
@@ -301,7 +281,7 @@ def motornet(batch: int) -> Job:
     import motornet as mn
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(measure.threads())
     torch.manual_seed(0)
     body = mn.effector.RigidTendonArm26(muscle=mn.muscle.RigidTendonHillMuscle())
     late = DELAY * DT

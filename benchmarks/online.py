@@ -4,44 +4,28 @@ One layer with 8 inputs and a linear readout of one number, sequences of 50 step
 real-time recurrent learning as one would write it: `jax.jacrev` of the step, ``S = D S + I`` in a
 scan, and the gradient from dL/ds. `jax.jacfwd`, with one tangent for each weight, is 7 to 400 times
 slower. All start from the same weights, and the relative distance of the gradients is shown.
-
-Run as ``python -m benchmarks.online [--rounds 7] [--units 16 32 64] [--batch 1 8] [--json file]``.
 """
 
-import argparse
-import json
-import statistics
-import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from benchmarks import measure
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
 
-measure.pin()
+import jaxbrain as jb
+from benchmarks import compiling, measure
+from benchmarks.measure import Options
+from benchmarks.results import Table
+from jaxbrain import learning
 
-import jax  # noqa: E402 (pinned before NumPy starts)
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-from jax.flatten_util import ravel_pytree  # noqa: E402
-
-import jaxbrain as jb  # noqa: E402
-from jaxbrain import learning  # noqa: E402
-
+UNITS, BATCHES = (16, 32, 64), (1, 8)
+LIMIT = "hand-written JAX, jacrev (limit)"
 INPUTS, TIME = 8, 50
 CELLS = {"elman": jb.cells.elman, "gru": jb.cells.gru, "lstm": jb.cells.lstm}
 RULES = ("rtrl", "snap", "rflo", "eprop", "uoro")
 sigmoid = jax.nn.sigmoid
-
-
-class Row(NamedTuple):
-    """A row of a table."""
-
-    label: str
-    us: float
-    ratio: float
-    compile_s: float
-    distance: float
 
 
 def elman(p: dict, h: jax.Array, x: jax.Array) -> jax.Array:
@@ -114,68 +98,36 @@ def by_rule(name: str, kind: str, units: int) -> Callable:
     return grads
 
 
-def measure_case(kind: str, units: int, batch: int, rounds: int) -> list[Row]:
-    """Microseconds per step of a sequence, and seconds to trace and compile, of all programs."""
+def tables(options: Options) -> list[Table]:
+    """Every cell, size and batch."""
+    cases = [(kind, units, batch) for kind in CELLS for units in UNITS for batch in BATCHES]
+    return [table(options, *case) for case in cases]
+
+
+def table(options: Options, kind: str, units: int, batch: int) -> Table:
+    """Milliseconds of a gradient, and seconds to trace and compile each program."""
     rng = np.random.default_rng(0)
     xs, ys = (jnp.asarray(rng.normal(size=(batch, TIME, n)), jnp.float32) for n in (INPUTS, 1))
     cell, readout = CELLS[kind](units), jb.dense(1)
     params = (
         cell.init(jax.random.key(0), xs[0, 0]), readout.init(jax.random.key(1), jnp.ones(units)),
     )  # fmt: skip
-    programs = {"hand-written JAX, jacrev (limit)": by_hand(kind, units)}
+    programs = {LIMIT: by_hand(kind, units)}
     for name in RULES:
         if (kind, name) != ("lstm", "rflo"):  # two numbers a unit
             programs[f"jaxbrain, {name}"] = by_rule(name, kind, units)
-    jobs, compiled, gradient = {}, {}, {}
     arguments = params, xs, ys, jax.random.key(2)
-    for label, program in programs.items():
-        start = time.process_time()
-        run = jax.jit(program).lower(*arguments).compile()
-        compiled[label] = time.process_time() - start
-        gradient[label] = ravel_pytree(run(*arguments)[1])[0]
-        job = partial(lambda run, _: jax.block_until_ready(run(*arguments)), run)
-        jobs[label] = partial(measure.timed, lambda: None, job, 0.05)
-    timings = {name: t.processor for name, t in measure.interleave(jobs, rounds).items()}
-    limit, exact = timings[next(iter(jobs))], gradient[next(iter(jobs))]
-    return [
-        Row(label, 1e6 * statistics.median(seconds) / TIME, measure.paired_ratio(seconds, limit),
-            compiled[label],
-            float(jnp.linalg.norm(gradient[label] - exact) / jnp.linalg.norm(exact)))
-        for label, seconds in timings.items()
-    ]  # fmt: skip
-
-
-def report(title: str, rows: list[Row]) -> str:
-    """The result as an aligned table."""
-    header = ["program", "us a step", "x limit", "compile s", "distance of gradient"]
-    cells = [
-        [r.label, f"{r.us:.0f}", f"{r.ratio:.2f}", f"{r.compile_s:.2f}", f"{r.distance:.0e}"]
-        for r in rows
-    ]
-    return f"{title}\n{measure.table(header, cells)}"
-
-
-def main() -> None:
-    """Measure and print every table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
-    parser.add_argument("--units", nargs="+", type=int, default=[16, 32, 64])
-    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8])
-    parser.add_argument("--json", help="write the numbers to this file")
-    arguments = parser.parse_args()
-    found = measure.heading()
-    for kind in arguments.cells:
-        for units in arguments.units:
-            for batch in arguments.batch:
-                title = f"{kind}, {units} units, batch {batch}"
-                rows = measure_case(kind, units, batch, arguments.rounds)
-                print(f"\n{report(title, rows)}", flush=True)
-                found[title] = [row._asdict() for row in rows]
-    if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(found, file, indent=2)
-
-
-if __name__ == "__main__":
-    main()
+    whole = {label: compiling.stages(program, *arguments) for label, program in programs.items()}
+    jobs = {
+        label: measure.job_of(label, run, *arguments, **figures)
+        for label, (run, figures) in whole.items()
+    }
+    rows = measure.rows_of(jobs, options, reference=LIMIT)
+    gradient = {label: ravel_pytree(run(*arguments)[1])[0] for label, (run, _) in whole.items()}
+    exact = gradient[LIMIT]
+    for label, row in rows.items():
+        distance = jnp.linalg.norm(gradient[label] - exact) / jnp.linalg.norm(exact)
+        row["apart"] = float(distance)
+        row["whole_ratio"] = row["whole_s"] / rows["jaxbrain, rtrl"]["whole_s"]
+    title = f"a gradient over {TIME} steps; all s in units of rtrl's; relative difference"
+    return Table(f"online, {kind}, {units} units, batch {batch}", title, rows, LIMIT)

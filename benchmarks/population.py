@@ -1,19 +1,27 @@
 """256 XOR networks at once against the same networks one after another."""
 
 import importlib
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from benchmarks import measure, peers, steady
+from benchmarks.results import Table
 from benchmarks.workloads import Workload, logits, xor
 
 NETWORKS = 256
+EACH = ("ms", "least_ms", "wall_ms", "ratio", "least_ratio", "wall_ratio")
+# name: (peer, module, builder, label)
 TOGETHER = {
-    "hand_scan": ("hand_jax", "hand-written JAX, vmap of one scan"),
-    "run": ("jaxbrain_peer", "jaxbrain, vmap of run"),
-}
+    "hand_scan": ("hand_scan", "hand_jax", "population", "hand-written JAX, vmap of one scan"),
+    "hand_last": (
+        "hand_scan", "hand_jax", "population_last",
+        "hand-written JAX and gradient, networks as the last axis",
+    ),
+    "run": ("run", "jaxbrain_peer", "population", "jaxbrain, vmap of run"),
+    "run_flat": (
+        "run", "jaxbrain_peer", "population_flat", "jaxbrain, vmap of run with optax.flatten",
+    ),
+}  # fmt: skip
 
 
 def solved(workload: Workload, stacked: list) -> float:
@@ -25,69 +33,39 @@ def solved(workload: Workload, stacked: list) -> float:
     return float(np.mean(right))
 
 
-def together(names: list[str], workload: Workload) -> tuple[dict, dict]:
-    """Trainers of the whole population, and the share that each solves."""
-    trainers, shares = {}, {}
-    for name in names:
-        if name not in TOGETHER:
-            continue
-        try:
-            module = importlib.import_module(f"benchmarks.peers.{TOGETHER[name][0]}")
-        except ImportError:
-            continue
-        trainer = module.population(workload, NETWORKS)
-        trainers[name] = trainer
-        shares[name] = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
-    return trainers, shares
-
-
-def measure_population(names: list[str], rounds: int, least: float) -> dict[str, Any]:
-    """Processor milliseconds for all networks; one after another is one network's time x 256."""
-    workload = xor()
-    many, shares = together(names, workload)
-    single, missing = steady.ready(names, workload)
-    for trainer in single.values():
-        trainer.fit(trainer.prepare())
-    jobs = {
-        (kind, name): partial(measure.timed, trainer.prepare, trainer.fit, least)
-        for kind, trainers in (("together", many), ("in turn", single))
-        for name, trainer in trainers.items()
-    }
-    timings = measure.interleave({f"{k}/{n}": job for (k, n), job in jobs.items()}, rounds)
-    limit = timings.get(f"together/{peers.LIMIT}")
-    own = timings.get("together/run")
-    rows = []
-    for kind, name in jobs:
-        seconds = timings[f"{kind}/{name}"].processor
-        count = 1 if kind == "together" else NETWORKS
-        row: dict[str, Any] = {"kind": kind, "peer": name, "solved": shares.get(name)}
-        row["processor_ms"] = float(np.median(seconds)) * count * 1e3
-        for key, reference in (("ratio", limit), ("to_run", own)):
-            if reference is not None:
-                row[key] = measure.paired_ratio(seconds, reference.processor) * count
-        rows.append(row)
-    return {"networks": NETWORKS, "rounds": rounds, "missing": missing, "rows": rows}
-
-
-def report(result: dict[str, Any]) -> str:
-    """The population table, fastest first."""
-    header = ["implementation", "processor ms", "x hand vmap", "x vmap of run", "solved"]
-    rows = []
-    for row in sorted(result["rows"], key=lambda row: row["processor_ms"]):
-        name = row["peer"]
-        at_once = row["kind"] == "together"
-        rows.append(
-            [
-                TOGETHER[name][1] if at_once else f"one after another: {peers.label(name)}",
-                f"{row['processor_ms']:.1f}",
-                f"{row['ratio']:.1f}" if "ratio" in row else "-",
-                f"{row['to_run']:.1f}" if "to_run" in row else "-",
-                f"{row['solved']:.3f}" if at_once else "-",
-            ]
+def together(names: list[str], workload: Workload) -> dict[str, peers.Trainer]:
+    """Training of the whole population at once."""
+    return {
+        name: getattr(importlib.import_module(f"benchmarks.peers.{module}"), builder)(
+            workload, NETWORKS
         )
+        for name, (peer, module, builder, _) in TOGETHER.items()
+        if peer in names
+    }
+
+
+def tables(options: measure.Options) -> list[Table]:
+    """All networks at once and, of the implementations one after another, one network x 256."""
+    workload, names = xor(), steady.chosen(options)
+    at_once = together(names, workload)
+    jobs = {
+        f"together/{name}": measure.Job(TOGETHER[name][-1], trainer.fit, trainer.prepare)
+        for name, trainer in at_once.items()
+    }
+    trainers, missing = steady.ready(names, workload)
+    for name, trainer in trainers.items():
+        jobs[name] = measure.Job(f"in turn: {peers.label(name)}", trainer.fit, trainer.prepare)
+    rows = measure.rows_of(jobs, options, reference=f"together/{peers.LIMIT}")
+    for label, row in rows.items():
+        if label.startswith("in turn"):
+            row.update({name: NETWORKS * row[name] for name in EACH if name in row})
+    for name, trainer in at_once.items():
+        share = solved(workload, trainer.weights(trainer.fit(trainer.prepare())))
+        rows[TOGETHER[name][-1]]["solved"] = share
+    rows = dict(sorted(rows.items(), key=lambda item: item[1]["ms"]))
     title = (
-        f"population: {result['networks']} XOR networks 2-8-1, 200 full-batch steps, "
-        f"{result['rounds']} rounds; one after another is one network's time x {result['networks']}"
+        f"{NETWORKS} XOR networks 2-8-1, 200 full-batch steps, {options.rounds} rounds; "
+        f"in turn: the time of one network x {NETWORKS}"
     )
-    table = measure.table(header, rows)
-    return "\n".join([title, table, *steady.absent(result["missing"])])
+    limit = TOGETHER[peers.LIMIT][-1]
+    return [Table("population", title, rows, limit, steady.absent(missing))]

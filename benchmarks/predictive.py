@@ -4,7 +4,6 @@
 the feed-forward activities, batch 64, then one update of the weights by Adam.
 """
 
-import statistics
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -17,6 +16,8 @@ import optax
 
 import jaxbrain as jb
 from benchmarks import measure
+from benchmarks.measure import Options
+from benchmarks.results import Table
 from benchmarks.workloads import Weights, initial_weights
 
 SIZES = (784, 300, 300, 10)
@@ -187,11 +188,11 @@ def pcx(x: jax.Array, y: jax.Array) -> Job:
 JOBS = {LIMIT: hand, "jaxbrain": jaxbrain, "pcx": pcx}
 
 
-def repeat(job: Job, state: Any) -> None:
-    """Several training steps, finished when the function returns."""
+def repeat(job: Job, state: Any) -> Weights:
+    """The weights after several training steps."""
     for _ in range(REPEATS):
         state = job.step(state)
-    job.weights(state)
+    return job.weights(state)
 
 
 def loss(weights: Weights, x: jax.Array, y: jax.Array) -> float:
@@ -203,51 +204,22 @@ def loss(weights: Weights, x: jax.Array, y: jax.Array) -> float:
     return float(0.5 * np.square(h - np.asarray(y)).sum(1).mean())
 
 
-def measure_step(rounds: int, least: float) -> dict[str, dict[str, float]]:
+def tables(options: Options) -> list[Table]:
     """Milliseconds per step of every installed implementation, and its final loss."""
     x, y = data()
-    jobs, losses, compiling, timed = {}, {}, {}, {}
+    jobs, missing = {}, []
     for name, make in JOBS.items():
         try:
-            jobs[name] = make(x, y)
+            job = make(x, y)
         except ImportError:
+            missing.append(f"{name}: not installed")
             continue
-        state = jobs[name].prepare()
-        compiling[name] = measure.timed(lambda s=state: s, jobs[name].step, 0)[0]
-        state = jobs[name].prepare()
-        for _ in range(REPEATS):
-            state = jobs[name].step(state)
-        losses[name] = loss(jobs[name].weights(state), x, y)
-        timed[name] = partial(measure.timed, jobs[name].prepare, partial(repeat, jobs[name]), least)
-    timings = measure.interleave(timed, rounds)
-    limit = timings[LIMIT].processor
-    return {
-        name: {
-            "label": jobs[name].label,
-            "ms": 1e3 * statistics.median(timing.processor) / REPEATS,
-            "ratio": measure.paired_ratio(timing.processor, limit),
-            "compile_s": compiling[name],
-            "loss": losses[name],
-        }
-        for name, timing in timings.items()
-    }
-
-
-def report(rows: dict[str, dict[str, Any]]) -> str:
-    """The result as an aligned table."""
+        jobs[name] = measure.Job(job.label, partial(repeat, job), job.prepare)
+    rows = measure.rows_of(jobs, options, reference=LIMIT, per=REPEATS)
+    for job in jobs.values():
+        rows[job.label]["loss"] = loss(job.run(job.prepare()), x, y)
     sizes = "-".join(map(str, SIZES))
-    header = ["implementation", "ms a step", "x limit", "first step s", f"loss after {REPEATS}"]
-    table = measure.table(
-        header,
-        [
-            [
-                row["label"],
-                f"{row['ms']:.2f}",
-                f"{row['ratio']:.2f}",
-                f"{row['compile_s']:.2f}",
-                f"{row['loss']:.6f}",
-            ]
-            for row in rows.values()
-        ],
+    title = (
+        f"a training step, {sizes}, {STEPS} inference steps, batch {BATCH}; loss after {REPEATS}"
     )
-    return f"predictive coding, {sizes}, {STEPS} inference steps, batch {BATCH}\n{table}"
+    return [Table("predictive", title, rows, jobs[LIMIT].label, tuple(missing))]

@@ -12,6 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks import measure
+from benchmarks.kept_gates import kept_gates, kept_lstm_gates
+
 UNITS, INPUTS, BATCH, TIME = 128, 64, 32, 200
 LEARNING_RATE = 0.1
 
@@ -43,6 +46,20 @@ def naive_step(kind: str, p: dict, carry: Any, x: jax.Array) -> Any:
     r, z = jnp.split(sigmoid(given[:, : 2 * UNITS] + own[:, : 2 * UNITS]), 2, axis=-1)
     n = jnp.tanh(given[:, 2 * UNITS :] + r * (own[:, 2 * UNITS :] + p["candidate_bias"]))
     h = (1 - z) * n + z * h
+    return h, h
+
+
+def kept_step(kind: str, p: dict, carry: Any, x: jax.Array) -> Any:
+    """The same step, whose gates keep one slope for each argument; tanh does so by itself."""
+    if kind == "rnn":
+        return naive_step(kind, p, carry, x)
+    h = carry[0] if kind == "lstm" else carry
+    given, own = x @ p["kernel"] + p["bias"], h @ p["recurrent"]
+    if kind == "lstm":
+        h, c = kept_lstm_gates(*jnp.split(given + own, 4, axis=-1), carry[1])
+        return (h, c), h
+    (r, z, n), (own_r, own_z, own_n) = jnp.split(given, 3, -1), jnp.split(own, 3, -1)
+    h = kept_gates(r + own_r, z + own_z, n, own_n + p["candidate_bias"], h)
     return h, h
 
 
@@ -199,6 +216,15 @@ def naive(kind: str, weights: Weights, xs: np.ndarray) -> Job:
     return jax_job(label, lambda p, x: naive_outputs(kind, p, x), weights, xs)
 
 
+def kept(kind: str, weights: Weights, xs: np.ndarray) -> Job:
+    """The same with the slopes of the gates kept, the idea of jaxbrain."""
+
+    def outputs(p: dict, xs: jax.Array) -> jax.Array:
+        return jax.lax.scan(lambda c, x: kept_step(kind, p, c, x), start(kind), xs)[1]
+
+    return jax_job("hand-written JAX, scan, slopes kept", outputs, weights, xs)
+
+
 def hand(kind: str, weights: Weights, xs: np.ndarray) -> Job:
     """A scan with a hand-written backward pass."""
     return jax_job("hand-written JAX, custom_vjp", by_hand(kind), weights, xs)
@@ -214,7 +240,7 @@ def torch_layer(kind: str, weights: Weights) -> Any:
     """PyTorch's layer (oneDNN) with these weights."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(measure.threads())
     layer = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[kind](INPUTS, UNITS)
     zero = np.zeros_like(weights["bias"])
     values = weights["kernel"].T, weights["recurrent"].T, weights["bias"], zero
@@ -368,6 +394,6 @@ def keras(kind: str, weights: Weights, xs: np.ndarray) -> Job:
                lambda model: float(model.evaluate(xs, target, BATCH, verbose=0)))  # fmt: skip
 
 
-BY_HAND = ("naive", "hand")
-JOBS = {"naive": naive, "hand": hand, "time first": hand_time_first, "torch": torch,
+BY_HAND = ("naive", "kept", "hand")
+JOBS = {"naive": naive, "kept": kept, "hand": hand, "time first": hand_time_first, "torch": torch,
         "equinox": equinox, "flax": flax, "keras": keras}  # fmt: skip

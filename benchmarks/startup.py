@@ -8,15 +8,7 @@ import sys
 from typing import Any
 
 from benchmarks import measure, peers, steady
-
-COLUMNS = (
-    "import_processor",
-    "import_wall",
-    "first_processor",
-    "first_wall",
-    "refit_processor",
-    "peak_mb",
-)
+from benchmarks.results import Table
 
 
 def child(*arguments: str) -> dict[str, Any]:
@@ -48,59 +40,45 @@ def rounds_of(jobs: dict[str, tuple[str, ...]], rounds: int) -> dict[str, dict[s
     }
 
 
-def measure_startup(names: list[str], rounds: int) -> dict[str, Any]:
-    """XOR from import to result, `rounds` times, and the peak memory of an epoch of mnist."""
-    xor = rounds_of({name: ("train", name, "xor") for name in names}, rounds)
+def startup_tables(options: measure.Options) -> list[Table]:
+    """XOR from import to result, and the peak memory of an epoch of mnist."""
+    names = steady.chosen(options)
+    xor = rounds_of({name: ("train", name, "xor") for name in names}, options.fresh_rounds)
     mnist = rounds_of({name: ("train", name, "mnist") for name in names}, 1)
-    for name, row in xor.items():
-        row["mnist_peak_mb"] = mnist[name].get("peak_mb", float("nan"))
-    return {"rounds": rounds, "peers": xor}
-
-
-def measure_import(rounds: int) -> dict[str, Any]:
-    """Time that `from jaxbrain import fit` adds to `import jax, optax, chex`."""
-    jobs = {"base": ("imports", "nothing"), "jaxbrain": ("imports", "jaxbrain")}
-    return {"rounds": rounds, "packages": rounds_of(jobs, rounds)}
-
-
-def report_startup(result: dict[str, Any]) -> str:
-    """The startup table, ratios of processor time to the limit."""
-    limit = result["peers"].get(peers.LIMIT, {}).get("first_processor")
-    header = [
-        "implementation", "import cpu s", "wall", "first result cpu s", "wall", "x limit",
-        "refit cpu ms", "peak MB", "peak MB mnist", "final loss",
-    ]  # fmt: skip
-    rows = []
-    for name, row in result["peers"].items():
-        if "missing" in row:
-            continue
-        values = [row[column] for column in COLUMNS]
-        rows.append(
-            [
-                peers.label(name),
-                *[f"{value:.2f}" for value in values[:4]],
-                f"{row['first_processor'] / limit:.2f}" if limit else "-",
-                f"{values[4] * 1e3:.2f}",
-                f"{values[5]:.0f}",
-                f"{row['mnist_peak_mb']:.0f}",
-                f"{row['final_loss']:.5f}",
-            ]
-        )
+    missing = {name: row["missing"] for name, row in xor.items() if "missing" in row}
+    found = {name: row for name, row in xor.items() if name not in missing}
+    limit = found.get(peers.LIMIT)
+    rows = {}
+    for name, row in found.items():
+        rows[peers.label(name)] = figures = {
+            "import_s": row["import_processor"],
+            "result_s": row["first_processor"],
+            "result_wall_s": row["first_wall"],
+            "wall_ms": 1e3 * row["first_wall"],
+            "refit_ms": 1e3 * row["refit_processor"],
+            "peak_mb": row["peak_mb"],
+            "mnist_mb": mnist[name].get("peak_mb", float("nan")),
+            "loss": row["final_loss"],
+        }
+        if limit is not None:
+            figures["result_ratio"] = row["first_processor"] / limit["first_processor"]
+            figures["wall_ratio"] = row["first_wall"] / limit["first_wall"]
     title = (
-        f"startup: fresh processes, import to a trained XOR network (2-8-1, 200 full-batch steps), "
-        f"{result['rounds']} rounds"
+        "fresh processes, import to a trained XOR network (2-8-1, 200 full-batch steps), "
+        f"{options.fresh_rounds} rounds"
     )
-    missing = {n: r["missing"] for n, r in result["peers"].items() if "missing" in r}
-    return "\n".join([title, measure.table(header, rows), *steady.absent(missing)])
+    return [Table("startup", title, rows, peers.label(peers.LIMIT), steady.absent(missing))]
 
 
-def report_import(result: dict[str, Any]) -> str:
-    """The time that the import adds, in one line."""
-    row = result["packages"]["jaxbrain"]
-    if "missing" in row:
-        return f"import: {row['missing']}"
-    base = result["packages"]["base"]["base_processor"]
-    return (
-        f"import, {result['rounds']} rounds: jax, optax, chex {base:.3f} s of processor time; "
-        f"jaxbrain adds {row['added_processor']:.3f} s (wall {row['added_wall']:.3f} s)"
-    )
+def import_tables(options: measure.Options) -> list[Table]:
+    """Time that `from jaxbrain import fit` adds to `import jax, optax, chex`."""
+    jobs = {"jax, optax, chex": "nothing", "and from jaxbrain import fit": "jaxbrain"}
+    found = rounds_of({name: ("imports", of) for name, of in jobs.items()}, options.fresh_rounds)
+    base = found["jax, optax, chex"]["total_processor"]
+    rows = {
+        name: {"import_s": row["total_processor"], "ratio": row["total_processor"] / base,
+               "wall_ms": 1e3 * row["total_wall"]}
+        for name, row in found.items()
+    }  # fmt: skip
+    title = f"fresh processes, {options.fresh_rounds} rounds"
+    return [Table("import", title, rows, "jax, optax, chex")]

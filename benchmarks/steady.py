@@ -1,10 +1,7 @@
-"""Steady state: processor time per epoch of every implementation, compiled and interleaved."""
-
-import statistics
-from functools import partial
-from typing import Any
+"""Training in the steady state: time per epoch of every implementation, interleaved."""
 
 from benchmarks import measure, peers
+from benchmarks.results import Table
 from benchmarks.workloads import WORKLOADS, Workload, final_loss
 
 # in the long fit the cost of starting it is negligible: only implementations near the limit
@@ -22,80 +19,39 @@ def ready(names: list[str], workload: Workload) -> tuple[dict[str, peers.Trainer
     return trainers, missing
 
 
-def measure_workload(
-    name: str, names: list[str], rounds: int, least: float, epochs: int | None = None
-) -> dict[str, Any]:
-    """Rows of one workload: processor and wall milliseconds per epoch, ratio, final loss."""
-    workload = WORKLOADS[name]()
-    if epochs is not None:
-        workload = workload._replace(epochs=epochs)
+def tables(options: measure.Options, name: str) -> list[Table]:
+    """One workload: milliseconds per epoch, and the loss that proves equal work."""
+    workload, names = WORKLOADS[name](), chosen(options)
     if name.endswith("-long"):
         names = [peer for peer in names if peer in LONG]
     trainers, missing = ready(names, workload)
-    losses = {
-        peer: final_loss(workload, trainer.weights(trainer.fit(trainer.prepare())))
-        for peer, trainer in trainers.items()
-    }
     jobs = {
-        peer: partial(measure.timed, trainer.prepare, trainer.fit, least)
+        peer: measure.Job(peers.label(peer), trainer.fit, trainer.prepare)
         for peer, trainer in trainers.items()
     }
-    timings = measure.interleave(jobs, rounds)
-    return {
-        "workload": name,
-        "sizes": workload.sizes,
-        "rows": len(workload.x),
-        "batch": workload.batch,
-        "epochs": workload.epochs,
-        "rounds": rounds,
-        "missing": missing,
-        "peers": summarise(timings, losses, 1e3 / workload.epochs),
-    }
-
-
-def summarise(
-    timings: dict[str, measure.Timing], losses: dict[str, float], scale: float
-) -> dict[str, dict[str, float]]:
-    """Medians of each peer, with scaled times; `ratio` to the limit is paired by round."""
-    limit = timings.get(peers.LIMIT)
-    rows = {}
-    for peer, timing in timings.items():
-        rows[peer] = {
-            "processor_ms": statistics.median(timing.processor) * scale,
-            "least_ms": min(timing.processor) * scale,
-            "wall_ms": statistics.median(timing.wall) * scale,
-            "final_loss": losses[peer],
-        }
-        if limit is not None:
-            rows[peer]["ratio"] = measure.paired_ratio(timing.processor, limit.processor)
-            rows[peer]["least_ratio"] = min(timing.processor) / min(limit.processor)
-    return rows
-
-
-def report(result: dict[str, Any]) -> str:
-    """The result as an aligned table with a title, fastest first."""
-    sizes = "-".join(map(str, result["sizes"]))
+    rows = measure.rows_of(jobs, options, reference=peers.LIMIT, per=workload.epochs)
+    for peer, trainer in trainers.items():
+        loss = final_loss(workload, trainer.weights(trainer.fit(trainer.prepare())))
+        rows[peers.label(peer)]["loss"] = loss
+    sizes = "-".join(map(str, workload.sizes))
     title = (
-        f"{result['workload']}: {sizes}, {result['rows']} rows, batch {result['batch']}, "
-        f"{result['epochs']} epochs a fit; ms an epoch, {result['rounds']} rounds"
+        f"{sizes}, ReLU, Adam, {len(workload.x)} rows, batch {workload.batch}, "
+        f"{workload.epochs} epochs a fit; ms an epoch, {options.rounds} rounds"
     )
-    header = ["implementation", "processor", "least", "wall", "x limit", "(of least)", "final loss"]
-    rows = []
-    for peer, row in sorted(result["peers"].items(), key=lambda item: item[1]["processor_ms"]):
-        rows.append(
-            [
-                peers.label(peer),
-                f"{row['processor_ms']:.3f}",
-                f"{row['least_ms']:.3f}",
-                f"{row['wall_ms']:.3f}",
-                f"{row['ratio']:.2f}" if "ratio" in row else "-",
-                f"{row['least_ratio']:.2f}" if "least_ratio" in row else "-",
-                f"{row['final_loss']:.5f}",
-            ]
+    return [Table(name, title, rows, peers.label(peers.LIMIT), absent(missing))]
+
+
+def chosen(options: measure.Options) -> list[str]:
+    """The implementations to measure; refuse an unknown one."""
+    names = list(options.only or peers.PEERS)
+    unknown = sorted(set(names) - set(peers.PEERS))
+    if unknown:
+        raise SystemExit(
+            f"--only: unknown {', '.join(unknown)}; choose from {', '.join(peers.PEERS)}"
         )
-    return "\n".join([title, measure.table(header, rows), *absent(result["missing"])])
+    return names
 
 
-def absent(missing: dict[str, str]) -> list[str]:
+def absent(missing: dict[str, str]) -> tuple[str, ...]:
     """One line for each peer that could not be measured."""
-    return [f"{peers.label(peer)}: {reason}" for peer, reason in missing.items()]
+    return tuple(f"{peers.label(peer)}: {reason}" for peer, reason in missing.items())

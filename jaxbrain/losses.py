@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Loss
 
@@ -55,8 +56,8 @@ def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(half_mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
       2.5
     """
-    prediction = _floats(prediction)
-    return jnp.sum(optax.losses.l2_loss(prediction, _same_shape(prediction, target)))
+    prediction = _floats("half_mse", prediction)
+    return jnp.sum(optax.losses.l2_loss(prediction, _same_shape("half_mse", prediction, target)))
 
 
 def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -73,8 +74,8 @@ def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(mse(jnp.array([1.0, 2.0]), jnp.array([0.0, 0.0])))
       2.5
     """
-    prediction = _floats(prediction)
-    return jnp.mean(optax.losses.squared_error(prediction, _same_shape(prediction, target)))
+    prediction = _floats("mse", prediction)
+    return jnp.mean(optax.losses.squared_error(prediction, _same_shape("mse", prediction, target)))
 
 
 def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
@@ -97,8 +98,8 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> round(float(binary_cross_entropy(jnp.array([0.0]), jnp.array([1]))), 4)
       0.6931
     """
-    logits = _floats(logits)
-    known, target = target, _same_shape(logits, target)
+    logits = _floats("binary_cross_entropy", logits)
+    known, target = target, _same_shape("binary_cross_entropy", logits, target)
     _raise_outside(known, 1, "target of binary_cross_entropy")
     inside = (target >= 0) & (target <= 1)
     loss = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, target))
@@ -129,8 +130,9 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> round(float(softmax_cross_entropy(jnp.zeros(10), jnp.array(3))), 4)
       2.3026
     """
+    target = as_array("softmax_cross_entropy", "target", target)
     _require_classes("softmax_cross_entropy", logits, target, "binary_cross_entropy")
-    logits = _floats(logits)
+    logits = _floats("softmax_cross_entropy", logits)
     if jnp.shape(target) == jnp.shape(logits):
         target, inside = _distribution("target of softmax_cross_entropy", target, logits)
         loss = optax.losses.softmax_cross_entropy(logits, target)
@@ -165,8 +167,9 @@ def binary_cross_entropy_of_probabilities(probability: jax.Array, target: jax.Ar
       >>> round(float(binary_cross_entropy_of_probabilities(p, t)) / 4, 4)
       0.299
     """
-    name, probability = "binary_cross_entropy_of_probabilities", _floats(probability)
-    known, target = target, _same_shape(probability, target)
+    name = "binary_cross_entropy_of_probabilities"
+    probability = _floats(name, probability)
+    known, target = target, _same_shape(name, probability, target)
     _raise_outside(known, 1, f"target of {name}")
     _raise_outside(probability, 1, f"probability of {name}")
     inside = (target >= 0) & (target <= 1) & (probability >= 0) & (probability <= 1)
@@ -201,8 +204,9 @@ def cross_entropy_of_probabilities(probability: jax.Array, target: jax.Array) ->
       0.3567
     """
     name = "cross_entropy_of_probabilities"
+    target = as_array(name, "target", target)
     _require_classes(name, probability, target, "binary_cross_entropy_of_probabilities")
-    probability = _floats(probability)
+    probability = _floats("cross_entropy_of_probabilities", probability)
     probability, whole = _distribution(f"probability of {name}", probability, probability)
     log_p = _log(probability)
     if jnp.shape(target) == jnp.shape(probability):
@@ -257,9 +261,14 @@ def weighted(loss: Loss) -> Loss:
     return weighted_loss
 
 
-def _floats(prediction: Any) -> jax.Array:
+def _floats(loss: str, prediction: Any) -> jax.Array:
     """A prediction in a float dtype: integers, in which a loss has no gradient, are converted."""
-    known = jnp.asarray(prediction)
+    known = on_device(loss, "prediction", prediction)
+    if jnp.iscomplexobj(known):
+        raise TypeError(
+            f"{loss}: the prediction must be real, got {known.dtype}; give the loss jnp.abs of it, "
+            "or its real and imaginary parts as two outputs"
+        )
     return known if jnp.issubdtype(known.dtype, jnp.inexact) else known.astype(float)
 
 
@@ -305,16 +314,27 @@ def _distribution(what: str, value: Any, output: Any) -> tuple[jax.Array, jax.Ar
     """Rows in the dtype of the output, and True for the distributions; refuse known others."""
     if not isinstance(value, jax.core.Tracer):
         require_distribution(what, value)
-    rows = jnp.asarray(value).astype(jnp.result_type(output))
+    rows = as_target(value, output)
     return rows, jnp.all(rows >= 0, axis=-1) & (jnp.abs(jnp.sum(rows, axis=-1) - 1) < _SUM)
 
 
-def _same_shape(prediction: Any, target: Any) -> jax.Array:
+def _same_shape(loss: str, prediction: Any, target: Any) -> jax.Array:
     """The target in the dtype of the prediction; refuse another shape."""
+    target = as_array(loss, "target", target)
     if jnp.shape(prediction) != jnp.shape(target):
         raise ValueError(
-            f"target must have the shape of the prediction, {jnp.shape(prediction)}, got "
+            f"{loss}: target must have the shape of the prediction, {jnp.shape(prediction)}, got "
             f"{jnp.shape(target)}{_column_hint(prediction, target)}"
+        )
+    return as_target(target, prediction)
+
+
+def as_target(target: Any, prediction: Any) -> jax.Array:
+    """A target in the dtype of a prediction; refuse one whose imaginary parts would be lost."""
+    if jnp.iscomplexobj(target) and not jnp.iscomplexobj(prediction):
+        raise TypeError(
+            f"target must be real, as the prediction is, got {jnp.result_type(target)}; learn its "
+            "real and imaginary parts as two outputs"
         )
     return jnp.asarray(target).astype(jnp.result_type(prediction))
 

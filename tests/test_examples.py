@@ -145,6 +145,27 @@ def test_population_solves_xor_at_the_rates_in_the_middle(example):
 
 
 @long
+def test_your_model_is_taught_by_every_rule_or_refused(example):
+    for library in ("sklearn", "equinox", "flax"):
+        pytest.importorskip(library)
+    lines = example("your_model")
+    for name in ("eqx.nn.MLP", "linen.Sequential", "nnx.Sequential"):
+        assert min(row(lines, name)[-3:]) > 0.9
+    (gated,) = [line for line in lines if line.startswith("with your Gate")]
+    assert min(numbers(gated)[:2]) > 0.9 and gated.endswith("refused")
+
+
+@long
+def test_three_rules_reach_the_first_of_64_blocks_and_predictive_coding_does_not(example):
+    lines = example("deep")
+    assert lines[0].startswith("Refused: predictive_coding: steps=20 is too few for 64 blocks")
+    for name in ("error predictive", "Lagrangian predictive", "asymmetric equilibrium"):
+        assert min(row(lines, name)[:3]) > 0.99
+    cosines_and_sizes = row(lines, "predictive coding, 400 steps")[-6:]
+    assert abs(cosines_and_sizes[0]) < 0.1 and cosines_and_sizes[3] < 1e-4
+
+
+@long
 def test_your_own_rule_is_proven_and_learns(example):
     pytest.importorskip("sklearn")
     lines = example("your_own_rule")

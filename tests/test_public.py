@@ -1,8 +1,10 @@
 """One table says what is public; nothing else is shown, and nothing hides behind another name."""
 
+import ast
 import importlib
 import pkgutil
 import types
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,11 @@ def test_a_public_function_prints_by_a_public_name(name):
         if isinstance(value, types.FunctionType):
             module, _, own = public_name(value).rpartition(".")
             assert own in PUBLIC[module], f"{name}.{attribute} prints as {public_name(value)}"
+
+
+def test_editors_read_the_names_that_are_loaded():
+    tree = ast.parse(Path(jaxbrain.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {name.asname: node.module for node in block.body for name in node.names}
+    places = {n: f"jaxbrain.{place}".rstrip(".") for n, place in jaxbrain._PLACES.items()}
+    assert seen == places and sorted(seen) == dir(jaxbrain)

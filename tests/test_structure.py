@@ -179,7 +179,7 @@ def test_a_name_loads_what_it_needs_and_help_does_not_wait_for_jax():
         import sys
         import jaxbrain.__main__
         assert jaxbrain.__main__.main(["--version"]) == 0
-        assert "jax" not in sys.modules and "jaxbrain.public" not in sys.modules
+        assert "jax" not in sys.modules
         jaxbrain.fit
         folders = {"analysis", "datasets", "memory", "motor", "tasks", "testing", "viz"}
         loaded = {f for f in folders if f"jaxbrain.{f}" in sys.modules}
@@ -193,7 +193,7 @@ def test_a_name_loads_what_it_needs_and_help_does_not_wait_for_jax():
 
 def test_any_part_of_the_package_may_be_imported_first():
     parts = sorted({name_of(path).split(".")[0] for path in MODULES} - {"", "__init__", "__main__"})
-    assert {"learning", "losses", "networks", "public"} <= set(parts)
+    assert {"learning", "losses", "networks"} <= set(parts)
     done = python(f"""
         import importlib, os, sys, warnings
         import jax, optax, chex  # once for all

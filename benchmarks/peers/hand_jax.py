@@ -134,3 +134,68 @@ def population(workload: Workload, networks: int) -> Trainer:
         return jax.block_until_ready(params)
 
     return Trainer(prepare, fit, as_numpy)
+
+
+@jax.custom_vjp
+def _product(h, kernel):
+    """h [rows, in, networks] times kernel [in, out, networks], as sums of products."""
+    return sum(h[:, i, None] * kernel[i] for i in range(len(kernel)))
+
+
+def _forward(h, kernel):
+    return _product(h, kernel), (h, kernel)
+
+
+def _backward(kept, slope):
+    h, kernel = kept
+    to_h = sum(slope[:, None, o] * kernel[:, o] for o in range(kernel.shape[1]))
+    return to_h, sum(h[row, :, None] * slope[row] for row in range(len(h)))
+
+
+_product.defvjp(_forward, _backward)
+
+
+def population_last(workload: Workload, networks: int) -> Trainer:
+    """Many binary networks at once, as the last axis of all arrays; also the gradient by hand."""
+    optimizer = optax.adam(workload.learning_rate)
+
+    def losses_of(params, x, y):
+        h = x
+        for kernel, bias in params[:-1]:
+            h = jax.nn.relu(_product(h, kernel) + bias)
+        kernel, bias = params[-1]
+        z = _product(h, kernel) + bias
+        losses = optax.sigmoid_binary_cross_entropy(z, y).mean((0, 1))
+        return losses.sum(), losses
+
+    @jax.jit
+    def program(params, x, y):
+        x = jnp.broadcast_to(x[..., None], (*x.shape, networks))
+
+        def step(carry, _):
+            params, opt_state = carry
+            (_, losses), grads = jax.value_and_grad(losses_of, has_aux=True)(
+                params, x, y[..., None]
+            )
+            updates, opt_state = optimizer.update(grads, opt_state, params)
+            return (optax.apply_updates(params, updates), opt_state), losses
+
+        carry = params, optimizer.init(params)
+        (params, _), losses = jax.lax.scan(step, carry, length=workload.epochs)
+        return params, losses
+
+    x, y = jnp.asarray(workload.x), jnp.asarray(workload.y)
+
+    def prepare():
+        every = [initial_weights(workload.sizes, seed) for seed in range(networks)]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves, -1), *map(as_jax, every))
+
+    def fit(params):
+        params, losses = program(params, x, y)
+        np.asarray(losses)
+        return jax.block_until_ready(params)
+
+    def weights(params):
+        return as_numpy(jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0), params))
+
+    return Trainer(prepare, fit, weights)

@@ -89,7 +89,7 @@ def host_fit(workload: Workload) -> Trainer:
 def jitted_step(workload: Workload) -> Trainer:
     """`step` in a Python loop."""
     rule, optimizer = build(workload), optax.adam(workload.learning_rate)
-    update = jax.jit(jb.step(rule, optimizer))
+    update = jax.jit(jb.step(rule, optimizer), donate_argnums=0)
     x, y, batch = workload.x, workload.y, workload.batch
 
     def fit(params):
@@ -103,9 +103,10 @@ def jitted_step(workload: Workload) -> Trainer:
     return Trainer(lambda: as_params(initial_weights(workload.sizes)), fit, as_numpy)
 
 
-def population(workload: Workload, networks: int) -> Trainer:
+def population(workload: Workload, networks: int, flat: bool = False) -> Trainer:
     """`jax.vmap` of `run` over keys."""
     rule, optimizer = build(workload), optax.adam(workload.learning_rate)
+    optimizer = optax.flatten(optimizer) if flat else optimizer
     x, y = jnp.asarray(workload.x), jnp.asarray(workload.y)
 
     def train(key, x, y):
@@ -122,3 +123,8 @@ def population(workload: Workload, networks: int) -> Trainer:
         return jax.block_until_ready(params)
 
     return Trainer(lambda: jax.random.split(jax.random.key(0), networks), fit, as_numpy)
+
+
+def population_flat(workload: Workload, networks: int) -> Trainer:
+    """The same with the weights of a network as one vector for the optimizer."""
+    return population(workload, networks, flat=True)

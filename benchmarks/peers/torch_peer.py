@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from benchmarks import measure
 from benchmarks.peers import Trainer
 from benchmarks.workloads import Workload, initial_weights, orders
 
@@ -21,7 +22,7 @@ def build(sizes) -> nn.Sequential:
 
 def loop(workload: Workload, fused: bool) -> Trainer:
     """An eager loop over slices of shuffled tensors, which is faster than a DataLoader."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(measure.threads())
     x = torch.from_numpy(workload.x)
     y = torch.from_numpy(workload.y)
     y = y if workload.binary else y.long()

@@ -20,6 +20,7 @@ from jaxbrain.training.arguments import require_flag, require_metrics, require_t
 from jaxbrain.training.data import check_data, check_range
 from jaxbrain.training.loop import History, Record, TrainState, init_state, make_monitor, run
 from jaxbrain.training.metrics import Metric, accuracy, evaluate
+from jaxbrain.training.optimizers import evaluation_params
 from jaxbrain.training.progress import Progress
 
 Contender = LearningRule | tuple[LearningRule, optax.GradientTransformation]
@@ -370,7 +371,8 @@ def _measurement(rule: LearningRule, setup: _Setup) -> Callable:
     size = _ROWS if rows > _ROWS else None
 
     def measure(state: TrainState, data: Any) -> tuple[dict[str, jax.Array], Any]:
-        found = evaluate(rule.network, state.params, data, setup.metrics, batch_size=size)
+        params = evaluation_params(state.opt_state, state.params)
+        found = evaluate(rule.network, params, data, setup.metrics, batch_size=size)
         leaves = jax.tree.leaves(state.params)
         finite = jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
         # Predictions of nan have an accuracy too, that of the first class.

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jaxbrain.analysis.decoding import Decoder, lagged, recording, require_lags, windows
+from jaxbrain.analysis.values import scaled
 from jaxbrain.cells.unrolling import last, unroll
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.composition import batch, serial
@@ -81,7 +82,7 @@ def ridge_decoder(
       >>> params.kernel.shape, params.penalty
       ((6, 3), 1.0)
     """
-    lags, penalties = require_lags(lags), tuple(float(p) for p in penalties)
+    lags, penalties = require_lags("ridge_decoder", lags), tuple(float(p) for p in penalties)
     if not penalties or not all(0 < p < np.inf for p in penalties):
         raise ValueError(f"ridge_decoder: penalties must be positive numbers, got {penalties}")
     require_count("ridge_decoder", "folds", folds)
@@ -94,7 +95,7 @@ def ridge_decoder(
                 "ridge_decoder is fitted on the host in float64; call fit outside jit, vmap and "
                 "grad, and with one key or none"
             )
-        activity, movement = recording(activity, movement)
+        activity, movement = recording("ridge_decoder", activity, movement)
         if len(activity) < 2 * folds:
             raise ValueError(f"ridge_decoder: {len(activity)} bins are too few for {folds} folds")
         features = np.asarray(lagged(activity, lags), np.float64)
@@ -108,7 +109,7 @@ def ridge_decoder(
         return Linear(readout["kernel"], readout["bias"], *moments, penalty, errors)
 
     def predict(params: Linear, activity: Any) -> jax.Array:
-        z = lagged(on_device("", "activity", activity).astype(params.mean.dtype), lags)
+        z = lagged(on_device("ridge_decoder", "activity", activity).astype(params.mean.dtype), lags)
         return _standard(z, (params.mean, params.scale)) @ params.kernel + params.bias[None]
 
     return Decoder(fit, predict)
@@ -167,7 +168,7 @@ def recurrent_decoder(
     def fit(activity: Any, movement: Any, *, key: jax.Array | None = None) -> Params:
         if key is None:
             raise ValueError(f"{name} needs a key: pass fit(..., key=jax.random.key(0))")
-        x, y = (jnp.asarray(a) for a in recording(activity, movement))
+        x, y = (jnp.asarray(a) for a in recording("recurrent_decoder", activity, movement))
         if len(x) - round(held_back * len(x)) < 2:
             raise ValueError(
                 f"{name}: held_back={held_back} of {len(x)} bins leaves too few to fit"
@@ -175,7 +176,7 @@ def recurrent_decoder(
         return _learned(choices, x, y, key)
 
     def predict(params: Params, activity: Any) -> jax.Array:
-        return _predicted(choices, params, on_device("", "activity", activity))
+        return _predicted(choices, params, on_device("recurrent_decoder", "activity", activity))
 
     return Decoder(fit, predict)
 
@@ -237,9 +238,12 @@ def _trained(
 
 def _moments(rows: Any) -> tuple[Any, Any]:
     """Mean and standard deviation of columns; 1 for a column that does not vary."""
-    xp = jnp if isinstance(rows, jax.Array) else np
+    if isinstance(rows, jax.Array):
+        part, unit = scaled(rows, axis=0)
+        scale = part.std(axis=0) * unit[0]
+        return rows.mean(axis=0), jnp.where(scale > 0, scale, 1)
     scale = rows.std(axis=0)
-    return rows.mean(axis=0), xp.where(scale > 0, scale, xp.ones_like(scale))
+    return rows.mean(axis=0), np.where(scale > 0, scale, 1.0)
 
 
 def _standard(rows: Any, moments: tuple[Any, Any]) -> Any:

@@ -15,9 +15,9 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxbrain.core.annotations import Key
+from jaxbrain.analysis.values import as_floats, scaled
+from jaxbrain.core.annotations import Key, OnHost
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
@@ -65,8 +65,8 @@ class Decoded(NamedTuple):
 @checked
 def decode(
     decoder: Decoder,
-    activity: ArrayLike,
-    movement: ArrayLike,
+    activity: OnHost,
+    movement: OnHost,
     *,
     held_out: float = 0.2,
     key: jax.Array | None = None,
@@ -95,7 +95,7 @@ def decode(
     """
     if key is not None:
         key = require_random_key("decode", key, many=True)
-    x, y = recording(activity, movement)
+    x, y = recording("decode", activity, movement)
     if not 0 < held_out < 1:
         raise ValueError(f"decode: held_out must be between 0 and 1, got {held_out!r}")
     border = len(x) - round(held_out * len(x))
@@ -120,7 +120,7 @@ def _of_seeds(decoder: Decoder, known: Any, held_out: Any, keys: jax.Array) -> D
 
 
 @checked
-def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
+def lagged(activity: OnHost, lags: Sequence[int]) -> Any:
     """Features of each bin: the activity at several lags, side by side.
 
     row t = [activity[t - lags[0]], activity[t - lags[1]], ...]
@@ -140,11 +140,12 @@ def lagged(activity: ArrayLike, lags: Sequence[int]) -> Any:
       >>> lagged(jnp.array([[1.0], [2.0], [3.0]]), (0, 1)).tolist()
       [[1.0, 1.0], [2.0, 1.0], [3.0, 2.0]]
     """
-    bins = windows(_table("activity", activity), require_lags(lags))
+    bins = windows(_table("lagged", "activity", activity), require_lags("lagged", lags))
     return bins.reshape(len(bins), -1)
 
 
-def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
+@checked
+def r_squared(movement: OnHost, predicted: OnHost) -> jax.Array:
     """Coefficient of determination: the fraction of the variance that a prediction explains.
 
     R2 = 1 - sum_t (y_t - p_t)^2 / sum_t (y_t - mean y)^2
@@ -164,15 +165,17 @@ def r_squared(movement: ArrayLike, predicted: ArrayLike) -> jax.Array:
       >>> float(r_squared(movement, movement + 0.5)[0])
       0.625
     """
-    y, p = _table("movement", movement), _table("predicted", predicted)
+    y = _table("r_squared", "movement", movement)
+    p = _table("r_squared", "predicted", predicted)
     if y.shape != p.shape:
         raise ValueError(
             "r_squared: movement and predicted must have one shape [time, outputs], got "
             f"{list(y.shape)} and {list(p.shape)}"
         )
-    y, p = jnp.asarray(y), jnp.asarray(p)
-    total = jnp.sum((y - y.mean(axis=0, keepdims=True)) ** 2, axis=0)
-    error = jnp.sum((y - p.astype(y.dtype)) ** 2, axis=0)
+    y, p = as_floats("r_squared", "movement", y), as_floats("r_squared", "predicted", p)
+    varied, scale = scaled(y - y.mean(axis=0, keepdims=True), axis=0)
+    total = jnp.sum(varied**2, axis=0)
+    error = jnp.sum(((y - p.astype(y.dtype)) / scale) ** 2, axis=0)
     return jnp.where(total > 0, 1 - error / jnp.where(total > 0, total, 1), jnp.nan)
 
 
@@ -182,37 +185,44 @@ def windows(activity: Any, lags: tuple[int, ...]) -> Any:
     return activity[np.clip(at, 0, len(activity) - 1)]
 
 
-def require_lags(lags: Sequence[int]) -> tuple[int, ...]:
+def require_lags(function: str, lags: Sequence[int]) -> tuple[int, ...]:
     """The lags as a tuple of different integers, at least one."""
     lags = tuple(lags)
     whole = all(isinstance(lag, int | np.integer) and not isinstance(lag, bool) for lag in lags)
     if not lags or not whole or len(set(lags)) < len(lags):
-        raise ValueError(f"lags must be different integers, such as (0, 1, 2), got {lags}")
+        raise ValueError(
+            f"{function}: lags must be different integers, such as (0, 1, 2), got {lags}"
+        )
     return tuple(int(lag) for lag in lags)
 
 
-def _table(name: str, values: ArrayLike) -> Any:
-    """An array [time, columns] as it is, of NumPy or JAX."""
-    array = as_array("", name, values)
+def _table(function: str, argument: str, values: Any) -> Any:
+    """An array [time, columns] of floats, of NumPy or JAX, with the float dtype that it has."""
+    array = as_array(function, argument, values)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be [time, columns] and not empty, got {list(array.shape)}")
-    if not np.issubdtype(array.dtype, np.floating):
-        array = array.astype(float if isinstance(array, np.ndarray) else jnp.float32)
-    return array
+        raise ValueError(
+            f"{function}: {argument} must be [time, columns] and not empty, got {list(array.shape)}"
+        )
+    if isinstance(array, np.ndarray) and array.dtype.kind in "biuf":
+        whole = array.dtype.kind in "biu"
+        return array.astype(float if whole else np.promote_types(array.dtype, np.float32))
+    return as_floats(function, argument, array)
 
 
-def recording(activity: ArrayLike, movement: ArrayLike) -> tuple[Any, Any]:
+def recording(function: str, activity: Any, movement: Any) -> tuple[Any, Any]:
     """Activity and movement of the same bins, all finite."""
-    pair = {"activity": _table("activity", activity), "movement": _table("movement", movement)}
+    given = {"activity": activity, "movement": movement}
+    pair = {name: _table(function, name, values) for name, values in given.items()}
     x, y = pair.values()
     if len(x) != len(y):
         raise ValueError(
-            f"activity and movement must be of the same bins, got {len(x)} and {len(y)}"
+            f"{function}: activity and movement must be of the same bins, got {len(x)} and {len(y)}"
         )
     for name, values in pair.items():
         if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(np.asarray(values)).all(axis=1))[0])
             raise ValueError(
-                f"{name} must be finite, got nan or inf in bin {bad}; cut the recording there"
+                f"{function}: {name} must be finite, got nan or inf in bin {bad}; cut the "
+                "recording there"
             )
     return x, y

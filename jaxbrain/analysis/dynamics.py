@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.analysis.values import as_floats, scaled
 from jaxbrain.cells.unrolling import require_time
 from jaxbrain.core.annotations import AsArray, Inputs
 from jaxbrain.core.arguments import checked
@@ -42,15 +43,12 @@ def dimensionality(states: AsArray) -> jax.Array:
     samples = states.size // max(states.shape[-1], 1) if states.ndim > 1 else 0
     if samples < 2:
         raise ValueError(
-            f"states must be [..., units] with at least two states, got shape {list(states.shape)}"
+            "dimensionality: states must be [..., units] with at least two states, got shape "
+            f"{list(states.shape)}"
         )
-    if not jnp.issubdtype(states.dtype, jnp.floating):
-        states = states.astype(float)
+    states = as_floats("dimensionality", "states", states)
     rows = states.reshape(samples, -1)
-    rows = rows - rows.mean(axis=0, keepdims=True)
-    # The ratio does not depend on the scale, but fourth powers may leave the range of floats.
-    largest = jnp.max(jnp.abs(rows))
-    rows = rows / jnp.where(largest == 0, 1, largest)
+    rows, _ = scaled(rows - rows.mean(axis=0, keepdims=True))  # the ratio has no scale
     square = rows.T @ rows if rows.shape[1] < samples else rows @ rows.T
     power = jnp.sum(square**2)
     return jnp.trace(square) ** 2 / jnp.where(power == 0, 1, power)
@@ -109,8 +107,8 @@ def lyapunov(
     types = [jnp.result_type(leaf) for leaf in jax.tree.leaves(carry)]
     if not types or any(not jnp.issubdtype(dtype, jnp.inexact) for dtype in types):
         raise TypeError(
-            f"the carry of {cell} must hold floating-point numbers to have Lyapunov exponents, "
-            f"got {[str(dtype) for dtype in types]}"
+            f"lyapunov: the carry of {cell} must hold floating-point numbers to have Lyapunov "
+            f"exponents, got {[str(dtype) for dtype in types]}"
         )
     carry = jax.tree.map(jnp.asarray, carry)
     vector = to_vector(carry)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxbrain.analysis.gradient_similarity import layer_vectors
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.composition import example
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count
@@ -94,6 +95,7 @@ def bias_and_variance(
     require_count("bias_and_variance", "at_once", at_once)
     if samples < 2:
         raise ValueError(f"samples must be at least 2 to have a variance, got {samples}")
+    data = tree_on_device("bias_and_variance", "data", data)
     return _estimates((rule, reference), params, state, data, key, samples, at_once)
 
 
@@ -129,7 +131,7 @@ def _estimates(
 
 def _exact(tree: Params) -> list[jax.Array]:
     """The layers as vectors of at least 32 bits: half precision is too coarse for long sums."""
-    vectors = layer_vectors(tree)
+    vectors = layer_vectors("bias_and_variance", tree)
     return [v if v.dtype.itemsize >= 4 else v.astype("float32") for v in vectors]
 
 

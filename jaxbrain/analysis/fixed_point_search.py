@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.stability import FixedPoints, classify, growing
+from jaxbrain.core.annotations import Inputs
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.requirements import is_traced, require_count, require_positive
@@ -22,8 +23,8 @@ _LARGEST = 1e10  # damping, relative to the first, at which the search gives up
 def fixed_points(
     cell: Cell,
     params: Params,
-    x: Any,
-    starts: Any,
+    x: Inputs,
+    starts: Inputs,
     *,
     tolerance: float = 1e-20,
     slow: float = 1e-6,
@@ -232,8 +233,8 @@ def _double(**trees: Any) -> list[Any]:
     for name, tree in trees.items():
         if is_traced(tree):
             raise TypeError(
-                f"{name} is traced: fixed_points works on the host, in float64; call it outside "
-                "jax.jit, vmap and grad"
+                f"fixed_points: {name} is traced, but the search works on the host, in float64; "
+                "call it outside jax.jit, vmap and grad"
             )
     return [jax.tree.map(wide, jax.device_get(tree)) for tree in trees.values()]
 
@@ -248,25 +249,27 @@ def _require_starts(cell: Cell, params: Params, x: Any, starts: Any) -> Any:
     counts = {shape[:1] for shape in shapes}
     if not same or [shape[1:] for shape in shapes] != wanted or len(counts) != 1 or () in counts:
         raise ValueError(
-            f"starts must be carries of {cell} with a leading axis, in each array [starts, ...] "
-            f"before {wanted}, got shapes {shapes}"
+            f"fixed_points: starts must be carries of {cell} with a leading axis, in each array "
+            f"[starts, ...] before {wanted}, got shapes {shapes}"
             + ("" if same else f" in {jax.tree.structure(starts)}")
         )
     if not leaves or counts == {(0,)}:
-        raise ValueError(f"starts must hold at least one carry, got shapes {shapes}")
+        raise ValueError(f"fixed_points: starts must hold at least one carry, got shapes {shapes}")
     if any(not np.issubdtype(leaf.dtype, np.inexact) for leaf in leaves):
         raise TypeError(
-            f"the carry of {cell} must hold floating-point numbers to have fixed points, got "
-            f"{[str(leaf.dtype) for leaf in leaves]}"
+            f"fixed_points: the carry of {cell} must hold floating-point numbers to have fixed "
+            f"points, got {[str(leaf.dtype) for leaf in leaves]}"
         )
-    if not all(np.isfinite(leaf).all() for leaf in leaves):
-        raise ValueError("starts must be finite, got nan or infinity")
+    for name, tree in (("starts", leaves), ("x", jax.tree.leaves(x))):
+        if not all(np.isfinite(leaf).all() for leaf in tree):
+            raise ValueError(f"fixed_points: {name} must be finite, got nan or infinity")
     like = jax.tree.map(lambda a: a[0], starts)
     after = jax.tree.leaves(jax.eval_shape(cell.step, params, like, x)[0])
     types = [(str(a.dtype), str(b.dtype)) for a, b in zip(after, leaves, strict=True)]
     if any(got != given for got, given in types):
         raise TypeError(
-            f"the step of {cell} must keep the type of its carry, {[b for _, b in types]}, got "
-            f"{[a for a, _ in types]}; let it compute in the type of its params"
+            f"fixed_points: the step of {cell} must keep the type of its carry, "
+            f"{[b for _, b in types]}, got {[a for a, _ in types]}; let it compute in the type of "
+            "its params"
         )
     return like

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from jaxbrain.analysis.values import scaled
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Params
-from jaxbrain.training.states import TrainState
+from jaxbrain.training.states import TrainState, noise_key
 
 
 class Similarity(NamedTuple):
@@ -46,7 +47,7 @@ def angles(a: Params, b: Params) -> jax.Array:
       >>> angles((jnp.array([1.0, 0.0]), ()), (jnp.array([0.0, 2.0]), ())).tolist()
       [90.0]
     """
-    return jnp.stack([_angle(u, v) for u, v in layer_pairs(a, b)])
+    return jnp.stack([_angle(u, v) for u, v in layer_pairs("angles", a, b)])
 
 
 def norm_ratios(a: Params, b: Params) -> jax.Array:
@@ -63,7 +64,7 @@ def norm_ratios(a: Params, b: Params) -> jax.Array:
       >>> norm_ratios((jnp.array([3.0, 4.0]), ()), (jnp.array([0.0, 2.0]), ())).tolist()
       [2.5]
     """
-    return jnp.stack([_ratio(u, v) for u, v in layer_pairs(a, b)])
+    return jnp.stack([_ratio(u, v) for u, v in layer_pairs("norm_ratios", a, b)])
 
 
 def sign_agreement(a: Params, b: Params) -> jax.Array:
@@ -84,7 +85,7 @@ def sign_agreement(a: Params, b: Params) -> jax.Array:
       >>> sign_agreement((a,), (b,)).tolist()
       [0.75]
     """
-    return jnp.stack([_agreement(u, v) for u, v in layer_pairs(a, b)])
+    return jnp.stack([_agreement(u, v) for u, v in layer_pairs("sign_agreement", a, b)])
 
 
 def similarity(a: Params, b: Params) -> Similarity:
@@ -134,7 +135,7 @@ def compared_to(
     """
 
     def record(state: TrainState) -> Any:
-        key = jax.random.fold_in(state.key, state.step)
+        key = jax.random.fold_in(noise_key(state), state.step)
         # One key for both: under dropout they differentiate the same network.
         same, start = jax.random.clone(key), jax.random.clone(key)
         _, ours, _ = rule.grads(state.params, state.rule_state, *data, key=key)
@@ -167,49 +168,48 @@ def angles_to(
     return compared_to(rule, reference, data, measure=angles)
 
 
-def layer_pairs(a: Params, b: Params) -> list[tuple[jax.Array, jax.Array]]:
+def layer_pairs(function: str, a: Params, b: Params) -> list[tuple[jax.Array, jax.Array]]:
     """The layers of two gradients in pairs, each as one vector."""
     if jax.tree.structure(a) != jax.tree.structure(b):
         raise ValueError(
-            f"a and b must have one structure, got {jax.tree.structure(a)} and "
+            f"{function}: a and b must have one structure, got {jax.tree.structure(a)} and "
             f"{jax.tree.structure(b)}"
         )
-    pairs = list(zip(layer_vectors(a), layer_vectors(b), strict=True))
+    pairs = list(zip(layer_vectors(function, a), layer_vectors(function, b), strict=True))
     for n, (u, v) in enumerate(pairs):
         if u.size != v.size or not u.size:
             raise ValueError(
-                f"a and b must have the same weights in each layer, at least one, got {u.size} and "
-                f"{v.size} in layer {n}"
+                f"{function}: a and b must have the same weights in each layer, at least one, got "
+                f"{u.size} and {v.size} in layer {n}"
             )
     return pairs
 
 
-def layer_vectors(tree: Params) -> list[jax.Array]:
+def layer_vectors(function: str, tree: Params) -> list[jax.Array]:
     """Each layer that has weights as one vector, kernel and bias together."""
-    single = isinstance(tree, dict) and all(isinstance(v, jax.Array) for v in tree.values())
+    single = isinstance(tree, dict) and all(hasattr(v, "dtype") for v in tree.values())
     for leaf in jax.tree.leaves(tree):
         if not hasattr(leaf, "dtype") or leaf.dtype.kind in "OSUMb":
             kind = getattr(leaf, "dtype", type(leaf).__name__)
-            raise TypeError(f"gradients must be pytrees of arrays of numbers, got {kind}")
+            raise TypeError(
+                f"{function}: gradients must be pytrees of arrays of numbers, got {kind}"
+            )
     parts = [tree] if single else jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
-    return [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
-
-
-def _scaled(w: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """w / m and m = max |w|: squares of extreme values would leave the range of floats."""
-    largest = jnp.max(jnp.abs(w))
-    return w / jnp.where(largest > 0, largest, 1), largest
+    vectors = [ravel_pytree(part)[0] for part in parts if jax.tree.leaves(part)]
+    return [v if jnp.issubdtype(v.dtype, jnp.inexact) else v.astype(float) for v in vectors]
 
 
 def _ratio(u: jax.Array, v: jax.Array) -> jax.Array:
-    (u, above), (v, below) = _scaled(u), _scaled(v)
-    known = below != 0  # True for nan too, which must stay nan
+    (u, above), (v, below) = scaled(u), scaled(v)
+    known = jnp.any(v != 0)  # True for nan too, which must stay nan
     shape = jnp.linalg.norm(u) / jnp.where(known, jnp.linalg.norm(v), 1)
-    ratio = shape * (above / jnp.where(known, below, 1))
-    return jnp.where(known, ratio, jnp.where(above != 0, jnp.inf, 1))
+    ratio = shape * (above / below)[0]
+    return jnp.where(known, ratio, jnp.where(jnp.any(u != 0), jnp.inf, 1))
 
 
 def _agreement(u: jax.Array, v: jax.Array) -> jax.Array:
+    if jnp.iscomplexobj(u) or jnp.iscomplexobj(v):
+        raise TypeError("sign_agreement: gradients must be real, a complex number has no sign")
     moved = (u != 0) | (v != 0)
     count = jnp.sum(moved)
     products = jnp.sum(jnp.sign(u) * jnp.sign(v))
@@ -218,7 +218,7 @@ def _agreement(u: jax.Array, v: jax.Array) -> jax.Array:
 
 def _angle(u: jax.Array, v: jax.Array) -> jax.Array:
     def unit(w: jax.Array) -> jax.Array:
-        w, _ = _scaled(w)
+        w, _ = scaled(w)
         norm = jnp.linalg.norm(w)
         return w / jnp.where(norm > 0, norm, 1)
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.columns import cells, columns
+from jaxbrain.analysis.values import as_floats, scaled
 from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_fraction, require_positive
-from jaxbrain.networks.parts import as_real
 
 
 class Kinematics(NamedTuple):
@@ -102,7 +102,9 @@ def adaptation(null: AsArray, field: AsArray, washout: AsArray) -> Adaptation:
       >>> float(found.exposure[0]), float(found.after_effect[0])
       (-0.25, 0.125)
     """
-    for name, side in (("null", null), ("field", field), ("washout", washout)):
+    given = {"null": null, "field": field, "washout": washout}
+    null, field, washout = (as_floats("adaptation", name, side) for name, side in given.items())
+    for name, side in given.items():
         if jnp.ndim(side) != 2 or 0 in jnp.shape(side):
             raise ValueError(
                 f"adaptation: {name} must be [times, reaches], at least one of each, got shape "
@@ -143,11 +145,11 @@ def reach_kinematics(
       (0.375, 1.0)
     """
     side = lateral_deviation(position, start, target)
-    position, velocity = (as_real("reach_kinematics", a, float) for a in (position, velocity))
-    _require_path("reach_kinematics", "velocity", velocity, len(side))
+    position = _path("reach_kinematics", "position", position)
+    velocity = _path("reach_kinematics", "velocity", velocity, len(side))
     require_positive("reach_kinematics", "dt", dt)
-    way = _point("start", start, position) - _point("target", target, position)
-    distance = jnp.sqrt(jnp.sum(way**2))
+    end = _point("reach_kinematics", "target", target, position)
+    distance = _length(end - _point("reach_kinematics", "start", start, position))
     speed = _length(velocity)
     onset, offset = movement_window(speed, threshold=threshold)
     duration = (offset - onset) * as_number(dt, speed)
@@ -156,7 +158,7 @@ def reach_kinematics(
     return Kinematics(
         straightness=jnp.abs(widest) / distance,
         deviation=widest,
-        endpoint_error=_length(position[-1] - _point("target", target, position)),
+        endpoint_error=_length(position[-1] - end),
         peak_speed=speed.max(),
         duration=duration,
         peak_ratio=speed.max() * duration / distance,
@@ -189,13 +191,13 @@ def lateral_deviation(position: AsArray, start: AsArray, target: AsArray) -> jax
       >>> [round(float(d), 3) for d in side]
       [0.0, 0.01, 0.0]
     """
-    _require_path("lateral_deviation", "position", position)
-    position = as_real("lateral_deviation", position, float)
-    begin, end = _point("start", start, position), _point("target", target, position)
+    position = _path("lateral_deviation", "position", position)
+    begin = _point("lateral_deviation", "start", start, position)
+    end = _point("lateral_deviation", "target", target, position)
     if not isinstance(begin - end, jax.core.Tracer) and bool((begin == end).all()):
         raise ValueError(f"lateral_deviation: start and target are the same point, {start}")
     along = end - begin
-    normal = jnp.stack([-along[1], along[0]]) / jnp.sqrt(jnp.sum(along**2))
+    normal = jnp.stack([-along[1], along[0]]) / _length(along)
     return (position - begin[None]) @ normal
 
 
@@ -215,10 +217,8 @@ def movement_window(speed: AsArray, *, threshold: float = 0.05) -> tuple[jax.Arr
       >>> [float(t) for t in movement_window(jnp.array([0.0, 1.0, 2.0, 1.0, 0.0]), threshold=0.25)]
       [0.5, 3.5]
     """
-    if jnp.ndim(speed) != 1 or not len(speed):
-        raise ValueError(f"movement_window: speed must be [time], got shape {jnp.shape(speed)}")
     require_fraction("movement_window", "threshold", threshold)
-    speed = as_real("movement_window", speed, float)
+    speed = _speed("movement_window", speed)
     level = as_number(threshold, speed) * speed.max()
     peak, at = jnp.argmax(speed), jnp.arange(len(speed))
     slow = speed < level
@@ -236,7 +236,9 @@ def movement_window(speed: AsArray, *, threshold: float = 0.05) -> tuple[jax.Arr
     onset = jnp.where(before < 0, 0.0, crossing(jnp.maximum(before, 0), before + 1))
     low = jnp.minimum(after, last)
     offset = jnp.where(after > last, float(last), crossing(low, after - 1))
-    return onset.astype(speed.dtype), offset.astype(speed.dtype)
+    known = ~jnp.isnan(level)  # no comparison with nan is true
+    onset, offset = (jnp.where(known, end, jnp.nan).astype(speed.dtype) for end in (onset, offset))
+    return onset, offset
 
 
 @checked
@@ -244,7 +246,7 @@ def minimum_jerk_correlation(speed: AsArray, *, threshold: float = 0.05) -> jax.
     """Smoothness: correlation of a speed with that of a minimum-jerk reach over the same movement.
 
     The two profiles are aligned where they cross the threshold, so that minimum jerk itself has 1.
-    It is nan for a hand that does not move.
+    It is nan where the speed does not vary, as of a hand that does not move.
 
     Args:
       speed: ``[time]``, not negative.
@@ -256,7 +258,7 @@ def minimum_jerk_correlation(speed: AsArray, *, threshold: float = 0.05) -> jax.
       >>> round(float(minimum_jerk_correlation(s**2 * (1 - s) ** 2)), 3)
       1.0
     """
-    speed = as_real("minimum_jerk_correlation", speed, float)
+    speed = _speed("minimum_jerk_correlation", speed)
     onset, offset = movement_window(speed, threshold=threshold)
     at = jnp.arange(len(speed), dtype=speed.dtype)
     inside = ((at >= onset) & (at <= offset)).astype(speed.dtype)
@@ -301,8 +303,12 @@ def reach_time(
       >>> round(float(reach_time(path, jnp.array([0.1, 0.0]))), 2)
       0.9
     """
-    if position.ndim != 2 or position.shape[1] != 2 or len(position) < 2:
-        raise ValueError(f"reach_time: position must be [time, 2], got shape {position.shape}")
+    position = _path("reach_time", "position", position)
+    if len(position) < 2:
+        raise ValueError(
+            f"reach_time: position must have at least two steps, got shape {position.shape}"
+        )
+    target = as_floats("reach_time", "target", target)
     if np.shape(target) not in ((2,), position.shape):
         raise ValueError(
             f"reach_time: target must be (2,) or {position.shape}, got {np.shape(target)}"
@@ -319,28 +325,45 @@ def reach_time(
 
 
 def _correlation(a: jax.Array, b: jax.Array, weight: jax.Array) -> jax.Array:
-    a, b = (x - jnp.sum(weight * x) / jnp.sum(weight) for x in (a, b))
+    a, b = (scaled(x - jnp.sum(weight * x) / jnp.sum(weight))[0] for x in (a, b))
     shared, of_a, of_b = (jnp.sum(weight * p) for p in (a * b, a * a, b * b))
     return shared / jnp.sqrt(of_a * of_b)
 
 
 def _length(vector: jax.Array) -> jax.Array:
     """The norm of vectors, with a gradient of zero where it is zero."""
-    square = jnp.sum(vector**2, axis=-1)
-    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+    parts, scale = scaled(vector, axis=-1)
+    square = jnp.sum(parts**2, axis=-1)
+    none = square == 0  # not of nan, which stays nan
+    return jnp.where(none, 0, jnp.sqrt(jnp.where(none, 1, square))) * scale[..., 0]
 
 
-def _point(name: str, point: Any, like: jax.Array) -> jax.Array:
-    if np.shape(point) != (2,):
-        raise ValueError(f"{name} must be a point [2], got shape {np.shape(point)}")
+def _point(where: str, name: str, point: Any, like: jax.Array) -> jax.Array:
+    point = as_floats(where, name, point)
+    if point.shape != (2,):
+        raise ValueError(f"{where}: {name} must be a point [2], got shape {point.shape}")
     return as_number(point, like)
 
 
-def _require_path(where: str, name: str, path: Any, length: int | None = None) -> None:
-    shape = jnp.shape(path)
+def _speed(where: str, speed: Any) -> jax.Array:
+    speed = as_floats(where, "speed", speed)
+    if speed.ndim != 1 or not len(speed):
+        raise ValueError(f"{where}: speed must be [time], got shape {speed.shape}")
+    if not isinstance(speed, jax.core.Tracer) and (np.asarray(speed) < 0).any():
+        raise ValueError(
+            f"{where}: speed must not be negative; give the norm of the velocity, "
+            "jnp.linalg.norm(velocity, axis=1)"
+        )
+    return speed
+
+
+def _path(where: str, name: str, path: Any, length: int | None = None) -> jax.Array:
+    path = as_floats(where, name, path)
+    shape = path.shape
     if len(shape) != 2 or shape[1] != 2 or not shape[0] or shape[0] != (length or shape[0]):
         wanted = "time" if length is None else length
         fix = "; jax.vmap over trials" if len(shape) == 3 else ""
         raise ValueError(
             f"{where}: {name} must be [{wanted}, 2] of at least one step, got shape {shape}{fix}"
         )
+    return path

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.analysis.spaces import pca, require_activity
+from jaxbrain.analysis.spaces import pca
 from jaxbrain.analysis.surrogates import Sampler, maximum_entropy
-from jaxbrain.core.annotations import Key
+from jaxbrain.analysis.values import require_activity, scaled
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
@@ -78,7 +78,7 @@ class Rotations(NamedTuple):
 @checked
 def jpca(
     key: Key,
-    activity: ArrayLike,
+    activity: AsArray,
     *,
     dt: float | jax.Array,
     components: int = 6,
@@ -125,7 +125,7 @@ def jpca(
       >>> round(float(found.fits.r2_skew), 4), round(float(found.frequencies[0]), 4)  # 9 / (2 pi)
       (1.0, 1.4324)
     """
-    activity = require_activity("activity", activity, 3)
+    activity = require_activity("jpca", "activity", activity, 3)
     _require_size(activity, components, subtract_mean)
     require_positive("jpca", "dt", dt)
     require_count("jpca", "surrogates", surrogates)
@@ -138,7 +138,8 @@ def jpca(
     return _analyzed(Program(surrogate), *arrays, components, subtract_mean)
 
 
-def skew_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
+@checked
+def skew_fit(states: AsArray, changes: AsArray) -> jax.Array:
     """Antisymmetric matrix M of the least squares problem changes = M states, in closed form.
 
     min |dX - X M'|_F over M' = -M:  C A + A C = K,  C = X'X,  K = X'dX - dX'X,  M = A';
@@ -160,7 +161,7 @@ def skew_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
       >>> np.asarray(skew_fit(states, states @ turn.T)).round(3).tolist()
       [[0.0, -3.0], [3.0, 0.0]]
     """
-    x, dx = _rows(states, changes)
+    (x, unit), (dx, step) = map(scaled, _rows("skew_fit", states, changes))
     values, vectors = jnp.linalg.eigh(x.T @ x)
     product = vectors.T @ (x.T @ dx) @ vectors
     twist = product - product.T
@@ -168,10 +169,11 @@ def skew_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
     there = sums > 10 * len(values) * jnp.finfo(x.dtype).eps * values[-1]
     turn = jnp.where(there, twist / jnp.where(there, sums, 1), 0)
     fitted = vectors @ turn @ vectors.T
-    return (fitted.T - fitted) / 2
+    return (fitted.T - fitted) / 2 * (step / unit)
 
 
-def linear_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
+@checked
+def linear_fit(states: AsArray, changes: AsArray) -> jax.Array:
     """Matrix M of the least squares problem changes = M states.
 
     min |dX - X M'|_F; where states do not determine M, the one of smallest norm
@@ -186,7 +188,7 @@ def linear_fit(states: ArrayLike, changes: ArrayLike) -> jax.Array:
       >>> np.asarray(linear_fit(states, states @ m.T)).round(3).tolist()
       [[3.0, 1.0], [4.0, 2.0]]
     """
-    x, dx = _rows(states, changes)
+    x, dx = _rows("linear_fit", states, changes)
     return jnp.linalg.lstsq(x, dx)[0].T
 
 
@@ -194,7 +196,7 @@ def _require_size(activity: jax.Array, components: int, subtract_mean: bool) -> 
     require_count("jpca", "components", components)
     if activity.ndim != 3:
         raise ValueError(
-            f"activity must be [conditions, time, units], got shape {list(activity.shape)}"
+            f"jpca: activity must be [conditions, time, units], got shape {list(activity.shape)}"
         )
     conditions, times, units = activity.shape
     if components % 2 or components > units:
@@ -204,13 +206,13 @@ def _require_size(activity: jax.Array, components: int, subtract_mean: bool) -> 
         )
     if conditions < 2 or times < 3:
         raise ValueError(
-            "activity must have at least two conditions and three times, got "
+            "jpca: activity must have at least two conditions and three times, got "
             f"{conditions} and {times}"
         )
     free = (conditions - subtract_mean) * (times - 1)
     if free <= components:
         raise ValueError(
-            f"activity of {conditions} conditions and {times} times leaves {free} changes of "
+            f"jpca: activity of {conditions} conditions and {times} times leaves {free} changes of "
             f"state, too few for {components} components; take fewer"
         )
 
@@ -314,11 +316,12 @@ def _spread_along_x(axes: jax.Array, first: jax.Array) -> jax.Array:
     return turned * jnp.where(largest < 0, -1.0, 1.0).astype(axes.dtype)
 
 
-def _rows(states: Any, changes: Any) -> tuple[jax.Array, jax.Array]:
-    x, dx = require_activity("states", states, 2), require_activity("changes", changes, 2)
+def _rows(function: str, states: Any, changes: Any) -> tuple[jax.Array, jax.Array]:
+    x = require_activity(function, "states", states, 2)
+    dx = require_activity(function, "changes", changes, 2)
     if x.shape != dx.shape:
         raise ValueError(
-            "states and changes must have one shape [..., dimensions], got "
+            f"{function}: states and changes must have one shape [..., dimensions], got "
             f"{list(x.shape)} and {list(dx.shape)}"
         )
     return x.reshape(-1, x.shape[-1]), dx.astype(x.dtype).reshape(-1, x.shape[-1])

@@ -3,13 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
-import numpy as np
-from jax.typing import ArrayLike
 
+from jaxbrain.analysis.values import require_activity, require_in_range, scaled
+from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.arrays import on_device
 from jaxbrain.core.requirements import require_count
 
 
@@ -44,7 +42,7 @@ class Alignment(NamedTuple):
 
 
 @checked
-def pca(data: ArrayLike, components: int) -> PrincipalComponents:
+def pca(data: AsArray, components: int) -> PrincipalComponents:
     """Principal components: the directions of largest variance.
 
     X - mean = U S V',  directions = V',  variance = S^2 / (n - 1)
@@ -63,7 +61,7 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
       >>> found.directions.round(3).tolist(), found.explained.round(3).tolist()
       ([[0.6..., 0.8...]], [1.0])
     """
-    data = require_activity("data", data, 2)
+    data = require_activity("pca", "data", data, 2)
     require_count("pca", "components", components)
     rows = data.reshape(-1, data.shape[-1])
     if components > min(rows.shape):
@@ -72,7 +70,7 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
             f"units of data {list(data.shape)}; got {components}"
         )
     mean = rows.mean(axis=0)
-    centered = rows - mean[None]
+    centered, scale = scaled(rows - mean[None])
     _, singular, directions = jnp.linalg.svd(centered, full_matrices=False)
     directions = directions[:components]
     largest = jnp.argmax(jnp.abs(directions), axis=1)[:, None]
@@ -81,17 +79,20 @@ def pca(data: ArrayLike, components: int) -> PrincipalComponents:
     ).astype(data.dtype)
     power = singular**2
     total = jnp.sum(power)
-    scores = (centered @ directions.T).reshape(*data.shape[:-1], components)
+    variance = power[:components] * scale[0] ** 2 / max(len(rows) - 1, 1)
+    require_in_range("pca", "data", variance)
+    scores = (centered @ directions.T * scale).reshape(*data.shape[:-1], components)
     return PrincipalComponents(
         mean,
         directions,
-        power[:components] / max(len(rows) - 1, 1),
+        variance,
         power[:components] / jnp.where(total > 0, total, 1),
         scores,
     )
 
 
-def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
+@checked
+def cka(a: AsArray, b: AsArray) -> jax.Array:
     """Linear centered kernel alignment (CKA) of two populations.
 
     CKA = |B'A|_F^2 / (|A'A|_F |B'B|_F) = HSIC(AA', BB') / sqrt(HSIC(AA', AA') HSIC(BB', BB')),
@@ -115,7 +116,7 @@ def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
       >>> round(float(cka(a, 3 * a[:, ::-1])), 4), round(float(cka(a, a[:, :1])), 4)
       (1.0, 0.7906)
     """
-    a, b = (_unit(rows) for rows in _pair(a, b))
+    a, b = (_unit(rows) for rows in _pair("cka", a, b))
     samples = a.shape[0]
     if samples > a.shape[1] + b.shape[1]:
         together = jnp.sum((b.T @ a) ** 2)
@@ -128,7 +129,8 @@ def cka(a: ArrayLike, b: ArrayLike) -> jax.Array:
     return together / jnp.where(scale > 0, scale, 1)
 
 
-def procrustes(a: ArrayLike, b: ArrayLike) -> Alignment:
+@checked
+def procrustes(a: AsArray, b: AsArray) -> Alignment:
     """Procrustes distance: the difference between two populations after the best rotation.
 
     distance = min_Q |A - B Q|_F over Q'Q = I,  A and B centered, of norm 1;
@@ -148,7 +150,7 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> Alignment:
       >>> np.abs(rotation).round(3).tolist()
       [[0.0, 1.0], [1.0, 0.0]]
     """
-    a, b = (_unit(rows) for rows in _pair(a, b))
+    a, b = (_unit(rows) for rows in _pair("procrustes", a, b))
     units = (b.shape[1], a.shape[1])
     a, b = (jnp.pad(rows, ((0, 0), (0, max(units) - rows.shape[1]))) for rows in (a, b))
     left, _, right = jnp.linalg.svd(b.T @ a)
@@ -158,7 +160,8 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> Alignment:
     return Alignment(distance, rotation[: units[0], : units[1]])
 
 
-def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
+@checked
+def cca(a: AsArray, b: AsArray) -> jax.Array:
     """Canonical correlations of two populations.
 
     singular values of Q_a' Q_b,  Q an orthonormal basis of the centered columns
@@ -182,7 +185,7 @@ def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
       >>> cca(a, a @ jnp.array([[1.0, 5.0], [0.0, 2.0]])).round(4).tolist()
       [1.0, 1.0]
     """
-    a, b = _pair(a, b)
+    a, b = _pair("cca", a, b)
     for name, rows in {"a": a, "b": b}.items():
         if rows.shape[0] <= rows.shape[1]:
             raise ValueError(
@@ -194,7 +197,7 @@ def cca(a: ArrayLike, b: ArrayLike) -> jax.Array:
 
 
 @checked
-def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
+def svcca(a: AsArray, b: AsArray, components: int) -> jax.Array:
     """Singular vector canonical correlations (SVCCA): `cca` of the first principal components.
 
     Directions of little variance, which are noise, do not count.
@@ -215,35 +218,17 @@ def svcca(a: ArrayLike, b: ArrayLike, components: int) -> jax.Array:
       >>> svcca(a, 2 * a[:, ::-1], 2).round(4).tolist()
       [1.0, 1.0]
     """
-    a, b = _pair(a, b)
+    a, b = _pair("svcca", a, b)
     return cca(pca(a, components).scores, pca(b, components).scores)
 
 
-def require_activity(name: str, values: Any, axes: int) -> jax.Array:
-    """The values as floats, of at least so many axes, none of them empty; finite unless traced."""
-    values = on_device("", name, values)
-    if values.ndim < axes or 0 in values.shape:
-        raise ValueError(
-            f"{name} must have at least {axes} axes, none of them empty, got shape "
-            f"{list(values.shape)}"
-        )
-    if jnp.iscomplexobj(values):
-        raise TypeError(f"{name} must be real, got {values.dtype}")
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        values = values.astype(float)
-    # By NumPy: under a trace, jax.numpy would trace known values too.
-    if not isinstance(values, jax.core.Tracer) and not np.isfinite(np.asarray(values)).all():
-        raise ValueError(f"{name} must be finite, got nan or infinity; leave those samples out")
-    return values
-
-
-def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+def _pair(function: str, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
     """Two sets of activities of the same samples, centered."""
-    a, b = require_activity("a", a, 2), require_activity("b", b, 2)
+    a, b = (require_activity(function, n, rows, 2) for n, rows in (("a", a), ("b", b)))
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[0] or a.shape[0] < 2:
         raise ValueError(
-            "a and b must be [samples, units] of the same samples, at least two, got shapes "
-            f"{list(a.shape)} and {list(b.shape)}"
+            f"{function}: a and b must be [samples, units] of the same samples, at least two, got "
+            f"shapes {list(a.shape)} and {list(b.shape)}"
         )
     dtype = jnp.promote_types(a.dtype, b.dtype)
     a, b = a.astype(dtype), b.astype(dtype)
@@ -252,9 +237,7 @@ def _pair(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
 
 def _unit(rows: jax.Array) -> jax.Array:
     """The rows scaled to a Frobenius norm of 1."""
-    # By the largest entry first: squares of extreme values would leave the range of floats.
-    largest = jnp.max(jnp.abs(rows))
-    rows = rows / jnp.where(largest > 0, largest, 1)
+    rows, _ = scaled(rows)
     norm = jnp.linalg.norm(rows)
     return rows / jnp.where(norm > 0, norm, 1)
 

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.core.arrays import as_array
+from jaxbrain.core.annotations import OnHost
+from jaxbrain.core.arguments import checked
 
 _SLACK = 1e-6  # a modulus this near to 1 is neither stable nor unstable
 
@@ -86,7 +87,8 @@ def growing(eigenvalues: np.ndarray) -> np.ndarray:
     return (np.abs(eigenvalues) > 1 + _SLACK).sum(axis=-1)
 
 
-def classify(eigenvalues: Any) -> str:
+@checked
+def classify(eigenvalues: OnHost) -> str:
     """Kind of a fixed point of a discrete map.
 
     stable: all |lambda| < 1; unstable: all |lambda| > 1; saddle: some of each
@@ -106,9 +108,11 @@ def classify(eigenvalues: Any) -> str:
       >>> classify([0.5, 0.2]), classify([0.5 + 0.2j, 0.5 - 0.2j]), classify([1.5, 0.2])
       ('stable node', 'stable focus', 'saddle')
     """
-    values = np.asarray(as_array("classify", "eigenvalues", eigenvalues))
+    values = np.asarray(eigenvalues)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"classify: eigenvalues must be [units], got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"classify: eigenvalues must be finite, got {values.tolist()}")
     moduli = np.abs(values)
     up, down = moduli > 1 + _SLACK, moduli < 1 - _SLACK
     if up.any() and not up.all():

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxbrain.analysis.entropy import maximum_entropy_variances
-from jaxbrain.analysis.spaces import require_activity
+from jaxbrain.analysis.values import require_activity, require_in_range
+from jaxbrain.core.annotations import AsArray
+from jaxbrain.core.arguments import checked
 
 Sampler = Callable[[jax.Array], jax.Array]
 
@@ -34,7 +35,8 @@ class Marginals(NamedTuple):
     units: jax.Array
 
 
-def condition_shuffle(activity: ArrayLike) -> Sampler:
+@checked
+def condition_shuffle(activity: AsArray) -> Sampler:
     """Surrogates with the conditions of each unit permuted, independently of the other units.
 
     The time courses of single units and their means over conditions are kept; correlations of
@@ -53,7 +55,7 @@ def condition_shuffle(activity: ArrayLike) -> Sampler:
       >>> sorted(sample(jax.random.key(0))[:, 0, 1].tolist())
       [1.0, 3.0, 5.0]
     """
-    activity = _require_tensor(activity)
+    activity = _require_tensor("condition_shuffle", activity)
 
     def sample(key: jax.Array) -> jax.Array:
         keys = jax.random.split(key, activity.shape[2])
@@ -62,7 +64,8 @@ def condition_shuffle(activity: ArrayLike) -> Sampler:
     return sample
 
 
-def condition_inversion(activity: ArrayLike) -> Sampler:
+@checked
+def condition_inversion(activity: AsArray) -> Sampler:
     """Surrogates with half of each unit's conditions inverted about their first state.
 
     x(t) -> 2 x(0) - x(t), for half of the conditions, drawn for each unit
@@ -81,7 +84,7 @@ def condition_inversion(activity: ArrayLike) -> Sampler:
       >>> sorted(sample(jax.random.key(0))[..., 0].tolist())  # 2 * 1 - 4
       [[1.0, -2.0], [1.0, 4.0]]
     """
-    activity = _require_tensor(activity)
+    activity = _require_tensor("condition_inversion", activity)
     conditions, _, units = activity.shape
     inverted = 2 * activity[:, :1] - activity
 
@@ -94,7 +97,8 @@ def condition_inversion(activity: ArrayLike) -> Sampler:
     return sample
 
 
-def maximum_entropy(activity: ArrayLike) -> Sampler:
+@checked
+def maximum_entropy(activity: AsArray) -> Sampler:
     """Surrogates of maximum entropy with given means and covariances (tensor maximum entropy).
 
     vec X ~ N(vec mean, U D U'),  U = U_c (x) U_t (x) U_n the eigenvectors of the covariances,
@@ -125,7 +129,8 @@ def maximum_entropy(activity: ArrayLike) -> Sampler:
     return sample
 
 
-def marginal_covariances(activity: ArrayLike) -> Marginals:
+@checked
+def marginal_covariances(activity: AsArray) -> Marginals:
     """Moments that surrogates of `maximum_entropy` share with the activity.
 
     mean = m_c + m_t + m_n - 2 m (means over the other axes; m of all),  R = X - mean,
@@ -142,21 +147,23 @@ def marginal_covariances(activity: ArrayLike) -> Marginals:
       >>> [float(jnp.trace(covariance)) for covariance in found[1:]]
       [168.0, 168.0, 168.0]
     """
-    activity = _require_tensor(activity)
+    activity = _require_tensor("maximum_entropy", activity)
     effects = [activity.mean(axis=axes, keepdims=True) for axes in ((1, 2), (0, 2), (0, 1))]
     mean = jnp.broadcast_to(-2 * activity.mean(), activity.shape)
     for effect in effects:
         mean = mean + jnp.broadcast_to(effect, activity.shape)
     rest = activity - mean
     forms = ("ctn,dtn->cd", "ctn,csn->ts", "ctn,ctm->nm")
-    return Marginals(mean, *(jnp.einsum(form, rest, rest) for form in forms))
+    covariances = [jnp.einsum(form, rest, rest) for form in forms]
+    require_in_range("marginal_covariances", "activity", covariances)
+    return Marginals(mean, *covariances)
 
 
-def _require_tensor(activity: ArrayLike) -> jax.Array:
-    activity = require_activity("activity", activity, 3)
+def _require_tensor(function: str, activity: jax.Array) -> jax.Array:
+    activity = require_activity(function, "activity", activity, 3)
     if activity.ndim != 3 or activity.shape[0] < 2:
         raise ValueError(
-            "activity must be [conditions, time, units] of at least two conditions, got shape "
-            f"{list(activity.shape)}"
+            f"{function}: activity must be [conditions, time, units] of at least two conditions, "
+            f"got shape {list(activity.shape)}"
         )
     return activity

@@ -30,7 +30,8 @@ def lesion_sweep(
 
     Args:
       outcome: from the gains of all units ``[units]`` to any pytree; it builds the loop with
-        ``perturbation=jaxbrain.motor.perturbations.set_gain(gains)``.
+        ``perturbation=jaxbrain.motor.perturbations.set_gain(gains)``. With ``jax.jit(outcome)``
+        a second sweep compiles nothing.
       groups: the units of each group by name: slices, indices, or masks of bools ``[units]``.
       units: number of all units.
       gain: the fraction of their output that lesioned units keep.

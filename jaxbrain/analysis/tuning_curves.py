@@ -6,9 +6,9 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxbrain.analysis.spaces import require_activity
+from jaxbrain.analysis.values import as_floats, require_activity, scaled
+from jaxbrain.core.annotations import AsArray
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import as_number, require_fraction
 
@@ -43,7 +43,8 @@ class Tuning(NamedTuple):
         return self.amplitude / self.baseline
 
 
-def tuning(angles: ArrayLike, rates: ArrayLike) -> Tuning:
+@checked
+def tuning(angles: AsArray, rates: AsArray) -> Tuning:
     """Cosine tuning of units to the direction of movement, by least squares.
 
     rate = b0 + b cos(angle - preferred) = b0 + b1 cos(angle) + b2 sin(angle)
@@ -67,22 +68,23 @@ def tuning(angles: ArrayLike, rates: ArrayLike) -> Tuning:
       >>> [round(float(field[0]), 3) for field in found]
       [10.0, 4.0, 1.0, 1.0]
     """
-    rates = require_activity("rates", rates, 2)
-    angles = require_activity("angles", angles, 1)
+    rates = require_activity("tuning", "rates", rates, 2)
+    angles = require_activity("tuning", "angles", angles, 1)
     if angles.shape != rates.shape[:-1]:
         raise ValueError(
-            "angles must be [...] and rates [..., units], one angle for each movement, got shapes "
-            f"{list(angles.shape)} and {list(rates.shape)}"
+            "tuning: angles must be [...] and rates [..., units], one angle for each movement, got "
+            f"shapes {list(angles.shape)} and {list(rates.shape)}"
         )
-    _require_directions(angles)
+    _require_directions("tuning", angles)
     angles, rates = angles.astype(rates.dtype).reshape(-1), rates.reshape(-1, rates.shape[-1])
     # Centered, the constant is the mean and two equations remain.
     circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     middle, mean = circle.mean(axis=0), rates.mean(axis=0)
-    swing, change = circle - middle[None], rates - mean[None]
+    swing, (change, scale) = circle - middle[None], scaled(rates - mean[None], axis=0)
     b1, b2 = jnp.linalg.lstsq(swing, change)[0]
     errors = jnp.sum((change - swing @ jnp.stack([b1, b2])) ** 2, axis=0)
     total = jnp.sum(change**2, axis=0)
+    b1, b2 = b1 * scale[0], b2 * scale[0]
     return Tuning(
         baseline=mean - b1 * middle[0] - b2 * middle[1],
         amplitude=jnp.hypot(b1, b2),
@@ -93,7 +95,7 @@ def tuning(angles: ArrayLike, rates: ArrayLike) -> Tuning:
 
 @checked
 def population_vector(
-    rates: ArrayLike, tuning: Tuning, *, least_r2: float | jax.Array = 0.0
+    rates: AsArray, tuning: Tuning, *, least_r2: float | jax.Array = 0.0
 ) -> jax.Array:
     """Population vector: the sum of preferred directions, weighted by the units' activity.
 
@@ -121,14 +123,19 @@ def population_vector(
       >>> round(float(jnp.arctan2(vector[1], vector[0])), 4)
       0.7
     """
-    rates = require_activity("rates", rates, 1)
+    rates = require_activity("population_vector", "rates", rates, 1)
     require_fraction("population_vector", "least_r2", least_r2)
-    if rates.shape[-1:] != jnp.shape(tuning.preferred):
+    fields = [
+        as_floats("population_vector", f"tuning.{name}", field).astype(rates.dtype)
+        for name, field in tuning._asdict().items()
+    ]
+    shapes = [list(field.shape) for field in fields]
+    if any(shape != list(rates.shape[-1:]) for shape in shapes):
         raise ValueError(
-            f"rates must be [..., units] of the {jnp.size(tuning.preferred)} units of tuning, got "
-            f"shape {list(rates.shape)}"
+            "population_vector: rates must be [..., units] of the units of tuning, each of its "
+            f"fields [units]; got shape {list(rates.shape)}, and in tuning {shapes}"
         )
-    baseline, amplitude, preferred, r2 = (jnp.asarray(a).astype(rates.dtype) for a in tuning)
+    baseline, amplitude, preferred, r2 = fields
     kept = (amplitude > 0) & (r2 > as_number(least_r2, r2))
     count = jnp.maximum(jnp.sum(kept), 1).astype(rates.dtype)
     directions = jnp.stack([jnp.cos(preferred), jnp.sin(preferred)], axis=1)
@@ -139,7 +146,7 @@ def population_vector(
 
 
 @checked
-def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5) -> jax.Array:
+def held_out_error(angles: AsArray, rates: AsArray, *, least_r2: float = 0.5) -> jax.Array:
     """Angular error of the population vector on movements that were not used for the fit.
 
     The tuning is fitted to every second movement, starting with the first; the others are decoded.
@@ -163,10 +170,11 @@ def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5
       >>> error.round(3).tolist()
       [0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25]
     """
-    angles, rates = require_activity("angles", angles, 1), require_activity("rates", rates, 2)
+    angles = require_activity("held_out_error", "angles", angles, 1)
+    rates = require_activity("held_out_error", "rates", rates, 2)
     if angles.ndim != 1 or rates.shape[:-1] != angles.shape:
         raise ValueError(
-            "angles must be [movements] and rates [movements, units], got shapes "
+            "held_out_error: angles must be [movements] and rates [movements, units], got shapes "
             f"{list(angles.shape)} and {list(rates.shape)}"
         )
     fitted = tuning(angles[::2], rates[::2])
@@ -175,11 +183,11 @@ def held_out_error(angles: ArrayLike, rates: ArrayLike, *, least_r2: float = 0.5
     return jnp.arctan2(c * y - s * x, c * x + s * y)
 
 
-def _require_directions(angles: jax.Array) -> None:
+def _require_directions(function: str, angles: jax.Array) -> None:
     """Refuse fewer than three different directions; traced angles are only counted."""
     count = angles.size
     if not isinstance(angles, jax.core.Tracer):
         circle = np.exp(1j * np.asarray(angles, float).reshape(-1))
         count = len(np.unique(np.round(circle, 5)))
     if count < 3:
-        raise ValueError(f"angles must hold at least three directions, got {count}")
+        raise ValueError(f"{function}: angles must hold at least three directions, got {count}")

@@ -26,7 +26,7 @@ from jaxbrain.cells.quadratic import (
 )
 from jaxbrain.cells.recurrent import elman, gru
 from jaxbrain.cells.spiking import Adaptive, Membrane, alif, lif, subtract, to_zero
-from jaxbrain.cells.stages import TwoStageStep
+from jaxbrain.cells.stages import SequenceStep, TwoStageStep
 from jaxbrain.cells.structured import (
     connected,
     delayed,
@@ -47,6 +47,7 @@ __all__ = [
     "Izhikevich",
     "Membrane",
     "Quadratic",
+    "SequenceStep",
     "TwoStageStep",
     "alif",
     "bidirectional",

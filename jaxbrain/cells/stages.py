@@ -1,4 +1,4 @@
-"""Steps in two stages: the drive of the units, then the response of each unit to its own."""
+"""Steps with a structure: in two stages, or with a form of their own for whole sequences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,8 +38,47 @@ class TwoStageStep:
         return self.respond(params, carry, self.drive(params, carry, x), key=key)
 
 
+@dataclass(frozen=True)
+class SequenceStep:
+    """The step of a cell that has a faster form of a whole sequence, without noise.
+
+    `jaxbrain.cells.scan` and `jaxbrain.cells.unroll` take that form for sequences of this length
+    and longer. It is called like any other step.
+
+    Attributes:
+      step: one step.
+      sequence: ``(params, carry, xs) -> (carry, ys)``, of the projection of xs ``[time, ...]``.
+      least: number of steps from which it is faster.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> def step(params, total, x, *, key=None):
+      ...     return total + x, total + x
+      >>> def sums(params, total, xs):
+      ...     return total + xs.sum(), total + jnp.cumsum(xs)
+      >>> SequenceStep(step, sums)((), 0.0, 2.0)
+      (2.0, 2.0)
+    """
+
+    step: Step
+    sequence: Callable[[Params, Any, Any], tuple[Any, Any]]
+    least: int = 1
+
+    def __call__(
+        self, params: Params, carry: Any, x: Any, *, key: jax.Array | None = None
+    ) -> tuple[Any, Any]:
+        return self.step(params, carry, x, key=key)
+
+
 def with_params(step: Step, change: Callable[[Params], Params]) -> Step:
-    """A step on changed params; one in two stages stays one."""
+    """A step on changed params; its structure stays."""
+    if isinstance(step, SequenceStep):
+        sequence = step.sequence
+        return SequenceStep(
+            with_params(step.step, change),
+            lambda params, carry, xs: sequence(change(params), carry, xs),
+            step.least,
+        )
     if isinstance(step, TwoStageStep):
 
         def drive(params: Params, carry: Any, x: Any) -> Any:

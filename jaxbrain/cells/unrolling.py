@@ -8,7 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.cells.stages import with_params
+from jaxbrain.cells.stages import SequenceStep, with_params
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
@@ -67,13 +67,16 @@ def scan(
         require_count("scan", "block", block)
     if cell.project is not None:
         xs = cell.project(params, xs)
+    step = cell.step
+    if isinstance(step, SequenceStep) and length >= step.least and block is None and not reverse:
+        return step.sequence(params, carry, xs)
     # the key of a step is made in the step: without noise it is never computed
     times = None if key is None else jnp.arange(length)
 
     def one(carry: Any, now: tuple[Any, Any]) -> tuple[Any, Any]:
         x, t = now
         k = None if key is None else jax.random.fold_in(key, t)
-        return cell.step(params, carry, x, key=k)
+        return step(params, carry, x, key=k)
 
     if block is None or block >= length:
         return jax.lax.scan(one, carry, (xs, times), reverse=reverse)

@@ -60,6 +60,8 @@ def load(options: argparse.Namespace) -> Data:
 def _split(source: Source, options: argparse.Namespace) -> tuple[Pair, Pair | None]:
     pair, n = (source.x, source.y), len(source.x)
     rows, fraction = options.train_rows, options.test_fraction
+    if rows is None and fraction is None:
+        rows = source.train_rows
     if rows is not None:
         if rows >= n:
             raise CommandError(f"--train-rows {rows}: there are {n:,} rows; leave some to test")

@@ -29,10 +29,13 @@ RULES = (
     "fixed_prediction_coding",
     "zero_divergence_inference_learning",
     "incremental_predictive_coding",
+    "error_predictive_coding",
+    "lagrangian_predictive_coding",
     "equilibrium_propagation",
     "random_sign_equilibrium_propagation",
     "centered_equilibrium_propagation",
     "holomorphic_equilibrium_propagation",
+    "asymmetric_equilibrium_propagation",
     "contrastive_hebbian",
     "forward_forward",
     "pepita",
@@ -48,7 +51,7 @@ FIRST_RULES = (
 )
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 TOYS = ("xor", "moons", "circles", "spirals")
-DATA = ("digits", *TOYS)
+DATA = ("digits", "mnist1d", "fashion_mnist", *TOYS)
 COMMANDS = ("demo", "train", "doctor")
 LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "momentum": 0.05, "sgd": 0.1}
 
@@ -190,7 +193,7 @@ def _data_options(data: argparse._ArgumentGroup) -> None:
         type=_fraction,
         metavar="F",
         help="share of the rows of each class to test, drawn at random; 0: none (default: 0.25; "
-        "xor: 0)",
+        "xor: 0; mnist1d, fashion_mnist: the split of their papers)",
     )
     part.add_argument(
         "--train-rows",

@@ -14,6 +14,7 @@ from jaxbrain.cli.errors import CommandError, in_command_line
 from jaxbrain.cli.parser import DATA
 from jaxbrain.cli.terminal import EXTRAS
 from jaxbrain.core.suggestions import suggestion
+from jaxbrain.datasets.clothes import CLOTHES
 from jaxbrain.datasets.opened import beginning
 
 _POINTS = 1000
@@ -33,6 +34,7 @@ class Source(NamedTuple):
       classes: names of the classes; empty for values.
       scaling: shift and scale of the inputs; None takes them from the training rows.
       details: lines about how a file was understood, and options that say otherwise.
+      train_rows: number of the first rows that are trained on by default; None: a random part.
     """
 
     x: np.ndarray
@@ -41,6 +43,7 @@ class Source(NamedTuple):
     classes: tuple[str, ...]
     scaling: tuple[float, float] | None
     details: tuple[str, ...] = ()
+    train_rows: int | None = None
 
 
 def read(options: argparse.Namespace) -> Source:
@@ -106,10 +109,30 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], data: str) -> N
 def _built_in(name: str, seed: int) -> Source:
     if name == "digits":
         return Source(*digits(), "scikit-learn's digits", _numbers(10), (0.0, 1.0))
+    if name == "mnist1d":
+        x, y = map(np.asarray, datasets.mnist1d(jax.random.key(seed)))
+        return Source(x, y, "MNIST-1D", _numbers(10), (0.0, 1.0), train_rows=4000)
+    if name == "fashion_mnist":
+        return _clothes()
     make = getattr(datasets, name)
     x, y = make() if name == "xor" else make(jax.random.key(seed), _POINTS)
     labels = np.asarray(y, np.int32).reshape(len(x))
     return Source(np.asarray(x), labels, name, _numbers(2), (0.0, 1.0))
+
+
+def _clothes() -> Source:
+    try:
+        train, test = datasets.fashion_mnist()
+    except FileNotFoundError as error:
+        raise CommandError(
+            "--data fashion_mnist: the files are absent; on Debian or Ubuntu run apt-get install "
+            "dataset-fashion-mnist, elsewhere give --data train-images-idx3-ubyte.gz and --labels "
+            "train-labels-idx1-ubyte.gz of https://github.com/zalandoresearch/fashion-mnist"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--data {error}") from error
+    x, y = (np.concatenate(parts) for parts in zip(train, test, strict=True))
+    return Source(x, y, "Fashion-MNIST", CLOTHES, (0.0, 1.0), train_rows=len(train[0]))
 
 
 def _numbers(n: int) -> tuple[str, ...]:

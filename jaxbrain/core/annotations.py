@@ -15,7 +15,7 @@ import jax
 import jax.core
 import numpy as np
 
-from jaxbrain.core.arrays import as_inputs, on_device
+from jaxbrain.core.arrays import as_array, as_inputs, on_device, tree_on_device
 from jaxbrain.core.functions import options, require_function
 from jaxbrain.core.mistakes import require_instance
 from jaxbrain.core.requirements import (
@@ -32,6 +32,8 @@ Read = Callable[[str, str, Any], Any]  # (function, argument, value) -> the valu
 MayBeInfinite = Annotated[float | jax.Array, "infinite"]
 Key = Annotated[jax.Array, "random key"]  # a raw one is wrapped, a seed is refused
 AsArray = Annotated[Any, "array"]  # from numbers of any library, on the device
+AsArrays = Annotated[Any, "arrays"]  # a pytree of them
+OnHost = Annotated[Any, "host array"]  # the same, of NumPy where it is no array of JAX yet
 Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
@@ -73,7 +75,10 @@ def _random_key(function: str, argument: str, value: Any) -> jax.Array:
     return require_random_key(function, value)
 
 
-_CONVERTED: dict[Any, Read] = {Key: _random_key, AsArray: on_device, Inputs: as_inputs}
+_CONVERTED: dict[Any, Read] = {
+    Key: _random_key, AsArray: on_device, AsArrays: tree_on_device, OnHost: as_array,
+    Inputs: as_inputs,
+}  # fmt: skip
 
 
 def _check(annotation: Any) -> Check | None:

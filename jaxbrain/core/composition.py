@@ -205,6 +205,55 @@ def with_precision(net: Network, compute: Any, *, output: Any = jnp.float32) -> 
 
 
 @configured
+def affine(net: Network) -> Network:
+    """A layer declared to be linear in its input up to a bias, as `dense` and `conv` are.
+
+    y = A x + b
+
+    Rules that need such a layer take it then: the energy-based rules, whose signals go back through
+    the transpose of A, and those that invert it. The layer computes what net computes.
+
+    Args:
+      net: a network of one example.
+
+    Returns:
+      A network with the params of net. Its ``init`` looks at the operations of net.apply.
+
+    Raises:
+      TypeError: if net is not a Network.
+      ValueError: in ``init``, if the output is not linear in the input up to a bias.
+
+    Examples:
+      >>> import jax, jaxbrain as jb
+      >>> net = affine(jb.elementwise(jax.numpy.tanh))
+      >>> net.init(jax.random.key(0), jax.numpy.ones(4))
+      Traceback (most recent call last):
+      ...
+      ValueError: affine: elementwise(jax.numpy.tanh) is not linear in its input up to a bias; ...
+    """
+
+    def init(key: jax.Array, x: Any) -> Params:
+        params = plain_init(net)(key, x)
+        _require_affine(net, params, x)
+        return params
+
+    return Network(init, net.apply, net.layers)
+
+
+def is_affine(net: Network) -> bool:
+    """True for a network that `affine` made, within `with_precision`.
+
+    Examples:
+      >>> import jaxbrain as jb
+      >>> is_affine(affine(jb.dense(1))), is_affine(jb.dense(1))
+      (True, False)
+    """
+    while net.config is not None and made_by(net, with_precision):
+        net = net.config.parameters["net"]
+    return made_by(net, affine)
+
+
+@configured
 def lift(net: Network) -> Cell:
     """A network as a Cell without state: the same function at every step.
 
@@ -236,14 +285,14 @@ def lift(net: Network) -> Cell:
 
 
 def constructor(net: Network) -> Callable[..., Any] | None:
-    """The function that made a network, within `with_precision`; None for one made by hand.
+    """The function that made a network, within `with_precision` and `affine`; None if by hand.
 
     Examples:
       >>> import jaxbrain as jb
       >>> constructor(with_precision(jb.dense(3), "bfloat16")) is jb.dense
       True
     """
-    while net.config is not None and made_by(net, with_precision):
+    while net.config is not None and net.config.make in (with_precision, affine):
         net = net.config.parameters["net"]
     return None if net.config is None else net.config.make
 
@@ -282,6 +331,28 @@ def _require_length(name: str, params: Any, parts: tuple[Network, ...]) -> None:
             f"params of {name}({', '.join(map(repr, parts))}) must be a tuple of {len(parts)} "
             f"entries, one a layer, got {got}; make them with net.init(key, x)"
         )
+
+
+def _require_affine(net: Network, params: Params, x: Any) -> None:
+    """Refuse a network whose output JAX cannot transpose as a linear function of its input."""
+
+    def apply(x: Any) -> Any:
+        return net.apply(params, x)
+
+    def as_float(a: Any) -> jax.ShapeDtypeStruct:
+        dtype = jnp.result_type(a)
+        is_float = jnp.issubdtype(dtype, jnp.inexact)
+        return jax.ShapeDtypeStruct(jnp.shape(a), dtype if is_float else jnp.float32)
+
+    x = jax.tree.map(as_float, x)
+    y = jax.eval_shape(apply, x)  # with its own errors
+    try:
+        jax.eval_shape(jax.linear_transpose(apply, x), y)
+    except Exception as error:
+        raise ValueError(
+            f"affine: {net} is not linear in its input up to a bias; declare only the layer before "
+            "the activation, and give the activation a layer of its own: jb.elementwise(function)"
+        ) from error
 
 
 def _floating(dtype: Any, name: str) -> Any:

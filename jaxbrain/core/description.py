@@ -8,25 +8,16 @@ Not seen: globals that a function reads through a library, through ``exec``, or 
 """
 
 import dis
+import functools
 import hashlib
-import os
-import sys
-import sysconfig
 import types
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from jaxbrain.core import closures, names, structure
+from jaxbrain.core.libraries import is_installed, is_of_a_library
 
 _SLOTS = ("member_descriptor", "getset_descriptor", "_abc_data")  # they hold nothing of a user's
-_INSTALLED = tuple(
-    f"{Path(path).resolve()}{os.sep}"
-    for path in (
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        Path(__file__).parents[1],
-    )
-)
 
 
 def describe(value: Any, name: str) -> dict[str, str]:
@@ -87,7 +78,7 @@ class _Description:
     def _made(self, path: str, value: Any) -> None:
         make = value.config.make
         name = names.public_name(make)
-        if name is not None and _is_installed(make.__wrapped__.__code__.co_filename):
+        if name is not None and is_installed(make.__wrapped__.__code__.co_filename):
             self.words[path] = name
         else:
             self.add(f"{path}.make", make.__wrapped__)
@@ -104,7 +95,7 @@ class _Description:
 
     def _object(self, path: str, value: Any) -> None:
         name = names.public_name(value)
-        if name is not None and _is_library(value):
+        if name is not None and is_of_a_library(value):
             self.words[path] = name
         elif id(value) in self.met:
             self.words[path] = f"as {self.met[id(value)][0]}"
@@ -128,7 +119,7 @@ class _Description:
     def _function(self, path: str, function: types.FunctionType) -> None:
         values = closures.captured(function)
         self.words[path] = f"function {function.__qualname__}"
-        if not _is_installed(function.__code__.co_filename):
+        if not is_installed(function.__code__.co_filename):
             self._code(f"{path}.code", function.__code__)
             self._globals(path, function)
         self._parts(path, values, values.values())
@@ -150,7 +141,7 @@ class _Description:
             if name in function.__globals__:
                 value = function.__globals__[name]
                 self.add(f"{path}.{name}", value)
-                if isinstance(value, types.ModuleType) and not _is_library(value):
+                if isinstance(value, types.ModuleType) and not is_of_a_library(value):
                     self._module(f"{path}.{name}", value, function.__code__)
 
     def _module(self, path: str, module: types.ModuleType, code: types.CodeType) -> None:
@@ -184,7 +175,7 @@ class _Description:
             return
         make, arguments, *rest = reduced
         self.words[path] = f"object of {type(value).__qualname__}"
-        if not _is_library(type(value)):
+        if not is_of_a_library(type(value)):
             self.add(f"{path}.class", type(value))
         self.add(f"{path}.made", (getattr(make, "__qualname__", str(make)), *arguments[1:]))
         for label, part in zip(("state", "items", "pairs"), rest, strict=False):
@@ -192,32 +183,22 @@ class _Description:
                 self.add(f"{path}.{label}", part if label == "state" else list(part))
 
 
+@functools.lru_cache(4096)
 def _read_globals(code: types.CodeType) -> set[str]:
     found = {i.argval for i in dis.get_instructions(code) if i.opname in _READ}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _read_globals(constant)
+            found = found | _read_globals(constant)
     return found
 
 
 _READ = ("LOAD_GLOBAL", "LOAD_NAME")
 
 
+@functools.lru_cache(4096)
 def _mentioned(code: types.CodeType) -> set[str]:
     found = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _mentioned(constant)
+            found = found | _mentioned(constant)
     return found
-
-
-def _is_installed(filename: str) -> bool:
-    """True for code of the standard library, of an installed package, or of jaxbrain."""
-    return filename.startswith("<frozen") or str(Path(filename).resolve()).startswith(_INSTALLED)
-
-
-def _is_library(value: Any) -> bool:
-    module = value if isinstance(value, types.ModuleType) else None
-    module = module or sys.modules.get(getattr(value, "__module__", None) or "")
-    file = getattr(module, "__file__", None)
-    return module is not None and (file is None or _is_installed(file))

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from jaxbrain.core.compiled import Compiled
 from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.structure import Same
+from jaxbrain.core.threefry import lanes
 
 # Operations that make keys from keys, different ones from different ones.
 _DERIVING = ("random_split", "random_fold_in", "slice", "squeeze", "reshape", "unstack")
@@ -40,15 +42,58 @@ def in_one_draw(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def drawn(key: jax.Array) -> Any:
+    def call(key: jax.Array) -> Any:
         key = require_random_key(getattr(function, "__name__", "in_one_draw"), key)
         traced, shapes = jax.make_jaxpr(function, return_shape=True)(key)
-        pool = _Pool(key, traced.jaxpr)
-        args = [_Key((), jax.typeof(key))]
-        leaves = map(pool.made, _evaluate(traced.jaxpr, traced.consts, args, pool))
+        words = _words(traced.jaxpr, key)
+        pool = _Pool(key, lambda: jax.random.bits(key, (words,), "uint32"))
+        leaves = _drawn(traced, [_Key((), jax.typeof(key))], pool)
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
-    return drawn
+    return call
+
+
+class Drawn:
+    """A function of a key and arrays as a program of its random bits, which the host computes.
+
+    The numbers are those of `in_one_draw`; the program compiles without a hash function.
+
+    Args:
+      function: ``(arrays, key, *args) -> pytree``.
+      static: places of the args that are no arrays.
+    """
+
+    def __init__(self, function: Callable[..., Any], static: tuple[int, ...] = ()):
+        self._function, self._static = jax.jit(function, static_argnums=static), static
+
+        def finished(traced: ClosedJaxpr, host: Any, key: jax.Array, *args: Any) -> Any:
+            def draw() -> jax.Array:
+                if host is None:
+                    return jax.random.bits(key, (_words(traced.jaxpr, key),), "uint32")
+                return host[0] ^ host[1]  # here, so that XLA fuses the same as within a program
+
+            before, after = args
+            arrays = [*jax.tree.leaves(before), _Key((), jax.typeof(key)), *jax.tree.leaves(after)]
+            return _drawn(traced, arrays, _Pool(key, draw))
+
+        finished.__name__ = function.__name__  # the name of the program, in profiles and files
+        self._finished = jax.jit(finished, static_argnums=0)
+
+    def __call__(self, arrays: Any, key: jax.Array, *args: Any) -> Any:
+        traced = self._function.trace(arrays, key, *args)
+        host = lanes(key, _words(traced.jaxpr.jaxpr, key))
+        rest = [arg for i, arg in enumerate(args, 2) if i not in self._static]
+        leaves = self._finished(traced.jaxpr, host, key, arrays, rest)
+        return jax.tree.unflatten(jax.tree.structure(traced.out_info), leaves)
+
+
+def drawn(static: tuple[int, ...] = ()) -> Callable[[Callable[..., Any]], Compiled]:
+    """Compile a function of a `jaxbrain.core.program.Program`, a key and arrays as `Drawn`."""
+    return lambda function: Compiled(function, lambda call: Drawn(call, static))
+
+
+def _drawn(traced: ClosedJaxpr, args: Sequence[Any], pool: "_Pool") -> list[Any]:
+    return [*map(pool.made, _evaluate(traced.jaxpr, traced.consts, args, pool))]
 
 
 class _Key(NamedTuple):
@@ -66,11 +111,10 @@ class _Key(NamedTuple):
 class _Pool:
     """The bits of one draw, handed out piece by piece; the same ones for the same key."""
 
-    def __init__(self, key: jax.Array, jaxpr: Jaxpr):
+    def __init__(self, key: jax.Array, draw: Callable[[], jax.Array]):
         self._impl = jax.random.key_impl(key)
-        self._data = jax.eval_shape(jax.random.key_data, key)  # of one key
-        words = self._data.size + _words(jaxpr, self._data.size)
-        self._drawn = functools.cache(lambda: jax.random.bits(key, (words,), "uint32"))
+        self._data = _data(key.dtype)
+        self._drawn = functools.cache(draw)
         self._used, self._pieces = 0, {}
 
     def bits(self, key: _Key, like: Any) -> jax.Array:
@@ -128,17 +172,28 @@ def _identity(arg: Any) -> Hashable:
     return Same(arg) if isinstance(arg, jax.Array) else np.asarray(arg).item()
 
 
-def _words(jaxpr: Jaxpr, key_words: int) -> int:
-    """The most words of 32 bits that a traced function takes from a pool."""
+def _words(jaxpr: Jaxpr, key: jax.Array) -> int:
+    """The most words of 32 bits that a traced function of a key takes from a pool."""
+    key_words = _data(key.dtype).size
+    return key_words + _words_of_parts(jaxpr, key_words)
+
+
+def _words_of_parts(jaxpr: Jaxpr, key_words: int) -> int:
     words = 0
     for equation in jaxpr.eqns:
         if equation.primitive.name == "random_bits":
             words += _size(equation.outvars[0].aval)
         elif _is_plain_call(equation):
-            words += _words(equation.params["jaxpr"].jaxpr, key_words)
+            words += _words_of_parts(equation.params["jaxpr"].jaxpr, key_words)
         keys: list[Any] = [to.aval for to in equation.outvars if _is_key(to.aval)]
         words += sum(key.size * key_words for key in keys)
     return words
+
+
+@functools.cache
+def _data(kind: Any) -> jax.ShapeDtypeStruct:
+    """The shape of the words of one key of a dtype."""
+    return jax.eval_shape(jax.random.key_data, jax.ShapeDtypeStruct((), kind))
 
 
 def _is_plain_call(equation: JaxprEqn) -> bool:

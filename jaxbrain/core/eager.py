@@ -4,6 +4,9 @@ JAX recognizes a compiled loop by the function that is its body. A body that is 
 call is another function at each call, so that each call would compile it again. Here the whole call
 is compiled, by what made the function: another call with equal shapes compiles nothing, nor does
 one of an equal value. Within ``jit``, ``vmap`` and ``grad`` the function is called as it is.
+
+What holds a function of the user, such as a loss, is called as it is too: the function may read a
+variable that the user sets to another value. Under ``jax.jit`` it is pure by contract, and kept.
 """
 
 import contextlib
@@ -19,8 +22,8 @@ from jax.extend.core import get_opaque_trace_state
 
 from jaxbrain.core import structure
 from jaxbrain.core.arrays import on_device
-from jaxbrain.core.captured import Changing, state
 from jaxbrain.core.compiled import compiled
+from jaxbrain.core.libraries import is_constant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,11 +132,13 @@ def _eager(function: Callable[..., Any], value: Any, made_of: Hashable, mark: _L
             named = signature.bind(*args, **kwargs).arguments
             fixed = {name: named.pop(name) for name in mark.static if name in named}
             given = (), named
-        with contextlib.suppress(_NotArrays, Changing):
-            arrays, now = jax.tree.map(_array, given), state((value, fixed))
+        if not is_constant((value, fixed)):
+            return function(*args, **kwargs)
+        with contextlib.suppress(_NotArrays):
+            arrays = jax.tree.map(_array, given)
             if mark.check is not None:
                 mark.check(*args, **kwargs)
-            program = _Program(function, fixed, (made_of, structure.key(fixed), now))
+            program = _Program(function, fixed, (made_of, structure.key(fixed)))
             try:
                 return _run(program, *arrays)
             except jax.errors.JaxRuntimeError:

@@ -1,19 +1,15 @@
 """The ``init`` of networks and cells: one random draw, and one program for equal ones."""
 
-import contextlib
 import functools
-from collections.abc import Callable, Hashable
-from types import FunctionType
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.captured import Changing, state
-from jaxbrain.core.compiled import compiled
-from jaxbrain.core.draws import in_one_draw
+from jaxbrain.core.draws import Drawn, drawn, in_one_draw
+from jaxbrain.core.libraries import is_constant
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import is_traced
 
@@ -28,22 +24,26 @@ _NEEDS_NUMBERS = (
 def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
     """A network or cell whose ``init`` draws once and compiles one program.
 
-    Outside ``jax.jit`` equal ones share the program; a function that cannot be traced runs as it
-    is.
+    Outside ``jax.jit`` equal ones share the program; a function of the user, which may change, is
+    compiled at each call, and one that cannot be traced runs as it is.
 
     Args:
       value: the named tuple of functions that a constructor made; others than networks and cells
         stay as they are.
       finish: to the value that the constructor returns, which stands for the program.
     """
-    plain: Any = getattr(value, "init", None)
-    if not _is_init(plain):
+    if not getattr(type(value), "draws_weights", False) or hasattr(value.init, "plain"):
         return finish(value)
+    plain: Callable[..., Any] = value.init
 
     @functools.cache
     def part() -> Callable[..., Any]:
         """The init within another program, whose tracers it may hold, for this value alone."""
-        return jax.jit(lambda form, *given: _drawn(plain, form, *given)[0], static_argnums=0)
+
+        def drawn(form: Any, key: jax.Array, arrays: list[Any]) -> Any:
+            return in_one_draw(lambda key: _params(plain, form, key, arrays))(key)
+
+        return jax.jit(drawn, static_argnums=0)
 
     @functools.wraps(plain)
     def init(key: jax.Array, x: Any) -> Any:
@@ -51,18 +51,17 @@ def with_one_draw(value: Any, finish: Callable[[Any], Any]) -> Any:
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         form = structure, tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         shaped = all(leaf is None or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in form[1])
-        now = _state(made) if shaped else None
-        traced = is_traced((key, arrays))
-        if traced and now is not None:
-            return part()((*form, now), key, arrays)
+        constant = shaped and is_constant(made)
+        if constant and is_traced((key, arrays)):
+            return part()(form, key, arrays)
         try:
-            if now is None:
-                params, finite = jax.jit(lambda key: _drawn(plain, form, key, arrays))(key)
+            if constant:
+                params = initial_params(Program(made), key, form, arrays)
             else:
-                params, finite = initial_params(Program(made), (*form, now), key, arrays)
+                params = Drawn(lambda _, key: _params(plain, form, key, arrays))((), key)
         except _NEEDS_NUMBERS:
             return plain(key, x)
-        if not isinstance(finite, jax.core.Tracer) and not finite:
+        if not _is_finite(params):
             plain(jax.random.clone(key), x)  # with numbers, so that its own checks can speak
             _require_numbers(made, params)
         return params
@@ -77,39 +76,30 @@ def plain_init(value: Any) -> Any:
     return getattr(value.init, "plain", value.init)
 
 
-@compiled(static_argnums=1)
-def initial_params(
-    program: Program, form: Any, key: jax.Array, arrays: list[Any]
-) -> tuple[Any, jax.Array]:
-    """The parameters of a network or cell, and True if their sums are finite.
+@drawn(static=(2,))
+def initial_params(program: Program, key: jax.Array, form: Any, arrays: list[Any]) -> Any:
+    """The parameters of a network or cell.
 
     Args:
       program: of the network or cell.
-      form: the structure of the input, its leaves that are shapes, with None for each array, and
-        the state of what the network or cell captured.
       key: of the parameters.
+      form: the structure of the input, and its leaves that are shapes, with None for each array.
       arrays: the other leaves of the input.
     """
-    return _drawn(plain_init(program.value), form, key, arrays)
+    return _params(plain_init(program.value), form, key, arrays)
 
 
-def _drawn(
-    init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]
-) -> tuple[Any, jax.Array]:
-    structure, others, *_ = form
+def _params(init: Callable[..., Any], form: Any, key: jax.Array, arrays: list[Any]) -> Any:
+    structure, others = form
     given = iter(arrays)
     x = structure.unflatten([next(given) if leaf is None else leaf for leaf in others])
-    params = in_one_draw(lambda key: init(key, x))(key)
-    params = jax.lax.optimization_barrier(params)  # the same bits in every program
-    sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(params) if _is_float(leaf)]
-    return params, jnp.all(jnp.array([jnp.isfinite(one) for one in sums], bool))
+    return jax.lax.optimization_barrier(init(key, x))  # the same bits in every program
 
 
-def _state(value: Any) -> Hashable:
-    """The state of what a value captured; None where it may change without notice."""
-    with contextlib.suppress(Changing):
-        return state(value)
-    return None
+def _is_finite(params: Any) -> bool:
+    """True if all known numbers are finite; seen on the host, where nothing is compiled for it."""
+    leaves = [leaf for leaf in jax.tree.leaves(params) if not is_traced(leaf) and _is_float(leaf)]
+    return all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves)
 
 
 def _require_numbers(value: Any, params: Any) -> None:
@@ -117,12 +107,6 @@ def _require_numbers(value: Any, params: Any) -> None:
         if _is_float(leaf) and bool(jnp.any(jnp.isnan(leaf))):
             where = "params" + jax.tree_util.keystr(path)
             raise ValueError(f"{value}: its init made nan in {where}; look at its initializers")
-
-
-def _is_init(function: Any) -> bool:
-    """True for a function of a key and an input that does not draw once yet."""
-    known = isinstance(function, FunctionType) and not hasattr(function, "plain")
-    return known and function.__code__.co_varnames[: function.__code__.co_argcount] == ("key", "x")
 
 
 def _is_float(leaf: Any) -> bool:

@@ -1,5 +1,6 @@
 """Frequent mistakes with arguments, and the sentences that mend them."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ _CALLS = {
 def require_instance(wanted: type, function: str, argument: str, value: Any) -> None:
     """Refuse a value of another type; a constructor in the place of its value is named."""
     if isinstance(value, wanted) or (wanted is bool and isinstance(value, np.bool_)):
+        if wanted.__name__ == "Network" and value.config is None:
+            _require_key_argument(function, argument, value.apply)
         return
     name, kind = wanted.__name__, type(value).__name__
     is_function = callable(value) and not isinstance(value, type | tuple)
@@ -59,6 +62,19 @@ def require_instance(wanted: type, function: str, argument: str, value: Any) -> 
     article = "an" if name[0] in "AEIOU" else "a"
     example = f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
     raise TypeError(f"{function}: {argument} must be {article} {name}{example}, got {named}{fix}")
+
+
+def _require_key_argument(function: str, argument: str, apply: Any) -> None:
+    """Refuse the function of a network made by hand that cannot be called with ``key=``."""
+    try:
+        parameters = inspect.signature(apply).parameters
+    except (TypeError, ValueError):
+        return  # nothing is known of it
+    if "key" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise TypeError(
+            f"{function}: the apply of {argument} takes ({', '.join(parameters)}) and no key, with "
+            "which a network is called; make the network with jb.from_functions(init, apply)"
+        )
 
 
 def refuse_call(value: Any) -> None:

@@ -169,6 +169,8 @@ def _write_object(value: Any, node: structure.Node) -> str:
 
 
 def _write_dataclass(value: Any, node: structure.Node) -> str:
+    if not value.__dataclass_params__.repr:  # it has words of its own
+        return repr(value)
     pairs = zip(node.names, node.parts, strict=True)
     return f"{type(value).__qualname__}({', '.join(f'{n}={show(part)}' for n, part in pairs)})"
 

@@ -1,7 +1,6 @@
 """Functions as arguments of a compiled program: equal ones compile once, numbers are leaves."""
 
 import itertools
-import types
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, cast
 
@@ -9,7 +8,9 @@ import jax
 import optax
 
 from jaxbrain.core import closures, structure
+from jaxbrain.core.description import describe
 from jaxbrain.core.latest import Latest
+from jaxbrain.core.libraries import is_constant
 
 Build = Callable[[tuple[Any, ...]], Any]
 
@@ -113,6 +114,8 @@ def _split(value: Any, numeric: bool, within: list[int], copied: bool) -> _Split
         return _Split(_NUMBER, (value,), False, _frozen(value, node, copied))
     numeric_parts = _numeric_parts(value, node, numeric)
     if numeric_parts is None or node.build is None:
+        if not is_constant(value):
+            return _changing(value)
         return _whole(value, _frozen(value, node, copied))
     if id(value) in within:
         raise _Circular
@@ -153,15 +156,10 @@ def _joined(value: Any, node: structure.Node, parts: list[_Split], copied: bool)
 
 
 def _frozen(value: Any, node: structure.Node, copied: bool) -> bool:
-    """True if a value without parts to split cannot change; not known of objects of users."""
+    """True if a constant value without parts to split cannot be changed in place."""
     if node.kind == "array":
         return copied or isinstance(value, jax.Array)
-    if node.kind == "object":
-        known = isinstance(value, types.FunctionType | types.BuiltinFunctionType | type)
-        return known or type(value).__module__.partition(".")[0] in ("jax", "jaxlib")
-    if node.kind == "slice":
-        return all(part is None or isinstance(part, int) for part in node.parts)
-    return node.kind == "plain"
+    return node.kind in ("plain", "object", "slice")
 
 
 def _remember(value: Any, split: _Split) -> None:
@@ -204,3 +202,12 @@ def _is_array(part: Any) -> bool:
 
 def _whole(value: Any, frozen: bool) -> _Split:
     return _Split(_Structure(structure.key(value), lambda given: value), (), True, frozen)
+
+
+def _changing(value: Any) -> _Split:
+    """The split of a function or object of the user: what it computes with may be set later."""
+    try:
+        words = tuple(describe(value, "").items())
+    except TypeError:
+        words = ()  # it is known by its identity alone
+    return _Split(_Structure((structure.key(value), words), lambda given: value), (), False, False)

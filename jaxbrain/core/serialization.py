@@ -160,10 +160,13 @@ def from_inline(entry: Any) -> np.ndarray:
 def _named(value: Any, path: str) -> str:
     name = names.public_name(value)
     if name is None:
-        raise TypeError(
-            f"{path} is {names.show(value)}, which has no name to be found by in another process; "
+        fix = getattr(value, "how_to_store", None) or (
             "define the function with def at the top of a module, and make values by constructors "
             "(jaxbrain.configured makes one of yours)"
+        )
+        raise TypeError(
+            f"{path} is {names.show(value)}, which has no name to be found by in another process; "
+            f"{fix}"
         )
     return name
 

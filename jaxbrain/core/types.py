@@ -126,6 +126,8 @@ class Network(NamedTuple):
       config: what it was made from; None for one made by hand.
     """
 
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
+
     init: Init
     apply: Apply
     layers: tuple["Network", ...] = ()
@@ -140,11 +142,14 @@ class Cell(NamedTuple):
       init: ``(key, x) -> params``; x is the input of one step or its ``jax.ShapeDtypeStruct``.
       carry: ``(params, x) -> carry`` before the first step.
       step: ``(params, carry, x, *, key=None) -> (carry, y)``, the order of ``jax.lax.scan``; a
-        `jaxbrain.cells.TwoStageStep` where the units affect each other through their drive alone.
+        `jaxbrain.cells.TwoStageStep` where the units affect each other through their drive alone, a
+        `jaxbrain.cells.SequenceStep` where a whole sequence has a faster form.
       project: optional ``(params, xs) -> xs``: the part of the step that needs no carry, done for
         the whole sequence in one product before the scan.
       config: what it was made from; None for one made by hand.
     """
+
+    draws_weights = True  # its init is one draw, see `jaxbrain.core.inits`
 
     init: Init
     carry: Carry
@@ -157,10 +162,12 @@ class Cell(NamedTuple):
 class LearningRule(NamedTuple):
     """A ``value_and_grad`` with a state; its gradients go into any optax optimizer.
 
-    Rules are made by ``(net, loss, *, ...)``. Unless a rule says otherwise, net is a flat `serial`
-    chain of one example and loss is ``(prediction, target) -> scalar`` of one example. A rule
-    refuses any other network when it is made, and targets that do not fit or a missing key when it
-    is traced; the message names the fix.
+    Rules are made by ``(net, loss, *, ...)``. Unless a rule says otherwise, net is a `serial` chain
+    of one example and loss is ``(prediction, target) -> scalar`` of one example. A **block** is a
+    layer with weights and the layers without weights after it. Any network may be a layer, such as
+    ``residual(serial(...))``: its derivatives are exact within it, and only the signals of the rule
+    cross its border. A rule refuses any other network when it is made, and targets that do not fit
+    or a missing key when it is traced; the message names the fix.
 
     Attributes:
       init: ``(key, params, x) -> state``: feedback weights, running traces; ``()`` for a rule

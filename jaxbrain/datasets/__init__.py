@@ -1,5 +1,7 @@
 """Data sets: generated in JAX, from scikit-learn, and from files; random splits."""
 
+from jaxbrain.datasets.clothes import fashion_mnist
+from jaxbrain.datasets.digit_signals import mnist1d
 from jaxbrain.datasets.generated import circles, moons, spirals, xor
 from jaxbrain.datasets.handwritten import digits
 from jaxbrain.datasets.idx_format import idx
@@ -11,7 +13,9 @@ __all__ = [
     "Table",
     "circles",
     "digits",
+    "fashion_mnist",
     "idx",
+    "mnist1d",
     "moons",
     "spirals",
     "table",

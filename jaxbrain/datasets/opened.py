@@ -2,14 +2,18 @@
 
 import contextlib
 import gzip
+import io
 import os
 import stat
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from jaxbrain.core.free_memory import in_words
 
 _START = 4096  # bytes that tell the format
 _GZIP = b"\x1f\x8b"
+_LARGE, _RATIO = 2**30, 200  # bytes, and times the packed size: no more is unpacked
 _BINARY = {
     b"\x93NUMPY": "a NumPy array (.npy)",
     b"PAR1": "a Parquet file",
@@ -52,7 +56,8 @@ def opened(path: str) -> Iterator[Opened]:
     """Open a regular file, gzipped or not; its content tells.
 
     Raises:
-      ValueError: if it is a pipe or a device, which would never end, or its gzip data are damaged.
+      ValueError: if it is a pipe or a device, which would never end, or its gzip data are damaged;
+        in reading, if they unpack to more than 1 GiB and 200 times their size.
     """
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
@@ -64,9 +69,32 @@ def opened(path: str) -> Iterator[Opened]:
                 yield Opened(file, size, False)
                 return
             with gzip.GzipFile(fileobj=file) as content:
-                yield Opened(cast(BinaryIO, content), size, True)
+                bounded = io.BufferedReader(_Bounded(path, content, size))
+                yield Opened(cast(BinaryIO, bounded), size, True)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: the gzip file is truncated or damaged: {error}") from error
+
+
+class _Bounded(io.RawIOBase):
+    """The content of a gzip file, up to what an honest one may hold."""
+
+    def __init__(self, path: str, content: gzip.GzipFile, size: int):
+        self._path, self._content, self._size = path, content, size
+        self._left = max(_LARGE, _RATIO * size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = self._content.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise ValueError(
+                f"{self._path}: {in_words(self._size)} of gzip data unpack to more than "
+                f"{in_words(max(_LARGE, _RATIO * self._size))}, far more than a table, a text "
+                "or images do; if you trust the file, unpack it with gunzip and read the result"
+            )
+        return count
 
 
 def beginning(path: str) -> bytes:

@@ -3,11 +3,11 @@
 Each folder is one family: `feedback`, `targets`, `energy`, `forward`, `online`, `readout`,
 `plasticity`, `generative`. The rules themselves are here too.
 
-Unless a rule says otherwise, net is a flat `serial` chain of layers of one example, loss is
-``(prediction, target) -> scalar`` of one example, the loss that the rule reports is its mean over
-the batch, and the gradients have the structure of the parameters. Online rules take
-``(cell, readout, loss)``. Anything else is refused when the rule is made or traced, with the fix in
-the message.
+Unless a rule says otherwise, net is a `serial` chain of layers of one example, of which any network
+may be one (`jaxbrain.LearningRule`), loss is ``(prediction, target) -> scalar`` of one example, the
+loss that the rule reports is its mean over the batch, and the gradients have the structure of the
+parameters. Online rules take ``(cell, readout, loss)``. Anything else is refused when the rule is
+made or traced, with the fix in the message.
 """
 
 from jaxbrain.learning import (
@@ -22,14 +22,17 @@ from jaxbrain.learning import (
 )
 from jaxbrain.learning.backpropagation import backprop
 from jaxbrain.learning.energy import (
+    asymmetric_equilibrium_propagation,
     centered_equilibrium_propagation,
     centered_predictive_coding,
     clamped_predictive_coding,
     contrastive_hebbian,
     equilibrium_propagation,
+    error_predictive_coding,
     fixed_prediction_coding,
     holomorphic_equilibrium_propagation,
     incremental_predictive_coding,
+    lagrangian_predictive_coding,
     predictive_coding,
     random_sign_equilibrium_propagation,
     zero_divergence_inference_learning,
@@ -75,6 +78,7 @@ from jaxbrain.learning.targets import (
 )
 
 __all__ = [
+    "asymmetric_equilibrium_propagation",
     "backprop",
     "batch_random_sign_symmetry",
     "centered_equilibrium_propagation",
@@ -88,6 +92,7 @@ __all__ = [
     "energy",
     "eprop",
     "equilibrium_propagation",
+    "error_predictive_coding",
     "feedback",
     "feedback_alignment",
     "fixed_prediction_coding",
@@ -101,6 +106,7 @@ __all__ = [
     "incremental_predictive_coding",
     "kf_rtrl",
     "kolen_pollack",
+    "lagrangian_predictive_coding",
     "local_losses",
     "node_perturbation",
     "one_step_backprop",

@@ -12,42 +12,68 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import batch, constructor, examples_of, serial
+from jaxbrain.core.composition import (
+    affine,
+    batch,
+    constructor,
+    examples_of,
+    residual,
+    serial,
+    with_precision,
+)
 from jaxbrain.core.config import made_by
 from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.learning.outputs import require_matching_loss
-from jaxbrain.losses import Weighted
+from jaxbrain.losses import Weighted, as_target
 from jaxbrain.networks.layers import embed
+
+_WRAPPERS = (affine, batch, residual, with_precision)
 
 
 def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:
-    """Refuse a network that is not a flat `serial` chain, and a loss that does not fit it."""
+    """Refuse a network that is not a `serial` chain, and a loss that does not fit it.
+
+    Any network may be a layer of the chain.
+    """
     if not made_by(net, serial):
         raise ValueError(
             f"{rule} teaches a chain of layers of one example, got {net}; build it with "
-            "jb.serial(layer, layer, ...) and wrap single layers, not the chain: "
+            "jb.serial(layer, layer, ...), in which any network may be a layer, and wrap single "
+            "layers, not the chain: "
             "jb.serial(*(jb.with_precision(layer, dtype) for layer in net.layers))"
         )
-    for i, layer in enumerate(net.layers):
-        if layer.layers:
-            raise ValueError(
-                f"{rule} needs a flat chain, but layer {i} is itself composed: {layer}; unpack a "
-                "nested serial with jb.serial(*inner.layers, ...), or use jb.backprop"
-            )
     require_matching_loss(rule, net, loss)
+
+
+def single_layers(net: Network) -> list[Network]:
+    """The layers that a network is composed of, however deeply.
+
+    Examples:
+      >>> import jaxbrain as jb
+      >>> single_layers(jb.residual(jb.serial(jb.dense(3), jb.flatten())))
+      [dense(3), flatten()]
+    """
+    parts = net.layers
+    if any(made_by(net, make) for make in _WRAPPERS):
+        parts = (net.config.parameters["net"],)  # pyright: ignore[reportOptionalMemberAccess]
+    return [layer for part in parts for layer in single_layers(part)] if parts else [net]
 
 
 def has_weights(layer: Network) -> bool:
     """True for a layer with parameters, and for one made by hand."""
-    if layer.layers:
-        return any(map(has_weights, layer.layers))
-    return not getattr(constructor(layer), "without_weights", False)
+    makers = map(constructor, single_layers(layer))
+    return not all(getattr(make, "without_weights", False) for make in makers)
 
 
 def require_hidden(net: Network, rule: str, why: str) -> None:
     """Refuse a chain with fewer than two layers with weights."""
     require_chain(net, rule)
-    if sum(map(has_weights, net.layers)) < 2:
+    require_two(sum(map(has_weights, net.layers)), net, rule, why)
+
+
+def require_two(n: int, net: Network, rule: str, why: str) -> None:
+    """Refuse a chain of n blocks, fewer than two."""
+    if n < 2:
         raise ValueError(
             f"{rule} needs a hidden layer, {why}, and {net} has none; put one before the last: "
             "jb.serial(jb.dense(64), jb.elementwise(jax.nn.relu), jb.dense(10)), or use jb.backprop"
@@ -56,7 +82,7 @@ def require_hidden(net: Network, rule: str, why: str) -> None:
 
 def refuse_tokens(net: Network, rule: str, why: str) -> None:
     """Refuse a chain whose inputs are tokens."""
-    if any(constructor(layer) is embed for layer in net.layers):
+    if any(constructor(layer) is embed for layer in single_layers(net)):
         raise ValueError(
             f"{rule} needs inputs that are numbers, {why}, and {net} takes tokens; begin with "
             "jb.dense or jb.conv on embedded inputs, or use jb.backprop"
@@ -85,8 +111,16 @@ def layer_keys(net: Network, x: Any, key: jax.Array | None) -> Any:
 def on_batch(layer: Network, params: Params, x: Any, keys: Any) -> Any:
     """The output of a layer for ``[batch, ...]``, with a key for each example or None."""
     if keys is None:
-        return batch(layer).apply(params, x)
-    return jax.vmap(lambda a, k: layer.apply(params, a, key=jax.random.clone(k)))(x, keys)
+        y = batch(layer).apply(params, x)
+    else:
+        y = jax.vmap(lambda a, k: layer.apply(params, a, key=jax.random.clone(k)))(x, keys)
+    if not jax.tree_util.all_leaves([y]):
+        raise ValueError(
+            f"a layer of a chain must return one array, so that an error can meet it, but {layer} "
+            f"returns {jax.tree.map(jnp.shape, y)}; join its outputs within the layer, or use "
+            "jb.backprop"
+        )
+    return y
 
 
 def pull_params(
@@ -121,7 +155,7 @@ def block_gradients(
     No error crosses the border of a block.
 
     Args:
-      net: a flat `serial` chain.
+      net: a `serial` chain.
       params: of net.
       activities: of `forward`.
       errors: of each block, first to last: ``[batch, ...]``, flat or in the shape of its output.
@@ -146,7 +180,9 @@ def no_state(key: jax.Array, params: Params, x: Any) -> tuple:
 def blocks(params: Params) -> list[tuple[int, int]]:
     """``(start, stop)`` of each block: a layer with weights and the layers without after it.
 
-    Layers without weights before the first block belong to none.
+    A composed layer (`residual`, `parallel`, a nested `serial`, a network made by hand) is one
+    layer: within it derivatives are those of its pullback. Layers without weights before the first
+    block belong to none.
 
     Examples:
       >>> blocks(((), {"kernel": 1.0}, (), {"kernel": 2.0}))
@@ -184,7 +220,7 @@ def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
             "the loss alone, such as jb.backprop"
         )
     if jnp.shape(y) == output.shape:
-        return jnp.asarray(y).astype(output.dtype)
+        return as_target(y, output)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):
         return jax.nn.one_hot(y, output.shape[-1], dtype=output.dtype)
     raise ValueError(

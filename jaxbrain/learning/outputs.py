@@ -38,7 +38,7 @@ _WRAPPERS = {
     masked: "cell",
 }
 _JOINED = (composition.serial, stack, composition.parallel, elementwise)
-_KNOWN = {*_JOINED, *_WRAPPERS, *_ANY_NUMBER, *_SAME_RANGE}
+_KNOWN = {*_JOINED, *_WRAPPERS, *_ANY_NUMBER, *_SAME_RANGE, composition.affine}
 _BINARY = (losses.binary_cross_entropy, optax.losses.sigmoid_binary_cross_entropy)
 _SOFTMAX = (
     losses.softmax_cross_entropy,
@@ -185,7 +185,9 @@ def _through(part: Any, before: Before) -> Outputs:
         return _values(part, parameters["function"], before())
     if make in _SAME_RANGE:
         return before()
-    return Outputs(_NUMBERS, make in _ANY_NUMBER, None)
+    weightless = getattr(composition.constructor(part), "without_weights", False)
+    declared = make is composition.affine and not weightless
+    return Outputs(_NUMBERS, make in _ANY_NUMBER or declared, None)
 
 
 def _values(layer: Network, function: Any, before: Outputs) -> Outputs:

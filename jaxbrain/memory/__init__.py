@@ -40,6 +40,7 @@ from jaxbrain.memory.episodic import (
     hebbian_fast_weights,
     linear_attention,
 )
+from jaxbrain.memory.factors import Factors, local_fields
 from jaxbrain.memory.graded import graded_hopfield
 from jaxbrain.memory.hierarchical import (
     Hierarchy,
@@ -61,10 +62,14 @@ from jaxbrain.memory.sparse_distributed_memory import (
 from jaxbrain.memory.storage import (
     Storage,
     add_outer_product,
+    add_outer_product_factors,
     add_pseudo_inverse,
+    add_pseudo_inverse_factors,
     add_storkey,
     outer_product,
+    outer_product_factors,
     pseudo_inverse,
+    pseudo_inverse_factors,
     storkey,
 )
 from jaxbrain.memory.symbols import (
@@ -86,6 +91,7 @@ from jaxbrain.memory.willshaw_network import willshaw, willshaw_capacity, willsh
 __all__ = [
     "Anchor",
     "CapacityCurve",
+    "Factors",
     "Hierarchy",
     "Info",
     "Interaction",
@@ -95,7 +101,9 @@ __all__ = [
     "VectorSymbols",
     "activation_probability",
     "add_outer_product",
+    "add_outer_product_factors",
     "add_pseudo_inverse",
+    "add_pseudo_inverse_factors",
     "add_storkey",
     "asynchronous",
     "bidirectional_associative_memory",
@@ -137,13 +145,16 @@ __all__ = [
     "hopfield_overlap",
     "lagrangians",
     "linear_attention",
+    "local_fields",
     "mask",
     "modern_hopfield",
     "multiply_add_permute",
     "outer_product",
+    "outer_product_factors",
     "overlap",
     "polynomial",
     "pseudo_inverse",
+    "pseudo_inverse_factors",
     "rectified_polynomial",
     "replay",
     "replay_buffer",

@@ -1,7 +1,7 @@
 """The Hopfield network of graded units, in continuous time."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Info, Memory
+from jaxbrain.memory.factors import Weights, local_fields
 from jaxbrain.memory.hopfield_network import coupled, require_cue
 from jaxbrain.memory.patterns import require_size
 from jaxbrain.memory.storage import Storage, outer_product, storing
@@ -28,7 +29,7 @@ class _Flow(NamedTuple):
 @configured
 def graded_hopfield(
     *,
-    storage: Callable[[jax.Array], jax.Array] | Storage = outer_product,
+    storage: Callable[[jax.Array], Any] | Storage = outer_product,
     gain: float | jax.Array = 10.0,
     self_coupling: float | jax.Array = 0.0,
     dt: float | jax.Array = 0.1,
@@ -71,13 +72,13 @@ def graded_hopfield(
 
     @loops(check=lambda params, cue, **_: require_cue("cue", cue, params))
     def recall(
-        params: jax.Array, cue: jax.Array, *, key: jax.Array | None = None
+        params: Weights, cue: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Info]:
         weights, u = coupled(params, self_coupling), require_cue("cue", cue, params)
         steepness, step = as_number(gain, u), as_number(dt, u)
 
         def flow(u: jax.Array, steps: jax.Array) -> _Flow:
-            return _Flow(u, weights @ jnp.tanh(steepness * u) - u, steps)
+            return _Flow(u, local_fields(weights, jnp.tanh(steepness * u)) - u, steps)
 
         def euler(now: _Flow) -> _Flow:
             return flow(now.u + step * now.slope, now.steps + 1)
@@ -89,14 +90,14 @@ def graded_hopfield(
         v, converged = jnp.tanh(steepness * end.u), jnp.max(jnp.abs(end.slope)) <= tolerance
         return v, Info(end.steps, converged, _energy(weights, v, steepness))
 
-    def energy(params: jax.Array, state: jax.Array) -> jax.Array:
+    def energy(params: Weights, state: jax.Array) -> jax.Array:
         v = require_size("state", state, params.shape[-1]).astype(params.dtype)
         return _energy(coupled(params, self_coupling), v, as_number(gain, v))
 
     return Memory(store, recall, energy, add)
 
 
-def _energy(weights: jax.Array, v: jax.Array, gain: jax.Array) -> jax.Array:
+def _energy(weights: Weights, v: jax.Array, gain: jax.Array) -> jax.Array:
     # the integral of artanh from 0 to v, which is log 2 at v = +-1, where artanh is infinite
     integral = 0.5 * (xlog1py(1 + v, v) + xlog1py(1 - v, -v))
-    return -0.5 * jnp.sum(v * (weights @ v)) + jnp.sum(integral) / gain
+    return -0.5 * jnp.sum(v * local_fields(weights, v)) + jnp.sum(integral) / gain

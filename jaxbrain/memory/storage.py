@@ -1,7 +1,8 @@
 """Storage rules of Hopfield networks: from patterns to symmetric weights.
 
 A rule is a function from patterns ``[patterns, n]`` of +1 and -1 to weights ``[n, n]``:
-`outer_product`, `storkey`, `pseudo_inverse`, or one of your own. Each comes with a function that
+`outer_product`, `storkey`, `pseudo_inverse`, or one of your own. `outer_product_factors` and
+`pseudo_inverse_factors` give the same weights as their `Factors`. Each comes with a function that
 adds one pattern to the weights, and with a capacity. The diagonal is zero for `outer_product` and
 that of the formula for the others; `self_coupling` of `jaxbrain.memory.hopfield` says how much of
 it takes part in recall.
@@ -9,28 +10,29 @@ it takes part in recall.
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
 import jax.numpy as jnp
 
 from jaxbrain.core.types import Add, Store
-from jaxbrain.memory.patterns import require_bipolar, warn_when_full
+from jaxbrain.memory.factors import Factors, Weights, local_fields
+from jaxbrain.memory.patterns import append, require_bipolar, warn_when_full
 
 
 class Storage(NamedTuple):
     """A storage rule with its incremental form and its capacity.
 
     Attributes:
-      store: ``(patterns) -> weights``, ``[patterns, n]`` to ``[n, n]``, symmetric.
+      store: ``(patterns) -> weights``, ``[patterns, n]`` to ``[n, n]``, symmetric, or `Factors`.
       add: ``(weights, pattern) -> weights`` with one pattern more; None if the rule has no such
         form.
       capacity: ``(n) -> patterns`` that n units can hold; None if it is not known.
     """
 
-    store: Callable[[jax.Array], jax.Array]
-    add: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+    store: Callable[[jax.Array], Any]
+    add: Callable[[Any, jax.Array], Any] | None = None
     capacity: Callable[[int], float] | None = None
 
     def __str__(self) -> str:
@@ -72,6 +74,44 @@ def add_outer_product(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """
     x = _one(weights, pattern)
     return weights + _off_diagonal(jnp.outer(x, x) / x.shape[0])
+
+
+def outer_product_factors(patterns: jax.Array) -> Factors:
+    """Weights of `outer_product` as `Factors`: exact, and faster for few patterns in many units.
+
+    W = 1/n (X^T X - P I)
+
+    Args:
+      patterns: X ``[patterns, n]`` of +1 and -1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> weights = outer_product_factors(jnp.array([[1.0, -1.0], [1.0, -1.0]]))
+      >>> local_fields(weights, jnp.array([1.0, 0.0])).tolist()
+      [0.0, -1.0]
+    """
+    x = require_bipolar("patterns", patterns)
+    count, n = x.shape
+    counts = jnp.full(n, count, x.dtype)
+    return Factors(x, counts, counts, jnp.asarray(1 / n, x.dtype))
+
+
+def add_outer_product_factors(weights: Factors, pattern: jax.Array) -> Factors:
+    """Factors of `outer_product_factors` with one row more: a new shape, which compiles again.
+
+    Args:
+      weights: with rows ``[patterns, n]``.
+      pattern: ``[n]`` of +1 and -1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> one = outer_product_factors(jnp.array([[1.0, 1.0]]))
+      >>> add_outer_product_factors(one, jnp.array([1.0, -1.0])).rows.tolist()
+      [[1.0, 1.0], [1.0, -1.0]]
+    """
+    x = _one(weights, pattern)
+    rows, counts = append(weights.rows, x), weights.removed + 1
+    return Factors(rows, counts, counts, weights.scale)
 
 
 def storkey(patterns: jax.Array) -> jax.Array:
@@ -145,6 +185,12 @@ def pseudo_inverse(patterns: jax.Array) -> jax.Array:
       >>> pseudo_inverse(jnp.array([[1.0, 1.0]])).round(3).tolist()
       [[0.5, 0.5], [0.5, 0.5]]
     """
+    directions = _directions(patterns)
+    return directions @ directions.T
+
+
+def _directions(patterns: jax.Array) -> jax.Array:
+    """Orthonormal columns that span the patterns ``[n, patterns]``."""
     x = require_bipolar("patterns", patterns)
     count, n = x.shape
     if count > n:
@@ -154,7 +200,7 @@ def pseudo_inverse(patterns: jax.Array) -> jax.Array:
         )
     directions, triangle = jnp.linalg.qr(x.T)
     _require_independent(triangle, n)
-    return directions @ directions.T
+    return directions
 
 
 def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
@@ -175,10 +221,56 @@ def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """
     x = _one(weights, pattern)
     new = x - weights @ x
+    return weights + _share(new) * jnp.outer(new, new)
+
+
+def pseudo_inverse_factors(patterns: jax.Array) -> Factors:
+    """Weights of `pseudo_inverse` as `Factors`, faster for few patterns in many units.
+
+    W = Q Q^T, with orthonormal columns Q that span the patterns
+
+    Args:
+      patterns: ``[patterns, n]`` of +1 and -1.
+
+    Raises:
+      ValueError: as `pseudo_inverse`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> x = jnp.array([[1.0, 1.0, -1.0]])
+      >>> local_fields(pseudo_inverse_factors(x), x[0]).round(3).tolist()
+      [1.0, 1.0, -1.0]
+    """
+    rows = _directions(patterns).T
+    squares = jnp.sum(jnp.square(rows), axis=0)
+    return Factors(rows, squares, jnp.zeros_like(squares), jnp.ones((), rows.dtype))
+
+
+def add_pseudo_inverse_factors(weights: Factors, pattern: jax.Array) -> Factors:
+    """Factors of `pseudo_inverse_factors` with one row more; zeros for a stored pattern.
+
+    Args:
+      weights: with rows ``[patterns, n]``.
+      pattern: ``[n]`` of +1 and -1.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> one = pseudo_inverse_factors(jnp.array([[1.0, 1.0]]))
+      >>> add_pseudo_inverse_factors(one, jnp.array([-1.0, -1.0])).rows[1].tolist()
+      [0.0, 0.0]
+    """
+    x = _one(weights, pattern)
+    new = x - local_fields(weights, x)
+    row = jnp.sqrt(_share(new)) * new
+    squares = weights.squares + jnp.square(row)
+    return weights._replace(rows=append(weights.rows, row), squares=squares)
+
+
+def _share(new: jax.Array) -> jax.Array:
+    """1 / |r|^2 of what a pattern adds to a projection; 0 if it is within rounding."""
     square = jnp.sum(jnp.square(new))
-    known = square < jnp.square(_tolerance(x.shape[0], x.dtype)) * x.shape[0]
-    share = jnp.where(known, 0.0, 1 / jnp.where(known, 1.0, square))
-    return weights + share * jnp.outer(new, new)
+    known = square < jnp.square(_tolerance(new.shape[0], new.dtype)) * new.shape[0]
+    return jnp.where(known, 0.0, 1 / jnp.where(known, 1.0, square))
 
 
 def _require_independent(triangle: jax.Array, n: int) -> None:
@@ -201,7 +293,7 @@ def _tolerance(n: int, dtype: jnp.dtype) -> float:
     return 4 * n * float(jnp.finfo(dtype).eps)
 
 
-def _one(weights: jax.Array, pattern: jax.Array) -> jax.Array:
+def _one(weights: Weights, pattern: jax.Array) -> jax.Array:
     """The pattern, of the size and the dtype of the weights."""
     return require_bipolar("pattern", pattern, size=weights.shape[-1]).astype(weights.dtype)
 
@@ -218,16 +310,18 @@ def _storkey_capacity(n: int) -> float:
     return n / math.sqrt(2 * math.log(max(n, 2)))
 
 
-_RULES: dict[Callable[[jax.Array], jax.Array], Storage] = {
+_RULES: dict[Callable[[jax.Array], Any], Storage] = {
     outer_product: Storage(outer_product, add_outer_product, _outer_product_capacity),
+    outer_product_factors: Storage(
+        outer_product_factors, add_outer_product_factors, _outer_product_capacity
+    ),
     storkey: Storage(storkey, add_storkey, _storkey_capacity),
     pseudo_inverse: Storage(pseudo_inverse, add_pseudo_inverse, float),
+    pseudo_inverse_factors: Storage(pseudo_inverse_factors, add_pseudo_inverse_factors, float),
 }
 
 
-def storing(
-    memory: str, storage: Callable[[jax.Array], jax.Array] | Storage
-) -> tuple[Store, Add | None]:
+def storing(memory: str, storage: Callable[[jax.Array], Any] | Storage) -> tuple[Store, Add | None]:
     """``store`` and ``add`` of a memory whose params are the weights of a storage rule."""
     if not callable(storage) and not isinstance(storage, Storage):
         raise TypeError(
@@ -236,7 +330,7 @@ def storing(
         )
     rule = storage if isinstance(storage, Storage) else _RULES.get(storage, Storage(storage))
 
-    def store(patterns: jax.Array) -> jax.Array:
+    def store(patterns: jax.Array) -> Weights:
         if rule.capacity is not None and jnp.ndim(patterns) == 2:
             count, n = jnp.shape(patterns)
             limit = rule.capacity(n)
@@ -248,7 +342,7 @@ def storing(
         return store, None
     add_one = rule.add
 
-    def add(params: jax.Array, pattern: jax.Array) -> jax.Array:
+    def add(params: Weights, pattern: jax.Array) -> Weights:
         return add_one(params, pattern)
 
     return store, add

@@ -9,8 +9,13 @@ of ``jax.jit`` equal networks share one compiled program (`jaxbrain.core.inits`)
 """
 
 from jaxbrain.networks.association import associative_lookup, associative_pool, self_association
+from jaxbrain.networks.by_hand import from_functions
 from jaxbrain.networks.convolution import avg_pool, conv, max_pool
+from jaxbrain.networks.equinox_models import equinox_params, from_equinox, to_equinox
 from jaxbrain.networks.layers import dense, dropout, elementwise, embed, flatten, layer_norm
+from jaxbrain.networks.linen_models import from_linen, linen_params, to_linen
+from jaxbrain.networks.nnx_models import from_nnx, nnx_params, to_nnx
+from jaxbrain.networks.repetition import repeated
 from jaxbrain.networks.summary_table import summary
 
 __all__ = [
@@ -22,11 +27,22 @@ __all__ = [
     "dropout",
     "elementwise",
     "embed",
+    "equinox_params",
     "flatten",
+    "from_equinox",
+    "from_functions",
+    "from_linen",
+    "from_nnx",
     "layer_norm",
+    "linen_params",
     "max_pool",
+    "nnx_params",
+    "repeated",
     "self_association",
     "summary",
+    "to_equinox",
+    "to_linen",
+    "to_nnx",
 ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import (
+    affine,
     batch,
     example,
     parallel,
@@ -182,7 +183,7 @@ def _composition(network: Network, x: Any) -> tuple[Callable[..., Any] | None, A
     while config is not None and config.make not in (serial, parallel):
         if config.make is batch and x is not None:
             x = example(x)
-        wraps = config.make in (batch, residual, with_precision)
+        wraps = config.make in (affine, batch, residual, with_precision)
         config = config.parameters["net"].config if wraps else config.inner
     return (None, None) if config is None else (config.make, x)
 

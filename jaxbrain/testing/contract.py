@@ -139,7 +139,7 @@ def _check_values(trial: _Trial, params: Params, found: Any, untrained: Sequence
             if jnp.issubdtype(leaf.dtype, jnp.inexact) and not bool(jnp.all(jnp.isfinite(leaf))):
                 _fail(trial.rule, f"{what}{jax.tree_util.keystr(path)} is not finite")
     names = layer_names(trial.rule.network, params)
-    for name, vector in zip(names, layer_vectors(grads), strict=True):
+    for name, vector in zip(names, layer_vectors("check_rule", grads), strict=True):
         if int(name.split()[0]) not in untrained and not bool(jnp.any(vector != 0)):
             _fail(
                 trial.rule,

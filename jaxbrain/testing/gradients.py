@@ -40,7 +40,7 @@ def relative_error(a: Params, b: Params) -> jax.Array:
         alone = jnp.where(apart == 0, 0, jnp.inf)
         return jnp.where(length == 0, alone, apart / jnp.where(length == 0, 1, length))
 
-    return jnp.stack([one(u, v) for u, v in layer_pairs(a, b)])
+    return jnp.stack([one(u, v) for u, v in layer_pairs("gradient check", a, b)])
 
 
 @checked

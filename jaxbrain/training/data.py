@@ -12,6 +12,7 @@ from jaxbrain.cells.unrolling import unroll
 from jaxbrain.core.arrays import as_array, as_canonical, is_numbers
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import (
+    affine,
     batch,
     example,
     lift,
@@ -25,7 +26,7 @@ from jaxbrain.core.program import Program
 from jaxbrain.core.types import Cell, Network, Params
 from jaxbrain.networks.layers import embed
 
-_FIRST = (serial, batch, residual, with_precision, lift, unroll, stack, bidirectional)
+_FIRST = (serial, affine, batch, residual, with_precision, lift, unroll, stack, bidirectional)
 
 
 def as_pair(function: str, name: str, data: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
 
 Decide = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -91,7 +92,7 @@ def class_of(name: str, shape: tuple[int, ...], target: Any) -> tuple[Any, Any]:
     Raises:
       ValueError: if the shapes do not fit, or a known target is no class.
     """
-    values, xp = _known(target)
+    values, xp = _known(name, target)
     if values.shape == shape:
         rows = values.astype("float32")
         inside = xp.all(rows >= 0, axis=-1) & (xp.abs(xp.sum(rows, axis=-1) - 1) < _SUM)
@@ -121,17 +122,17 @@ def yes_or_no(name: str, target: Any) -> jax.Array:
     Raises:
       ValueError: if a known target is neither from 0 to 1 nor -1.
     """
-    known, _ = _known(target)
+    known, _ = _known(name, target)
     values = known.astype("float32")
     inside = ((values >= 0) & (values <= 1)) | (values == -1)
     _require(name, known, inside, "0 or 1")
     return jnp.where(inside, (values > 0.5).astype("float32"), jnp.nan)
 
 
-def _known(target: Any) -> tuple[Any, Any]:
+def _known(name: str, target: Any) -> tuple[Any, Any]:
     """A traced target with ``jax.numpy``, any other as a NumPy array with ``numpy``."""
     traced = isinstance(target, jax.core.Tracer)
-    return (target, jnp) if traced else (np.asarray(target), np)
+    return (target, jnp) if traced else (np.asarray(as_array(name, "target", target)), np)
 
 
 def _require(name: str, values: Any, inside: Any, wanted: str) -> None:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.requirements import require_count
 from jaxbrain.training.decisions import class_of, yes_or_no
 
@@ -33,6 +34,7 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(accuracy(jnp.array([-3.0]), jnp.array([1])))
       0.0
     """
+    logits = on_device("accuracy", "logits", logits)
     if logits.size == 1:
         return jnp.mean(_right("accuracy", logits, target, 0.0))
     labels, inside = class_of("accuracy", logits.shape, target)
@@ -133,7 +135,9 @@ def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(mean_absolute_error(jnp.array([1.0, 2.0]), jnp.array([0.0, 4.0])))
       1.5
     """
-    if jnp.shape(prediction) != jnp.shape(target):
+    prediction = on_device("mean_absolute_error", "prediction", prediction)
+    target = on_device("mean_absolute_error", "target", target)
+    if prediction.shape != target.shape:
         raise ValueError(
             "mean_absolute_error: target must have the shape of the prediction, "
             f"{jnp.shape(prediction)}, got {jnp.shape(target)} (one example each); use y[:, None] "
@@ -145,6 +149,7 @@ def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 def _right(name: str, outputs: jax.Array, target: jax.Array, threshold: float) -> jax.Array:
     """1.0 for each output on the side of its target, 0.0 for the others."""
+    outputs, target = on_device(name, "prediction", outputs), as_array(name, "target", target)
     if outputs.shape != target.shape:
         raise ValueError(
             f"{name}: yes-no outputs need a target of the same shape, got output {outputs.shape} "

@@ -88,7 +88,8 @@ def fit(
     Args:
       rule: the learning rule, such as ``jb.backprop(net, loss)``.
       optimizer: any optax transformation; ``optax.sgd`` with ``batch_size=None`` is plain
-        gradient descent, with a smaller batch SGD.
+        gradient descent, with a smaller batch SGD. Of a schedule-free one metrics are those of
+        the averaged parameters, ``schedule_free_eval_params(state.opt_state, state.params)``.
       data: ``(x [examples, ...], y [examples, ...])``.
       key: of params, order and noise; the same key gives the same result. A given state has its
         own key, which is used further.
@@ -186,7 +187,7 @@ class Training(NamedTuple):
     def start(self, key: jax.Array) -> TrainState:
         """The state of `init_state`; the parameters are drawn by a program that rules share."""
         rule, *_ = self.program.value
-        params, *keys = draw_params(Program(rule.network), self.data[0], key)
+        params, *keys = draw_params(rule.network, self.data[0], key)
         return first_state(self.program, params, self.data[0], *keys)
 
     def check_range(self, net: Network, params: Params) -> None:

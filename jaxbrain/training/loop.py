@@ -9,9 +9,11 @@ import numpy as np
 import optax
 
 from jaxbrain.core.arguments import explained
+from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import example
+from jaxbrain.core.libraries import is_constant
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_random_key
+from jaxbrain.core.requirements import is_traced, require_random_key
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.losses import Weighted
 from jaxbrain.training.arguments import (
@@ -22,9 +24,20 @@ from jaxbrain.training.arguments import (
 )
 from jaxbrain.training.data import as_pair, require_pairs
 from jaxbrain.training.metrics import Metric, evaluate
-from jaxbrain.training.optimizers import Batch, require_optimizer, update_params
+from jaxbrain.training.optimizers import (
+    Batch,
+    evaluation_params,
+    require_optimizer,
+    update_params,
+)
 from jaxbrain.training.shuffling import shuffle
-from jaxbrain.training.states import TrainState, init_state, require_one_state, require_state
+from jaxbrain.training.states import (
+    TrainState,
+    init_state,
+    noise_key,
+    require_one_state,
+    require_state,
+)
 from jaxbrain.training.weights import loss_of, weigh
 
 _VALIDATION_ROWS = 2048  # at a time, so that validation takes no more memory than training
@@ -100,7 +113,9 @@ def step(
     grads = rule.grads(params, x, y); params <- params + optimizer(grads)
 
     The loss, data and labels are not checked, as in `run`: `jaxbrain.check` does it for a loop of
-    your own.
+    your own. With ``donate_argnums=0`` the new state takes the memory of the old one, which is
+    deleted: keep a copy, ``jax.tree.map(jnp.copy, state)``, if you need it. `init_state` copies
+    the params that it is given.
 
     Args:
       rule: what teaches.
@@ -118,7 +133,7 @@ def step(
       >>> rule, optimizer = jb.backprop(jb.dense(1), jb.losses.mse), optax.sgd(0.1)
       >>> x, y = jax.numpy.ones((8, 3)), jax.numpy.ones((8, 1))
       >>> state = jb.init_state(rule, optimizer, x[0], key=jax.random.key(0))
-      >>> update = jax.jit(step(rule, optimizer))
+      >>> update = jax.jit(step(rule, optimizer), donate_argnums=0)
       >>> state, first = update(state, (x, y))
       >>> state, second = update(state, (x, y))
       >>> bool(second < first)
@@ -130,7 +145,7 @@ def step(
     def update(state: TrainState, data: tuple[Any, Any]) -> tuple[TrainState, jax.Array]:
         require_one_state("step", state)
         x, y = as_pair("step", "data", data)
-        key = jax.random.fold_in(state.key, state.step)
+        key = jax.random.fold_in(noise_key(state), state.step)
         loss, grads, rule_state = rule.grads(state.params, state.rule_state, x, y, key=key)
 
         def elsewhere(params: Params) -> tuple[jax.Array, Params, Any]:
@@ -177,7 +192,7 @@ def epoch(
         state, loss = update(state, data)
         losses = loss[None]
     else:
-        key = jax.random.fold_in(jax.random.fold_in(state.key, _SHUFFLE), state.step)
+        key = jax.random.fold_in(jax.random.fold_in(noise_key(state), _SHUFFLE), state.step)
         order, whole = shuffle(key, n), n - n % size
         state, losses = jax.lax.scan(on_rows, state, order[:whole].reshape(-1, size))
         if whole < n:
@@ -205,7 +220,8 @@ def run(
     """A whole training as one pure function: jit, vmap, grad or shard it.
 
     ``jax.vmap`` over keys, or over a hyperparameter that is an argument, trains a population.
-    Called without ``jax.jit`` it is traced and compiled at every call; `fit` is not. Nothing is
+    Called without ``jax.jit`` it compiles once for equal trainings of library functions; with a
+    function of yours, which may change, it compiles at every call, and `fit` does not. Nothing is
     checked on the host: see that data and labels are finite and in range, and give the result to
     `jaxbrain.check`, which names the members of a population that are lost.
 
@@ -237,10 +253,30 @@ def run(
     data = jax.tree.map(jnp.asarray, as_pair("run", "data", data))
     monitor = make_monitor("run", rule, validation, metrics, record)
     rule, data = weigh(rule, data, sample_weights, class_weights)
+    if state is not None:
+        require_state("run", Program((rule, optimizer)), state, data[0])
+    parts = rule, optimizer, monitor.metrics, monitor.record
+    given = key, data, monitor.data, state
+    known = not is_traced(given) and all(map(is_constant, parts))
+    train = _run if known else _run.function
+    return train(Program(parts), *given, epochs=epochs, batch_size=batch_size)
+
+
+@compiled(static_argnames=("epochs", "batch_size"))
+def _run(
+    program: Program,
+    key: jax.Array,
+    data: tuple[Any, Any],
+    held_out: tuple[Any, Any] | None,
+    state: TrainState | None,
+    *,
+    epochs: int,
+    batch_size: int | None,
+) -> tuple[TrainState, History]:
+    rule, optimizer, metrics, record = program.value
+    monitor = Monitor(held_out, metrics, record)
     if state is None:
         state = init_state(rule, optimizer, example(data[0]), key=key)
-    else:
-        require_state("run", Program((rule, optimizer)), state, data[0])
 
     def body(state: TrainState, _: None) -> tuple[TrainState, History]:
         return epoch(rule, optimizer, state, data, batch_size=batch_size, monitor=monitor)
@@ -265,7 +301,11 @@ def _look(
         pairs = x, y.target if isinstance(y, Weighted) else y
         at_once = _VALIDATION_ROWS if len(jax.tree.leaves(x)[0]) > _VALIDATION_ROWS else None
         measured = evaluate(
-            rule.network, state.params, pairs, dict(monitor.metrics), batch_size=at_once
+            rule.network,
+            evaluation_params(state.opt_state, state.params),
+            pairs,
+            dict(monitor.metrics),
+            batch_size=at_once,
         )
     record = None if monitor.record is None else monitor.record(state)
     return History(

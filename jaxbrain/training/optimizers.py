@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from optax.contrib import ScheduleFreeState
 
 from jaxbrain.core import closures, structure
 from jaxbrain.core.config import label, made_by
@@ -107,6 +108,40 @@ def update_params(
             return optax.apply_updates(params, updates), opt_state
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise TypeError(_explain(optimizer, batch.rule)) from error
+
+
+def evaluation_params(opt_state: Any, params: Params) -> Params:
+    """The parameters at which a network in training is measured.
+
+    They are those that train, but of a schedule-free optimizer (`optax.contrib.schedule_free`),
+    which takes gradients at y = (1 - b) z + b x, the average x.
+
+    Examples:
+      >>> optimizer, params = optax.contrib.schedule_free_sgd(0.5, b1=0.5), jnp.array(1.0)
+      >>> opt_state = optimizer.init(params)._replace(z=jnp.array(0.0))
+      >>> float(evaluation_params(opt_state, params))  # 1 = (0 + 2) / 2
+      2.0
+    """
+
+    def averages(node: Any) -> bool:
+        return isinstance(node, ScheduleFreeState)
+
+    def left_out(node: Any) -> bool:  # by optax.masked and optax.partition
+        return isinstance(node, optax.MaskedNode)
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for state in filter(averages, jax.tree.leaves(opt_state, is_leaf=averages)):
+            own = jax.tree.map(
+                lambda z, y: z if left_out(z) else y, state.z, params, is_leaf=left_out
+            )
+            average = optax.contrib.schedule_free_eval_params(state, own)
+            params = jax.tree.map(
+                lambda x, y: y if left_out(x) else x.astype(y.dtype),
+                average,
+                params,
+                is_leaf=left_out,
+            )
+    return params
 
 
 def _extra(makers: set[str], batch: Batch, loss: jax.Array, grads: Params) -> dict[str, Any]:

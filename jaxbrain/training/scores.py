@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.training.decisions import Decide, class_of, most_likely, yes_or_no
 
@@ -292,7 +293,9 @@ def r_squared(predictions: jax.Array, targets: jax.Array) -> jax.Array:
       >>> float(r_squared(jnp.array([1.0, 2.0, 4.0]), jnp.array([1.0, 2.0, 3.0])))
       0.5
     """
-    if jnp.shape(predictions) != jnp.shape(targets):
+    predictions = on_device("r_squared", "predictions", predictions)
+    targets = on_device("r_squared", "targets", targets)
+    if predictions.shape != targets.shape:
         raise ValueError(
             f"r_squared: targets must have the shape of the predictions, {jnp.shape(predictions)}, "
             f"got {jnp.shape(targets)}; use y[:, None] for a column of targets"

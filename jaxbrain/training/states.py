@@ -8,14 +8,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxbrain.core import threefry
 from jaxbrain.core.arguments import explained
 from jaxbrain.core.arrays import is_numbers, on_device
-from jaxbrain.core.compiled import MOST, compiled
+from jaxbrain.core.compiled import MOST, Compiled, compiled
 from jaxbrain.core.composition import example
+from jaxbrain.core.draws import drawn
+from jaxbrain.core.inits import plain_init
 from jaxbrain.core.latest import Latest
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_random_key
-from jaxbrain.core.types import LearningRule, Params
+from jaxbrain.core.requirements import is_traced, require_random_key
+from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.training.arguments import require_rule
 from jaxbrain.training.optimizers import init_optimizer, require_optimizer
 
@@ -45,6 +48,8 @@ class TrainState(NamedTuple):
       opt_state: of the optax optimizer.
       rule_state: of the learning rule.
       key: stays the same; step k uses ``fold_in(key, k)``, so that a resumed run repeats itself.
+        The words of the key, uint32 ``[2]``, as a typed key that a program returns costs 25 Python
+        calls a step; keys of other kinds than threefry stay typed.
       step: ``[]`` int32, the steps done.
     """
 
@@ -71,10 +76,10 @@ def init_state(
       optimizer: any optax transformation.
       x: one example or its ``jax.ShapeDtypeStruct``.
       key: of params, rule and all later noise.
-      params: of the network, to start from; None draws them.
+      params: of the network, to start from, which are copied; None draws them.
 
     Returns:
-      A TrainState with step 0.
+      A TrainState with step 0. Its arrays are its own, so that a `step` may take their memory.
 
     Raises:
       TypeError: if an argument is of another kind, with the fix.
@@ -91,7 +96,8 @@ def init_state(
     x = jax.tree.map(_example, x, is_leaf=is_numbers)
     params_key, rule_key, key = jax.random.split(key, 3)
     params = rule.network.init(params_key, x) if params is None else params
-    return state_of(rule, optimizer, x, params, rule_key, key)
+    state = state_of(rule, optimizer, x, params, rule_key, key)
+    return state if is_traced(state) else jax.device_put(state, may_alias=False)
 
 
 def state_of(
@@ -104,7 +110,14 @@ def state_of(
 ) -> TrainState:
     """The first state of given parameters, with a key for the rule and one for all later noise."""
     rule_state = rule.init(rule_key, params, x)
-    return TrainState(params, init_optimizer(optimizer, params), rule_state, key, jnp.int32(0))
+    words = jax.random.key_data(key) if jax.random.key_impl(key) == threefry.IMPL else key
+    return TrainState(params, init_optimizer(optimizer, params), rule_state, words, jnp.int32(0))
+
+
+def noise_key(state: TrainState) -> jax.Array:
+    """The typed key of all noise of a training."""
+    typed = jnp.issubdtype(state.key.dtype, jax.dtypes.prng_key)
+    return state.key if typed else jax.random.wrap_key_data(state.key, impl=threefry.IMPL)
 
 
 def require_state(function: str, program: Program, state: Any, x: Any) -> None:
@@ -126,12 +139,12 @@ def require_state(function: str, program: Program, state: Any, x: Any) -> None:
     types = _types((program, state, x))
     if _PASSED.get(types):
         return
-    network = Program(program.value[0].network)
+    network = program.value[0].network
     try:
-        drawn = draw_params.shapes(network, x, _key())[0]
+        wanted = _params_of(network).shapes(Program(network), _key(), x)
     except Exception:  # a network whose init needs more than shapes: its params are the user's
-        drawn = state.params
-    _require_same("params", state.params, drawn, function)
+        wanted = state.params
+    _require_same("params", state.params, wanted, function)
     fresh = first_state.shapes(program, state.params, x, _key(), _key())
     for part in ("rule_state", "opt_state"):
         _require_same(part, getattr(state, part), getattr(fresh, part), function)
@@ -150,11 +163,25 @@ def _key() -> jax.ShapeDtypeStruct:
     return jax.eval_shape(jax.random.key, 0)
 
 
-@compiled()
-def draw_params(network: Program, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
+def draw_params(network: Network, x: Any, key: jax.Array) -> tuple[Params, jax.Array, jax.Array]:
     """Parameters and keys as `init_state` draws them, in a program that rules share."""
-    params_key, rule_key, key = jax.random.split(key, 3)
-    return network.value.init(params_key, example(x)), rule_key, key
+    params_key, rule_key, key = threefry.split(key, 3)
+    return _params_of(network)(Program(network), params_key, x), rule_key, key
+
+
+def _params_of(network: Network) -> Compiled:
+    """The function that draws parameters; an init of a user draws by itself."""
+    return _drawn_params if hasattr(network.init, "plain") else _initial_params
+
+
+@drawn()
+def _drawn_params(network: Program, key: jax.Array, x: Any) -> Params:
+    return jax.lax.optimization_barrier(plain_init(network.value)(key, example(x)))
+
+
+@compiled()
+def _initial_params(network: Program, key: jax.Array, x: Any) -> Params:
+    return network.value.init(key, example(x))
 
 
 @compiled()
@@ -189,14 +216,24 @@ def require_one_state(function: str, state: Any) -> None:
 
 
 def require_train_state(function: str, state: Any) -> None:
-    """Refuse anything but a TrainState, of one training or of a population."""
+    """Refuse anything but a TrainState, of one training or of a population, that still exists."""
     if isinstance(state, TrainState):
+        if any(map(_is_deleted, jax.tree.leaves(state))):
+            raise ValueError(
+                f"{function}: the memory of this state was given to a later one (donate_argnums); "
+                "pass the state that step returned, or keep a copy of this one before: "
+                "jax.tree.map(jnp.copy, state)"
+            )
         return
     pair = isinstance(state, tuple | list) and state and isinstance(state[0], TrainState)
     kind = "(state, history)" if pair else type(state).__name__
     fix = "for parameters: jb.init_state(rule, optimizer, x[0], key=key, params=params)"
     fix = "take the state of that pair: result[0]" if pair else fix
     raise TypeError(f"{function}: state must be a TrainState, got {kind}; {fix}")
+
+
+def _is_deleted(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and not is_traced(leaf) and leaf.is_deleted()
 
 
 def _difference(name: str, given: Any, wanted: Any, *, dtypes: bool = True) -> str:

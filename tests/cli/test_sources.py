@@ -8,6 +8,7 @@ import pytest
 
 from jaxbrain.cli.data import load
 from jaxbrain.cli.sources import read
+from jaxbrain.datasets import clothes
 from tests.command_line import assert_mistake, options, plane_csv, write_csv, write_idx
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -41,6 +42,37 @@ def test_built_in_points_have_labels_of_two_classes(name):
     x, y = data.train
     assert x.shape == (len(y), 2) and y.dtype == np.int32 and set(y) == {0, 1}
     assert data.preparation == {"x_shift": 0.0, "x_scale": 1.0, "y_shift": 0.0, "y_scale": 1.0}
+
+
+def test_mnist1d_is_split_as_in_its_paper_unless_told_otherwise():
+    data = load(options("--data", "mnist1d"))
+    assert data.test is not None and data.classes == tuple("0123456789")
+    assert data.train[0].shape == (4000, 40) and data.test[0].shape == (1000, 40)
+    part = load(options("--data", "mnist1d", "--test-fraction", 0.5))
+    assert len(part.train[0]) == 2500
+    other = load(options("--data", "mnist1d", "--seed", 1))
+    assert not np.array_equal(other.train[0], data.train[0])
+
+
+def test_fashion_mnist_is_split_as_by_its_authors(monkeypatch, tmp_path):
+    monkeypatch.setattr(clothes, "DEBIAN", str(tmp_path))
+    for part, n in (("train", 30), ("t10k", 10)):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.full((n, 28, 28), n))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(n) % 10)
+    data = load(options("--data", "fashion_mnist"))
+    assert data.test is not None and data.classes[:2] == ("T-shirt", "trouser")
+    np.testing.assert_allclose(data.train[0], np.full((30, 784), 30 / 255), rtol=1e-6)
+    np.testing.assert_allclose(data.test[0], np.full((10, 784), 10 / 255), rtol=1e-6)
+
+
+def test_without_its_files_the_command_that_brings_fashion_mnist(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(clothes, "DEBIAN", str(tmp_path))
+    words = ["train", "--data", "fashion_mnist"]
+    assert_mistake(words, "run apt-get install dataset-fashion-mnist, elsewhere give", capsys)
+    for part, n in (("train", 30), ("t10k", 10)):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((n, 28, 28)))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.zeros(3))
+    assert_mistake(words, "--data fashion_mnist: ", capsys)
 
 
 def test_a_file_with_the_name_of_a_built_in_set_is_a_file():
@@ -107,7 +139,7 @@ def test_the_options_of_a_table_reach_its_reader():
 
 MISTAKES = [
     (["--data", "digitz"], "no such file; did you mean digits?"),
-    (["--data", "zzz"], "no such file; built in are digits, xor"),
+    (["--data", "zzz"], "no such file; built in are digits, mnist1d"),
     (["--data", "okk.csv"], "--data okk.csv: no such file; did you mean ok.csv?"),
     (["--data", "."], "--data .: Is a directory"),
     (["--data", "a" * 5000], "no such file"),

@@ -152,6 +152,7 @@ def test_batches_of_tasks(name):
     )
 
 
+@jax.jit
 def strength(dose):
     return {"force": 2 * dose, "sum": jnp.sum(dose)}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.composition import example, split_key
+from jaxbrain.core.composition import constructor, example, is_affine, split_key
 from jaxbrain.core.types import Cell, Network
 
 new_key = partial(jax.random.key, 3)
@@ -133,6 +133,48 @@ def test_precision_leaves_integers_alone():
     net = jb.with_precision(jb.embed(5, 2), jnp.bfloat16)
     params = net.init(new_key(), jnp.array(1))
     np.testing.assert_allclose(net.apply(params, jnp.array(1)), params["table"][1], rtol=1e-2)
+
+
+AFFINE = [
+    jb.dense(3),
+    jb.conv(2, (3,), padding="VALID"),
+    jb.flatten(),
+    jb.avg_pool((2,)),
+    jb.serial(jb.dense(3), jb.dense(2)),
+    jb.with_precision(jb.dense(3), "bfloat16"),
+]
+NOT_AFFINE = [
+    jb.elementwise(jnp.tanh),
+    jb.elementwise(jax.nn.relu),
+    jb.elementwise(jnp.square),
+    jb.max_pool((2,)),
+    jb.layer_norm(),
+    jb.serial(jb.dense(3), jb.elementwise(jnp.abs)),
+    jb.self_association(2),
+]
+
+
+@pytest.mark.parametrize("net", AFFINE, ids=repr)
+def test_affine_is_its_network_and_refuses_others(net):
+    x = jnp.arange(12.0).reshape(6, 2)
+    layer = jb.affine(net)
+    params = layer.init(new_key(), x)
+    np.testing.assert_array_equal(layer.apply(params, x), net.apply(net.init(new_key(), x), x))
+    layer.init(new_key(), jnp.arange(12).reshape(6, 2))  # pixels
+    assert is_affine(layer) and is_affine(jb.with_precision(layer, "bfloat16"))
+    assert constructor(layer) is constructor(net) and not is_affine(net)
+
+
+@pytest.mark.parametrize("net", NOT_AFFINE, ids=repr)
+def test_affine_refuses_what_is_not_linear(net):
+    with pytest.raises(ValueError, match=r"affine: .* is not linear in its input up to a bias"):
+        jb.affine(net).init(new_key(), jnp.ones((6, 2)))
+    with pytest.raises(ValueError, match=r"dense.* was made for 2"):
+        jb.affine(jb.with_precision(jb.elementwise(short), "float32")).init(new_key(), X)
+
+
+def short(x):
+    return jb.dense(1).apply({"kernel": jnp.ones((2, 1)), "bias": jnp.ones(1)}, x)
 
 
 def test_lift_is_the_same_function_at_every_step():

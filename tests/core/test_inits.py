@@ -2,16 +2,16 @@
 
 import logging
 from itertools import pairwise
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.nn.initializers import zeros
+from jax.nn.initializers import orthogonal, zeros
 
 import jaxbrain as jb
 from jaxbrain.core.inits import plain_init
+from tests.compilations import programs
 from tests.contract import close, equal
 from tests.tables import CELLS, NETWORKS
 
@@ -28,19 +28,6 @@ def draws(init, x):
 
 def chain(**options):
     return jb.serial(jb.dense(5, **options), jb.elementwise(jnp.tanh), jb.dense(3, **options))
-
-
-def counted():
-    """An initializer, and the shapes that it was asked for."""
-
-    class Asked:  # a class counts as constant, a list does not
-        shapes: ClassVar = []
-
-    def init(key, shape, dtype):
-        Asked.shapes.append(shape)
-        return jax.random.normal(key, shape, dtype)
-
-    return init, Asked.shapes
 
 
 CASES = {name: (case.make, case.shape, case.dtype) for name, case in NETWORKS.items()}
@@ -63,15 +50,15 @@ def test_parts_draw_with_the_whole():
 
 
 def test_equal_networks_share_a_program():
-    init, asked = counted()
-    params = chain(kernel_init=init).init(new_key(), X)
-    assert asked == [(4, 5), (5, 3)]
-    equal(params, chain(kernel_init=init).init(new_key(), X))
-    assert len(asked) == 2
-    other = chain(kernel_init=init).init(new_key(1), X)
-    assert len(asked) == 2 and not np.any(other[0]["kernel"] == params[0]["kernel"])
-    chain(kernel_init=init).init(new_key(), jnp.ones(6))
-    assert asked[2:] == [(6, 5), (5, 3)]
+    params = chain(kernel_init=orthogonal()).init(new_key(), X)
+    with programs() as found:
+        equal(params, chain(kernel_init=orthogonal()).init(new_key(), X))
+        other = chain(kernel_init=orthogonal()).init(new_key(1), X)
+    assert found.traced == found.compiled == 0
+    assert not np.any(other[0]["kernel"] == params[0]["kernel"])
+    with programs() as found:
+        chain(kernel_init=orthogonal()).init(new_key(), jnp.ones(6))
+    assert found.compiled
 
 
 def test_a_captured_value_that_changed_is_seen():

@@ -14,6 +14,10 @@ NET = jb.serial(jb.dense(4), jb.elementwise(jnp.tanh), jb.dense(2))
 CELL, LOSS, INITIALIZERS = jb.cells.gru(3), jb.losses.mse, jax.nn.initializers
 
 MISTAKES = [
+    (
+        lambda: jb.serial(jb.Network(lambda key, x: (), lambda params, x: x)),
+        r"serial: the apply of layers\[0\] takes \(params, x\) and no key.*jb.from_functions\(init",
+    ),
     (lambda: jb.backprop(NET, "mse"), r"loss must be a function \(prediction, t.*: jb.losses.mse$"),
     (lambda: jb.backprop(NET, "half-mse"), "pass the function: jb.losses.half_mse"),
     (lambda: jb.backprop(NET, "nothing"), "got 'nothing'; pass the function, not its name"),

@@ -333,6 +333,31 @@ def test_no_stale_result_when_the_globals_of_a_user_change(wraps):
     assert float(run.jit(Program(jb.elementwise(space["make"]())))) == 3
 
 
+def key_of(value):
+    return jax.tree.structure(Program(value))
+
+
+def test_a_variable_that_a_function_of_the_user_reads_is_looked_at_each_time():
+    """A program for its last value would be stale, and nothing would show it."""
+    weight, scale = 1.0, {"factor": 1.0}
+
+    def loss(prediction, target):
+        return weight * scale["factor"] * jnp.sum((prediction - target) ** 2)
+
+    def rule():
+        layer = jb.elementwise(functools.partial(lambda x: weight * x))
+        return jb.backprop(jb.serial(jb.dense(1), layer), loss), optax.sgd(lambda step: weight)
+
+    values, seen = rule(), []
+    for name, value in (("weight", 1.0), ("weight", 2.0), ("scale", 3.0)):
+        if name == "weight":
+            weight = value
+        scale["factor"] = value if name == "scale" else 1.0
+        seen.append([key_of(part) for part in (values[0], values[1], loss)])
+        assert key_of(values) == key_of(values)
+    assert [len({keys[i] for keys in seen}) for i in range(3)] == [3, 2, 3]
+
+
 def test_traceable_parameters_are_leaves():
     @jb.core.config.traceable("factor")
     @jb.configured

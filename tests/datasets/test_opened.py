@@ -72,6 +72,19 @@ def test_texts_that_are_no_table(file, start, name):
         datasets.table(file(start))
 
 
+@pytest.mark.parametrize("read", [datasets.text, datasets.table])
+def test_a_gzip_bomb_is_not_unpacked(file, read, monkeypatch):
+    rows = b"1,2\n" * 50_000
+    bomb = gzip.compress(rows)
+    honest = "".join(f"{a},{b}\n" for a, b in np.random.default_rng(0).random((9000, 2)))
+    monkeypatch.setattr("jaxbrain.datasets.opened._LARGE", len(rows))
+    assert len(rows) > 200 * len(bomb)
+    read(file(bomb))  # as large as allowed
+    read(file(gzip.compress(honest.encode())))  # larger
+    with pytest.raises(ValueError, match=r"data.bin: .* of gzip data unpack to more than .*gunzip"):
+        read(file(gzip.compress(rows + b"1,2\n")))
+
+
 def test_gzipped_tables_and_texts_are_read(file):
     content = b"a,b\n1,x\n2,y\n"
     data = datasets.table(file(gzip.compress(content)))

@@ -18,7 +18,15 @@ import tests.faults
 from tests.faults import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("jaxbrain", "tests", "examples", "conftest.py", "pyproject.toml", "README.md")
+PARTS = (
+    "jaxbrain",
+    "tests",
+    "examples",
+    "benchmarks",
+    "conftest.py",
+    "pyproject.toml",
+    "README.md",
+)
 _SECONDS = 600
 
 

@@ -40,7 +40,7 @@ FAULTS = [
     ),
     Fault(
         "the variance of a principal component is divided by n", f"{A}/spaces.py",
-        "power[:components] / max(len(rows) - 1, 1)", "power[:components] / len(rows)",
+        "scale[0] ** 2 / max(len(rows) - 1, 1)", "scale[0] ** 2 / len(rows)",
         "tests/analysis/test_spaces.py",
     ),
     Fault(

@@ -2,7 +2,7 @@
 
 from tests.faults import Fault
 
-EAGER, CAPTURED = "jaxbrain/core/eager.py", "jaxbrain/core/captured.py"
+EAGER, LIBRARIES = "jaxbrain/core/eager.py", "jaxbrain/core/libraries.py"
 TESTS, CALLS = "tests/core/test_eager.py", "tests/contracts/test_eager_calls.py"
 FAULTS = [
     Fault(
@@ -25,14 +25,26 @@ FAULTS = [
     ),
     Fault(
         "another cell takes the program of the last one", EAGER,
-        "(made_of, structure.key(fixed), now)",
-        "(made_of, now)",
+        "(made_of, structure.key(fixed))",
+        "(made_of,)",
         TESTS,
     ),
     Fault(
         "a changed variable of the user is not seen", EAGER,
-        "(made_of, structure.key(fixed), now)",
-        "(made_of, structure.key(fixed))",
+        "if not is_constant((value, fixed)):",
+        "if not is_constant(fixed):",
+        TESTS,
+    ),
+    Fault(
+        "an argument that may change is kept", EAGER,
+        "if not is_constant((value, fixed)):",
+        "if not is_constant(value):",
+        TESTS,
+    ),
+    Fault(
+        "a jitted function compiles at every call", LIBRARIES,
+        "type, enum.Enum, jax.stages.Wrapped)",
+        "type, enum.Enum)",
         TESTS,
     ),
     Fault(
@@ -42,22 +54,16 @@ FAULTS = [
         TESTS,
     ),
     Fault(
-        "global variables of a user are taken for constant", CAPTURED,
-        "for name in _names(function.__code__) if name in there",
-        "for name in _names(function.__code__) if name not in there",
-        TESTS,
+        "a function of the user is taken for constant", LIBRARIES,
+        "named = names.public_name(value) is not None and is_of_a_library(value)",
+        "named = names.public_name(value) is not None",
+        "tests/core/test_libraries.py",
     ),
     Fault(
-        "a closure of a library that is written again is another one", CAPTURED,
-        "head = function.__code__ if closures.library(function) else structure.Same(function)",
-        "head = structure.Same(function)",
-        CALLS,
-    ),
-    Fault(
-        "an object of a user is taken for constant", CAPTURED,
-        "    raise Changing\n",
-        "    return structure.Same(value)\n",
-        TESTS,
+        "a traced value is taken for constant", LIBRARIES,
+        'return node.kind != "traced" and',
+        "return",
+        "tests/core/test_libraries.py",
     ),
     Fault(
         "batches of a task compile for each draw function", "jaxbrain/tasks/task.py",

@@ -26,8 +26,8 @@ FAULTS = [
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(
-        "the first inference step moves the last activities twice", f"{ENERGY}/inference.py",
-        "latents, done = latents[:-1] + last, 1", "latents, done = latents[:-1] + last, 0",
+        "the first inference step moves no activities", f"{ENERGY}/inference.py",
+        "[*still, _push(model, params)])", "[*still, 0 * _push(model, params)])",
         f"{ENERGY_TESTS}/test_predictive.py",
     ),
     Fault(
@@ -214,5 +214,55 @@ FAULTS = [
         'total = -binary_cross_entropy(params["prior"], states[-1])',
         'total = jnp.zeros((), params["prior"].dtype)',
         f"{GENERATIVE_TESTS}/test_helmholtz.py",
+    ),
+    Fault(
+        "too few steps for the depth pass", f"{ENERGY}/reach.py",
+        "    if steps < least:\n", "    if steps < 0:\n", f"{ENERGY_TESTS}/test_reach.py",
+    ),
+    Fault(
+        "a push below rounding passes", f"{ENERGY}/reach.py",
+        "arrives = nudge * arriving(n, steps - idle, size)", "arrives = 1.0",
+        f"{ENERGY_TESTS}/test_reach.py",
+    ),
+    Fault(
+        "a feedback below rounding passes", f"{ENERGY}/reach.py",
+        "arrives = gain ** (groups - 1) * nudge", "arrives = gain * nudge",
+        f"{ENERGY_TESTS}/test_reach.py",
+    ),
+    Fault(
+        "no block is seen to learn nothing", f"{ENERGY}/inference.py",
+        "return self.signal < LEAST", "return self.signal < 0", f"{ENERGY_TESTS}/test_reach.py",
+    ),
+    Fault(
+        "error coordinates do not decay", f"{ENERGY}/error_coordinates.py",
+        "total += 0.5 * jnp.sum(jnp.square(e)", "total += 0.1 * jnp.sum(jnp.square(e)",
+        f"{ENERGY_TESTS}/test_error_coordinates.py",
+    ),
+    Fault(
+        "activities forget their errors", f"{ENERGY}/error_coordinates.py",
+        "params, activities(errors)[:-1], errors, nudge)",
+        "params, activities(start)[:-1], errors, nudge)",
+        f"{ENERGY_TESTS}/test_error_coordinates.py",
+    ),
+    Fault(
+        "multipliers do not take over the errors", f"{ENERGY}/lagrangian.py",
+        "z[i] = predicted + (coming[i] - multipliers[i]) / rho",
+        "z[i] = predicted + coming[i] / rho",
+        f"{ENERGY_TESTS}/test_lagrangian.py",
+    ),
+    Fault(
+        "multipliers rise at full step", f"{ENERGY}/lagrangian.py",
+        "scale = jnp.asarray(multiplier_step, rho.dtype) * rho", "scale = rho",
+        f"{ENERGY_TESTS}/test_lagrangian.py",
+    ),
+    Fault(
+        "the asymmetric phase is linear", f"{ENERGY}/asymmetric.py",
+        "return jnp.where(jnp.abs(bend) > least * size, bend, 0)", "return jnp.zeros_like(bend)",
+        f"{ENERGY_TESTS}/test_asymmetric.py",
+    ),
+    Fault(
+        "the asymmetric phase keeps its couplings", f"{ENERGY}/asymmetric.py",
+        "bend = f(a + change) - start - slope", "bend = f(a + change) - start",
+        f"{ENERGY_TESTS}/test_asymmetric.py",
     ),
 ]  # fmt: skip

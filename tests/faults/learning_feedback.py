@@ -80,13 +80,15 @@ FEEDBACK = [
     ),
     Fault(
         "the noise of the mirror is a variance", LEARNED,
-        "xi, silent = as_number(noise, xi) * xi, ",
-        "xi, silent = jnp.sqrt(as_number(noise, xi)) * xi, ", TEST_LEARNED,
+        "xi = as_number(noise, xi) * xi", "xi = jnp.sqrt(as_number(noise, xi)) * xi", TEST_LEARNED,
     ),
     Fault(
         "the mirror responds with its bias", LEARNED,
-        "chain.on_batch(layer, params, xi, None) - chain.on_batch(layer, params, silent, None)",
-        "chain.on_batch(layer, params, xi, None)", TEST_LEARNED,
+        "along((params,), (kernels,))[1]", "along((params,), (params,))[1]", TEST_LEARNED,
+    ),
+    Fault(
+        "the mirror takes a layer that is not linear", LEARNED,
+        "                _require_linear(layer, w, a)\n", "", "tests/learning/test_blocks.py",
     ),
     Fault(
         "the mirror of a convolution sums over places", LEARNED,

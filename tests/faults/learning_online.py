@@ -259,7 +259,7 @@ FAULTS = [
     ),
     Fault(
         "the eligibility trace does not decay", f"{PLASTICITY}/synapses.py",
-        "trace = retention(tau, dt, params) * trace + change", "trace = trace + change",
+        "trace = retention(tau, dt, w) * trace + change", "trace = trace + change",
         f"{PLASTICITY_TESTS}/test_synapses.py",
     ),
     Fault(

@@ -7,8 +7,8 @@ EPISODIC, CONTINUAL = f"{MEMORY}/episodic", f"{MEMORY}/continual"
 FAULTS = [
     Fault(
         "the energy of a Hopfield state lacks the factor 1/2", f"{MEMORY}/hopfield_network.py",
-        "return -0.5 * jnp.sum(state * (state @ coupled(params, self_coupling)))",
-        "return -jnp.sum(state * (state @ coupled(params, self_coupling)))",
+        "return -0.5 * jnp.sum(state * local_fields(coupled(params, self_coupling), state))",
+        "return -jnp.sum(state * local_fields(coupled(params, self_coupling), state))",
         f"{TESTS}/test_hopfield_network.py",
     ),
     Fault(
@@ -37,7 +37,7 @@ FAULTS = [
     ),
     Fault(
         "graded units have no leak", f"{MEMORY}/graded.py",
-        "jnp.tanh(steepness * u) - u, steps)", "jnp.tanh(steepness * u), steps)",
+        "jnp.tanh(steepness * u)) - u, steps)", "jnp.tanh(steepness * u)), steps)",
         f"{TESTS}/test_graded.py",
     ),
     Fault(
@@ -59,15 +59,59 @@ FAULTS = [
     ),
     Fault(
         "the projection is onto the space of patterns, not of units", f"{MEMORY}/storage.py",
-        "jnp.linalg.qr(x.T)\n    _require_independent(triangle, n)\n    "
         "return directions @ directions.T",
-        "jnp.linalg.qr(x.T)\n    _require_independent(triangle, n)\n    "
-        "return jnp.pad(directions.T @ directions, (0, n - count))",
+        "return jnp.pad(directions.T @ directions, (0, len(directions) - directions.shape[1]))",
         f"{TESTS}/test_storage.py",
     ),
     Fault(
         "a pattern is added to the projection by what it already holds", f"{MEMORY}/storage.py",
         "new = x - weights @ x", "new = x + weights @ x", f"{TESTS}/test_storage.py",
+    ),
+    Fault(
+        "factors keep the diagonal of Hebb's rule", f"{MEMORY}/factors.py",
+        "@ weights.rows - weights.removed * state", "@ weights.rows",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "factors lose all of their diagonal", f"{MEMORY}/factors.py",
+        "removed=weights.removed + missing)", "removed=weights.squares)",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "the overlaps of a sweep over factors stay as they were", f"{MEMORY}/factors.py",
+        "return overlaps + (new - state) @ rows, new", "return overlaps, new",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "units of a block of factors do not see each other", f"{MEMORY}/factors.py",
+        "field = field + (new - state[here]) * within[here]", "field = field",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "a unit of a block of factors changes twice in a sweep", f"{MEMORY}/factors.py",
+        "& (places > place)", "", f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "a recall by factors does not go back to the order of the units",
+        f"{MEMORY}/hopfield_network.py",
+        "state = state[jnp.argsort(order)]", "state = state + 0", f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "fields of one hundredth of a row of factors are ties", f"{MEMORY}/factors.py",
+        "return 4 * float(jnp.finfo(weights.dtype).eps) * scale",
+        "return 0.01 * scale if isinstance(weights, Factors) else "
+        "4 * float(jnp.finfo(weights.dtype).eps) * scale",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "the noise of a heat bath of factors lacks the scale", f"{MEMORY}/hopfield_network.py",
+        "sweep(blocks, state, noise / scale)", "sweep(blocks, state, noise)",
+        f"{TESTS}/test_factors.py",
+    ),
+    Fault(
+        "a stored pattern is added to the factors of a projection again", f"{MEMORY}/storage.py",
+        "jnp.where(known, 0.0, 1 / jnp.where(known, 1.0, square))", "1 / square",
+        f"{TESTS}/test_factors.py",
     ),
     Fault(
         "a unit of the first side without input forgets its sign", f"{MEMORY}/bidirectional.py",
@@ -203,6 +247,39 @@ FAULTS = [
         "read(fast, x.query) / jnp.maximum(x.query @ total, floor)",
         "read(fast, x.query) / jnp.maximum(x.query @ carry[1], floor)",
         f"{TESTS}/episodic/test_fast_weights.py",
+    ),
+    Fault(
+        "the first step of a chunk reads fast weights that have not decayed",
+        f"{EPISODIC}/chunks.py", "return retention * kept[:, None] * q, within",
+        "return kept[:, None] * q, within", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "the writes of a chunk decay in the wrong order", f"{EPISODIC}/chunks.py",
+        "kept[::-1, None] * k, v", "kept[:, None] * k, v", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a step of a chunk sees the writes after it", f"{EPISODIC}/chunks.py",
+        "return q, jnp.tril(q @ k.T), k, u, w", "return q, q @ k.T, k, u, w",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a write of a chunk does not correct those before it", f"{EPISODIC}/chunks.py",
+        "jnp.tril(b[:, None] * (k @ k.T), -1) + jnp.eye", "jnp.eye",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "the steps after the last whole chunk start from the first fast weights",
+        f"{EPISODIC}/chunks.py",
+        "fast, ys = lax.scan(turn, fast, jax.vmap", "_, ys = lax.scan(turn, fast, jax.vmap",
+        f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "sequences are always taken step by step", "jaxbrain/cells/unrolling.py",
+        "length >= step.least and", "length < 0 and", f"{TESTS}/episodic/test_chunks.py",
+    ),
+    Fault(
+        "a wrapped cell loses its form of a sequence", "jaxbrain/cells/stages.py",
+        "            step.least,\n", "            10**9,\n", f"{TESTS}/episodic/test_chunks.py",
     ),
     Fault(
         "the projection of keys rolls the other way", f"{EPISODIC}/feature_maps.py",

@@ -6,6 +6,16 @@ NETWORKS, TASKS, DATA = "jaxbrain/networks", "jaxbrain/tasks", "jaxbrain/dataset
 CORE = "jaxbrain/core"
 FAULTS = [
     Fault(
+        "all copies of a repeated network start equal", "jaxbrain/networks/repetition.py",
+        "keys = jax.random.split(key, times)", "keys = jnp.stack([key] * times)",
+        "tests/networks/test_repetition.py",
+    ),
+    Fault(
+        "a repeated network has the same noise in every copy", "jaxbrain/networks/repetition.py",
+        "split_key(key, times)", "jnp.stack([key] * times)",
+        "tests/networks/test_repetition.py",
+    ),
+    Fault(
         "two pieces of one draw overlap", f"{CORE}/draws.py",
         "start, self._used = self._used, self._used + _size(like)",
         "start, self._used = 0, _size(like)",
@@ -28,14 +38,31 @@ FAULTS = [
         "tests/core/test_draws.py",
     ),
     Fault(
+        "the host hashes the numbers of the weights with another constant", f"{CORE}/threefry.py",
+        "+ np.uint32(i + 1)", "+ np.uint32(i)",
+        "tests/core/test_threefry.py",
+    ),
+    Fault(
+        "a program draws the bits of the weights", f"{CORE}/draws.py",
+        "host = lanes(key, _words(traced.jaxpr.jaxpr, key))", "host = None",
+        "tests/core/test_threefry.py",
+    ),
+    Fault(
+        "the bits of a known key are constants of the program around it", f"{CORE}/threefry.py",
+        "    return None if words is None or is_traced(words) else np.asarray(words)",
+        "    with jax.ensure_compile_time_eval():\n"
+        "        return None if words is None else np.asarray(jax.random.key_data(key))",
+        "tests/core/test_threefry.py",
+    ),
+    Fault(
         "parts of a chain draw by themselves", f"{CORE}/inits.py",
-        "params = in_one_draw(lambda key: init(key, x))(key)",
+        "return in_one_draw(lambda key: _params(plain, form, key, arrays))(key)",
         "params = init(key, x)",
         "tests/core/test_inits.py",
     ),
     Fault(
         "drawn nan passes", f"{CORE}/inits.py",
-        "jax.core.Tracer) and not finite:", "jax.core.Tracer) and finite is None:",
+        "        if not _is_finite(params):\n", "        if False:\n",
         "tests/core/test_inits.py",
     ),
     Fault(
@@ -218,5 +245,43 @@ FAULTS = [
         "pixels of the digits are not scaled", f"{DATA}/handwritten.py",
         "x / 16", "x / 15",
         "tests/datasets/test_handwritten.py",
+    ),
+    Fault(
+        "a layer with an activation is affine", f"{CORE}/composition.py",
+        "        _require_affine(net, params, x)\n", "",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "a declared layer is not found within with_precision", f"{CORE}/composition.py",
+        "    while net.config is not None and made_by(net, with_precision):", "    while False:",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "a declared layer couples like an activation", "jaxbrain/learning/energy/symmetric.py",
+        "        return dense if chain.has_weights(layer) else flatten",
+        "        return elementwise",
+        "tests/learning/energy/test_symmetric.py",
+    ),
+    Fault(
+        "a network by hand without a key passes", f"{CORE}/mistakes.py",
+        "            _require_key_argument(function, argument, value.apply)", "            pass",
+        "tests/core/test_mistakes.py",
+    ),
+    Fault(
+        "the key does not reach a function that takes one", f"{NETWORKS}/by_hand.py",
+        "apply(params, x, key=key) if with_key", "apply(params, x, key=None) if with_key",
+        "tests/networks/test_by_hand.py",
+    ),
+    Fault(
+        "new weights of a foreign model are its own", f"{NETWORKS}/foreign.py",
+        "        return mean + std * jax.random.normal(key, leaf.shape, leaf.dtype)",
+        "        return jnp.asarray(leaf)",
+        "tests/networks/test_foreign.py",
+    ),
+    Fault(
+        "models of one class are equal whatever they hold", f"{NETWORKS}/foreign.py",
+        "{name: content(getattr(model, name)) for name in fields if hasattr(model, name)}",
+        "{}",
+        "tests/networks/test_foreign.py",
     ),
 ]  # fmt: skip

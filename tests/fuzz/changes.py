@@ -57,3 +57,13 @@ def changing(which, change):
     """A function of arrays that changes the one of this number, of all that it is called with."""
     count = itertools.count()
     return lambda a: CHANGES[change](np.asarray(a)) if next(count) == which else np.asarray(a)
+
+
+def changed_in_turn(given, changes):
+    """The arrays with each of the changes, in one of them at a time; as they are comes first."""
+    yield list(given)
+    for change in changes:
+        for which in range(len(given)):
+            arrays = list(given)
+            arrays[which] = CHANGES[change](arrays[which])
+            yield arrays

@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 
 import jaxbrain as jb
-from tests.tables.values import answers, bipolar, column, first, random_rows
+from tests.tables.values import (
+    answers,
+    bipolar,
+    column,
+    first,
+    first_scale,
+    random_rows,
+    scaled_by,
+)
 
 
 class Case(NamedTuple):
@@ -58,6 +66,9 @@ NETWORKS = {
     "residual": Case(
         lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
     ),
+    "repeated": Case(
+        lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
+    ),
     "unroll": Case(
         lambda: jb.cells.unroll(jb.lift(jb.serial(jb.dense(3), jb.dropout(0.3)))),
         (5, 4),
@@ -70,6 +81,8 @@ NETWORKS = {
     "parallel_linear_recurrent": Case(lambda: jb.cells.parallel_linear_recurrent(3), (5, 4)),
     "rate_readout": Case(lambda: jb.cells.rate_readout(dt=0.5), (5, 4)),
     "parallel_min_gru": Case(lambda: jb.cells.parallel_min_gru(3), (5, 4)),
+    "affine": Case(lambda: jb.affine(jb.dense(3)), (4,)),
+    "from_functions": Case(lambda: jb.from_functions(first_scale, scaled_by), (4,)),
     "batch": Case(lambda: jb.batch(chain()), (2, 4), noisy=True),
     "with_precision": Case(lambda: jb.with_precision(chain(), jnp.bfloat16), (4,), noisy=True),
 }
@@ -162,17 +175,22 @@ RULES = {
     "batch_random_sign_symmetry": rule("batch_random_sign_symmetry", random=True),
     "kolen_pollack": rule("kolen_pollack", draws=True, decay=0.1),
     "weight_mirror": rule("weight_mirror", draws=True, random=True, samples=8),
-    "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2),
+    "predictive_coding": rule("predictive_coding", wide=True, nudge=0.1, steps=6, step_size=0.2),
     "centered_predictive_coding": rule(
-        "centered_predictive_coding", wide=True, nudge=0.1, steps=4, step_size=0.2
+        "centered_predictive_coding", wide=True, nudge=0.1, steps=6, step_size=0.2
     ),
     "clamped_predictive_coding": rule(
-        "clamped_predictive_coding", wide=True, steps=4, step_size=0.2
+        "clamped_predictive_coding", wide=True, steps=6, step_size=0.2
     ),
-    "fixed_prediction_coding": rule("fixed_prediction_coding", wide=True, steps=4),
+    "fixed_prediction_coding": rule("fixed_prediction_coding", wide=True, steps=6),
     "zero_divergence_inference_learning": rule("zero_divergence_inference_learning", wide=True),
     "incremental_predictive_coding": rule(
-        "incremental_predictive_coding", wide=True, steps=4, step_size=0.2, weight_step=0.01
+        "incremental_predictive_coding", wide=True, steps=6, step_size=0.2, weight_step=0.01
+    ),
+    "error_predictive_coding": rule("error_predictive_coding", wide=True, nudge=0.1),
+    "lagrangian_predictive_coding": rule("lagrangian_predictive_coding", wide=True, nudge=0.1),
+    "asymmetric_equilibrium_propagation": rule(
+        "asymmetric_equilibrium_propagation", wide=True, nudge=0.1
     ),
     "equilibrium_propagation": rule(
         "equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5
@@ -215,6 +233,9 @@ class Stored(NamedTuple):
 
 MEMORIES: dict[str, Stored] = {
     "hopfield": Stored(lambda: jb.memory.hopfield()),
+    "hopfield outer_product_factors": Stored(
+        lambda: jb.memory.hopfield(storage=jb.memory.outer_product_factors)
+    ),
     "hopfield storkey synchronous": Stored(
         lambda: jb.memory.hopfield(storage=jb.memory.storkey, update=jb.memory.synchronous)
     ),
@@ -267,6 +288,11 @@ EXEMPT = {
     "NonFiniteError": "an error", "SaveError": "an error",
     "evaluate": "test_metrics", "predict": "test_metrics", "summary": "test_summary_table",
     "Config": "a type",
+    "from_equinox": "test_equinox_models", "to_equinox": "test_equinox_models",
+    "equinox_params": "test_equinox_models", "linen_params": "test_linen_models",
+    "nnx_params": "test_nnx_models",
+    "from_linen": "test_linen_models", "to_linen": "test_linen_models",
+    "from_nnx": "test_nnx_models", "to_nnx": "test_nnx_models",
     "configured": "test_config", "to_json": "test_model_file", "from_json": "test_model_file",
     "save_model": "test_model_file", "load_model": "test_model_file",
     "load_training": "test_training_file",

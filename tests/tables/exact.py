@@ -34,6 +34,15 @@ EXACT = {
             "test_fixed_predictions_are_their_equations": "fixed_prediction_coding",
             "test_zero_divergence_with_weights_that_change_at_their_times": "zero_divergence_inference_learning",
         },
+        "tests/learning/energy/test_error_coordinates.py": {
+            "test_error_predictive_coding_is_its_equations": "error_predictive_coding",
+        },
+        "tests/learning/energy/test_lagrangian.py": {
+            "test_lagrangian_predictive_coding_is_its_equations": "lagrangian_predictive_coding",
+        },
+        "tests/learning/energy/test_asymmetric.py": {
+            "test_asymmetric_equilibrium_propagation_is_its_equation": "asymmetric_equilibrium_propagation",
+        },
         "tests/learning/energy/test_equilibrium.py": {
             "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
             "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
@@ -88,6 +97,9 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
+        "tests/networks/test_repetition.py": {
+            "test_a_repetition_is_a_chain_of_copies": "repeated",
+        },
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",
@@ -97,7 +109,11 @@ EXACT = {
             "test_parallel_combines_as_told": "parallel",
             "test_residual_adds_its_input": "residual",
             "test_batch_of_a_batch": "batch",
+            "test_affine_is_its_network_and_refuses_others": "affine",
             "test_precision_is_that_of_the_computation": "with_precision",
+        },
+        "tests/networks/test_by_hand.py": {
+            "test_functions_with_and_without_a_key": "from_functions",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",

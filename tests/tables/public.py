@@ -3,12 +3,14 @@
 TABLE = """
 jaxbrain:
     Cell ChunkInfo Config History LearningRule Memory Network NonFiniteError SaveError
-    TrainState accuracy analysis associative_lookup associative_pool avg_pool backprop batch
-    binary_accuracy callbacks cells check checkpoint configured conv datasets dense
-    direct_feedback_alignment dropout elementwise embed evaluate feedback_alignment fit flatten
-    from_json init_state layer_norm learning lift load_model load_training losses max_pool
-    memory metrics motor parallel predict predictive_coding residual run save_model
-    self_association serial step summary tasks testing to_json viz with_precision
+    TrainState accuracy affine analysis associative_lookup associative_pool avg_pool backprop
+    batch binary_accuracy callbacks cells check checkpoint configured conv datasets dense
+    direct_feedback_alignment dropout elementwise embed equinox_params evaluate
+    feedback_alignment fit flatten from_equinox from_functions from_json from_linen from_nnx
+    init_state layer_norm learning lift linen_params load_model load_training losses max_pool
+    memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
+    save_model self_association serial step summary tasks testing to_equinox to_json to_linen
+    to_nnx viz with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -19,37 +21,38 @@ jaxbrain.analysis:
     pca population_vector procrustes r_squared reach_kinematics reach_time recurrent_decoder
     ridge_decoder sign_agreement similarity skew_fit svcca tuning
 jaxbrain.cells:
-    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich
-    LOW_THRESHOLD_SPIKING Membrane Quadratic REGULAR_SPIKING TwoStageStep alif bidirectional
-    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich
-    last latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank
-    lstm lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent
-    parallel_min_gru poisson_encode rate_readout residual scan signed_weights stack subtract
-    surrogate to_zero ugrnn unroll valid_steps
+    Adaptive Areas CHATTERING FAST_SPIKING INTRINSICALLY_BURSTING Izhikevich LOW_THRESHOLD_SPIKING
+    Membrane Quadratic REGULAR_SPIKING SequenceStep TwoStageStep alif bidirectional
+    conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich last
+    latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank lstm
+    lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent parallel_min_gru
+    poisson_encode rate_readout residual scan signed_weights stack subtract surrogate to_zero ugrnn
+    unroll valid_steps
 jaxbrain.cells.surrogate:
     arctan boxcar fast_sigmoid gaussian triangle
 jaxbrain.core:
 jaxbrain.datasets:
-    Table circles digits idx moons spirals table text train_test_split xor
+    Table circles digits fashion_mnist idx mnist1d moons spirals table text train_test_split xor
 jaxbrain.learning:
-    backprop batch_random_sign_symmetry centered_equilibrium_propagation
-    centered_predictive_coding clamped_predictive_coding contrastive_divergence
-    contrastive_hebbian difference_target_propagation direct_feedback_alignment
-    direct_random_target_projection energy eprop equilibrium_propagation feedback
-    feedback_alignment fixed_prediction_coding fixed_random_sign_symmetry forward
-    forward_forward forward_gradient gait_propagation generative
+    asymmetric_equilibrium_propagation backprop batch_random_sign_symmetry
+    centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
+    contrastive_divergence contrastive_hebbian difference_target_propagation
+    direct_feedback_alignment direct_random_target_projection energy eprop equilibrium_propagation
+    error_predictive_coding feedback feedback_alignment fixed_prediction_coding
+    fixed_random_sign_symmetry forward forward_forward forward_gradient gait_propagation generative
     holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
-    local_losses node_perturbation one_step_backprop online over_time pepita
-    persistent_contrastive_divergence plasticity predictive_coding
+    lagrangian_predictive_coding local_losses node_perturbation one_step_backprop online over_time
+    pepita persistent_contrastive_divergence plasticity predictive_coding
     random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
     target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
     zero_divergence_inference_learning
 jaxbrain.learning.energy:
-    InferenceDiagnostics Residuals backtracking centered_equilibrium_propagation
-    centered_predictive_coding clamped_predictive_coding contrastive_hebbian equilibrium_network
-    equilibrium_propagation fixed_prediction_coding fixed_step half_mse_error
-    holomorphic_equilibrium_propagation incremental_predictive_coding mse_error
-    predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
+    InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
+    centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
+    contrastive_hebbian equilibrium_network equilibrium_propagation error_predictive_coding
+    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
+    incremental_predictive_coding lagrangian_predictive_coding mse_error predictive_coding
+    random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
@@ -84,19 +87,20 @@ jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
     cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted
 jaxbrain.memory:
-    Anchor CapacityCurve Hierarchy Info Interaction ReplayBuffer Storage SynapticState
-    VectorSymbols activation_probability add_outer_product add_pseudo_inverse add_storkey
-    asynchronous bidirectional_associative_memory bilinear capacity_curve clean_up consolidate
-    consolidate_online continual corrupt delta_fast_weights dense_associative_memory
-    dense_asynchronous dense_bit_error dense_capacity dense_synchronous elastic_penalty
-    empirical_fisher empty_anchor end_task episodic exponential external_memory fisher
-    fourier_holographic_reduced full_elastic_penalty full_fisher graded_hopfield heat_bath
-    hebbian_fast_weights hidden_layer hierarchical_memory hierarchy holographic
-    holographic_capacity holographic_reduced hopfield hopfield_bit_error hopfield_overlap
-    lagrangians linear_attention mask modern_hopfield multiply_add_permute outer_product overlap
-    polynomial pseudo_inverse rectified_polynomial replay replay_buffer sampled_fisher
-    sleep_replay sparse_distributed sparse_distributed_capacity storkey synaptic_intelligence
-    synchronous unitary willshaw willshaw_capacity willshaw_load with_penalty with_replay
+    Anchor CapacityCurve Factors Hierarchy Info Interaction ReplayBuffer Storage SynapticState
+    VectorSymbols activation_probability add_outer_product add_outer_product_factors
+    add_pseudo_inverse add_pseudo_inverse_factors add_storkey asynchronous
+    bidirectional_associative_memory bilinear capacity_curve clean_up consolidate consolidate_online
+    continual corrupt delta_fast_weights dense_associative_memory dense_asynchronous dense_bit_error
+    dense_capacity dense_synchronous elastic_penalty empirical_fisher empty_anchor end_task episodic
+    exponential external_memory fisher fourier_holographic_reduced full_elastic_penalty full_fisher
+    graded_hopfield heat_bath hebbian_fast_weights hidden_layer hierarchical_memory hierarchy
+    holographic holographic_capacity holographic_reduced hopfield hopfield_bit_error
+    hopfield_overlap lagrangians linear_attention local_fields mask modern_hopfield
+    multiply_add_permute outer_product outer_product_factors overlap polynomial pseudo_inverse
+    pseudo_inverse_factors rectified_polynomial replay replay_buffer sampled_fisher sleep_replay
+    sparse_distributed sparse_distributed_capacity storkey synaptic_intelligence synchronous unitary
+    willshaw willshaw_capacity willshaw_load with_penalty with_replay
 jaxbrain.memory.continual:
     Anchor ReplayBuffer SynapticState consolidate consolidate_online elastic_penalty
     empirical_fisher empty_anchor end_task fisher full_elastic_penalty full_fisher replay
@@ -141,8 +145,9 @@ jaxbrain.motor.tasks:
     center_out curl_field_task delayed_reach emg_generation perturbed_reach random_target
     schedule
 jaxbrain.networks:
-    associative_lookup associative_pool avg_pool conv dense dropout elementwise embed flatten
-    layer_norm max_pool self_association summary
+    associative_lookup associative_pool avg_pool conv dense dropout elementwise embed
+    equinox_params flatten from_equinox from_functions from_linen from_nnx layer_norm
+    linen_params max_pool nnx_params repeated self_association summary to_equinox to_linen to_nnx
 jaxbrain.tasks:
     Task Trial adding batches context_integration copy delayed_match evidence_accumulation
     flip_flop graded graded_step sequence_memory sine_generation

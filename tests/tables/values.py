@@ -24,3 +24,13 @@ def column():
 
 def first(patterns):
     return patterns[0]
+
+
+def first_scale(key, x):
+    """The weights of a layer by hand."""
+    return {"scale": jax.random.normal(key, x.shape, x.dtype)}
+
+
+def scaled_by(params, x):
+    """A function of params and an input that takes no key."""
+    return params["scale"] * x

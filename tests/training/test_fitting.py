@@ -16,6 +16,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from tests.compilations import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(0)
@@ -324,3 +325,20 @@ def test_a_metric_that_is_no_scalar_is_refused():
 
     with pytest.raises(ValueError, match=r"errors.*scalar.*\(2,\)"):
         fit(metrics={"errors": errors})
+
+
+def test_fit_sees_a_changed_variable():
+    weight = 1.0
+    rule = jb.backprop(jb.serial(jb.dense(1)), lambda y, target: weight * jnp.sum(y - target))
+    data = jnp.ones((4, 2)), jnp.zeros((4, 1))
+
+    def kernel():
+        state, _ = jb.fit(rule, optax.sgd(1.0), data, key=jax.random.key(0), epochs=1)
+        return state.params[0]["kernel"]
+
+    first = kernel()
+    with programs() as found:
+        np.testing.assert_array_equal(kernel(), first)
+    assert not found.compiled
+    weight = 2.0
+    np.testing.assert_allclose(kernel(), first - 1.0, rtol=1e-6)

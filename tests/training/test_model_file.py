@@ -171,7 +171,7 @@ HOSTILE = {
 def test_a_hostile_model_file_is_refused(tmp_path, name, monkeypatch):
     path = tmp_path / "model.ckpt"
     imported = []
-    allowed.allowed()  # is kept
+    allowed.allowed(), jb.checkpoint  # are kept
     monkeypatch.setattr("importlib.import_module", lambda name: imported.append(name))
     model = {"net": HOSTILE[name], "params": {"tuple": []}}
     try:

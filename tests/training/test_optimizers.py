@@ -10,6 +10,7 @@ import optax
 import pytest
 
 import jaxbrain as jb
+from jaxbrain.training.optimizers import evaluation_params
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, 3)).astype("float32")
@@ -117,6 +118,42 @@ def test_it_steps_or_is_refused(name):
     with pytest.raises(TypeError, match=words) as caught:
         traced(RULE, OPTIMIZERS[name])
     assert "optax.adam(1e-3)" in str(caught.value)
+
+
+SCHEDULE_FREE = {
+    "alone": (lambda inner: inner, lambda state: state),
+    "in a chain": (
+        lambda inner: optax.chain(optax.clip_by_global_norm(1.0), inner), lambda state: state[1]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", SCHEDULE_FREE)
+@pytest.mark.parametrize("train", [jb.fit, jb.run])
+def test_a_schedule_free_optimizer_is_measured_at_its_average(train, place):
+    around, inside = SCHEDULE_FREE[place]
+    optimizer = around(optax.contrib.schedule_free_sgd(0.3, b1=0.5))
+    net, x, y = jb.dense(1), jnp.arange(8.0).reshape(4, 2) / 8, jnp.ones((4, 1))
+    state, history = train(
+        jb.backprop(net, jb.losses.mse), optimizer, (x, y), key=jax.random.key(0), epochs=2,
+        validation=(x, y), metrics={"error": jb.losses.mse},
+    )  # fmt: skip
+    average = optax.contrib.schedule_free_eval_params(inside(state.opt_state), state.params)
+    there, here = (
+        jb.evaluate(net, params, (x, y), {"error": jb.losses.mse})["error"]
+        for params in (average, state.params)
+    )
+    np.testing.assert_allclose(history.metrics["error"][-1], there, rtol=1e-6)
+    assert abs(here - there) > 1e-3
+
+
+def test_params_that_a_schedule_free_optimizer_leaves_out_are_measured_as_they_are():
+    optimizer = optax.masked(optax.contrib.schedule_free_sgd(0.5, b1=0.5), {"a": True, "b": False})
+    params = {"a": jnp.array(1.0), "b": jnp.array(3.0)}
+    state = optimizer.init(params)
+    inner = state.inner_state._replace(z={**state.inner_state.z, "a": jnp.array(0.0)})
+    found = evaluation_params(state._replace(inner_state=inner), params)
+    assert found == {"a": 2.0, "b": 3.0}
 
 
 @pytest.mark.parametrize("name", OF_BACKPROP)

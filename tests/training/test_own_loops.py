@@ -50,9 +50,9 @@ def test_half_precision_is_named_as_a_cause(kind):
     assert ("eps of optax.adam" in str(caught.value)) == (kind == "float16")
 
 
-def population(rates):
+def population(rates, make=optax.sgd):
     def train(key, rate):
-        return jb.run(REGRESSION, optax.sgd(rate), (X, Y), key=key, epochs=3, batch_size=None)
+        return jb.run(REGRESSION, make(rate), (X, Y), key=key, epochs=3, batch_size=None)
 
     keys = jax.random.split(jax.random.key(0), len(rates))
     return jax.jit(jax.vmap(train))(keys, jnp.array(rates))
@@ -70,6 +70,15 @@ def test_the_lost_members_of_a_population_are_named():
     folded = jax.tree.map(lambda a: a.reshape(2, 2, *a.shape[1:]), (state, history.step_loss))
     with pytest.raises(jb.NonFiniteError, match=r"are lost \(\(0, 1\), \(1, 1\)\)"):
         jb.check(*folded)
+
+
+def test_a_population_with_flat_weights_is_the_same():
+    """An optimizer that works element by element does not see the shapes."""
+    flat = population([0.01, 0.1], lambda rate: optax.flatten(optax.adam(rate)))
+    plain = population([0.01, 0.1], optax.adam)
+    for a, b in zip(*(jax.tree.leaves((s.params, h)) for s, h in (flat, plain)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(plain[1].loss[0], plain[1].loss[1])
 
 
 def test_a_loop_of_ones_own():

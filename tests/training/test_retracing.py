@@ -87,6 +87,38 @@ def test_a_second_fit_traces_nothing(first, change):
     assert (calls, programs.traced, programs.compiled) == (0, 0, 0)
 
 
+def test_the_first_fit_compiles_three_programs():
+    """Weights, state and training; the random bits of the weights are those of the host."""
+    net = jb.serial(jb.dense(7), jb.elementwise(jnp.tanh), jb.dense(1))
+    with compilations.programs() as programs:
+        state, _ = jb.fit(
+            jb.backprop(net, jb.losses.mse), optax.adam(1e-3), (X, Y), key=NEW_KEYS.pop(), epochs=1
+        )
+    assert programs.compiled == 3
+    alone = jb.init_state(jb.backprop(net, jb.losses.mse), optax.sgd(0.0), X[0], key=NEW_KEYS.pop())
+    np.testing.assert_array_equal(state.key, alone.key)
+
+
+def test_an_eager_run_of_library_functions_compiles_once():
+    def trained(rate, activation):
+        net = jb.serial(jb.dense(6), jb.elementwise(activation), jb.dense(1))
+        rule = jb.backprop(net, jb.losses.mse)
+        return jb.run(rule, optax.sgd(rate), (X, Y), key=NEW_KEYS.pop(), epochs=2, batch_size=5)
+
+    first, _ = trained(0.1, jnp.tanh)
+    with compilations.programs() as programs:
+        again, _ = trained(0.1, jnp.tanh)
+        other, _ = trained(0.2, jnp.tanh)
+    assert programs.traced == programs.compiled == 0
+    kernels = [state.params[0]["kernel"] for state in (first, again, other)]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert np.abs(kernels[0] - kernels[2]).max() > 1e-4
+    trained(0.1, counted)
+    CALLS.clear()
+    trained(0.1, counted)  # a function of the user, which may have changed
+    assert CALLS
+
+
 def test_another_learning_rate_is_not_the_cached_one(first):
     """Negative control: what compiles nothing must still compute something else."""
     kernel = first[1][0].params[0]["kernel"]

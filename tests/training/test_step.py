@@ -55,6 +55,56 @@ def test_step_does_not_touch_the_key():
     assert_same(after.key, state.key)
 
 
+def test_a_jitted_step_returns_plain_arrays_in_the_memory_of_the_old_state():
+    """A typed key, or any other leaf that JAX wraps in Python, is a third of a small step."""
+    state = jb.init_state(NOISY, optax.adam(0.1), X[0], key=new_key())
+    update = jax.jit(jb.step(NOISY, optax.adam(0.1)), donate_argnums=0)
+    assert not any(jnp.issubdtype(a.dtype, jax.dtypes.extended) for a in jax.tree.leaves(state))
+    kept = jax.tree.map(jnp.copy, state)
+    first, loss = update(state, (X, Y))
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+    with pytest.raises(ValueError, match="check: the memory of this state was given to a later"):
+        jb.check(state, [loss])
+    again, same = update(kept, (X, Y))
+    assert same == loss
+    assert_same(again, first)
+
+
+LEARNED = jnp.full(1, 0.1)  # a number of an optimizer, which its first state holds
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optax.lbfgs(0.1),
+        optax.contrib.prodigy(0.1),
+        optax.inject_hyperparams(optax.sgd)(learning_rate=LEARNED),
+    ],
+    ids=["params within", "params twice", "a constant"],
+)
+def test_the_arrays_of_a_first_state_are_its_own(optimizer):
+    """One that is given, or stands in it twice, could not be donated, or would be lost."""
+    params = RULE.network.init(new_key(), X[0])
+    state = jb.init_state(RULE, optimizer, X[0], key=new_key(), params=params)
+    update = jax.jit(jb.step(RULE, optimizer), donate_argnums=0)
+    for _ in range(2):
+        state, _ = update(state, (X, Y))
+    assert not any(leaf.is_deleted() for leaf in (*jax.tree.leaves(params), LEARNED))
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
+def test_the_noise_is_that_of_the_typed_key(impl):
+    """The words of the key and the key itself are one; another kind of key is not taken for it."""
+    state = jb.init_state(NOISY, optax.sgd(0.0), X[0], key=jax.random.key(3, impl=impl))
+    typed = jnp.issubdtype(state.key.dtype, jax.dtypes.prng_key)
+    assert typed == (impl == "rbg")
+    key = state.key if typed else jax.random.wrap_key_data(state.key, impl=impl)
+    update = jax.jit(jb.step(NOISY, optax.sgd(0.0)))
+    loss = NOISY.grads(state.params, (), X, Y, key=jax.random.fold_in(key, 0))[0]
+    for form in (state, state._replace(key=jax.random.clone(key))):
+        np.testing.assert_allclose(update(form, (X, Y))[1], loss, rtol=1e-6)
+
+
 def test_init_from_an_example_and_from_its_shape():
     shape = jax.ShapeDtypeStruct((3,), jnp.float32)
     assert_same(

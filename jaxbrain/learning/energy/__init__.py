@@ -7,6 +7,7 @@ of the forward pass in predictive coding, of the free equilibrium in equilibrium
 state shows how far the last batch was from equilibrium.
 """
 
+from jaxbrain.learning.energy.asymmetric import asymmetric_equilibrium_propagation
 from jaxbrain.learning.energy.complex_errors import (
     half_mse_error,
     mse_error,
@@ -20,8 +21,10 @@ from jaxbrain.learning.energy.equilibrium import (
     equilibrium_propagation,
     random_sign_equilibrium_propagation,
 )
+from jaxbrain.learning.energy.error_coordinates import error_predictive_coding
 from jaxbrain.learning.energy.holomorphic import holomorphic_equilibrium_propagation
 from jaxbrain.learning.energy.inference import InferenceDiagnostics
+from jaxbrain.learning.energy.lagrangian import lagrangian_predictive_coding
 from jaxbrain.learning.energy.predictive import centered_predictive_coding, predictive_coding
 from jaxbrain.learning.energy.predictive_clamped import (
     clamped_predictive_coding,
@@ -37,6 +40,7 @@ from jaxbrain.learning.energy.two_phases import Residuals
 __all__ = [
     "InferenceDiagnostics",
     "Residuals",
+    "asymmetric_equilibrium_propagation",
     "backtracking",
     "centered_equilibrium_propagation",
     "centered_predictive_coding",
@@ -44,11 +48,13 @@ __all__ = [
     "contrastive_hebbian",
     "equilibrium_network",
     "equilibrium_propagation",
+    "error_predictive_coding",
     "fixed_prediction_coding",
     "fixed_step",
     "half_mse_error",
     "holomorphic_equilibrium_propagation",
     "incremental_predictive_coding",
+    "lagrangian_predictive_coding",
     "mse_error",
     "predictive_coding",
     "random_sign_equilibrium_propagation",

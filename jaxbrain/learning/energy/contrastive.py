@@ -61,4 +61,4 @@ def contrastive_hebbian(
         held = start - clamped * jax.grad(loss)(start, y)
         return lambda h, s: held
 
-    return contrast_rule(name, system, loss, Phases(points, output), steps, clamped_steps)
+    return contrast_rule(name, system, loss, Phases(points, output), steps, clamped_steps, nudge=1)

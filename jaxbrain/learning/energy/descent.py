@@ -28,6 +28,11 @@ def fixed_step(energies: Energies, latents: Latents, step_size: Any) -> Latents:
       [0.0, 0.0]
     """
     force = jax.grad(lambda z: jnp.sum(energies(z)))(latents)
+    return descend(latents, force, step_size)
+
+
+def descend(latents: Latents, force: Latents, step_size: Any) -> Latents:
+    """z - step_size dF/dz."""
     return [z - jnp.asarray(step_size, z.dtype) * g for z, g in zip(latents, force, strict=True)]
 
 

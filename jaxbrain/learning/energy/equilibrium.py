@@ -35,14 +35,14 @@ def equilibrium_propagation(
     that a remaining change cancels. The state holds the `Residuals` of the last batch.
 
     Args:
-      net: a flat `serial` chain of dense, conv, pooling, flatten, dropout and elementwise
+      net: a `serial` chain of dense, conv, pooling, flatten, dropout and elementwise
         activations (functions of each unit alone), or the network of such a rule. Prefer
         `avg_pool`: under `max_pool` units that tie may alternate without end.
       nudge: the weight of the loss (beta); positive. The bias is of the order of beta, the
         rounding error of the order of its inverse.
       feedback_gain: g; positive. 1 is the network of the paper. Below 1 fewer steps are needed, and
         an unbounded f (relu) stays stable, but the states n layers below the output differ by the
-        order of g^n: increase it for many layers in float32.
+        order of beta g^n; what a precision does not resolve is refused.
       steps: sweeps of the free phase; each updates every group of units once.
       nudged_steps: sweeps of the phases that are compared.
 

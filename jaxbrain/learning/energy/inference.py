@@ -7,32 +7,47 @@ term of the output, `top`, and in the time at which weights learn.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxbrain.core.requirements import require_count, require_positive, require_wide
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step, require_descent
+from jaxbrain.learning.energy.descent import (
+    Descent,
+    Latents,
+    descend,
+    fixed_step,
+    require_descent,
+)
+from jaxbrain.learning.energy.reach import LEAST, Push, require_arrival, require_push
 
 Block = Callable[[Params, Any], jax.Array]
 
 
 class InferenceDiagnostics(NamedTuple):
-    """Residual force and energy of the activities at the end of an inference.
+    """Residual force, energy and errors of the activities at the end of an inference.
 
     Attributes:
       residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium; 1
         or more if the step size is too large.
       energy: F at the end, its mean over the batch.
+      signal: |e_l| / (eps |z_l|) of each block whose activities relax, first to last: its error in
+        units of the rounding of its activity, over the whole batch.
     """
 
     residual: jax.Array
     energy: jax.Array
+    signal: jax.Array
+
+    @property
+    def unreached(self) -> jax.Array:
+        """True for each block whose error is lost to rounding: it learns nothing but noise."""
+        return self.signal < LEAST
 
 
 class ForwardPass(NamedTuple):
@@ -108,35 +123,62 @@ def forward_pass(net: Network, params: Params, x: Any, key: jax.Array | None = N
     return ForwardPass(x, blocks, outputs[1:])
 
 
+def prediction_errors(model: CodingModel, params: Params, latents: Latents) -> Latents:
+    """e_l = z_l - f_l(z_{l-1})."""
+    each = zip(model.blocks, [model.x, *latents], latents, strict=False)
+    return [latent - block(params, a) for block, a, latent in each]
+
+
 def energies(model: CodingModel, params: Params, latents: Latents) -> jax.Array:
     """F of each example, ``[batch]``."""
-    inputs = [model.x, *latents]
-    total = model.top(params, inputs[-1])
-    for block, a, latent in zip(model.blocks, inputs, latents, strict=False):
-        error = latent - block(params, a)
+    return _terms(model, params, latents)[0]
+
+
+def _terms(
+    model: CodingModel, params: Params, latents: Latents
+) -> tuple[jax.Array, tuple[list[jax.Array], jax.Array]]:
+    """F of each example, the prediction error of each block, and the term of the output."""
+    total = top = model.top(params, [model.x, *latents][-1])
+    errors = prediction_errors(model, params, latents)
+    for error in errors:
         total += 0.5 * jnp.sum(jnp.square(error), axis=range(1, error.ndim))
-    return total
+    return total, (errors, top)
 
 
-def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, InferenceDiagnostics]:
-    """The activities after steps down the energy from those of the forward pass."""
+def _mean_energy(errors: list[jax.Array], top: jax.Array) -> jax.Array:
+    """The mean of F over the batch, from its terms."""
+    return jnp.mean(top) + (_squares(errors) / (2 * len(top)) if errors else 0)
+
+
+def relax(model: CodingModel, params: Params, steps: Steps) -> tuple[Latents, Latents]:
+    """The activities after steps down the energy from those of the forward pass, and dF/dz."""
     count, size, descent = steps
-    latents, done = model.start, 0
-    if not latents:
-        return latents, diagnostics(model, params, params, latents)
+    if not model.start:
+        return model.start, []
     # x does not move, nor does the prediction of the first block
-    first = latents[0]
+    first = model.start[0]
     model = model._replace(blocks=(lambda *_: first, *model.blocks[1:]))
-    if descent is fixed_step and isinstance(count, int) and count > 0:
-        # at first there are no prediction errors and only z_K moves, which saves products
-        last = fixed_step(lambda z: model.top(params, z[0]), latents[-1:], size)
-        latents, done = latents[:-1] + last, 1
+    energy_of = partial(energies, model, params)
 
-    def step(_: Any, latents: Latents) -> Latents:
-        return descent(lambda z: energies(model, params, z), latents, size)
+    def forces(latents: Latents) -> Latents:
+        return jax.grad(lambda z: jnp.sum(energy_of(z)))(latents)
 
-    latents = jax.lax.fori_loop(done, count, step, latents)
-    return latents, diagnostics(model, params, params, latents)
+    if descent is not fixed_step:
+        latents = jax.lax.fori_loop(0, count, lambda _, z: descent(energy_of, z, size), model.start)
+        return latents, forces(latents)
+
+    def step(_: Any, carry: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
+        latents = descend(*carry, size)
+        return latents, forces(latents)
+
+    # forces are carried, so that the first are free and the last need no program of their own
+    still = [jnp.zeros_like(z) for z in model.start[:-1]]
+    return jax.lax.fori_loop(0, count, step, (model.start, [*still, _push(model, params)]))
+
+
+def _push(model: CodingModel, params: Params) -> jax.Array:
+    """dF/dz_K of the forward pass, the only force: there are no prediction errors."""
+    return jax.grad(lambda z: jnp.sum(model.top(params, z)))(model.start[-1])
 
 
 def diagnostics(
@@ -144,16 +186,46 @@ def diagnostics(
 ) -> InferenceDiagnostics:
     """The force under the last weights, relative to that of the forward pass under the first."""
 
-    def total(latents: Latents) -> tuple[jax.Array, jax.Array]:
-        each = energies(model, last, latents)
-        return jnp.sum(each), jnp.mean(each)
+    def total(latents: Latents) -> tuple[jax.Array, Any]:
+        each, terms = _terms(model, last, latents)
+        return jnp.sum(each), terms
 
-    force, energy = jax.grad(total, has_aux=True)(latents)
-    if not latents:
-        return InferenceDiagnostics(jnp.zeros_like(energy), energy)
-    # the forward pass leaves no prediction error: only the term of the output is a force
-    push = jax.grad(lambda z: jnp.sum(model.top(first, z)))(model.start[-1])
-    return InferenceDiagnostics(ratio(optax.tree.norm(force), optax.tree.norm(push)), energy)
+    force, terms = jax.grad(total, has_aux=True)(latents)
+    return _relative(model, first, latents, force, *terms)
+
+
+def _relative(
+    model: CodingModel,
+    first: Params,
+    latents: Latents,
+    force: Latents,
+    errors: Latents,
+    top: jax.Array,
+) -> InferenceDiagnostics:
+    energy = _mean_energy(errors, top)
+    signal = signals(errors, latents).astype(energy.dtype)
+    if not force:
+        return InferenceDiagnostics(jnp.zeros_like(energy), energy, signal)
+    before = _squares([_push(model, first)])
+    return InferenceDiagnostics(jnp.sqrt(ratio(_squares(force), before)), energy, signal)
+
+
+def signals(errors: Latents, rounded: Latents) -> jax.Array:
+    """|e_l| / (eps |z_l|) for the arrays z_l to whose rounding e_l was exposed, ``[blocks]``."""
+
+    def signal(e: jax.Array, z: jax.Array) -> jax.Array:
+        largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        e, z = ratio(e, largest), ratio(z, largest)
+        return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
+
+    each = [signal(e, z) for e, z in zip(errors, rounded, strict=True)]
+    return jnp.stack(each) if each else jnp.zeros(0)
+
+
+def _squares(arrays: list[jax.Array]) -> jax.Array:
+    """The sum of all squares; as one product it compiles faster than a sum for each array."""
+    flat = jnp.concatenate([jnp.ravel(a) for a in arrays])
+    return flat @ flat
 
 
 def ratio(after: jax.Array, before: jax.Array) -> jax.Array:
@@ -165,30 +237,61 @@ def weight_gradient(
     model: CodingModel, params: Params, latents: Latents, *, nudge: float | jax.Array = 1
 ) -> Params:
     """dF/dW / nudge of the mean over the batch: local to each block."""
+    return jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)[0]
 
-    def total(params: Params) -> jax.Array:
-        each = energies(model, params, latents)
-        # scaled before the products with the activities, which are larger than the errors
-        return 1 / (nudge * each.shape[0]) * jnp.sum(each)
 
-    return jax.grad(total)(params)
+def gradient_of_errors(
+    blocks: tuple[Block, ...],
+    params: Params,
+    inputs: Latents,
+    errors: Latents,
+    nudge: float | jax.Array = 1,
+) -> Params:
+    """- z_{l-1}^T (e_l * f_l') / nudge, its mean over the batch, for given inputs and errors."""
+
+    def explained(params: Params) -> jax.Array:
+        total = jnp.zeros((), errors[-1].dtype)
+        for block, a, e in zip(blocks, inputs, errors, strict=True):
+            total -= jnp.vdot(block(params, a), e / (nudge * e.shape[0]))
+        return total
+
+    return jax.grad(explained)(params)
 
 
 def relax_and_learn(
     model: CodingModel, params: Params, steps: Steps, *, nudge: float | jax.Array = 1
 ) -> tuple[Params, InferenceDiagnostics]:
     """The weight gradient at the end of the relaxation, and the diagnostics."""
-    latents, info = relax(model, params, steps)
-    return weight_gradient(model, params, latents, nudge=nudge), info
+    latents, force = relax(model, params, steps)
+    grads, terms = jax.grad(_scaled, 1, has_aux=True)(model, params, latents, nudge)
+    return grads, _relative(model, params, latents, force, *terms)
 
 
-def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRule:
-    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``."""
+def _scaled(
+    model: CodingModel, params: Params, latents: Latents, nudge: float | jax.Array
+) -> tuple[jax.Array, Any]:
+    """F / nudge, its mean over the batch, and the terms of F."""
+    each, terms = _terms(model, params, latents)
+    # scaled before the products with the activities, which are larger than the errors
+    return 1 / (nudge * each.shape[0]) * jnp.sum(each), terms
+
+
+def coding_rule(
+    name: str, net: Network, loss: Loss, infer: Infer, push: Push | None = None, held: int = 0
+) -> LearningRule:
+    """The rule of an inference ``(params, y, forward pass) -> (grads, diagnostics)``.
+
+    Refused where its push does not reach the first block. The activities of all blocks relax but
+    those of the last `held` ones.
+    """
     chain.require_chain(net, name, loss)
+    if push is not None:
+        require_push(name, net, push)
 
     def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return InferenceDiagnostics(zero, zero)
+        relaxing = len(chain.blocks(params) or [()]) - held
+        return InferenceDiagnostics(zero, zero, jnp.zeros(relaxing, zero.dtype))
 
     def grads(
         params: Params, state: InferenceDiagnostics, x: Any, y: Any, *, key: jax.Array | None = None
@@ -196,6 +299,8 @@ def coding_rule(name: str, net: Network, loss: Loss, infer: Infer) -> LearningRu
         forward = forward_pass(net, params, x, key)
         output = forward.outputs[-1]
         require_wide(name, output)
+        if push is not None:
+            require_arrival(name, push, len(forward.blocks), output.dtype)
         value = chain.batch_loss(loss, output, y)
         return value, *infer(params, y, forward)
 

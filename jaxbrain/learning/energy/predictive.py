@@ -24,6 +24,7 @@ from jaxbrain.learning.energy.inference import (
     relax_and_learn,
     steps_of,
 )
+from jaxbrain.learning.energy.reach import Push
 
 
 @configured
@@ -45,6 +46,11 @@ def predictive_coding(
     first of three layers, before training): use Adam or more steps. Larger weights need a smaller
     step size, or `backtracking`. The state, the `InferenceDiagnostics` of the last batch, shows
     both; record ``state.rule_state.residual`` in `fit`.
+
+    An error moves down one block a step and loses size in each. What would not reach the first
+    block in the precision of the activities is refused, and ``state.rule_state.unreached`` shows
+    blocks that it did not reach. Take more steps, or for more than about eight blocks
+    `error_predictive_coding`.
 
     Args:
       nudge: the weight of the loss at the output (beta); positive.
@@ -71,7 +77,7 @@ def predictive_coding(
         model = nudged(forward, loss, y, nudge)
         return relax_and_learn(model, params, descending, nudge=nudge)
 
-    return coding_rule(name, net, loss, infer)
+    return coding_rule(name, net, loss, infer, Push(steps, step_size, nudge))
 
 
 @configured
@@ -90,8 +96,8 @@ def centered_predictive_coding(
 
     At the fixed points this is the gradient of the loss with an error of the order of the nudge
     squared. The nudge may be larger than in `predictive_coding`, so that less is lost to rounding.
-    Both inferences run as one, in less than twice the time. The state holds the larger residual
-    and the mean energy of the two.
+    Both inferences run as one, in less than twice the time. The state holds the larger residual,
+    the mean energy and the smaller signals of the two.
 
     Args:
       nudge: the weight of the loss at the output (beta); positive, and small enough that the
@@ -121,9 +127,10 @@ def centered_predictive_coding(
         beta = jnp.asarray(nudge, forward.outputs[-1].dtype)
         changes, info = jax.vmap(learn)(jnp.stack([beta, -beta]))
         grads = jax.tree.map(lambda g: g[0] + g[1], changes)  # the second over a negative nudge
-        return grads, InferenceDiagnostics(jnp.max(info.residual), jnp.mean(info.energy))
+        worst = jnp.max(info.residual), jnp.mean(info.energy), jnp.min(info.signal, axis=0)
+        return grads, InferenceDiagnostics(*worst)
 
-    return coding_rule(name, net, loss, infer)
+    return coding_rule(name, net, loss, infer, Push(steps, step_size, nudge))
 
 
 def nudged(forward: ForwardPass, loss: Loss, y: Any, nudge: float | jax.Array) -> CodingModel:

@@ -27,6 +27,7 @@ from jaxbrain.learning.energy.inference import (
     steps_of,
     weight_gradient,
 )
+from jaxbrain.learning.energy.reach import Push
 
 
 @configured
@@ -68,7 +69,8 @@ def clamped_predictive_coding(
     def infer(params: Params, y: Any, forward: ForwardPass) -> tuple[Params, InferenceDiagnostics]:
         return relax_and_learn(clamped(forward, loss, y), params, descending)
 
-    return coding_rule(name, net, loss, infer)
+    push = Push(steps, step_size, nudge=1, held=1)
+    return coding_rule(name, net, loss, infer, push, held=1)
 
 
 @configured
@@ -128,7 +130,8 @@ def incremental_predictive_coding(
         latents, total = jax.lax.fori_loop(0, count, step, start)
         return total, diagnostics(model, params, learned(total), latents)
 
-    return coding_rule(name, net, loss, infer)
+    push = Push(count, size, nudge=1, held=1, idle=1)
+    return coding_rule(name, net, loss, infer, push, held=1)
 
 
 def clamped(forward: ForwardPass, loss: Loss, y: Any) -> CodingModel:

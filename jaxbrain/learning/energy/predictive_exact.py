@@ -19,10 +19,14 @@ from jaxbrain.learning.energy.inference import (
     coding_rule,
     diagnostics,
     energies,
+    gradient_of_errors,
+    prediction_errors,
     ratio,
+    signals,
     weight_gradient,
 )
 from jaxbrain.learning.energy.predictive_clamped import clamped
+from jaxbrain.learning.energy.reach import Push
 
 Errors = list[jax.Array]
 
@@ -82,21 +86,17 @@ def fixed_prediction_coding(
         start = [jnp.zeros_like(a) for a in hidden]
         errors = jax.lax.fori_loop(0, steps, step, start)
 
-        def explained(p: Params) -> jax.Array:
-            """Its derivative is g: the input and the error of each block are constants."""
-            total = jnp.zeros((), output.dtype)
-            inputs = [forward.x, *hidden]
-            for block, a, e in zip(forward.blocks, inputs, [*errors, top], strict=True):
-                total -= jnp.vdot(block(p, a), e / examples)
-            return total
-
-        residual = jnp.zeros_like(value)
+        residual, signal = jnp.zeros_like(value), jnp.zeros(0, value.dtype)
         if hidden:
             residual = ratio(optax.tree.norm(force(errors)), optax.tree.norm(force(start)))
+            signal = signals(errors, errors).astype(value.dtype)
         energy = value + sum(jnp.sum(jnp.square(e)) for e in errors) / (2 * examples)
-        return jax.grad(explained)(params), InferenceDiagnostics(residual, energy)
+        inputs = [forward.x, *hidden]
+        grads = gradient_of_errors(forward.blocks, params, inputs, [*errors, top])
+        return grads, InferenceDiagnostics(residual, energy, signal)
 
-    return coding_rule("fixed_prediction_coding", net, loss, infer)
+    push = Push(steps, 1.0, nudge=1, held=1)  # no activity rounds off a small error
+    return coding_rule("fixed_prediction_coding", net, loss, infer, push, held=1)
 
 
 @configured
@@ -129,7 +129,7 @@ def zero_divergence_inference_learning(net: Network, loss: Loss) -> LearningRule
         times = list(reversed(range(len(forward.blocks))))
         return learn_in_time(clamped(forward, loss, y), params, step_size=1, times=times)
 
-    return coding_rule("zero_divergence_inference_learning", net, loss, infer)
+    return coding_rule("zero_divergence_inference_learning", net, loss, infer, held=1)
 
 
 def learn_in_time(
@@ -146,18 +146,26 @@ def learn_in_time(
       times: of each block of the model, and last of its top; 0 is before the first step.
 
     Returns:
-      g and the diagnostics after the last step.
+      g and the diagnostics after the last step, with the signal of each block at its own time.
     """
-    latents, grads = model.start, list(params)
+    latents, grads, seen = model.start, list(params), {}
     owners = _block_of_each_layer(params)
     for t in range(max(times) + 1):
         change = weight_gradient(model, params, latents)
+        errors = prediction_errors(model, params, latents)
+        seen |= {
+            i: (e, z) for i, (e, z) in enumerate(zip(errors, latents, strict=True)) if times[i] == t
+        }
         for i, owner in enumerate(owners):
             if times[owner] == t:
                 grads[i] = change[i]
         if t < max(times):
             latents = fixed_step(lambda z: energies(model, params, z), latents, step_size)
-    return tuple(grads), diagnostics(model, params, params, latents)
+    info = diagnostics(model, params, params, latents)
+    if seen:
+        ends = zip(*(seen[i] for i in range(len(latents))), strict=True)
+        info = info._replace(signal=signals(*ends).astype(info.energy.dtype))
+    return tuple(grads), info
 
 
 def _block_of_each_layer(params: Params) -> list[int]:

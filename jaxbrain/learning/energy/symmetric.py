@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import constructor, serial, split_key
+from jaxbrain.core.composition import constructor, is_affine, serial, split_key
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.core.requirements import as_number, require_count, require_positive
 from jaxbrain.core.types import Loss, Network, Params
@@ -89,7 +89,7 @@ def symmetric_system(
     """The chain as a symmetric network; an `equilibrium_network` counts as its chain.
 
     Raises:
-      ValueError: if net is not a flat chain with a hidden layer, a layer is not a linear coupling,
+      ValueError: if net is not a chain with a hidden layer, a layer is not a linear coupling,
         or the gain is not positive.
     """
     require_positive(rule, "feedback_gain", feedback_gain)
@@ -97,7 +97,7 @@ def symmetric_system(
         net = serial(*net.layers)
     chain.require_hidden(net, rule, "whose units relax")
     require_matching_loss(rule, net, loss)
-    kinds = [constructor(layer) for layer in net.layers]
+    kinds = list(map(_kind, net.layers))
     first = next(i for i, layer in enumerate(net.layers) if chain.has_weights(layer))
     for i, (layer, made) in enumerate(zip(net.layers, kinds, strict=True)):
         allowed = _WEIGHTED if chain.has_weights(layer) else (*_LINEAR, elementwise)
@@ -105,7 +105,8 @@ def symmetric_system(
             raise ValueError(
                 f"{rule} needs symmetric weights: layer {i}, {layer}, is not a linear coupling "
                 "whose transpose carries signals back; use jb.dense, jb.conv, pooling, jb.flatten, "
-                "jb.dropout and jb.elementwise activations, or jb.backprop"
+                "jb.dropout and jb.elementwise activations, jb.affine(layer) to declare a linear "
+                "layer of your own, or jb.backprop"
             )
     units = _groups(kinds, first)
     if not any(chain.has_weights(net.layers[i]) for i in range(units[-1].start, units[-1].stop)):
@@ -115,6 +116,13 @@ def symmetric_system(
             "last"
         )
     return System(net, units, feedback_gain)
+
+
+def _kind(layer: Network) -> Any:
+    """The constructor of a layer; one that is declared `affine` couples like dense or flatten."""
+    if is_affine(layer):
+        return dense if chain.has_weights(layer) else flatten
+    return constructor(layer)
 
 
 def _groups(kinds: list[Any], first: int) -> tuple[Units, ...]:

@@ -6,6 +6,7 @@ Every phase k starts from the same free equilibrium. Each weight learns from the
 ends.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from jaxbrain.core.requirements import require_count, require_wide
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
+from jaxbrain.learning.energy.reach import require_feedback
 from jaxbrain.learning.energy.symmetric import (
     Output,
     States,
@@ -101,14 +103,25 @@ def nudged_rule(
         return points(jnp.asarray(beta).astype(dtype), key)
 
     phases = Phases(nudges, nudged(gradient(loss)))
-    return contrast_rule(name, system, loss, phases, *relaxation[1:])
+    return contrast_rule(name, system, loss, phases, *relaxation[1:], nudge=beta)
 
 
 def contrast_rule(
-    name: str, system: System, loss: Loss, phases: Phases, steps: int, contrast_steps: int
+    name: str,
+    system: System,
+    loss: Loss,
+    phases: Phases,
+    steps: int,
+    contrast_steps: int,
+    *,
+    nudge: float | jax.Array,
 ) -> LearningRule:
-    """The rule of a symmetric network and the phases that it compares."""
+    """The rule of a symmetric network and the phases that it compares, which differ by a nudge."""
     require_count(name, "steps", steps)
+    reach = functools.partial(
+        require_feedback, name, len(system.units), system.feedback_gain, nudge
+    )
+    reach(jax.dtypes.canonicalize_dtype(float))  # before a training, which traces the numbers
     network = equilibrium_network(system.net, feedback_gain=system.feedback_gain, steps=steps)
     n_layers = len(system.net.layers)
 
@@ -129,6 +142,7 @@ def contrast_rule(
         keys = _example_keys(key, x)
         drive, s, change = jax.vmap(free, (None, 0, 0))(params, x, keys)
         require_wide(name, s[-1])
+        reach(s[-1].dtype)
         value = chain.batch_loss(loss, s[-1], y)
         points, weights = phases.points(key, s[-1].dtype)
         p, drive, s = _like(points, (params, drive, s))

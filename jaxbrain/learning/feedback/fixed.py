@@ -31,7 +31,8 @@ def carry_back(
 
     g_l = a_{l-1}^T delta_l, delta_l = (delta_{l+1} B_{l+1}^T) * f'(z_l)
 
-    With B = W it is exact. The feedback parameters of the first layer are not used.
+    With B = W it is exact. An error passes a composed layer by its pullback with parameters B. The
+    feedback parameters of the first layer are not used.
 
     Examples:
       >>> import jax, jaxbrain as jb

@@ -1,5 +1,6 @@
 """Learned feedback: Kolen-Pollack and the weight mirror align feedback with forward weights."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -119,7 +120,8 @@ def weight_mirror(
     through m inputs has a relative error of sqrt((m + 1) / n), and B averages over about 2 / decay
     of them: a smaller decay is more exact and follows W more slowly. The response is without bias.
     The gradient needs a key. The state is B, in the structure of params; the B of the first layer
-    stays as it is, because nothing is propagated through it.
+    stays as it is, because nothing is propagated through it. Above it, layers with kernels must be
+    linear.
 
     Args:
       learning_rate: of the mirror; positive.
@@ -163,6 +165,7 @@ def weight_mirror(
             if any(leaf.ndim > 1 for leaf in jax.tree.leaves(params[i])):
                 k = jax.random.fold_in(keys, i)
                 layer, w, a = net.layers[i], params[i], inputs[i]
+                _require_linear(layer, w, a)
                 estimate = mirror(k, layer, w, a, noise=noise, samples=samples)
                 learned[i] = jax.tree.map(follow, state[i], estimate)
         return value, changes, tuple(learned)
@@ -176,6 +179,20 @@ def weight_mirror(
     return LearningRule(init, grads, net)
 
 
+def _require_linear(layer: Network, params: Params, x: Any) -> None:
+    """Refuse a layer that is not linear in its input and in its weights, up to a bias."""
+    here = jnp.zeros(x.shape, x.dtype)
+    for f, at in ((lambda a: layer.apply(params, a), x), (lambda p: layer.apply(p, here), params)):
+        try:
+            jax.eval_shape(jax.linear_transpose(f, at), jax.eval_shape(f, at))
+        except Exception as error:  # of the first operation without a transpose
+            raise ValueError(
+                f"weight_mirror reads a kernel from the response of its layer to noise, for which "
+                f"the layer must be linear in its input and have one kernel: {layer} is not; "
+                "unpack it into single layers, or use jb.learning.kolen_pollack"
+            ) from error
+
+
 def mirror(
     key: jax.Array,
     layer: Network,
@@ -187,7 +204,7 @@ def mirror(
 ) -> Params:
     """The correlation of noise at a layer's input with the response at its output.
 
-    <xi^T (f(xi) - f(0))>, xi ~ N(0, noise^2): on average noise^2 W for a dense layer or convolution
+    <xi^T (xi W)>, xi ~ N(0, noise^2): on average noise^2 W for a dense layer or convolution
 
     Args:
       key: of xi.
@@ -209,11 +226,14 @@ def mirror(
       True
     """
     xi = jax.random.normal(key, (samples, *x.shape), x.dtype)
-    xi, silent = as_number(noise, xi) * xi, jnp.zeros((1, *x.shape), x.dtype)
-    response = chain.on_batch(layer, params, xi, None) - chain.on_batch(layer, params, silent, None)
+    xi = as_number(noise, xi) * xi
+    # without bias, and without what passes by the kernel, as in a residual layer
+    kernels = jax.tree.map(lambda w: w if w.ndim > 1 else jnp.zeros_like(w), params)
+    along = functools.partial(jax.jvp, lambda p: chain.on_batch(layer, p, xi, None))
+    response = along((params,), (kernels,))[1]
     total = chain.pull_params(layer, params, xi, response)
     # a convolution uses a weight in many places, but in fewer where it reaches into the padding
-    places = chain.pull_params(layer, params, jnp.ones_like(silent), jnp.ones_like(response[:1]))
+    places = chain.pull_params(layer, params, jnp.ones_like(xi[:1]), jnp.ones_like(response[:1]))
     return jax.tree.map(lambda t, n: t / (samples * jnp.where(n > 0, n, 1)), total, places)
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.composition import batch
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import (
     as_number,
@@ -23,6 +24,7 @@ from jaxbrain.core.requirements import (
 )
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
+from jaxbrain.learning.outputs import require_matching_loss
 
 Sampler = Callable[[jax.Array, Any, Any], jax.Array]
 
@@ -45,6 +47,7 @@ def forward_gradient(
     layers reach .93, back-propagation .97.
 
     Args:
+      net: any network of one example, a chain or not.
       samples: n, directions in each step, all along one forward pass; each costs about one more.
       sampler: ``(key, shape, dtype) -> v``, independent with mean 0 and variance 1: normal;
         ``jax.random.rademacher`` gives signs.
@@ -61,7 +64,7 @@ def forward_gradient(
       >>> float(value), grads[0]["kernel"].tolist()
       (2.0, [[-2.0]])
     """
-    chain.require_chain(net, "forward_gradient", loss)
+    require_matching_loss("forward_gradient", net, loss)
     require_count("forward_gradient", "samples", samples)
 
     def grads(
@@ -98,6 +101,7 @@ def weight_perturbation(
     `forward_gradient`: take many samples. The loss must have 32 bits or more.
 
     Args:
+      net: any network of one example, a chain or not.
       samples: n, perturbations in each step; each costs a forward pass, and one is unperturbed.
       scale: size of a perturbation; positive. A small scale is lost to rounding.
       sampler: ``(key, shape, dtype) -> v``, independent and symmetric with variance 1.
@@ -113,7 +117,7 @@ def weight_perturbation(
       >>> grads[0]["kernel"].tolist()  # (L(1.5) - L(1)) / 0.5, L(w) = (w - 3)^2 / 2
       [[-1.75]]
     """
-    chain.require_chain(net, "weight_perturbation", loss)
+    require_matching_loss("weight_perturbation", net, loss)
     require_count("weight_perturbation", "samples", samples)
     require_positive("weight_perturbation", "scale", scale)
 
@@ -206,7 +210,8 @@ def node_perturbation(
 
 
 def _mean_loss(net: Network, loss: Loss, params: Params, x: Any, y: Any, key: Any) -> jax.Array:
-    return chain.batch_loss(loss, chain.forward(net, params, x, key=key)[-1], y)
+    own = None if key is None else jax.random.clone(key)
+    return chain.batch_loss(loss, batch(net).apply(params, x, key=own), y)
 
 
 def _draw(key: Any, sampler: Sampler, like: Any, samples: int) -> Any:

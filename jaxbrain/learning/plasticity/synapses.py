@@ -11,6 +11,7 @@ from jax.nn.initializers import lecun_normal
 from jaxbrain.cells.parts import retention
 from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_positive
@@ -42,26 +43,33 @@ def local_rule(name: str, change: Change, carry: Callable[[jax.Array], Any] | No
         return lecun_normal()(key, (pre.shape[-1], post.shape[-1]), float_like(pre))
 
     def start(params: jax.Array, x: Any) -> Any:
-        if jnp.ndim(params) != 2:
-            raise ValueError(
-                f"{name}: params must be the weights [pre, post], got {jnp.shape(params)}"
-            )
-        return () if carry is None else carry(params)
+        w = _weights(name, params)
+        return () if carry is None else carry(w)
 
     def step(
         params: jax.Array, carry: Any, x: Any, *, key: jax.Array | None = None
     ) -> tuple[Any, jax.Array]:
-        pre, post, modulator = x
-        if jnp.shape(params) != (*jnp.shape(pre), *jnp.shape(post)) or jnp.ndim(params) != 2:
+        w, modulator = _weights(name, params), x[2]
+        pre, post = (on_device(name, *named) for named in zip(("pre", "post"), x, strict=False))
+        if w.shape != (*pre.shape, *post.shape):
             raise ValueError(
                 f"{name}: params must be the weights [pre, post] of activities pre [pre] and post "
-                f"[post] of one presentation, got {jnp.shape(params)} for {jnp.shape(pre)} and "
-                f"{jnp.shape(post)}; jax.vmap over presentations"
+                f"[post] of one presentation, got {w.shape} for {pre.shape} and {post.shape}; "
+                "jax.vmap over presentations"
             )
-        pre, post = (as_float(jnp.asarray(a), params.dtype) for a in (pre, post))
-        return change(params, carry, pre, post, modulator)
+        if modulator is not None:
+            modulator = on_device(name, "modulator", modulator)
+        return change(w, carry, as_float(pre, w.dtype), as_float(post, w.dtype), modulator)
 
     return Cell(init, start, step)
+
+
+def _weights(name: str, params: Any) -> jax.Array:
+    """The weights of a plasticity, ``[pre, post]``, as floats."""
+    w = on_device(name, "params", params)
+    if w.ndim != 2:
+        raise ValueError(f"{name}: params must be the weights [pre, post], got {w.shape}")
+    return as_float(w, float)
 
 
 @configured
@@ -97,22 +105,23 @@ def modulated(
     name = f"modulated({plasticity})"
 
     def carry(params: jax.Array, x: Any) -> tuple[Any, jax.Array]:
-        return plasticity.carry(params, (*x[:2], None)), jnp.zeros_like(params)
+        return plasticity.carry(params, (*x[:2], None)), jnp.zeros_like(_weights(name, params))
 
     def step(
         params: jax.Array, carry: Any, x: Any, *, key: jax.Array | None = None
     ) -> tuple[Any, jax.Array]:
-        pre, post, modulator = x
-        if modulator is None or jnp.shape(modulator) not in ((), jnp.shape(post)):
-            got = "none" if modulator is None else f"shape {jnp.shape(modulator)}"
+        w, (pre, post, modulator) = _weights(name, params), x
+        factor = None if modulator is None else on_device(name, "modulator", modulator)
+        if factor is None or factor.shape not in ((), w.shape[1:]):
+            got = "none" if factor is None else f"shape {factor.shape}"
             raise ValueError(
                 f"{name} needs a modulator, a scalar or one for each of the postsynaptic units "
-                f"{jnp.shape(post)}, got {got}; pass (pre, post, modulator), under fit as y"
+                f"{w.shape[1:]}, got {got}; pass (pre, post, modulator), under fit as y"
             )
         inner, trace = carry
         inner, change = plasticity.step(params, inner, (pre, post, None), key=key)
-        trace = retention(tau, dt, params) * trace + change
-        factor = as_float(jnp.asarray(modulator), params.dtype)
+        trace = retention(tau, dt, w) * trace + change
+        factor = as_float(factor, w.dtype)
         return (inner, trace), trace * (factor[None] if factor.ndim else factor)
 
     return Cell(plasticity.init, carry, step)

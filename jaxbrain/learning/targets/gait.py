@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.scipy.special import logit
 
-from jaxbrain.core.composition import constructor
+from jaxbrain.core.composition import constructor, is_affine
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive, require_wide
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
@@ -256,12 +256,13 @@ def _require_invertible(
                 "relu has none: use jb.elementwise(jax.nn.leaky_relu) or jnp.tanh; for one of "
                 "your own pass inverses=((activation, its_inverse),)"
             )
-        if constructor(layer) not in _LINEAR and not is_elementwise(layer):
+        linear = constructor(layer) in _LINEAR or is_affine(layer)
+        if not linear and not is_elementwise(layer):
             raise ValueError(
                 f"{name} inverts every layer above the first with weights, and layer {i}, "
                 f"{layer}, cannot be inverted: use "
                 f"{', '.join(make.__name__ for make in _LINEAR)} or invertible activations, "
-                "or use jb.backprop"
+                "jb.affine(layer) to declare a linear layer of your own, or use jb.backprop"
             )
     return [known.get(layer) for layer in net.layers]
 

@@ -3,8 +3,9 @@
     g_l(u) = s_{l-1}(V_l^T u + c_l), trained on |g_l(f_l(h)) - h|^2 / 2
 
 V_l^T is the pullback of block l without its activations (the transpose of a convolution, the
-switches of max pooling, the reshaping of flatten) with weights V_l of its own. s_{l-1} are the
-activations of the block below, so that the inverse has their range.
+switches of max pooling, the reshaping of flatten, the pullback of a composed layer at its input)
+with weights V_l of its own. s_{l-1} are the activations of the block below, so that the inverse has
+their range.
 """
 
 from collections.abc import Callable
@@ -82,7 +83,7 @@ def reconstruct(
     The loss is |g(f(h)) - h|^2 / 2, its mean over the batch.
 
     Args:
-      net: a flat `serial` chain.
+      net: a `serial` chain.
       optimizer: an optax transformation.
       params: of net.
       state: the inverses.

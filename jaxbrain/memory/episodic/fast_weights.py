@@ -3,7 +3,8 @@
 The fast weights W ``[key, value]`` lead from the units of a key to those of a value (the transpose
 of Schlag et al.): a query q reads y = q W. `hebbian_write` and `delta_write` bind a value to a key.
 The cells do so at each step, with keys, values and queries that slow weights project from the
-input. A ``key`` of a write is an address, not a random key.
+input; `jaxbrain.cells.scan` and `jaxbrain.cells.unroll` take derivatives of 64 steps or more in
+chunks. A ``key`` of a write is an address, not a random key.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, lecun_normal
 
+from jaxbrain.cells.stages import SequenceStep
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import (
     as_number,
@@ -21,6 +23,13 @@ from jaxbrain.core.requirements import (
     require_positive,
 )
 from jaxbrain.core.types import Cell, Params
+from jaxbrain.memory.episodic.chunks import (
+    CHUNK,
+    Sequence,
+    delta_chunks,
+    derived_in_chunks,
+    hebbian_chunks,
+)
 from jaxbrain.memory.episodic.feature_maps import FeatureMap, elu_plus_one, unit
 from jaxbrain.networks.parts import as_real, require_features, weights
 
@@ -160,12 +169,16 @@ def hebbian_fast_weights(
     require_fraction("hebbian_fast_weights", "retention", retention)
     name = f"hebbian_fast_weights({key_size}, {value_size})"
 
-    def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
-        fast = hebbian_write(fast, x.key, x.value, retention=retention)
+    def update(kept: Any, fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
+        fast = hebbian_write(fast, x.key, x.value, retention=kept)
         return fast, read(fast, x.query)
 
+    def chunked(kept: jax.Array, fast: jax.Array, xs: Projection) -> tuple[jax.Array, jax.Array]:
+        return hebbian_chunks(kept, fast, xs.query, xs.key, xs.value)
+
     sizes = _sizes("hebbian_fast_weights", key_size, value_size)
-    return _cell(name, sizes, feature_map or _identity, kernel_init, jnp.zeros_like, update)
+    form = _Form(feature_map or _identity, jnp.zeros_like, update, chunked, retention)
+    return _cell(name, sizes, kernel_init, form)
 
 
 @configured
@@ -206,12 +219,19 @@ def linear_attention(
     def start(fast: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jnp.zeros_like(fast), jnp.zeros_like(fast[:, 0])
 
-    def update(carry: tuple[jax.Array, jax.Array], x: Projection) -> tuple[Any, jax.Array]:
+    def update(_: Any, carry: tuple[jax.Array, jax.Array], x: Projection) -> tuple[Any, jax.Array]:
         fast, total = hebbian_write(carry[0], x.key, x.value), carry[1] + x.key
         return (fast, total), read(fast, x.query) / jnp.maximum(x.query @ total, floor)
 
+    def chunked(one: jax.Array, carry: Any, xs: Projection) -> tuple[Any, jax.Array]:
+        # z is the fast weights of values that are all 1
+        both = jnp.concatenate([carry[0], carry[1][:, None]], axis=1)
+        values = jnp.pad(xs.value, ((0, 0), (0, 1)), constant_values=1)
+        both, ys = hebbian_chunks(one, both, xs.query, xs.key, values)
+        return (both[:, :-1], both[:, -1]), ys[:, :-1] / jnp.maximum(ys[:, -1:], floor)
+
     sizes = _sizes("linear_attention", key_size, value_size)
-    return _cell(name, sizes, feature_map, kernel_init, start, update)
+    return _cell(name, sizes, kernel_init, _Form(feature_map, start, update, chunked))
 
 
 @configured
@@ -248,28 +268,45 @@ def delta_fast_weights(
     name = f"delta_fast_weights({key_size}, {value_size})"
     features = feature_map or _identity
 
-    def update(fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
+    def update(_: Any, fast: jax.Array, x: Projection) -> tuple[jax.Array, jax.Array]:
         fast = delta_write(
             fast, x.key, x.value, learning_rate=1.0 if x.learning_rate is None else x.learning_rate
         )
         return fast, read(fast, x.query)
 
+    def chunked(_: Any, fast: jax.Array, xs: Projection) -> tuple[jax.Array, jax.Array]:
+        rate = jnp.ones_like(xs.key[:, 0]) if xs.learning_rate is None else xs.learning_rate
+        return delta_chunks(fast, xs.query, xs.key, xs.value, rate)
+
     def normal(x: jax.Array) -> jax.Array:
         return unit(features(x))
 
     sizes = _sizes("delta_fast_weights", key_size, value_size) | {"learning_rate": 1}
-    return _cell(name, sizes, normal, kernel_init, jnp.zeros_like, update)
+    return _cell(name, sizes, kernel_init, _Form(normal, jnp.zeros_like, update, chunked))
 
 
-def _cell(
-    name: str,
-    sizes: dict[str, int],
-    phi: FeatureMap,
-    kernel_init: Initializer,
-    start: Callable[[jax.Array], Any],
-    update: Callable[[Any, Projection], tuple[Any, jax.Array]],
-) -> Cell:
-    """A Cell from its carry and one step, both in terms of the fast weights."""
+class _Form(NamedTuple):
+    """What differs between the cells.
+
+    Attributes:
+      phi: the feature map of keys and queries.
+      start: from fast weights of zeros to the first carry.
+      update: ``(number, carry, projection) -> (carry, y)``, one step.
+      chunked: the same for a whole sequence.
+      number: the hyperparameter of both.
+    """
+
+    phi: FeatureMap
+    start: Callable[[jax.Array], Any]
+    update: Sequence
+    chunked: Sequence
+    number: float | jax.Array = 1.0
+
+
+def _cell(name: str, sizes: dict[str, int], kernel_init: Initializer, form: _Form) -> Cell:
+    """A Cell from its carry, one step and a sequence, all in terms of the fast weights."""
+    phi, start, update, chunked, number = form
+    derived = derived_in_chunks(update, chunked)
 
     def init(key: jax.Array, x: Any) -> Params:
         if len(x.shape) != 1:
@@ -301,9 +338,12 @@ def _cell(
     def step(
         params: Params, carry: Any, x: Any, *, key: jax.Array | None = None
     ) -> tuple[Any, jax.Array]:
-        return update(carry, x if isinstance(x, Projection) else project(params, x))
+        return update(number, carry, x if isinstance(x, Projection) else project(params, x))
 
-    return Cell(init, carry, step, project)
+    def sequence(params: Params, carry: Any, xs: Projection) -> tuple[Any, jax.Array]:
+        return derived(as_number(number, xs.value), carry, xs)
+
+    return Cell(init, carry, SequenceStep(step, sequence, least=2 * CHUNK), project)
 
 
 def _sizes(name: str, key_size: int, value_size: int) -> dict[str, int]:

@@ -25,6 +25,7 @@ from jaxbrain.motor.body.plant import (
     Plant,
     center_like,
     require_action,
+    scanned_runge_kutta,
 )
 from jaxbrain.networks.parts import no_params
 
@@ -142,7 +143,7 @@ def muscled_arm(
         return MuscledArm(moved, hill.activation(action.command, state.activation))
 
     def advance(state: MuscledArm, action: Action, dt: Any) -> MuscledArm:
-        return _scanned_runge_kutta(lambda s: flow(s, action), state, dt, substeps)
+        return scanned_runge_kutta(lambda s: flow(s, action), state, dt, substeps)
 
     def power(state: MuscledArm, action: Action) -> jax.Array:
         pulled = pull(state)
@@ -201,37 +202,6 @@ def muscle_forces(muscles: Muscles, hill: Hill, activation: jax.Array, pulled: P
     length = positive_part(pulled.lengths - tendon) / optimal
     velocity = pulled.velocities / (optimal * as_number(hill.vmax, activation))
     return greatest * hill_force(hill, activation, length, velocity)
-
-
-def _scanned_runge_kutta(
-    flow: Callable[[MuscledArm], MuscledArm], state: MuscledArm, dt: Any, steps: int
-) -> MuscledArm:
-    """Steps of `jaxbrain.motor.runge_kutta` with all their stages in one compiled loop.
-
-    A second form, because the flow of muscles is long: compiled once instead of four times a step,
-    the gradient of a reach compiles in a third of the time and runs as fast. The backward pass
-    recomputes the flow from the state of each stage; to keep its values takes a quarter longer.
-    """
-    flow = jax.checkpoint(flow)
-    stage = jnp.arange(4 * steps) % 4
-    last = stage == 3
-    ahead = jnp.asarray([0.5, 0.5, 1.0, 0.0])[stage]  # from the start of the step to the next stage
-    weight = jnp.asarray([1.0, 2.0, 2.0, 1.0])[stage] / 6
-
-    def one(carry: tuple, constants: tuple) -> tuple:
-        def leaf(start: jax.Array, moved: jax.Array, slope: jax.Array) -> tuple:
-            last, ahead, weight = (c.astype(start.dtype) for c in constants)
-            slope = as_number(dt, start) / steps * slope
-            moved = moved + weight * slope
-            start = start + last * moved
-            return start, (1 - last) * moved, start + ahead * slope
-
-        start, moved, here = carry
-        leaves = jax.tree.map(leaf, start, moved, flow(here))
-        return jax.tree.transpose(jax.tree.structure(state), None, leaves), None
-
-    zero = jax.tree.map(jnp.zeros_like, state)
-    return jax.lax.scan(one, (state, zero, state), (last, ahead, weight))[0][0]
 
 
 def _plant(

@@ -20,7 +20,7 @@ from jaxbrain.core.requirements import (
     require_times,
 )
 from jaxbrain.core.types import Cell, Params
-from jaxbrain.motor.body.plant import runge_kutta
+from jaxbrain.motor.body.plant import scanned_runge_kutta
 from jaxbrain.networks.parts import as_real, float_like
 
 Number = float | jax.Array
@@ -157,7 +157,7 @@ def basal_ganglia(
         def flow(state: BasalGanglia) -> BasalGanglia:
             return ganglia_flow(state, x, tau, pathways, thresholds)
 
-        carry = runge_kutta(flow, carry, dt)
+        carry = scanned_runge_kutta(flow, carry, dt)
         return carry, nuclei_rates(carry, thresholds=thresholds).gpi
 
     return Cell(init, carry, step)

@@ -228,7 +228,7 @@ def _floating(x: TaskInput) -> TaskInput:
 
 
 def _require_input(name: str, x: Any) -> TaskInput:
-    require_fields(name, x, TaskInput, {"start": (2,), "force": (2,), "field": (2, 2)})
+    x = require_fields(name, x, TaskInput, {"start": (2,), "force": (2,), "field": (2, 2)})
     if jnp.ndim(x.cue) != 1:
         raise ValueError(
             f"{name}: TaskInput.cue must be a vector [n] a step, got shape {jnp.shape(x.cue)}"

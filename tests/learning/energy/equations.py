@@ -24,7 +24,8 @@ def exact(net, loss, params, x, y):
 def relaxed(make, net, loss, params, x, y, *, steps, step_size, descent=fixed_step, **nudge):
     """The activities and the diagnostics of a model after some steps; 0 or traced is allowed."""
     model = make(inference.forward_pass(net, params, x), loss, y, **nudge)
-    return inference.relax(model, params, inference.Steps(steps, step_size, descent))
+    z, _ = inference.relax(model, params, inference.Steps(steps, step_size, descent))
+    return z, inference.diagnostics(model, params, params, z)
 
 
 def mean_loss(loss, o, y):

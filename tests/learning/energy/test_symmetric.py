@@ -104,11 +104,30 @@ REFUSED = {
         jb.serial(DENSE, TANH, jb.with_precision(jb.layer_norm(), jnp.bfloat16), DENSE),
         "layer 2, with_precision",
     ),
-    "nested": (jb.serial(DENSE, jb.serial(TANH, DENSE)), "flat chain, but layer 1"),
+    "nested": (
+        jb.serial(DENSE, jb.serial(TANH, DENSE)),
+        r"layer 1, serial\(.*a linear coupling",
+    ),
     "single": (jb.serial(DENSE, TANH), "needs a hidden layer, whose units relax"),
     "tail": (jb.serial(DENSE, TANH, DENSE, TANH, jb.flatten()), r"ends in flatten\(\) after an"),
     "no chain": (jb.residual(jb.serial(DENSE)), "teaches a chain"),
 }
+
+
+def test_a_declared_layer_couples_like_dense():
+    layer = jb.affine(jb.from_functions(DENSE.init, lambda p, x: x @ p["kernel"] + p["bias"]))
+    turn = jb.affine(jb.elementwise(lambda x: x[::-1]))
+    flat, other = jb.serial(DENSE, TANH, DENSE), jb.serial(layer, TANH, turn, layer)
+    assert symmetric_system(other, "rule", 0.3).units == ((0, 1, 2), (2, 4, 4))
+    x = jnp.array([0.3, -1.2, 0.7])
+    params = flat.init(jax.random.key(0), x)
+    turned = {"kernel": params[2]["kernel"][::-1], "bias": params[2]["bias"]}
+    outputs = [
+        equilibrium_network(net, feedback_gain=0.3).apply(own, x)
+        for net, own in ((flat, params), (other, (params[0], (), (), turned)))
+    ]
+    np.testing.assert_allclose(*outputs, rtol=1e-6)
+    assert not np.allclose(outputs[0], flat.apply(params, x), rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -32,7 +32,9 @@ def biased(net, loss, *, nudge, feedback_gain, steps, nudged_steps):
     def points(key, dtype):
         return jnp.stack([nudge, -nudge]), jnp.array([0.5, -0.5]) / nudge
 
-    return contrast_rule("biased", system, loss, Phases(points, outside), steps, nudged_steps)
+    return contrast_rule(
+        "biased", system, loss, Phases(points, outside), steps, nudged_steps, nudge=nudge
+    )
 
 
 def test_the_nudge_belongs_within_the_nonlinearity():

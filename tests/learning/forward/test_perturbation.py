@@ -215,8 +215,9 @@ def test_noise_of_the_network_is_the_same_in_all_passes(name):
 def test_refusals(name):
     with pytest.raises(ValueError, match=rf"{name}: samples must be a positive integer, got 0"):
         RULES[name](NET, CE, samples=0)
-    with pytest.raises(ValueError, match=rf"{name} teaches a chain"):
-        RULES[name](jb.dense(3), CE)
+    if name == "node_perturbation":
+        with pytest.raises(ValueError, match=rf"{name} teaches a chain"):
+            RULES[name](jb.dense(3), CE)
     if name != "forward_gradient":
         with pytest.raises(ValueError, match=rf"{name}: scale must be positive, got -1"):
             RULES[name](NET, CE, scale=-1)

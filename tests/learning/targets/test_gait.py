@@ -209,10 +209,14 @@ def test_gait_refuses_what_it_cannot_invert():
         ValueError, match=r"layer 2, layer_norm\(\), cannot be inverted: use dense, conv"
     ):
         make(jb.dense(4), act, jb.layer_norm(), jb.dense(3))
+    own = jb.from_functions(jb.dense(4).init, lambda params, x: x @ params["kernel"])
+    with pytest.raises(ValueError, match=r"layer 2, .*jb.affine\(layer\) to declare"):
+        make(jb.dense(4), act, own, jb.dense(3))
+    make(jb.dense(4), act, jb.affine(own), jb.dense(3))
     with pytest.raises(ValueError, match=r"inverses must be pairs.*arctanh.*got"):
         make(jb.dense(4), act, jb.dense(3), inverses=(cube,))
-    with pytest.raises(ValueError, match="flat chain"):
-        make(jb.serial(jb.dense(4)), jb.dense(3))
+    with pytest.raises(ValueError, match=r"layer 1, serial\(dense\(4\)\), cannot be inverted"):
+        make(jb.dense(3), jb.serial(jb.dense(4)))
     for name, value, what in (
         ("target_step", 0, "be positive"),
         ("orthogonality", -1, "not be negative"),

@@ -1,0 +1,58 @@
+"""Rules that reach the first block at any depth, in float32."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.nn.initializers import variance_scaling
+
+import jaxbrain as jb
+
+CE = jb.losses.softmax_cross_entropy
+DEEP = (
+    "error_predictive_coding",
+    "lagrangian_predictive_coding",
+    "asymmetric_equilibrium_propagation",
+)
+
+
+def residual_network(depth, width=8):
+    init = variance_scaling(2 / depth, "fan_in", "normal")
+    inner = jb.serial(jb.dense(width, kernel_init=init), jb.elementwise(jax.nn.relu))
+    return jb.serial(jb.dense(width), *[jb.residual(inner)] * (depth - 2), jb.dense(5))
+
+
+def flat(tree):
+    return np.concatenate([np.asarray(a, float).ravel() for a in jax.tree.leaves(tree)])
+
+
+def cosines(net, make):
+    """To back-propagation, of every block."""
+    x, y = jax.random.normal(jax.random.key(3), (16, 12)), jnp.arange(16) % 5
+    params = net.init(jax.random.key(0), x[0])
+    rule = make(net, CE)
+    grads, truth = jax.jit(
+        lambda p: (rule.grads(p, None, x, y)[1], jb.backprop(net, CE).grads(p, (), x, y)[1])
+    )(params)
+    pairs = [(flat(g), flat(t)) for g, t in zip(grads, truth, strict=True)]
+    return [g @ t / np.linalg.norm(g) / np.linalg.norm(t) for g, t in pairs]
+
+
+@pytest.mark.parametrize(
+    "depth",
+    [20, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 10, 64, 128))],
+)
+@pytest.mark.parametrize("name", DEEP)
+def test_every_block_learns_the_gradient(name, depth):
+    found = cosines(residual_network(depth), getattr(jb.learning, name))
+    assert len(found) == depth and min(found) > 0.99
+
+
+@pytest.mark.slow
+def test_predictive_coding_with_small_steps_does_not():
+    """The control: enough steps to be allowed, and far from the gradient in the first block."""
+
+    def make(net, loss):
+        return jb.learning.predictive_coding(net, loss, steps=60, step_size=0.5)
+
+    assert min(cosines(residual_network(20), make)) < 0.95
