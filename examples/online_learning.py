@@ -103,7 +103,7 @@ def main(out: Path) -> None:
     axes[0].text(UPDATES - 20, 1 / 6, "constant answer 1", ha="right", va="bottom", color="gray")
     axes[0].set(title="learning to add", xlabel="update", ylabel="squared error")
     axes[1].barh(list(RULES), tilt, color=list(COLORS.values()))
-    axes[1].set(title="angle to the gradient", xlabel="degrees; 90 is chance", xlim=(0, 95))
+    axes[1].set(title="angle to the gradient", xlabel="degrees; 90 is chance", xlim=(0, 180))
     axes[1].invert_yaxis()
     axes[2].set(title="memory of one sequence", xlabel="steps", ylabel="KiB")
     axes[2].legend(frameon=False)

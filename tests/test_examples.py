@@ -338,7 +338,9 @@ def test_online_rules_carry_the_same_amount_at_any_length(example):
     found = {name: row(lines, name) for name in ("BPTT", "RTRL", "SnAp-1", "RFLO", "UORO")}
     for name, (loss, angle, short, long_) in found.items():
         assert long_ > 10 * short if name == "BPTT" else long_ == short
-        assert angle < 1e-2 if name in ("BPTT", "RTRL") else 0 < angle < 90
+        # before the weights align with it, a random feedback points to either side of 90
+        most = {"BPTT": 1e-2, "RTRL": 1e-2, "RFLO": 180}.get(name, 60)
+        assert angle < most and (angle > 1) == (most > 1)
         assert loss < 1 / 6
 
 
