@@ -5,9 +5,7 @@ From the groups of rows to files, their tests, and the constructors that a test 
 
 EXACT = {
     "rule": {
-        "tests/learning/test_backpropagation.py": {
-            "test_backprop_is_the_delta_rule": "backprop",
-        },
+        "tests/learning/test_backpropagation.py": {"test_backprop_is_the_delta_rule": "backprop"},
         "tests/learning/feedback/test_fixed.py": {
             "test_feedback_alignment_is_its_equation": "feedback_alignment",
             "test_direct_feedback_alignment_is_its_equation": "direct_feedback_alignment",
