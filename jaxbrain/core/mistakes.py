@@ -46,9 +46,11 @@ _CALLS = {
 
 def require_instance(wanted: type, function: str, argument: str, value: Any) -> None:
     """Refuse a value of another type; a constructor in the place of its value is named."""
-    if isinstance(value, wanted) or (wanted is bool and isinstance(value, np.bool_)):
-        if wanted.__name__ == "Network" and value.config is None:
-            _require_key_argument(function, argument, value.apply)
+    if wanted is bool and isinstance(value, np.bool_):
+        return
+    if isinstance(value, wanted):
+        if wanted.__name__ == "Network" and getattr(value, "config", None) is None:
+            _require_key_argument(function, argument, value.apply)  # pyright: ignore[reportAttributeAccessIssue]
         return
     name, kind = wanted.__name__, type(value).__name__
     is_function = callable(value) and not isinstance(value, type | tuple)

@@ -37,7 +37,7 @@ class Foreign:
 
     @property
     def how_to_store(self) -> str:
-        """What to do instead of `jaxbrain.save_model`."""
+        """The advice of `jaxbrain.save_model`, which refuses the model."""
         return (
             "store the params with jaxbrain.checkpoint.save, or the trained model, made by "
             "jb.to_equinox, jb.to_linen or jb.to_nnx, by its own library"

@@ -200,7 +200,7 @@ def _split(nnx: Any, model: Any) -> Split:
 
 
 def _set_noise(module: Any, noisy: bool) -> None:
-    """What ``module.train()`` and ``module.eval()`` set, of a module without running averages."""
+    """The switch of ``module.train()`` and ``module.eval()``, without running averages."""
     module.set_attributes(deterministic=not noisy, raise_if_not_found=False)
 
 

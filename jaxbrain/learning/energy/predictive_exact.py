@@ -163,8 +163,8 @@ def learn_in_time(
             latents = fixed_step(lambda z: energies(model, params, z), latents, step_size)
     info = diagnostics(model, params, params, latents)
     if seen:
-        ends = zip(*(seen[i] for i in range(len(latents))), strict=True)
-        info = info._replace(signal=signals(*ends).astype(info.energy.dtype))
+        errors, rounded = ([seen[i][part] for i in range(len(latents))] for part in (0, 1))
+        info = info._replace(signal=signals(errors, rounded).astype(info.energy.dtype))
     return tuple(grads), info
 
 

@@ -286,7 +286,7 @@ def delta_fast_weights(
 
 
 class _Form(NamedTuple):
-    """What differs between the cells.
+    """The differences of the cells.
 
     Attributes:
       phi: the feature map of keys and queries.
