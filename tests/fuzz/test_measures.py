@@ -10,9 +10,9 @@ from tests.fuzz.changes import FINITE, KINDS, SHAPES, VALUES, changed_in_turn
 from tests.fuzz.strategies import arrays, fuzz, of_users, shapes_or_refusal
 from tests.tables.measures import MEASURES, OTHER_MEASURES
 
-# Gradients of complex weights have directions and norms, and eigenvalues are complex; the outcome
-# of a sweep is that of the user.
-COMPLEX = {"angles", "norm_ratios", "classify", "field_sweep"}
+# Gradients of complex weights have directions and norms, eigenvalues and carries may be complex,
+# the outcome of a sweep is that of the user.
+COMPLEX = {"angles", "norm_ratios", "classify", "field_sweep", "fixed_points"}
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] if one.costly else [])
     for name, one in MEASURES.items()
