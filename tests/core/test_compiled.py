@@ -133,10 +133,12 @@ def test_memory_of_many_trainings_is_bounded():
     code = """
         import gc, os, sys, jax, jax.numpy as jnp, optax, jaxbrain as jb
         from jaxbrain.core.compiled import Compiled
+        jb.fit  # loads its module, and those that it needs
         for module in [m for name, m in sys.modules.items() if name.startswith("jaxbrain.")]:
             for value in vars(module).values():
                 if isinstance(value, Compiled):
                     value.kept.most = 3
+        assert sys.modules["jaxbrain.training.fitting"]._chunk.kept.most == 3
         x, y = jax.random.normal(jax.random.key(0), (32, 4)), jnp.arange(32) % 3
         held = []
         for n in range(25):
