@@ -70,11 +70,11 @@ def holographic_reduced(n: int) -> VectorSymbols:
         return jax.random.normal(key, (count, n), float) / math.sqrt(n)
 
     def bind(x: jax.Array, y: jax.Array) -> jax.Array:
-        x, y = _vectors(n, x=x, y=y)
+        x, y = _real(n, x=x, y=y)
         return jnp.fft.irfft(jnp.fft.rfft(x) * jnp.fft.rfft(y), n)
 
     def unbind(z: jax.Array, y: jax.Array) -> jax.Array:
-        z, y = _vectors(n, z=z, y=y)
+        z, y = _real(n, z=z, y=y)
         return jnp.fft.irfft(jnp.fft.rfft(z) * jnp.conj(jnp.fft.rfft(y)), n)
 
     def bundle(vectors: jax.Array) -> jax.Array:
@@ -215,6 +215,17 @@ def _vectors(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
     return tuple(as_inexact(vector, name) for name, vector in vectors.items())
 
 
+def _real(n: int, **vectors: Any) -> tuple[jax.Array, ...]:
+    found = _vectors(n, **vectors)
+    for name, vector in zip(vectors, found, strict=True):
+        if jnp.iscomplexobj(vector):
+            raise TypeError(
+                f"{name} must be real, as the vectors of holographic_reduced, got {vector.dtype}; "
+                "complex ones: jb.memory.fourier_holographic_reduced"
+            )
+    return found
+
+
 def _total(n: int, vectors: Any) -> jax.Array:
     array = as_inexact(vectors, "vectors")
     if array.ndim != 2 or array.shape[1] != n:
@@ -239,9 +250,11 @@ def _cosine(n: int) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
 
 def as_inexact(values: Any, name: str) -> jax.Array:
-    """An array of real or complex numbers: integers become the default float."""
+    """An array of real or complex numbers of at least 32 bits, which a Fourier transform needs."""
     array = on_device("", name, values)
-    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+    if not jnp.issubdtype(array.dtype, jnp.inexact):
+        return array.astype(float)
+    return array.astype("float32") if array.dtype.itemsize < 4 else array
 
 
 def _length(x: jax.Array) -> jax.Array:

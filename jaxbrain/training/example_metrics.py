@@ -34,7 +34,7 @@ def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(accuracy(jnp.array([-3.0]), jnp.array([1])))
       0.0
     """
-    logits = on_device("accuracy", "logits", logits)
+    logits = _some("accuracy", "logits", logits)
     if logits.size == 1:
         return jnp.mean(_right("accuracy", logits, target, 0.0))
     labels, inside = class_of("accuracy", logits.shape, target)
@@ -135,7 +135,7 @@ def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
       >>> float(mean_absolute_error(jnp.array([1.0, 2.0]), jnp.array([0.0, 4.0])))
       1.5
     """
-    prediction = on_device("mean_absolute_error", "prediction", prediction)
+    prediction = _some("mean_absolute_error", "prediction", prediction)
     target = on_device("mean_absolute_error", "target", target)
     if prediction.shape != target.shape:
         raise ValueError(
@@ -143,13 +143,24 @@ def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
             f"{jnp.shape(prediction)}, got {jnp.shape(target)} (one example each); use y[:, None] "
             "for a column of targets"
         )
+    if not jnp.issubdtype(prediction.dtype, jnp.inexact):
+        prediction = prediction.astype(float)  # else a target would lose its fraction
     error = jnp.abs(prediction - target.astype(prediction.dtype))
     return jnp.mean(error, dtype=None if error.dtype.itemsize > 2 else "float32")
 
 
+def _some(name: str, argument: str, outputs: jax.Array) -> jax.Array:
+    outputs = on_device(name, argument, outputs)
+    if not outputs.size:
+        raise ValueError(
+            f"{name}: {argument} must have at least one output, got shape {outputs.shape}"
+        )
+    return outputs
+
+
 def _right(name: str, outputs: jax.Array, target: jax.Array, threshold: float) -> jax.Array:
     """1.0 for each output on the side of its target, 0.0 for the others."""
-    outputs, target = on_device(name, "prediction", outputs), as_array(name, "target", target)
+    outputs, target = _some(name, "prediction", outputs), as_array(name, "target", target)
     if outputs.shape != target.shape:
         raise ValueError(
             f"{name}: yes-no outputs need a target of the same shape, got output {outputs.shape} "

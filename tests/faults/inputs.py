@@ -18,6 +18,22 @@ def mended(name: str, file: str, right: str, wrong: str) -> Fault:
 
 FAULTS = [
     mended(
+        "the fraction of a target is lost", "jaxbrain/training/example_metrics.py",
+        "prediction = prediction.astype(float)", "pass",
+    ),
+    mended(
+        "a metric of no outputs is nan", "jaxbrain/training/example_metrics.py",
+        "if not outputs.size:", "if outputs is None:",
+    ),
+    mended(
+        "a sequence is taken for one step of a tape", "jaxbrain/memory/episodic/external.py",
+        "project(params, one_step(x))", "project(params, x)",
+    ),
+    mended(
+        "the Fourier transform gets half precision", "jaxbrain/memory/symbols.py",
+        'return array.astype("float32") if array.dtype.itemsize < 4 else array', "return array",
+    ),
+    mended(
         "half precision is not widened", VALUES,
         'return values.astype("float32") if values.dtype.itemsize < 4 else values', "return values",
     ),

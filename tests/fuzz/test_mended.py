@@ -16,6 +16,7 @@ ROWS, PATH = RNG.normal(size=(9, 2)).astype("float32"), np.arange(18.0).reshape(
 FORCE, HERE, THERE = np.zeros(2), np.zeros(2), np.array([0.0, 1.0])
 MASS, ARM, HEBB = jb.motor.point_mass(), jb.motor.two_link_arm(), jb.learning.plasticity.hebb()
 BACKPROP = jb.backprop(jb.dense(2), jb.losses.mse)
+PARAMS_OF_TAPE = {"kernel": np.ones((2, 21), "float32"), "bias": np.zeros(21, "float32")}
 UNITS = analysis.Tuning(*np.ones((4, 3), "float32"))
 
 
@@ -23,7 +24,26 @@ def layer(values):
     return ({"kernel": np.asarray(values)},)
 
 
+SYMBOLS, TAPE = jb.memory.holographic_reduced(8), jb.memory.external_memory(4, 2)
+
 REFUSED = {
+    "no outputs": (lambda: jb.accuracy(np.zeros(0), 0), "accuracy: logits must have at least one"),
+    "a match of no outputs": (
+        lambda: jb.metrics.exact_match(np.zeros(0), np.zeros(0)),
+        "exact_match: prediction must have at least one",
+    ),
+    "no predictions": (
+        lambda: jb.metrics.mean_absolute_error(np.zeros(0), np.zeros(0)),
+        "mean_absolute_error: prediction must have at least one",
+    ),
+    "complex symbols": (
+        lambda: SYMBOLS.bind(np.ones(8) + 1j, np.ones(8)),
+        "x must be real, .*fourier_holographic_reduced",
+    ),
+    "a step of several inputs": (
+        lambda: TAPE.step(PARAMS_OF_TAPE, TAPE.carry(PARAMS_OF_TAPE, ROWS[0]), ROWS),
+        r"external_memory\(4, 2\) needs the input \[features\] of one step",
+    ),
     "states without units": (
         lambda: analysis.dimensionality(np.ones((3, 0))),
         "dimensionality: states",
@@ -242,3 +262,15 @@ def test_deviations_of_extreme_movements_are_finite():
     mean, deviation = _moments(jnp.asarray(ROWS * np.float32(1e30)))
     np.testing.assert_allclose(deviation / 1e30, _moments(ROWS)[1], rtol=1e-5)
     assert jnp.isfinite(mean).all()
+
+
+def test_absolute_errors_keep_the_fraction_of_the_target():
+    assert jb.metrics.mean_absolute_error(np.array([1, 2]), np.array([0.5, 2.5])) == 0.5
+    assert jb.metrics.mean_absolute_error(np.array([True]), np.array([0.25])) == 0.75
+
+
+def test_symbols_of_half_precision_are_bound_in_floats():
+    one, other = SYMBOLS.draw(jax.random.key(0), 2)
+    half = SYMBOLS.bind(one.astype("float16"), other.astype("float16"))
+    assert half.dtype == "float32"
+    np.testing.assert_allclose(half, SYMBOLS.bind(one, other), atol=1e-2)

@@ -259,9 +259,13 @@ def external_memory(
     name = f"external_memory({slots}, {width})"
     sizes = (width, 1, 1, moves, 1) * 2 + (1, width, width)
 
-    def init(key: jax.Array, x: Any) -> Params:
+    def one_step(x: Any) -> Any:
         if len(x.shape) != 1:
             raise ValueError(f"{name} needs the input [features] of one step, got shape {x.shape}")
+        return x
+
+    def init(key: jax.Array, x: Any) -> Params:
+        x = one_step(x)
         return initial_weights(key, (x.shape[0], sum(sizes)), x, kernel_init, zeros)
 
     def carry(params: Params, x: Any) -> Tape:
@@ -281,7 +285,7 @@ def external_memory(
     def step(
         params: Params, carry: Tape, x: Any, *, key: jax.Array | None = None
     ) -> tuple[Tape, jax.Array]:
-        now = x if isinstance(x, Interface) else project(params, x)
+        now = x if isinstance(x, Interface) else project(params, one_step(x))
         written = address(carry.memory, carry.write_weights, now.write, floor=floor)
         memory = write(carry.memory, now.write_gate * written, now.erase, now.add)
         looked = address(memory, carry.read_weights, now.read, floor=floor)
