@@ -16,6 +16,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.types import Add, Store
 from jaxbrain.memory.factors import Factors, Weights, local_fields
 from jaxbrain.memory.patterns import append, require_bipolar, warn_when_full
@@ -96,6 +97,7 @@ def outer_product_factors(patterns: jax.Array) -> Factors:
     return Factors(x, counts, counts, jnp.asarray(1 / n, x.dtype))
 
 
+@checked
 def add_outer_product_factors(weights: Factors, pattern: jax.Array) -> Factors:
     """Factors of `outer_product_factors` with one row more: a new shape, which compiles again.
 
@@ -246,6 +248,7 @@ def pseudo_inverse_factors(patterns: jax.Array) -> Factors:
     return Factors(rows, squares, jnp.zeros_like(squares), jnp.ones((), rows.dtype))
 
 
+@checked
 def add_pseudo_inverse_factors(weights: Factors, pattern: jax.Array) -> Factors:
     """Factors of `pseudo_inverse_factors` with one row more; zeros for a stored pattern.
 

@@ -13,7 +13,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.core import allowed, names
 from tests.contracts.test_config import MAKE
-from tests.tables import NETWORKS, parts
+from tests.tables import NETWORKS, parts, values
 
 NET = jb.serial(jb.dense(4), jb.elementwise(jax.nn.relu), jb.dense(1))
 X = np.linspace(-1, 1, 3, dtype="float32")
@@ -30,6 +30,7 @@ def doubling(features, *, factor=2.0):
 
 
 OF_THE_TABLES = [parts.no_traces, parts.no_gradient, parts.lose_traces, parts.anti_hebb]
+OF_THE_TABLES += [values.first_scale, values.scaled_by]
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -80,7 +81,7 @@ def test_parameters_come_back_bit_for_bit(tmp_path, name):
     x = jax.ShapeDtypeStruct(case.shape, case.dtype)
     params = net.init(jax.random.key(0), x)
     jb.save_model(tmp_path / "model.ckpt", net, params)
-    again, same = jb.load_model(tmp_path / "model.ckpt")
+    again, same = jb.load_model(tmp_path / "model.ckpt", functions=OF_THE_TABLES)
     assert again == net and jax.tree.structure(same) == jax.tree.structure(params)
     for a, b in zip(jax.tree.leaves(same), jax.tree.leaves(params), strict=True):
         assert a.dtype == b.dtype

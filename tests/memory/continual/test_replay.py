@@ -11,6 +11,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.memory import replay_buffer, with_replay
 from jaxbrain.memory.continual import replay
+from tests.compilations import programs
 from tests.theory import CE, distance, mlp, problem
 
 pytestmark = pytest.mark.x64
@@ -150,36 +151,26 @@ def test_a_mixed_batch_is_the_mean_over_new_and_old():
     assert distance(own[1], without[1]) < 1e-12
 
 
-CALLS = []
-
-
-def counted(x):
-    """tanh; Python calls it only while tracing."""
-    CALLS.append(1)
-    return jnp.tanh(x)
-
-
 def fit_from(params, buffer):
-    """Everything new but equal; number of calls of `counted`, and the params at the end."""
-    CALLS.clear()
-    net = mlp(counted)
+    """Everything new but equal; number of compiled programs, and the params at the end."""
+    net = mlp(jnp.tanh)
     _, x, y = problem(net, CE)
     rule = with_replay(jb.backprop(net, CE), buffer, n=4)
     state = jb.init_state(rule, optax.sgd(0.1), x[0], key=new_key(), params=params)
     options = {"key": jax.random.key(0), "epochs": 2, "batch_size": None}
-    traced = len(CALLS)
-    state, _ = jb.fit(rule, optax.sgd(0.1), (x, y), state=state, **options)
-    return len(CALLS) - traced, state.params
+    with programs() as found:
+        state, _ = jb.fit(rule, optax.sgd(0.1), (x, y), state=state, **options)
+    return found.compiled, state.params
 
 
 def test_another_buffer_traces_nothing_and_is_not_the_cached_one():
     params, x, y = problem(mlp(jnp.tanh), CE)
     empty = replay_buffer(20, (x[0], y[0]))
-    calls, without = fit_from(params, empty)
-    assert calls > 0
+    compiled, without = fit_from(params, empty)
+    assert compiled > 0
     for items in ((x, y), (-x, y)):
-        calls, after = fit_from(params, replay.add(new_key(), empty, items))
-        assert calls == 0
+        compiled, after = fit_from(params, replay.add(new_key(), empty, items))
+        assert compiled == 0
         assert distance(after, without) > 1e-3
         without = after
 
