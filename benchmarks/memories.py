@@ -246,7 +246,7 @@ def factored(update: str, patterns: np.ndarray, cues: jax.Array) -> Callable[[],
         update=getattr(jb.memory, update),
         max_steps=SWEEPS,
     )
-    params = jb.memory.outer_product_factors(patterns)
+    params = jb.memory.outer_product_factors(jnp.asarray(patterns))
     return compiled(jax.vmap(memory.recall, in_axes=(None, 0)), params, cues)
 
 

@@ -34,7 +34,7 @@ RULES = {
     "feedback alignment": jb.feedback_alignment,
     "equilibrium propagation": jb.learning.equilibrium_propagation,
 }
-Trained = Callable[[Any], Callable[[jax.Array], jax.Array]]  # params -> the library's own call
+Trained = Callable[[Any], Callable[[jax.Array], Any]]  # params -> the library's own call
 
 
 class Gate(eqx.Module):

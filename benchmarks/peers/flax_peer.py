@@ -42,7 +42,7 @@ def loop(workload: Workload, cached: bool) -> Trainer:
     model = Perceptron(workload.sizes, nnx.Rngs(0))
     for layer, (kernel, bias) in zip(model.layers, initial_weights(workload.sizes), strict=True):
         layer.kernel[...] = kernel
-        layer.bias[...] = bias
+        layer.bias[...] = bias  # pyright: ignore[reportOptionalSubscript]
     optimizer = nnx.Optimizer(model, optax.adam(workload.learning_rate), wrt=nnx.Param)
     # copies on the host, because the step may donate or overwrite the arrays of the modules
     fresh_model = jax.tree.map(np.array, nnx.state(model))
