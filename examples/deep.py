@@ -79,7 +79,7 @@ def draw(cosines: dict, sizes: dict):
         left.plot(blocks, cosines[name], **look)
         size = np.where(sizes[name] > 0, sizes[name], np.nan)  # a block that learns nothing
         right.plot(blocks, size, label=name, **look)
-    left.set(ylabel="cosine to back-propagation", ylim=(-0.05, 1.05))
+    left.set(ylabel="cosine to back-propagation", ylim=(-0.1, 1.05))
     right.set(ylabel="size / size of back-propagation", yscale="log")
     for ax in (left, right):
         ax.set(xlabel="block, from the input", xlim=(0, BLOCKS + 1))
