@@ -34,7 +34,7 @@ def lagrangian_predictive_coding(
     net: Network,
     loss: Loss,
     *,
-    nudge: float | jax.Array = 1e-4,
+    nudge: float | jax.Array = 1e-5,
     steps: int = 3,
     penalty: float | jax.Array = 1.0,
     multiplier_step: float | jax.Array = 1.0,
