@@ -63,10 +63,23 @@ def traced(name, net):
     assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
 
 
+# One rule of each mechanism runs with the ordinary tests.
+ORDINARY = {
+    "backprop", "feedback_alignment", "sign_symmetry", "direct_feedback_alignment",
+    "difference_target_propagation", "local_losses", "predictive_coding",
+    "error_predictive_coding", "asymmetric_equilibrium_propagation", "forward_forward", "pepita",
+    "weight_perturbation",
+}  # fmt: skip
+TAKING = [
+    pytest.param(name, marks=() if name in ORDINARY else pytest.mark.slow)
+    for name in sorted(RULES.keys() - REFUSING.keys())
+]
+
+
 @pytest.mark.parametrize(
     "kinds", [("residual", "own"), pytest.param(("parallel", "nested"), marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("name", sorted(RULES.keys() - REFUSING.keys()))
+@pytest.mark.parametrize("name", TAKING)
 def test_every_rule_takes_blocks(name, kinds):
     traced(name, with_block(*(KINDS[kind] for kind in kinds)))
 
