@@ -137,7 +137,10 @@ def test_a_training_that_diverges_names_the_option(capsys):
 
 @pytest.mark.parametrize(
     ("rule", "optimizer"),
-    list(zip(FIRST_RULES, ["momentum", "sgd", "adamw", "rmsprop"], strict=True)),
+    [
+        pytest.param(*pair, marks=pytest.mark.slow if pair[1] in ("sgd", "rmsprop") else ())
+        for pair in zip(FIRST_RULES, ["momentum", "sgd", "adamw", "rmsprop"], strict=True)
+    ],
 )
 def test_every_optimizer_trains(rule, optimizer, draw):
     draw()

@@ -10,7 +10,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.core.config import label
 from tests.contract import KEYWORD, close, counter, equal, places, signature
-from tests.tables import RULES
+from tests.tables import MECHANISMS, RULES, most_slow
 
 new_key = partial(jax.random.key, 1)
 TANH = jb.elementwise(jnp.tanh)
@@ -57,7 +57,10 @@ def test_rule_signatures_and_identity(name):
     assert any(not np.array_equal(a, b) for a, b in pairs) == RULES[name].draws
 
 
-@rules
+ORDINARY = MECHANISMS | {"equilibrium_propagation", "contrastive_hebbian", "node_perturbation"}
+
+
+@pytest.mark.parametrize("name", most_slow(RULES, ORDINARY))
 def test_rule_gives_gradients_of_the_params(name):
     rule, params, state, x, y = setting(name)
     traced = counter(lambda rule, p, s, x, y, key=None: rule.grads(p, s, x, y, key=key))

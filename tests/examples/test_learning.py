@@ -38,6 +38,7 @@ def test_backprop_by_hand_is_jax_grad(example):
     assert row(lines, "Largest difference of a weight at the end:")[0] < 1e-5
 
 
+@long
 def test_binary_classifier_learns_the_moons_with_sgd_and_adam(example):
     lines = example("binary_classifier")
     results = {name: row(lines, f"{name} ") for name in ("GD", "SGD", "Adam")}

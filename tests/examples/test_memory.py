@@ -19,6 +19,7 @@ def test_receptive_fields_are_the_principal_components(example):
     assert row(lines, "BCM, median kurtosis of the units")[0] > 5
 
 
+@long
 def test_spike_timing_reproduces_the_published_fit(example):
     lines = example("spike_timing")
     for label in ("window of pairs", "window of triplets"):

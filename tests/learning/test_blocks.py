@@ -9,7 +9,7 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.learning import chain
 from jaxbrain.learning.forward import draw_label
-from tests.tables import RULES
+from tests.tables import MECHANISMS, RULES, most_slow
 from tests.theory import CE, distance, problem
 
 pytestmark = pytest.mark.x64
@@ -63,17 +63,7 @@ def traced(name, net):
     assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
 
 
-# One rule of each mechanism runs with the ordinary tests.
-ORDINARY = {
-    "backprop", "feedback_alignment", "sign_symmetry", "direct_feedback_alignment",
-    "difference_target_propagation", "local_losses", "predictive_coding",
-    "error_predictive_coding", "asymmetric_equilibrium_propagation", "forward_forward", "pepita",
-    "weight_perturbation",
-}  # fmt: skip
-TAKING = [
-    pytest.param(name, marks=() if name in ORDINARY else pytest.mark.slow)
-    for name in sorted(RULES.keys() - REFUSING.keys())
-]
+TAKING = most_slow(sorted(RULES.keys() - REFUSING.keys()), MECHANISMS)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import jaxbrain as jb
 from tests.tables.values import (
@@ -299,3 +300,16 @@ EXEMPT = {
     "fit": "test_fitting", "init_state": "test_step", "run": "test_loop",
     "step": "test_step", "check": "test_own_loops",
 }  # fmt: skip
+
+# One rule of each mechanism; where the others are slow, these run with the ordinary tests.
+MECHANISMS = {
+    "backprop", "feedback_alignment", "sign_symmetry", "direct_feedback_alignment",
+    "difference_target_propagation", "local_losses", "predictive_coding",
+    "error_predictive_coding", "asymmetric_equilibrium_propagation", "forward_forward", "pepita",
+    "weight_perturbation",
+}  # fmt: skip
+
+
+def most_slow(names, ordinary):
+    """Parameters of a test, those slow that are not ordinary."""
+    return [pytest.param(n, marks=() if n in ordinary else pytest.mark.slow) for n in names]
