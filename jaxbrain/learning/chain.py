@@ -26,8 +26,9 @@ from jaxbrain.core.types import Loss, Network, Params
 from jaxbrain.learning.outputs import require_matching_loss
 from jaxbrain.losses import Weighted, as_target
 from jaxbrain.networks.layers import embed
+from jaxbrain.networks.repetition import repeated
 
-_WRAPPERS = (affine, batch, residual, with_precision)
+_WRAPPERS = (affine, batch, repeated, residual, with_precision)
 
 
 def require_chain(net: Network, rule: str, loss: Loss | None = None) -> None:

@@ -6,6 +6,12 @@ NETWORKS, TASKS, DATA = "jaxbrain/networks", "jaxbrain/tasks", "jaxbrain/dataset
 CORE = "jaxbrain/core"
 FAULTS = [
     Fault(
+        "a repetition without weights is taken for a block", "jaxbrain/learning/chain.py",
+        "(affine, batch, repeated, residual, with_precision)",
+        "(affine, batch, residual, with_precision)",
+        "tests/learning/test_chain.py",
+    ),
+    Fault(
         "all copies of a repeated network start equal", "jaxbrain/networks/repetition.py",
         "keys = jax.random.split(key, times)", "keys = jnp.stack([key] * times)",
         "tests/networks/test_repetition.py",

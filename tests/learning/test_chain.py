@@ -119,6 +119,19 @@ def test_targets_that_do_not_fit(make, y, loss, message):
         rule.grads(params, rule.init(new_key(), params, x[0]), x, y)
 
 
+WRAPPED = (
+    lambda layer: layer, jb.batch, jb.residual, jb.affine, lambda layer: jb.repeated(layer, 2),
+    lambda layer: jb.with_precision(layer, "float32"), lambda layer: jb.serial(layer, layer),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrap", WRAPPED)
+def test_weights_are_seen_within_any_composition(wrap):
+    inner, act = jb.serial(jb.flatten(), jb.dense(2)), jb.elementwise(jnp.tanh)
+    assert chain.has_weights(wrap(inner)) and chain.has_weights(wrap(jb.residual(inner)))
+    assert not chain.has_weights(wrap(act)) and not chain.has_weights(wrap(jb.serial(act, act)))
+
+
 @pytest.mark.parametrize("make", [*RULES.values(), jb.backprop])
 def test_a_chain_without_weights_has_nothing_to_learn(make):
     net = jb.serial(jb.elementwise(jnp.tanh), jb.flatten())
