@@ -65,18 +65,18 @@ def pure_run(workload: Workload) -> Trainer:
 
 def host_fit(workload: Workload) -> Trainer:
     """`fit` as in the README: the data in NumPy, checks, history and progress included."""
-    rule, optimizer = build(workload), optax.adam(workload.learning_rate)
+    rule, optimizer, key = build(workload), optax.adam(workload.learning_rate), jax.random.key(0)
     fit_data = partial(
         jb.fit, rule, optimizer, (workload.x, workload.y),
         epochs=workload.epochs, batch_size=workload.batch, progress=False,
     )  # fmt: skip
 
     def prepare():
-        state = jb.init_state(rule, optimizer, workload.x[0], key=jax.random.key(0))
+        state = jb.init_state(rule, optimizer, workload.x[0], key=key)
         return state._replace(params=as_params(initial_weights(workload.sizes)))
 
     def fit(state):
-        state, _ = fit_data(key=state.key, state=state)
+        state, _ = fit_data(key=key, state=state)
         return jax.block_until_ready(state.params)
 
     def from_key():
