@@ -118,7 +118,7 @@ def maximum_entropy(activity: AsArray) -> Sampler:
       >>> maximum_entropy(activity)(jax.random.key(1)).shape
       (4, 5, 3)
     """
-    mean, *covariances = marginal_covariances(activity)
+    mean, *covariances = _marginals("maximum_entropy", activity)
     values, bases = zip(*map(jnp.linalg.eigh, covariances), strict=True)
     deviation = jnp.sqrt(maximum_entropy_variances(values))
 
@@ -147,7 +147,11 @@ def marginal_covariances(activity: AsArray) -> Marginals:
       >>> [float(jnp.trace(covariance)) for covariance in found[1:]]
       [168.0, 168.0, 168.0]
     """
-    activity = _require_tensor("maximum_entropy", activity)
+    return _marginals("marginal_covariances", activity)
+
+
+def _marginals(function: str, activity: jax.Array) -> Marginals:
+    activity = _require_tensor(function, activity)
     effects = [activity.mean(axis=axes, keepdims=True) for axes in ((1, 2), (0, 2), (0, 1))]
     mean = jnp.broadcast_to(-2 * activity.mean(), activity.shape)
     for effect in effects:
@@ -155,7 +159,7 @@ def marginal_covariances(activity: AsArray) -> Marginals:
     rest = activity - mean
     forms = ("ctn,dtn->cd", "ctn,csn->ts", "ctn,ctm->nm")
     covariances = [jnp.einsum(form, rest, rest) for form in forms]
-    require_in_range("marginal_covariances", "activity", covariances)
+    require_in_range(function, "activity", covariances)
     return Marginals(mean, *covariances)
 
 

@@ -234,7 +234,8 @@ def hopfield(
       storage: `outer_product`, `storkey` (incremental, larger capacity), `pseudo_inverse` (largest
         capacity), or your own ``(patterns) -> weights``, alone or in a `Storage`. Of the first and
         the third, `outer_product_factors` and `pseudo_inverse_factors` recall the same states,
-        `synchronous` faster below n / 2 patterns, `asynchronous` below about n / 10.
+        `synchronous` faster below n / 2 patterns, `asynchronous` for one cue at a time below about
+        n / 10.
       update: `asynchronous` (the energy never rises), `synchronous` (may end in a cycle), or
         ``heat_bath(temperature)``, whose recall needs a key.
       self_coupling: fraction of the diagonal of the weights that takes part. With 1 more patterns

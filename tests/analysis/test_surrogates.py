@@ -93,3 +93,9 @@ def test_directions_without_variance_stay_empty():
     assert np.abs(sample.mean(axis=0)).max() < 1e-6
     np.testing.assert_allclose(sample[..., 2], sample[..., 3], atol=1e-6)
     assert np.abs(sample[..., 2] - sample[..., 1]).max() > 0.1
+
+
+@pytest.mark.parametrize("function", [marginal_covariances, maximum_entropy])
+def test_a_refusal_names_the_function_that_was_called(function):
+    with pytest.raises(ValueError, match=rf"^{function.__name__}: activity must be \[conditions"):
+        function(np.ones((1, 4, 2)))
