@@ -155,30 +155,15 @@ def hand_synchronous(weights: jax.Array, cues: jax.Array) -> tuple[jax.Array, ..
 
     The last product also gives the energy. Probes are rows, since columns are slower.
     """
-
-    def ahead(carry):
-        state, field, before, _ = carry
-        new = _sign(field, state)
-        return new, jnp.any(new != state, axis=1) & jnp.any(new != before, axis=1)
-
-    def step(carry):
-        state, _, before, steps = carry
-        new, going = ahead(carry)
-        new, old = (jnp.where(going[:, None], *pair) for pair in ((new, state), (state, before)))
-        return new, new @ weights, old, steps + going
-
-    start = (cues, cues @ weights, jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
-    end = jax.lax.while_loop(lambda c: jnp.any(ahead(c)[1]) & (jnp.max(c[3]) < SWEEPS), step, start)
-    state, field, _, steps = end
-    return state, steps, -0.5 * (state * field).sum(axis=1)
+    return _in_step(lambda state: state @ weights, cues)
 
 
 def hand_low_rank(patterns: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]:
     """The same from the patterns alone: two thin products per step."""
+    return _in_step(lambda state: (state @ patterns.T) @ patterns - len(patterns) * state, cues)
 
-    def field(state):
-        return (state @ patterns.T) @ patterns - len(patterns) * state
 
+def _in_step(fields: Callable[[jax.Array], jax.Array], cues: jax.Array) -> tuple[jax.Array, ...]:
     def ahead(carry):
         state, field, before, _ = carry
         new = _sign(field, state)
@@ -188,12 +173,12 @@ def hand_low_rank(patterns: jax.Array, cues: jax.Array) -> tuple[jax.Array, ...]
         state, _, before, steps = carry
         new, going = ahead(carry)
         new, old = (jnp.where(going[:, None], *pair) for pair in ((new, state), (state, before)))
-        return new, field(new), old, steps + going
+        return new, fields(new), old, steps + going
 
-    start = (cues, field(cues), jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
+    start = (cues, fields(cues), jnp.full_like(cues, jnp.nan), jnp.zeros(len(cues), jnp.int32))
     end = jax.lax.while_loop(lambda c: jnp.any(ahead(c)[1]) & (jnp.max(c[3]) < SWEEPS), step, start)
-    state, sums, _, steps = end
-    return state, steps, -0.5 * (state * sums).sum(axis=1)
+    state, field, _, steps = end
+    return state, steps, -0.5 * (state * field).sum(axis=1)
 
 
 def numpy_asynchronous(weights: np.ndarray, cues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -345,14 +345,21 @@ def _require_affine(net: Network, params: Params, x: Any) -> None:
         return jax.ShapeDtypeStruct(jnp.shape(a), dtype if is_float else jnp.float32)
 
     x = jax.tree.map(as_float, x)
-    y = jax.eval_shape(apply, x)  # with its own errors
+    require_linear(
+        apply,
+        x,
+        f"affine: {net} is not linear in its input up to a bias; declare only the layer before the "
+        "activation, and give the activation a layer of its own: jb.elementwise(function)",
+    )
+
+
+def require_linear(function: Callable[[Any], Any], at: Any, message: str) -> None:
+    """Refuse a function that JAX cannot transpose: one that is not linear up to a constant."""
+    y = jax.eval_shape(function, at)  # with its own errors
     try:
-        jax.eval_shape(jax.linear_transpose(apply, x), y)
-    except Exception as error:
-        raise ValueError(
-            f"affine: {net} is not linear in its input up to a bias; declare only the layer before "
-            "the activation, and give the activation a layer of its own: jb.elementwise(function)"
-        ) from error
+        jax.eval_shape(jax.linear_transpose(function, at), y)
+    except Exception as error:  # of the first operation without a transpose
+        raise ValueError(message) from error
 
 
 def _floating(dtype: Any, name: str) -> Any:

@@ -35,6 +35,12 @@ def require_function(wanted: Any, function: str, argument: str, value: Any) -> N
     require_fitting(wanted, "an initializer" if is_initializer else form, function, argument, value)
 
 
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """True for a function with an argument of this name, or with any arguments by name."""
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def require_fitting(wanted: Any, form: str, function: str, argument: str, value: Any) -> None:
     """Refuse a function that makes the one that is meant, or takes or gives something else.
 

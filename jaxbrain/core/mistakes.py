@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxbrain.core.functions import takes
 from jaxbrain.core.requirements import shown
 
 _EXAMPLES = {
@@ -69,12 +70,13 @@ def require_instance(wanted: type, function: str, argument: str, value: Any) -> 
 def _require_key_argument(function: str, argument: str, apply: Any) -> None:
     """Refuse the function of a network made by hand that cannot be called with ``key=``."""
     try:
-        parameters = inspect.signature(apply).parameters
+        refused = not takes(apply, "key")
     except (TypeError, ValueError):
         return  # nothing is known of it
-    if "key" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    if refused:
+        parameters = ", ".join(inspect.signature(apply).parameters)
         raise TypeError(
-            f"{function}: the apply of {argument} takes ({', '.join(parameters)}) and no key, with "
+            f"{function}: the apply of {argument} takes ({parameters}) and no key, with "
             "which a network is called; make the network with jb.from_functions(init, apply)"
         )
 

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 
 from jaxbrain.core.config import configured
+from jaxbrain.core.functions import takes
 from jaxbrain.core.types import Network, Params
-from jaxbrain.networks.foreign import takes
 
 
 @configured

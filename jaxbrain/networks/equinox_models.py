@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import affine, serial
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.functions import takes
 from jaxbrain.core.types import Network, Params
 from jaxbrain.networks.foreign import (
     Foreign,
@@ -19,7 +20,6 @@ from jaxbrain.networks.foreign import (
     of_dataclass,
     require_model,
     require_one_each,
-    takes,
     with_leaves,
 )
 from jaxbrain.networks.layers import elementwise

@@ -6,7 +6,6 @@ model of it is given, so that jaxbrain needs none of them.
 
 import dataclasses
 import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -114,12 +113,6 @@ def is_a(model: Any, *kinds: type) -> bool:
     A subclass that computes something else is none of them.
     """
     return any(isinstance(model, k) and type(model).__call__ is k.__call__ for k in kinds)
-
-
-def takes(function: Callable[..., Any], name: str) -> bool:
-    """True for a function with an argument of this name, or with any arguments by name."""
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import jax
 
 from jaxbrain.core.composition import affine, serial
 from jaxbrain.core.config import configured, without_weights
+from jaxbrain.core.functions import takes
 from jaxbrain.core.types import Network, Params
 from jaxbrain.networks.foreign import (
     Foreign,
@@ -16,7 +17,6 @@ from jaxbrain.networks.foreign import (
     named_leaves,
     require_model,
     require_one_each,
-    takes,
     with_leaves,
 )
 from jaxbrain.networks.layers import elementwise

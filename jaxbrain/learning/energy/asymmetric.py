@@ -18,7 +18,7 @@ from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.descent import Latents
 from jaxbrain.learning.energy.inference import forward_pass, gradient_of_errors
-from jaxbrain.learning.energy.two_phases import Residuals, residual
+from jaxbrain.learning.energy.two_phases import Residuals, no_residuals, residual
 
 _ROUNDINGS = 10  # of an activity: a smaller curvature cannot be told from 0
 
@@ -58,10 +58,6 @@ def asymmetric_equilibrium_propagation(
     require_positive(name, "nudge", nudge)
     require_count(name, "steps", steps)
 
-    def init(key: jax.Array, params: Params, x: Any) -> Residuals:
-        zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
-        return Residuals(zero, zero)
-
     def grads(
         params: Params, state: Residuals, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Residuals]:
@@ -91,7 +87,7 @@ def asymmetric_equilibrium_propagation(
         left = residual(jnp.asarray(moved), jnp.asarray(size))
         return value, gradient, Residuals(jnp.zeros_like(left), left)
 
-    return LearningRule(init, grads, net)
+    return LearningRule(no_residuals(net), grads, net)
 
 
 def _curvature(f: Any, a: jax.Array, change: jax.Array) -> jax.Array:

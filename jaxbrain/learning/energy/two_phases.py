@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxbrain.core.composition import examples_of, split_key
 from jaxbrain.core.requirements import require_count, require_wide
-from jaxbrain.core.types import LearningRule, Network, Params
+from jaxbrain.core.types import LearningRule, Network, Params, RuleInit
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.energy.reach import require_feedback
@@ -106,6 +106,16 @@ def nudged_rule(
     return contrast_rule(name, system, loss, phases, *relaxation[1:], nudge=beta)
 
 
+def no_residuals(net: Network) -> RuleInit:
+    """The ``init`` of a rule whose state holds `Residuals`, in the dtype of its output."""
+
+    def init(key: jax.Array, params: Params, x: Any) -> Residuals:
+        zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
+        return Residuals(zero, zero)
+
+    return init
+
+
 def contrast_rule(
     name: str,
     system: System,
@@ -132,10 +142,6 @@ def contrast_rule(
         output, keys = phases.output(system, point, s[-1], y), _layer_keys(key, n_layers)
         return relax(system, params, keys, drive, s, output, steps=contrast_steps)
 
-    def init(key: jax.Array, params: Params, x: Any) -> Residuals:
-        zero = jnp.zeros((), jax.eval_shape(network.apply, params, x).dtype)
-        return Residuals(zero, zero)
-
     def grads(
         params: Params, state: Residuals, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Residuals]:
@@ -153,7 +159,7 @@ def contrast_rule(
         worst = jnp.max(jax.vmap(residual)(*changes))
         return value, gradient, Residuals(residual(*change), worst)
 
-    return LearningRule(init, grads, network)
+    return LearningRule(no_residuals(network), grads, network)
 
 
 def _difference(system: System, params: Params, ends: tuple, weights: jax.Array) -> Params:

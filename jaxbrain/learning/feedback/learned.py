@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax.nn.initializers import Initializer
 
-from jaxbrain.core.composition import example
+from jaxbrain.core.composition import example, require_linear
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import (
     as_number,
@@ -182,15 +182,13 @@ def weight_mirror(
 def _require_linear(layer: Network, params: Params, x: Any) -> None:
     """Refuse a layer that is not linear in its input and in its weights, up to a bias."""
     here = jnp.zeros(x.shape, x.dtype)
-    for f, at in ((lambda a: layer.apply(params, a), x), (lambda p: layer.apply(p, here), params)):
-        try:
-            jax.eval_shape(jax.linear_transpose(f, at), jax.eval_shape(f, at))
-        except Exception as error:  # of the first operation without a transpose
-            raise ValueError(
-                f"weight_mirror reads a kernel from the response of its layer to noise, for which "
-                f"the layer must be linear in its input and have one kernel: {layer} is not; "
-                "unpack it into single layers, or use jb.learning.kolen_pollack"
-            ) from error
+    message = (
+        "weight_mirror reads a kernel from the response of its layer to noise, for which the layer "
+        f"must be linear in its input and have one kernel: {layer} is not; unpack it into single "
+        "layers, or use jb.learning.kolen_pollack"
+    )
+    require_linear(lambda a: layer.apply(params, a), x, message)
+    require_linear(lambda p: layer.apply(p, here), params, message)
 
 
 def mirror(
