@@ -212,14 +212,14 @@ def _relative(
 
 def signals(errors: Latents, rounded: Latents) -> jax.Array:
     """|e_l| / (eps |z_l|) for the arrays z_l to whose rounding e_l was exposed, ``[blocks]``."""
-    if not errors:
-        return jnp.zeros(0)
-    largest = jnp.stack([jnp.max(jnp.abs(z)) for z in rounded])
-    scales = ratio(jnp.ones_like(largest), largest)  # squares of small errors would underflow
-    each = zip(errors, rounded, scales, strict=True)
-    both = [scale * jnp.stack([jnp.ravel(e), jnp.ravel(z)]) for e, z, scale in each]
-    squares = jnp.stack([pair @ pair.T for pair in both])  # compiles faster than sums
-    return jnp.sqrt(ratio(squares[:, 0, 0], squares[:, 1, 1])) / jnp.finfo(squares.dtype).eps
+
+    def signal(e: jax.Array, z: jax.Array) -> jax.Array:
+        largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        e, z = ratio(e, largest), ratio(z, largest)
+        return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
+
+    each = [signal(e, z) for e, z in zip(errors, rounded, strict=True)]
+    return jnp.stack(each) if each else jnp.zeros(0)
 
 
 def _squares(arrays: list[jax.Array]) -> jax.Array:
