@@ -45,7 +45,7 @@ def rounds_of(jobs: dict[str, tuple[str, ...]], rounds: int) -> dict[str, dict[s
 def startup_tables(options: measure.Options) -> list[Table]:
     """XOR from import to result, and the peak memory of an epoch of mnist."""
     names = steady.chosen(options)
-    jobs = {name: ("train", name, "xor") for name in names}
+    jobs: dict[str, tuple[str, ...]] = {name: ("train", name, "xor") for name in names}
     if peers.LIMIT in names:
         jobs[GIVEN] = ("train", peers.LIMIT, "xor", "given")
     xor = rounds_of(jobs, options.fresh_rounds)
