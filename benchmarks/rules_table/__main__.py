@@ -6,6 +6,7 @@ With --write the page of the table is written from all cells that are finished.
 
 import argparse
 import datetime
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import jax
 import jaxbrain as jb
 from benchmarks import measure
 from benchmarks.rules_table import cells, columns, store
+from benchmarks.rules_table.page import page
 
 HERE = Path(__file__).parent
 
@@ -31,6 +33,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--results", type=Path, default=HERE / "results.json", metavar="FILE",
         help="the finished cells; default benchmarks/rules_table/results.json")  # fmt: skip
     add("--minutes", type=float, metavar="M", help="begin no cell later; 0 trains nothing")
+    add("--most", type=float, default=math.inf, metavar="COST",
+        help="leave rules open whose update costs more than this many of backprop's")  # fmt: skip
     add("--again", action="store_true", help="train finished cells too")
     add("--write", type=Path, metavar="PAGE", help="such as docs/rules.md")
     return parser.parse_args(arguments)
@@ -44,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
         for data in options.data:
             for network in options.networks:
                 train(found, data, network, options, began)
+        if options.write:
+            options.write.write_text(page(found))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"rules_table: {error}")
 
@@ -65,7 +71,12 @@ def train(
         if options.minutes is not None and time.monotonic() - began >= 60 * options.minutes:
             return
         problem = problem or made(data, network, options.folder)
-        cell = {**cells.measured(name, problem), **conditions()}
+        unit = column["cells"].get("backprop", {}).get("multiplications", math.inf)
+        cell = cells.measured(name, problem, options.most * unit)
+        if cell is None:
+            print(f"{where} {name}: left open, costs more than {options.most:g}", flush=True)
+            continue
+        cell |= conditions()
         store.add(options.results, found, column, name, cell)
         print(f"{where} {name}: {summary(cell)}", flush=True)
 

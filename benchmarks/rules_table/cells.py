@@ -6,8 +6,9 @@ their accuracy on the test examples is the result.
 """
 
 import inspect
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -58,43 +59,55 @@ def contender(
     return make(net, LOSS, **own), optimizer
 
 
-def measured(name: str, problem: Problem) -> Cell:
-    """The figures of a cell, ready for JSON; of a rule that is refused, the sentence."""
+def measured(name: str, problem: Problem, most: float = math.inf) -> Cell | None:
+    """The figures of a cell, ready for JSON; of a rule that is refused, the sentence.
+
+    None, before it is trained, for a rule with more than `most` multiplications an update.
+    """
     began = time.process_time()
+    train, pairs = trainer(name, problem), tuning_pairs(problem.protocol)
     try:
-        cell = _measured(name, problem)
+        gradient = None if name == FLOOR else compiled_gradient(name, problem)
+        jax.eval_shape(train, *pairs, problem.splits)
     except (ValueError, TypeError) as refusal:
-        cell = {"refused": str(refusal)}
-    return {**cell, "processor_seconds": round(time.process_time() - began, 1)}
-
-
-def _measured(name: str, problem: Problem) -> Cell:
-    protocol = problem.protocol
-    gradient = None if name == FLOOR else compiled_gradient(name, problem)
-    train = trainer(name, problem)
-    rates, tuning = tuning_pairs(protocol)
-    scores = np.asarray(train(rates, tuning, problem.splits).validation)
-    means = scores.reshape(len(protocol.rates), protocol.tuning_seeds).mean(axis=1)
-    cell: Cell = {"validation": [_number(mean) for mean in means]}
+        return {"refused": str(refusal), **_since(began)}
+    cell: Cell = {}
     if gradient is not None:
         cell["multiplications"] = multiplications(gradient.as_text())
+        if cell["multiplications"] > most:
+            return None
+    means = tuning_scores(train(*pairs, problem.splits).validation, problem.protocol)
+    cell["validation"] = [_number(mean) for mean in means]
     best = best_rate(means)
     if best is None:
-        return {**cell, "rate": None, "accuracy": []}
-    rate = protocol.rates[best]
-    found = train(jnp.full(protocol.seeds, rate), _keys(range(protocol.seeds)), problem.splits)
+        return {**cell, "rate": None, "accuracy": [], **_since(began)}
+    seeds, rate = problem.protocol.seeds, problem.protocol.rates[best]
+    found = train(jnp.full(seeds, rate), jnp.arange(seeds), problem.splits)
     cell |= {"rate": rate, "accuracy": [_number(a) for a in np.asarray(found.test)]}
     if gradient is not None:
-        cell["angles"] = mean_angles(name, gradient, found, problem)
-    return cell
+        cell["angles"] = mean_angles(gradient, found, problem)
+    return {**cell, **_since(began)}
+
+
+def _since(began: float) -> dict[str, float]:
+    return {"processor_seconds": round(time.process_time() - began, 1)}
+
+
+def key_of(seed: jax.Array) -> jax.Array:
+    """The key of weights, batches and noise, the same for all rules."""
+    return jax.random.fold_in(jax.random.key(_KEY), seed)
 
 
 def tuning_pairs(protocol: Protocol) -> tuple[jax.Array, jax.Array]:
-    """Rates and keys ``[rates x tuning seeds]``; the seeds are none of those of the result."""
-    first = protocol.seeds
-    keys = _keys(range(first, first + protocol.tuning_seeds))
+    """Rates and seeds ``[rates x tuning seeds]``; the seeds are none of those of the result."""
+    seeds = protocol.seeds + jnp.arange(protocol.tuning_seeds)
     rates = jnp.repeat(jnp.array(protocol.rates), protocol.tuning_seeds)
-    return rates, jnp.tile(keys, len(protocol.rates))
+    return rates, jnp.tile(seeds, len(protocol.rates))
+
+
+def tuning_scores(accuracies: jax.Array, protocol: Protocol) -> np.ndarray:
+    """The mean of each rate over its seeds, from the accuracies of `tuning_pairs`."""
+    return np.asarray(accuracies).reshape(len(protocol.rates), protocol.tuning_seeds).mean(axis=1)
 
 
 def best_rate(means: np.ndarray) -> int | None:
@@ -103,16 +116,16 @@ def best_rate(means: np.ndarray) -> int | None:
 
 
 def trainer(name: str, problem: Problem) -> Callable[..., Trained]:
-    """``(rates [n], keys [n], splits) -> Trained``: n trainings as one compiled program."""
+    """``(rates [n], seeds [n], splits) -> Trained``: n trainings as one compiled program."""
     protocol = problem.protocol
 
-    def train(rate: jax.Array, key: jax.Array, splits: Splits) -> Trained:
+    def train(rate: jax.Array, seed: jax.Array, splits: Splits) -> Trained:
         rule, optimizer = contender(name, problem.net, rate)
         state, _ = jb.run(
             rule,
             optimizer,
             splits.train,
-            key=key,
+            key=key_of(seed),
             epochs=protocol.epochs,
             batch_size=protocol.batch_size,
         )
@@ -141,9 +154,7 @@ def compiled_gradient(name: str, problem: Problem) -> Any:
         return jax.jit(_gradient(rule)).lower(params, state, x, y, jax.random.key(2)).compile()
 
 
-def mean_angles(
-    name: str, gradient: Any, found: Trained, problem: Problem
-) -> list[float | None] | None:
+def mean_angles(gradient: Any, found: Trained, problem: Problem) -> list[float | None] | None:
     """Degrees to backprop after training at the first, middle and last block, over the seeds.
 
     None if the rule has parameters of its own.
@@ -175,10 +186,6 @@ def _probe(problem: Problem) -> tuple[jax.Array, jax.Array]:
     size = problem.protocol.batch_size
     x, y = problem.splits.validation
     return jax.device_put((x[:size], y[:size]), jax.devices("cpu")[0])
-
-
-def _keys(seeds: Sequence[int]) -> jax.Array:
-    return jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(_KEY), seed))(jnp.array(seeds))
 
 
 def _shapes(params: Any) -> Any:

@@ -1,9 +1,8 @@
 """The networks and data of the table, and the protocol that is the same for all rules."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +94,7 @@ NETWORKS = {
     ),
     "conv": Architecture(
         "convolutional network",
-        f"three convolutions of {CHANNELS} channels, kernels of 5, 3 and 3, stride 2; a dense layer",
+        f"three convolutions of {CHANNELS} channels, kernels of 5, 3, 3, stride 2; a dense layer",
         convolutional,
         flat=False,
     ),
@@ -125,9 +124,3 @@ def splits(data: str, flat: bool, folder: Path | None) -> Splits:
 def axes(data: str) -> int:
     """The spatial axes of an example."""
     return 1 if data == MNIST1D else 2
-
-
-def weights(net: jb.Network, x: Any) -> int:
-    """The number of weights for an example."""
-    params = jax.eval_shape(net.init, jax.random.key(0), x)
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
