@@ -5,6 +5,7 @@ of the best mean accuracy on the validation examples; other seeds then train at 
 their accuracy on the test examples is the result.
 """
 
+import functools
 import inspect
 import math
 import time
@@ -159,7 +160,7 @@ def mean_angles(gradient: Any, found: Trained, problem: Problem) -> list[float |
 
     None if the rule has parameters of its own.
     """
-    reference = jax.jit(_gradient(jb.backprop(problem.net, LOSS)))
+    reference = _reference(problem.net)
     with jax.default_device(jax.devices("cpu")[0]):
         x, y = _probe(problem)
         params, states = jax.device_get((found.params, found.rule_state))
@@ -175,6 +176,12 @@ def mean_angles(gradient: Any, found: Trained, problem: Problem) -> list[float |
             every = np.asarray(angles(ours, theirs))
             rows.append(every[[0, len(every) // 2, -1]])
     return [_number(mean) for mean in np.mean(rows, axis=0)] if rows else None
+
+
+@functools.cache
+def _reference(net: jb.Network) -> Callable:
+    """Backprop, compiled once for all rules."""
+    return jax.jit(_gradient(jb.backprop(net, LOSS)))
 
 
 def _gradient(rule: jb.LearningRule) -> Callable:

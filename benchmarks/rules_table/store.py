@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def column_of(columns: dict[str, Column], name: str, protocol: Protocol) -> Colu
     return column
 
 
-def open_cells(column: Column, names: tuple[str, ...]) -> list[str]:
+def open_cells(column: Column, names: Sequence[str]) -> list[str]:
     """Those of the names that are not finished."""
     return [name for name in names if name not in column["cells"]]
 
