@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from typing import Any
 
 import jax
@@ -166,6 +167,12 @@ def _kind(value: Any) -> str:
     if isinstance(value, jax.Array | np.ndarray):
         return f"an array of {value.dtype}"
     return f"a {type(value).__name__}"
+
+
+def require_path(function: str, argument: str, value: Any) -> None:
+    """Refuse what is no path of a file or folder."""
+    if not isinstance(value, str | os.PathLike) or value == "":
+        raise TypeError(f"{function}: {argument} must be a path, got {shown(value)}")
 
 
 def require_array(name: str, x: Any) -> None:
