@@ -37,22 +37,22 @@ jaxbrain.learning:
     asymmetric_equilibrium_propagation backprop batch_random_sign_symmetry
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
     contrastive_divergence contrastive_hebbian difference_target_propagation
-    direct_feedback_alignment direct_random_target_projection energy eprop equilibrium_propagation
-    error_predictive_coding feedback feedback_alignment fixed_prediction_coding
-    fixed_random_sign_symmetry forward forward_forward forward_gradient gait_propagation generative
-    holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
-    lagrangian_predictive_coding local_losses node_perturbation one_step_backprop online over_time
-    pepita persistent_contrastive_divergence plasticity predictive_coding
-    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
-    target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
+    direct_feedback_alignment direct_random_target_projection dual_propagation energy eprop
+    equilibrium_propagation error_predictive_coding feedback feedback_alignment
+    fixed_prediction_coding fixed_random_sign_symmetry forward forward_forward forward_gradient
+    gait_propagation generative holomorphic_equilibrium_propagation incremental_predictive_coding
+    kf_rtrl kolen_pollack lagrangian_predictive_coding local_losses node_perturbation
+    one_step_backprop online over_time pepita persistent_contrastive_divergence plasticity
+    predictive_coding random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
+    sign_symmetry snap target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
     zero_divergence_inference_learning
 jaxbrain.learning.energy:
     InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
-    contrastive_hebbian equilibrium_network equilibrium_propagation error_predictive_coding
-    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
-    incremental_predictive_coding lagrangian_predictive_coding mse_error predictive_coding
-    random_sign_equilibrium_propagation sigmoid_error softmax_error
+    contrastive_hebbian dual_propagation equilibrium_network equilibrium_propagation
+    error_predictive_coding fixed_prediction_coding fixed_step half_mse_error
+    holomorphic_equilibrium_propagation incremental_predictive_coding lagrangian_predictive_coding
+    mse_error predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
