@@ -76,7 +76,7 @@ jaxbrain.learning.online:
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
     delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
-    plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
+    plastic_in_time reward_modulated_stdp sanger soft_hebb total_change triplet_stdp
 jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
