@@ -81,7 +81,7 @@ jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
-    difference_target_propagation gait_propagation linear_readout local_losses
+    TargetDiagnostics difference_target_propagation gait_propagation linear_readout local_losses
     target_propagation
 jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
