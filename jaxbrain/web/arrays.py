@@ -32,7 +32,7 @@ class Buffer:
       size: how many numbers.
       name: in the text; given when the text is written, but to inputs and constants at once.
       value: of a constant.
-      constant: the buffer is computed once, when the module is loaded.
+      depth: of the block that computes it; -1 when the module is loaded.
       memory: a typed array even if it has one number, which is else a variable.
       place: the view whose storage the buffer takes.
     """
@@ -41,7 +41,7 @@ class Buffer:
         self.dtype, self.size, self.memory = dtype, size, memory
         self.name: str = ""
         self.value: np.ndarray | None = None
-        self.constant = False
+        self.depth = -1
         self.place: View | None = None
 
     @property
@@ -115,16 +115,15 @@ def constant(value: np.ndarray) -> View:
     first = value.ravel()[:1]
     equal = value.size > 0 and first.tobytes() * value.size == value.tobytes()
     buffer = Buffer(value.dtype.name, 1 if equal else value.size)
-    buffer.value, buffer.constant = (first if equal else value.ravel()), True
+    buffer.value = first if equal else value.ravel()
     strides = (0,) * value.ndim if equal else contiguous(value.shape)
     return View(buffer, value.shape, strides)
 
 
-def constants(value: np.ndarray) -> Value:
-    """A constant as views: two if it is complex."""
-    if value.dtype.name in PARTS:
-        return constant(np.array(value.real)), constant(np.array(value.imag))
-    return (constant(value),)
+def single(view: View) -> np.generic | None:
+    """The number of a constant that has one, else None."""
+    value = view.buffer.value
+    return value[0] if value is not None and value.size == 1 else None
 
 
 def number(value: np.generic) -> str:

@@ -114,7 +114,7 @@ def _arguments(
                 "array; convert it to a type of at most 32 bits, or float64"
             )
         buffer = Buffer(dtypes[0], math.prod(aval.shape) * len(dtypes), memory=True)
-        buffer.name = f"{letter}{k}"
+        buffer.name, buffer.depth = f"{letter}{k}", 0
         strides = tuple(s * len(dtypes) for s in contiguous(aval.shape))
         values.append(
             tuple(View(buffer, tuple(aval.shape), strides, part) for part in range(len(dtypes)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxbrain.web.arrays import PARTS, Value, View, broadcast, constant
+from jaxbrain.web.arrays import PARTS, Value, View, broadcast
 from jaxbrain.web.elementwise import apply, convert
 from jaxbrain.web.program import Block
 
@@ -17,6 +17,9 @@ class Real:
 
     def __init__(self, block: Block):
         self._block = block
+
+    def number(self, like: View, value: float) -> View:
+        return self._block.program.full(like, value, like.shape)
 
     def __getattr__(self, name: str) -> Callable[..., View]:
         return lambda *views: apply(self._block, name, *views)
@@ -55,13 +58,9 @@ def _log(r: Real, a: Pair) -> Pair:
 
 def _logistic(r: Real, a: Pair) -> Pair:
     """1 / (1 + exp(-z))"""
-    one = constant(np.ones((), a[0].buffer.dtype))
-    zero = constant(np.zeros((), a[0].buffer.dtype))
+    one, zero = r.number(a[0], 1), r.number(a[0], 0)
     real, imaginary = _exp(r, (r.neg(a[0]), r.neg(a[1])))
-    shape = a[0].shape
-    return _divide(
-        r, (broadcast(one, shape), broadcast(zero, shape)), (r.add(one, real), imaginary)
-    )
+    return _divide(r, (one, zero), (r.add(one, real), imaginary))
 
 
 def _same(name: str) -> Callable[..., Pair]:
@@ -106,8 +105,7 @@ def formula(block: Block, name: str, *values: Value) -> Value:
 
 
 def _conj(block: Block, eqn: Any, x: Value) -> list[Value]:
-    zero = constant(np.zeros((), x[0].buffer.dtype))
-    imaginary = x[1] if len(x) == 2 else broadcast(zero, x[0].shape)
+    imaginary = x[1] if len(x) == 2 else block.program.full(x[0], 0, x[0].shape)
     return [(x[0], apply(block, "neg", imaginary))]
 
 
@@ -121,13 +119,13 @@ def _convert(block: Block, eqn: Any, x: Value) -> list[Value]:
     new = eqn.params["new_dtype"].name
     if new not in PARTS:
         if len(x) == 2 and new == "bool":
-            zero = constant(np.zeros((), x[0].buffer.dtype))
+            zero = block.program.full(x[0], 0)
             parts = [apply(block, "ne", part, zero) for part in x]
             return [(apply(block, "or", *parts),)]
         return [(convert(block, x[0], new),)]
-    dtype = PARTS[new]
-    zero = broadcast(constant(np.zeros((), dtype)), x[0].shape)
-    return [(convert(block, x[0], dtype), convert(block, x[1], dtype) if len(x) == 2 else zero)]
+    real = convert(block, x[0], PARTS[new])
+    zero = block.program.full(real, 0, real.shape)
+    return [(real, convert(block, x[1], PARTS[new]) if len(x) == 2 else zero)]
 
 
 SPECIAL = {"conj": _conj, "complex": _complex, "convert_element_type": _convert}

@@ -79,6 +79,12 @@ def _flat(values: Sequence[Value]) -> list[View]:
     return [view for value in values for view in value]
 
 
+def _belong_to(block: Block, values: Sequence[Value]) -> None:
+    """The block is the outermost one in which the numbers of the values do not change."""
+    for view in _flat(values):
+        view.buffer.depth = block.depth
+
+
 def _end_with(body: Block, results: Sequence[View], carries: Sequence[View]) -> None:
     """Copy the results to the carries, each as it was before any of the copies."""
     own = {c.buffer for c in carries}
@@ -116,20 +122,22 @@ def scan_rule(lower: Lower) -> Callable[..., list[Value]]:
 
     def rule(block: Block, eqn: Any, *values: Value) -> list[Value]:
         p = eqn.params
-        length, reverse, counter = p["length"], p["reverse"], block.program.counter()
+        length, reverse, body = p["length"], p["reverse"], block.child()
+        counter = block.program.counter(body)
         n, m = scan_sizes(eqn)
         carries = [_storage(v) for v in eqn.outvars[:m]]
         rows = [
             tuple(_row(view, counter, length, reverse=reverse) for view in value)
             for value in values[n + m :]
         ]
-        body = block.child()
+        _belong_to(body, carries)
         results = lower(body, p["jaxpr"], [*values[:n], *carries, *rows])
         _end_with(body, _flat(results[:m]), _flat(carries))
         stacked = [_storage(v) for v in eqn.outvars[m:]]
         for result, view in zip(_flat(results[m:]), _flat(stacked), strict=True):
             view.buffer.memory = True
             body.ends.append((result, _row(view, counter, length, reverse=reverse)))
+        _belong_to(block, [*carries, *stacked])
         starts = list(zip(_flat(values[n : n + m]), _flat(carries), strict=True))
         outputs = [v.buffer for v in _flat([*carries, *stacked])]
         inputs = _flat([*values[:n], *values[n + m :]])
@@ -147,12 +155,14 @@ def while_rule(lower: Lower) -> Callable[..., list[Value]]:
         n, m = p["cond_nconsts"], p["cond_nconsts"] + p["body_nconsts"]
         carries = [_storage(v) for v in eqn.outvars]
         condition, body = block.child(), block.child()
+        _belong_to(body, carries)  # as deep as the condition
         ((test,),) = lower(condition, p["cond_jaxpr"], [*values[:n], *carries])
         _end_with(
             body,
             _flat(lower(body, p["body_jaxpr"], [*values[n:m], *carries])),
             _flat(carries),
         )
+        _belong_to(block, carries)
         starts = list(zip(_flat(values[m:]), _flat(carries), strict=True))
         outputs = [v.buffer for v in _flat(carries)]
         block.ops.append(While(starts, condition, test, body, outputs))
@@ -170,9 +180,10 @@ def cond_rule(lower: Lower) -> Callable[..., list[Value]]:
             chosen = min(max(int(view.buffer.value[0]), 0), len(branches) - 1)
             return lower(block, branches[chosen], values)
         outputs = [_storage(v) for v in eqn.outvars]
+        _belong_to(block, outputs)
         blocks = []
         for branch in branches:
-            blocks.append(block.child())
+            blocks.append(block.child(branch=True))
             results = lower(blocks[-1], branch, values)
             blocks[-1].ends += zip(_flat(results), _flat(outputs), strict=True)
         block.ops.append(Branch(view, blocks, [v.buffer for v in _flat(outputs)]))

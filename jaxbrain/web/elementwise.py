@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxbrain.web.arrays import Value, View
+from jaxbrain.web.arrays import Value, View, broadcast, single
 from jaxbrain.web.program import Block
-from jaxbrain.web.scalars import converted, is_float, product, rounded
+from jaxbrain.web.scalars import RANGES, converted, is_float, product, rounded
 
 # (dtype of the inputs, texts of the inputs) -> text
 Expression = Callable[..., str]
@@ -93,11 +93,21 @@ def apply(block: Block, name: str, *views: View) -> View:
     dtype, expression = views[0].buffer.dtype, EXPRESSIONS[name]
     truth = name in _TRUTH
     shape = np.broadcast_shapes(*(v.shape for v in views))
+    if name in ("mul", "div") and single(views[1]) == 1 and views[0].shape == shape:
+        return views[0]
+    if name == "mul" and single(views[0]) == 1 and views[1].shape == shape:
+        return views[1]
+    numbers = [single(v) for v in views]
+    if name in _FOLDED and dtype in RANGES and all(n is not None for n in numbers):
+        value = _FOLDED[name](*(np.asarray(n) for n in numbers))
+        return broadcast(block.program.constant(value), shape)
     return block.map(
         lambda *texts: expression(dtype, *texts), "bool" if truth else dtype, shape, *views
     )
 
 
+# of constants, where NumPy's integers are those of JAX
+_FOLDED = {"add": np.add, "sub": np.subtract, "lt": np.less, "ge": np.greater_equal}
 _TRUTH = {"eq", "ne", "lt", "le", "gt", "ge", "is_finite"}
 
 
@@ -108,9 +118,11 @@ def rule(name: str) -> Callable[..., list[Value]]:
 
 def convert(block: Block, view: View, dtype: str) -> View:
     """The numbers of a view as another dtype."""
-    old = view.buffer.dtype
+    old, value = view.buffer.dtype, single(view)
     if old == dtype:
         return view
+    if value is not None and (old in RANGES or old == "bool" or is_float(dtype)):
+        return broadcast(block.program.constant(np.asarray(value).astype(dtype)), view.shape)
     return block.map(lambda a: converted(old, dtype, a), dtype, view.shape, view)
 
 
@@ -126,6 +138,9 @@ def select(block: Block, which: View, cases: Sequence[View]) -> View:
             text = f"({w} {'<=' if i == 0 else '==='} {i} ? {texts[i]} : {text})"
         return text
 
+    known = single(which)
+    if known is not None:
+        return cases[min(max(int(known), 0), last)]
     return cases[0] if last == 0 else block.map(chosen, cases[0].buffer.dtype, shape, which, *cases)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxbrain.web.arrays import Value, View, broadcast, constant
+from jaxbrain.web.arrays import Value, View
 from jaxbrain.web.elementwise import apply
 from jaxbrain.web.program import Block
 from jaxbrain.web.shapes import joined, sliced
@@ -18,7 +18,7 @@ def _transformed(block: Block, x: Value, axis: int, sign: int) -> Value:
     """sum_k x_k exp(sign 2 pi i j k / n)"""
     n, shape, dtype = x[0].shape[axis], x[0].shape, x[0].buffer.dtype
     turns = 2 * np.pi * np.arange(n) / n
-    cosine, sine = constant(np.cos(turns)), constant(sign * np.sin(turns))
+    cosine, sine = (block.program.constant(v) for v in (np.cos(turns), sign * np.sin(turns)))
 
     def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
         a, b, c, s = inputs
@@ -67,8 +67,7 @@ def _fft(block: Block, eqn: Any, x: Value) -> list[Value]:
     kind, lengths = int(eqn.params["fft_type"]), eqn.params["fft_lengths"]
     axes = list(range(len(x[0].shape) - len(lengths), len(x[0].shape)))
     if len(x) == 1:
-        zero = constant(np.zeros((), x[0].buffer.dtype))
-        x = (x[0], broadcast(zero, x[0].shape))
+        x = (x[0], block.program.full(x[0], 0, x[0].shape))
     if kind in (_FFT, _RFFT):
         for axis in reversed(axes):
             x = _transformed(block, x, axis, -1)
@@ -79,7 +78,7 @@ def _fft(block: Block, eqn: Any, x: Value) -> list[Value]:
     if kind == _IRFFT:
         x = _mirrored(block, x, axes[-1], lengths[-1])
     x = _transformed(block, x, axes[-1], 1)
-    scale = constant(np.asarray(1 / np.prod(lengths), x[0].buffer.dtype))
+    scale = block.program.full(x[0], 1 / np.prod(lengths))
     x = tuple(apply(block, "mul", v, scale) for v in x)
     return [x if kind == _IFFT else x[:1]]
 

@@ -80,7 +80,7 @@ def place_results(block: Block) -> None:
         buffer = source.buffer
         fits = buffer in made and source.is_whole and buffer.size > 1 and buffer.place is None
         moves = target.moving or not target.is_whole
-        if fits and moves and dense(target.shape, target.strides) and not buffer.constant:
+        if fits and moves and dense(target.shape, target.strides):
             buffer.place = target
         else:
             ends.append((source, target))

@@ -21,7 +21,7 @@ from jaxbrain.web import (
     shapes,
     windows,
 )
-from jaxbrain.web.arrays import Value, broadcast, constant, constants, dtypes_of
+from jaxbrain.web.arrays import Value, broadcast, dtypes_of
 from jaxbrain.web.program import Block
 
 Rule = Callable[..., list[Value]]
@@ -35,15 +35,16 @@ _CALL_NAMES = {
 
 def lower(block: Block, closed: ClosedJaxpr, arguments: Sequence[Value]) -> list[Value]:
     """The operations of a jaxpr in a block, and its results."""
-    consts = [_constant(value) for value in closed.consts]
+    consts = [_constant(block, value) for value in closed.consts]
     return lower_open(block, closed.jaxpr, consts, arguments)
 
 
-def _constant(value: Any) -> Value:
+def _constant(block: Block, value: Any) -> Value:
     if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
         words = np.asarray(jax.random.key_data(value))
-        return constant(words[..., 0].copy()), constant(words[..., 1].copy())
-    return constants(np.asarray(value))
+        first, second = (block.program.constant(words[..., k].copy()) for k in range(2))
+        return first, second
+    return block.program.constants(np.asarray(value))
 
 
 def lower_open(
@@ -57,7 +58,7 @@ def lower_open(
     def value_of(atom: Any) -> Value:
         if isinstance(atom, Literal):
             plain = np.asarray(atom.val).astype(atom.aval.dtype)
-            return tuple(broadcast(v, atom.aval.shape) for v in constants(plain))
+            return tuple(broadcast(v, atom.aval.shape) for v in block.program.constants(plain))
         return values[atom]
 
     for eqn in jaxpr.eqns:
@@ -78,7 +79,7 @@ def _apply(block: Block, eqn: Any, arguments: Sequence[Value]) -> list[Value]:
         rule = _rule(name, arguments)
         if rule is None:
             raise NotImplementedError(f"the primitive {name}")
-        return rule(block, eqn, *arguments)
+        return _once(block, eqn, rule, arguments)
     except NotImplementedError as error:
         if str(error).startswith("javascript:"):
             raise
@@ -86,6 +87,20 @@ def _apply(block: Block, eqn: Any, arguments: Sequence[Value]) -> list[Value]:
             f"javascript: {error} has no translation to JavaScript ({where(eqn)}); compute it in "
             "JAX beforehand and pass the result as an argument"
         ) from None
+
+
+def _once(block: Block, eqn: Any, rule: Rule, arguments: Sequence[Value]) -> list[Value]:
+    """The results of an equation; those known if it stands here or around this block already."""
+    name, params = eqn.primitive.name, eqn.params
+    if name in _CALL_NAMES or name in ("scan", "while", "cond"):
+        return rule(block, eqn, *arguments)
+    key = name, repr(params), tuple(arguments), tuple(str(v.aval) for v in eqn.outvars)
+    for outer in block.around():
+        if key in outer.known:
+            return outer.known[key]
+    results = rule(block, eqn, *arguments)
+    block.home([view for value in arguments for view in value]).known[key] = results
+    return results
 
 
 def _rule(name: str, arguments: Sequence[Value]) -> Rule | None:
@@ -129,8 +144,7 @@ def _integer_pow(block: Block, eqn: Any, x: Value) -> list[Value]:
     """Repeated squares, as in XLA."""
     exponent = abs(eqn.params["y"])
     one = tuple(
-        broadcast(constant(np.full((), k == 0, x[0].buffer.dtype)), x[0].shape)
-        for k in range(len(x))
+        block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x))
     )
     result: Value | None = None
     square = x
@@ -154,7 +168,7 @@ def _platform_index(block: Block, eqn: Any) -> list[Value]:
     """The branch of a CPU."""
     platforms = eqn.params["platforms"]
     fits = [p is None or "cpu" in p for p in platforms]
-    return [(constant(np.asarray(fits.index(True), "int32")),)]
+    return [(block.program.constant(np.asarray(fits.index(True), "int32")),)]
 
 
 RULES: dict[str, Rule] = {

@@ -1,13 +1,12 @@
 """The program between a jaxpr and its text: blocks of operations on views."""
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxbrain.web.arrays import Buffer, View, broadcast, constant, view_of
+from jaxbrain.web.arrays import PARTS, Buffer, View, broadcast, constant, view_of
 
 if TYPE_CHECKING:
     from jaxbrain.web.writer import Writer
@@ -62,31 +61,54 @@ class Loop(Op):
 class Block:
     """Operations in order, and the copies at their end.
 
+    An operation of which no input changes in a loop is computed before the loop.
+
     Attributes:
       program: what all blocks share.
+      parent: the block around it.
+      branch: it may not be entered, so that nothing is computed before it.
+      known: results by what they were computed from.
       ops: in an order in which each comes after those that it reads.
       ends: copies at the end, ``(from, to)``.
     """
 
-    def __init__(self, program: "Program"):
-        self.program, self.ops = program, []
+    def __init__(
+        self, program: "Program", parent: "Block | None" = None, *, branch: bool = False
+    ):
+        self.program, self.parent, self.branch = program, parent, branch
+        self.depth = 0 if parent is None else parent.depth + 1
+        self.ops: list[Op] = []
         self.ends: list[tuple[View, View]] = []
+        self.known: dict[Any, Any] = {}
 
-    def child(self) -> "Block":
-        return Block(self.program)
+    def child(self, *, branch: bool = False) -> "Block":
+        return Block(self.program, self, branch=branch)
 
-    def _target(self, inputs: Sequence[View]) -> "Block":
-        """The block of what is computed once if all inputs are constants, else this one."""
-        once = all(v.buffer.constant and not v.moving for v in inputs)
-        return self.program.setup if once else self
+    def around(self) -> "Iterator[Block]":
+        """This block, those around it, and that of what is computed once."""
+        block: Block | None = self
+        while block is not None:
+            yield block
+            block = block.parent
+        yield self.program.setup
+
+    def home(self, inputs: Sequence[View]) -> "Block":
+        """The outermost block in which an operation on these inputs can stand."""
+        depth = max((self.program.depth(v) for v in inputs), default=-1)
+        if depth < 0:
+            return self.program.setup
+        block = self
+        while block.depth > depth and not block.branch and block.parent is not None:
+            block = block.parent
+        return block
 
     def map(
         self, expression: Expression, dtype: str, shape: Sequence[int], *inputs: View
     ) -> View:
         """An operation by element, on inputs that are broadcast to the shape."""
-        block = self._target(inputs)
+        block = self.home(inputs)
         output = view_of(Buffer(dtype, math.prod(shape)), shape)
-        output.buffer.constant = block is self.program.setup
+        output.buffer.depth = block.depth
         block.ops.append(Map(expression, output, [broadcast(v, shape) for v in inputs]))
         return output
 
@@ -107,42 +129,57 @@ class Block:
           *inputs: what it reads.
           memory: it changes its outputs after it has written them.
         """
-        block = self._target(inputs)
+        block = self.home(inputs)
         views = [view_of(Buffer(d, math.prod(s), memory=memory), s) for d, s in outputs]
         for view in views:
-            view.buffer.constant = block is self.program.setup
+            view.buffer.depth = block.depth
         block.ops.append(Loop(title, write, views, inputs))
         return views
 
     def copy(self, view: View) -> View:
         """The numbers of a view in a buffer of their own, in this block."""
         output = view_of(Buffer(view.buffer.dtype, view.size), view.shape)
+        output.buffer.depth = self.depth
         self.ops.append(Map(lambda a: a, output, [view]))
         return output
 
-    def whole(self, view: View) -> View:
-        """The view itself if it is in row-major order, else a copy that is."""
-        same = view.buffer.size == view.size and view.is_whole
-        return view if same or view.size == 1 else self.map(str, view.buffer.dtype, view.shape, view)
-
 
 class Program:
-    """What all blocks share: the block that is computed once, and the counters of loops."""
+    """What all blocks share: the block that is computed once, counters of loops, constants."""
 
     def __init__(self) -> None:
         self.setup = Block(self)
-        self._numbers = itertools.count(1)
-        self._ranges: dict[tuple[str, int], View] = {}
+        self.setup.depth = -1
+        self._counters: dict[str, int] = {}
+        self._constants: dict[Any, View] = {}
 
-    def counter(self) -> str:
+    def counter(self, body: Block) -> str:
         """The name of the counter of another loop."""
-        return f"t{next(self._numbers)}"
+        name = f"t{len(self._counters) + 1}"
+        self._counters[name] = body.depth
+        return name
 
-    def range(self, dtype: str, n: int) -> View:
-        """The numbers from zero to n - 1, once for each dtype."""
-        if (dtype, n) not in self._ranges:
-            self._ranges[dtype, n] = constant(np.arange(n).astype(dtype))
-        return self._ranges[dtype, n]
+    def depth(self, view: View) -> int:
+        """The depth of the innermost block in which the numbers of a view are made."""
+        return max([view.buffer.depth, *(self._counters[name] for name, _ in view.moving)])
+
+    def constant(self, value: np.ndarray) -> View:
+        """A constant, once for equal ones."""
+        value = np.asarray(value)
+        key = value.dtype.name, value.shape, value.tobytes()
+        if key not in self._constants:
+            self._constants[key] = constant(value)
+        return self._constants[key]
+
+    def constants(self, value: np.ndarray) -> tuple[View, ...]:
+        """A constant as views: two if it is complex."""
+        if value.dtype.name in PARTS:
+            return self.constant(np.array(value.real)), self.constant(np.array(value.imag))
+        return (self.constant(value),)
+
+    def full(self, view: View, number: float, shape: Sequence[int] = ()) -> View:
+        """A number in the dtype of a view, repeated."""
+        return broadcast(self.constant(np.asarray(number, view.buffer.dtype)), shape)
 
 
 def reads(op: Op) -> Iterator[Buffer]:

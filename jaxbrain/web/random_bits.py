@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxbrain.web.arrays import Value, View, broadcast, constant
+from jaxbrain.web.arrays import Value, View, broadcast
 from jaxbrain.web.elementwise import convert
 from jaxbrain.web.program import Block
 from jaxbrain.web.shapes import at, joined, same
@@ -76,9 +76,8 @@ def hashed_pair(block: Block, title: str, key: Value, first: View, second: View)
 
 
 def _fold_in(block: Block, eqn: Any, key: Value, data: Value) -> list[Value]:
-    zero = constant(np.zeros((), "uint32"))
-    data = (convert(block, data[0], "uint32"),)
-    return [hashed_pair(block, "random_fold_in", key, zero, data[0])]
+    word = convert(block, data[0], "uint32")
+    return [hashed_pair(block, "random_fold_in", key, block.program.full(word, 0), word)]
 
 
 def _threefry(block: Block, eqn: Any, *words: Value) -> list[Value]:
@@ -87,8 +86,8 @@ def _threefry(block: Block, eqn: Any, *words: Value) -> list[Value]:
 
 
 def _seed(block: Block, eqn: Any, seed: Value) -> list[Value]:
-    zero = constant(np.zeros((), "uint32"))
-    return [(broadcast(zero, seed[0].shape), convert(block, seed[0], "uint32"))]
+    word = convert(block, seed[0], "uint32")
+    return [(block.program.full(word, 0, word.shape), word)]
 
 
 def _wrap(block: Block, eqn: Any, words: Value) -> list[Value]:

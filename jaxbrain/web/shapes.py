@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxbrain.web.arrays import Value, View, broadcast, constants, contiguous
+from jaxbrain.web.arrays import Value, View, broadcast, contiguous
 from jaxbrain.web.program import Block
 from jaxbrain.web.writer import Writer, read
 
@@ -209,7 +209,7 @@ def _pad(block: Block, eqn: Any, x: Value, value: Value) -> list[Value]:
 
 def _iota(block: Block, eqn: Any) -> list[Value]:
     shape, axis = eqn.outvars[0].aval.shape, eqn.params["dimension"]
-    line = block.program.range(eqn.outvars[0].aval.dtype.name, shape[axis])
+    line = block.program.constant(np.arange(shape[axis]).astype(eqn.outvars[0].aval.dtype))
     strides = [0] * len(shape)
     strides[axis] = line.strides[0]
     return [(line._replace(shape=tuple(shape), strides=tuple(strides)),)]
@@ -218,7 +218,7 @@ def _iota(block: Block, eqn: Any) -> list[Value]:
 def _empty(block: Block, eqn: Any) -> list[Value]:
     """JAX leaves the numbers open; here they are zero."""
     aval = eqn.outvars[0].aval
-    zero = constants(np.zeros((), aval.dtype))
+    zero = block.program.constants(np.zeros((), aval.dtype))
     return [tuple(broadcast(view, aval.shape) for view in zero)]
 
 
