@@ -6,8 +6,10 @@ from typing import Any
 
 from jax.extend.core import ClosedJaxpr
 
-from jaxbrain.web.arrays import Buffer, Value, View, dtypes_of, view_of
+from jaxbrain.web.arrays import Buffer, Value, View, broadcast, dtypes_of, view_of
+from jaxbrain.web.elementwise import select
 from jaxbrain.web.program import Block, Op
+from jaxbrain.web.reductions import reduced
 
 # (block, jaxpr, arguments) -> results
 Lower = Callable[[Block, ClosedJaxpr, Sequence[Value]], list[Value]]
@@ -132,11 +134,11 @@ def scan_rule(lower: Lower) -> Callable[..., list[Value]]:
         ]
         _belong_to(body, carries)
         results = lower(body, p["jaxpr"], [*values[:n], *carries, *rows])
-        _end_with(body, _flat(results[:m]), _flat(carries))
         stacked = [_storage(v) for v in eqn.outvars[m:]]
         for result, view in zip(_flat(results[m:]), _flat(stacked), strict=True):
             view.buffer.memory = True
             body.ends.append((result, _row(view, counter, length, reverse=reverse)))
+        _end_with(body, _flat(results[:m]), _flat(carries))  # after rows of the old carries
         _belong_to(block, [*carries, *stacked])
         starts = list(zip(_flat(values[n : n + m]), _flat(carries), strict=True))
         outputs = [v.buffer for v in _flat([*carries, *stacked])]
@@ -148,7 +150,7 @@ def scan_rule(lower: Lower) -> Callable[..., list[Value]]:
 
 
 def while_rule(lower: Lower) -> Callable[..., list[Value]]:
-    """The rule of ``while``."""
+    """The rule of ``while``; with many conditions it ends when none holds."""
 
     def rule(block: Block, eqn: Any, *values: Value) -> list[Value]:
         p = eqn.params
@@ -156,19 +158,34 @@ def while_rule(lower: Lower) -> Callable[..., list[Value]]:
         carries = [_storage(v) for v in eqn.outvars]
         condition, body = block.child(), block.child()
         _belong_to(body, carries)  # as deep as the condition
-        ((test,),) = lower(condition, p["cond_jaxpr"], [*values[:n], *carries])
-        _end_with(
-            body,
-            _flat(lower(body, p["body_jaxpr"], [*values[n:m], *carries])),
-            _flat(carries),
-        )
+
+        def holds(where: Block) -> View:
+            ((test,),) = lower(where, p["cond_jaxpr"], [*values[:n], *carries])
+            return test
+
+        test, old = holds(condition), _flat(carries)
+        new = _flat(lower(body, p["body_jaxpr"], [*values[n:m], *carries]))
+        if test.shape:
+            axes = range(len(test.shape))
+            test, each = reduced(condition, "or", test, axes), holds(body)
+            new = [_where(body, each, a, b) for a, b in zip(new, old, strict=True)]
+        _end_with(body, new, old)
         _belong_to(block, carries)
-        starts = list(zip(_flat(values[m:]), _flat(carries), strict=True))
-        outputs = [v.buffer for v in _flat(carries)]
-        block.ops.append(While(starts, condition, test, body, outputs))
+        starts = list(zip(_flat(values[m:]), old, strict=True))
+        block.ops.append(While(starts, condition, test, body, [v.buffer for v in old]))
         return carries
 
     return rule
+
+
+def _where(block: Block, condition: View, new: View, old: View) -> View:
+    """The new rows where a condition of each row holds, else the old ones."""
+    rows = len(condition.shape)
+    added = len(new.shape) - rows
+    by_row = condition._replace(
+        shape=condition.shape + (1,) * added, strides=condition.strides + (0,) * added
+    )
+    return select(block, broadcast(by_row, new.shape), [old, new])
 
 
 def cond_rule(lower: Lower) -> Callable[..., list[Value]]:

@@ -35,7 +35,12 @@ def _bits(sign: str) -> Expression:
 
 
 def _shifted(template: str) -> Expression:
-    return lambda d, a, b: rounded(d, template.format(a, b, int("".join(filter(str.isdigit, d)))))
+    def text(dtype: str, a: str, b: str) -> str:
+        bits = np.dtype(dtype).itemsize * 8
+        unsigned = a if bits == 32 else f"({a} & {2**bits - 1})"
+        return rounded(dtype, template.format(a, b, bits, unsigned))
+
+    return text
 
 
 def _functions(*names: str) -> dict[str, Expression]:
@@ -60,6 +65,8 @@ EXPRESSIONS: dict[str, Expression] = {
     "square": lambda d, a: rounded(d, product(d, a, a)),
     "rsqrt": _rounded("1 / Math.sqrt({})"),
     "exp2": _rounded("Math.pow(2, {})"),
+    "log2": _rounded("Math.log2({})"),
+    "one_minus_square": lambda d, a: rounded(d, f"1 - {rounded(d, product(d, a, a))}"),
     "logistic": _rounded("1 / (1 + Math.exp(-{}))"),
     "erf": _rounded("erf({})"),
     "erfc": _rounded("erfc({})"),
@@ -71,12 +78,15 @@ EXPRESSIONS: dict[str, Expression] = {
     "le": _compared("<="),
     "gt": _compared(">"),
     "ge": _compared(">="),
+    "eq_to": _exact("(compareAll({}, {}) === 0)"),
+    "lt_to": _exact("(compareAll({}, {}) < 0)"),
+    "le_to": _exact("(compareAll({}, {}) <= 0)"),
     "and": _bits("&"),
     "or": _bits("|"),
     "xor": _bits("^"),
     "not": lambda d, a: f"(!{a})" if d == "bool" else rounded(d, f"~{a}"),
     "shift_left": _shifted("({1} >>> 0 < {2} ? {0} << {1} : 0)"),
-    "shift_right_logical": _shifted("({1} >>> 0 < {2} ? {0} >>> {1} : 0)"),
+    "shift_right_logical": _shifted("({1} >>> 0 < {2} ? {3} >>> {1} : 0)"),
     "shift_right_arithmetic": _shifted("{0} >> ({1} >>> 0 < {2} ? {1} : {2} - 1)"),
     "clz": _exact("Math.clz32({})"),
     **_functions(
@@ -108,7 +118,8 @@ def apply(block: Block, name: str, *views: View) -> View:
 
 # of constants, where NumPy's integers are those of JAX
 _FOLDED = {"add": np.add, "sub": np.subtract, "lt": np.less, "ge": np.greater_equal}
-_TRUTH = {"eq", "ne", "lt", "le", "gt", "ge", "is_finite"}
+_TRUTH = {"eq", "ne", "lt", "le", "gt", "ge", "eq_to", "lt_to", "le_to",
+    "is_finite"}
 
 
 def rule(name: str) -> Callable[..., list[Value]]:

@@ -62,11 +62,12 @@ class Emitter:
         taken: list[Buffer] = []
         pieces = []
         for k, step in enumerate(steps):
-            local = {b for op in step for b in op.outputs if last.get(b, k) == k}
+            made = [b for op in step for b in op.outputs]
+            local = {b for b in made if last[b] == k and b.place is None}
             is_group = isinstance(step[0], Map)
             taken += self._name_outputs(step, local if is_group else set())
             pieces.append(self._captured(lambda s=step, t=local: self._step(s, t)))
-            for buffer in [b for b in taken if last.get(b, k) <= k]:
+            for buffer in [b for b in taken if last[b] <= k]:
                 taken.remove(buffer)
                 self.storage.give(buffer)
         pieces.append(self._captured(lambda: [self.writer.copy(*end) for end in block.ends]))

@@ -54,6 +54,11 @@ function toInteger(x, low, high) {
 function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : (a !== a) - (b !== b);
 }""",
+    "compareAll": """\
+// NaN after all numbers, and -0 before 0.
+function compareAll(a, b) {
+  return compare(a, b) || (a === 0 && b === 0 ? Object.is(b, -0) - Object.is(a, -0) : 0);
+}""",
     "roundEven": """\
 function roundEven(x) {
   const r = Math.round(x);

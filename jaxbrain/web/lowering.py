@@ -140,6 +140,12 @@ def _call(block: Block, eqn: Any, *arguments: Value) -> list[Value]:
     return lower_open(block, inner, [], arguments)
 
 
+def _expanded(block: Block, eqn: Any, *arguments: Value) -> list[Value]:
+    """A primitive that says by itself which others it is made of."""
+    likes = [jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in eqn.invars]
+    return lower(block, jax.make_jaxpr(eqn.params["_prim"].expand)(*likes), arguments)
+
+
 def _integer_pow(block: Block, eqn: Any, x: Value) -> list[Value]:
     """Repeated squares, as in XLA."""
     exponent = abs(eqn.params["y"])
@@ -186,6 +192,7 @@ RULES: dict[str, Rule] = {
     "while": control.while_rule(lower),
     "cond": control.cond_rule(lower),
     "integer_pow": _integer_pow,
+    "call_hi_primitive": _expanded,
     "platform_index": _platform_index,
 }
 PRIMITIVES = sorted({*RULES, *elementwise.EXPRESSIONS, *_CALL_NAMES})

@@ -244,6 +244,7 @@ RULES: dict[str, Rule] = {
     "empty": _empty,
     "empty2": _empty,
     **dict.fromkeys(
-        ("copy", "copy_p", "stop_gradient", "optimization_barrier", "reduced_precision"), same
+        ("copy", "copy_p", "device_put", "name", "optimization_barrier", "sharding_constraint",
+         "stop_gradient"), same
     ),
 }
