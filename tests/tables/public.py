@@ -10,7 +10,7 @@ jaxbrain:
     init_state layer_norm learning lift linen_params load_model load_training losses max_pool
     memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
     save_model self_association serial step summary tasks testing to_equinox to_json to_linen
-    to_nnx viz with_precision
+    to_nnx viz web with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -170,6 +170,8 @@ jaxbrain.viz:
     landscape motor_dashboard network phase_portrait preferred_directions raster recall
     receptive_fields rotations rule_differences rule_scores rule_table surrogate_histogram
     trajectories tuning_curves velocity_profiles weights
+jaxbrain.web:
+    javascript
 """
 
 PUBLIC: dict[str, list[str]] = {}
