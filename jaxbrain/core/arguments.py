@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from jaxbrain.core.annotations import is_converted, reading
-from jaxbrain.core.calls import mistake, name_function
+from jaxbrain.core.calls import is_ours, mistake, name_function, other_params
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -115,6 +115,10 @@ class Arguments:
                 self.bind(args, kwargs)
             name_function(error, self.function.__name__, self.signature.parameters)
             raise
+        except KeyError as error:
+            if "params" not in self.signature.parameters or not is_ours(error):
+                raise
+            raise ValueError(other_params(self.function.__name__, error)) from error
 
     def _bind(self, bind: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxbrain.core.annotations import is_converted
 from jaxbrain.core.arguments import reader
+from jaxbrain.core.calls import is_ours, other_params
 from jaxbrain.core.functions import contract_of, options
 
 
@@ -32,7 +33,12 @@ def with_doors(value: Any, name: str) -> Any:
 def _door(function: Callable[..., Any], name: str, read: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
-        return function(*read(name, args, kwargs), **kwargs)
+        try:
+            return function(*read(name, args, kwargs), **kwargs)
+        except KeyError as error:
+            if not is_ours(error):
+                raise
+            raise ValueError(other_params(name, error)) from error
 
     door.is_door = True  # pyright: ignore[reportAttributeAccessIssue]
     return door

@@ -7,7 +7,9 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Inputs
 from jaxbrain.core.arguments import checked, explained
+from jaxbrain.core.arrays import require_arrays
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
 from jaxbrain.core.requirements import require_count
@@ -68,7 +70,7 @@ def __dir__() -> list[str]:
 
 
 @checked
-def predict(net: Network, params: Params, x: Any, *, batch_size: int | None = None) -> Any:
+def predict(net: Network, params: Params, x: Inputs, *, batch_size: int | None = None) -> Any:
     """Predictions of a network for a data set, without noise: ``batch(net).apply``, in one program.
 
     They are the outputs of the network: logits, if it has learned by a loss from logits. Then
@@ -143,7 +145,8 @@ def evaluate(
       ['accuracy', 'loss']
     """
     require_network("evaluate", net)
-    require_metrics("evaluate", metrics)
+    require_arrays("evaluate", "params", params)
+    require_metrics("evaluate", metrics, needed=True)
     if batch_size is not None:
         batch_size = require_count("evaluate", "batch_size", batch_size)
     data = check_data("evaluate", "data", data)
