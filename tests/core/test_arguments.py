@@ -211,7 +211,7 @@ def value_of(params: Params, entry: str):
 def test_an_entry_that_params_do_not_hold_is_named(monkeypatch):
     monkeypatch.setattr(calls, "_PACKAGE", str(Path(__file__).parent))
     assert value_of({"kernel": 1.0}, "kernel") == 1.0
-    with pytest.raises(ValueError, match="^value_of: params hold no 'kernel'; pass what init"):
+    with pytest.raises(ValueError, match=r"^value_of: params hold no 'kernel'; pass what init"):
         value_of({"bias": 1.0}, "kernel")
     monkeypatch.setattr(calls, "_PACKAGE", "elsewhere")
     with pytest.raises(KeyError):
