@@ -9,8 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from jaxbrain.core.annotations import is_converted
-from jaxbrain.core.arguments import reader
-from jaxbrain.core.calls import is_ours, other_params
+from jaxbrain.core.arguments import Arguments, reader
 from jaxbrain.core.functions import contract_of, options
 
 
@@ -31,14 +30,11 @@ def with_doors(value: Any, name: str) -> Any:
 
 
 def _door(function: Callable[..., Any], name: str, read: Callable[..., Any]) -> Callable[..., Any]:
+    arguments = Arguments(function, name)
+
     @functools.wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*read(name, args, kwargs), **kwargs)
-        except KeyError as error:
-            if not is_ours(error):
-                raise
-            raise ValueError(other_params(name, error)) from error
+        return arguments.call(read(name, args, kwargs), kwargs)
 
     door.is_door = True  # pyright: ignore[reportAttributeAccessIssue]
     return door
