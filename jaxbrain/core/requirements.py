@@ -207,6 +207,11 @@ def as_number(value: Any, like: jax.Array) -> jax.Array:
     return jnp.asarray(value).astype(like.dtype)
 
 
+def as_numbers(values: Any, like: jax.Array) -> list[jax.Array]:
+    """Each of several numbers as `as_number`."""
+    return [as_number(value, like) for value in values]
+
+
 def shown(value: Any) -> str:
     """A value in an error message: short, and an array by its shape."""
     if getattr(value, "ndim", 0) > 0:
