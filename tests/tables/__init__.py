@@ -205,6 +205,7 @@ RULES = {
     "contrastive_hebbian": rule("contrastive_hebbian", wide=True),
     "target_propagation": rule("target_propagation"),
     "difference_target_propagation": rule("difference_target_propagation"),
+    "local_difference_reconstruction": rule("local_difference_reconstruction", wide=True),
     "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
     "local_losses": rule("local_losses", draws=True),
     "forward_forward": rule("forward_forward", random=True, own_loss=True),
