@@ -65,7 +65,7 @@ NETWORKS = {
     "serial": Case(chain, (4,), noisy=True),
     "parallel": Case(lambda: jb.parallel(jb.dense(3), jb.dropout(0.3)), (4,), noisy=True),
     "residual": Case(
-        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
+        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2)), scale=0.5), (4,), noisy=True
     ),
     "repeated": Case(
         lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True

@@ -123,7 +123,6 @@ def difference_target_propagation(
       >>> state.reconstruction.shape
       (1,)
     """
-
     name = "difference_target_propagation"
     return _rule(name, net, loss, difference, optimizer, target_step=target_step, noise=noise)
 
