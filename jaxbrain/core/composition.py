@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.core.eager import loops
 from jaxbrain.core.inits import plain_init
-from jaxbrain.core.requirements import as_number, is_traced, require_number
+from jaxbrain.core.requirements import as_number, is_traced, require_positive
 from jaxbrain.core.types import Cell, Network, Params
 
 
@@ -114,14 +114,14 @@ def residual(net: Network, *, scale: float | jax.Array = 1.0) -> Network:
 
     Args:
       net: a network whose output has the shape of its input; its params are used as they are.
-      scale: of the branch.
+      scale: of the branch; positive.
 
     Returns:
       A network with the params of net.
 
     Raises:
       TypeError: if net is not a Network.
-      ValueError: at trace time, if the output's shape is not the input's.
+      ValueError: if scale is not positive; at trace time, if the output's shape is not the input's.
 
     Source: He et al. 2016, doi 10.1109/CVPR.2016.90; the scale: Yang et al. 2023, arXiv 2310.02244,
     and for predictive coding Innocenti et al. 2025, arXiv 2505.13124.
@@ -134,7 +134,7 @@ def residual(net: Network, *, scale: float | jax.Array = 1.0) -> Network:
       >>> net.apply(net.init(jax.random.key(0), x), x).shape
       (4,)
     """
-    require_number("residual", "scale", scale)
+    require_positive("residual", "scale", scale)
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         y = net.apply(params, x, key=key)

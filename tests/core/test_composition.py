@@ -93,7 +93,7 @@ def test_names_tell_what_is_not_the_default():
     assert repr(half) == ("with_precision(dense(3), jax.numpy.float16, output=jax.numpy.float16)")
 
 
-@pytest.mark.parametrize("scale", [1, 0.25, jnp.float32(-2)])
+@pytest.mark.parametrize("scale", [1, 0.25, jnp.float32(2)])
 def test_residual_adds_its_input(scale):
     net = jb.residual(jb.dense(3), scale=scale)
     params = net.init(new_key(), X)
@@ -235,6 +235,11 @@ PLAIN = [
         r"parallel: branches\[1\] must be a Network such as .*, got None",
     ),
     (lambda: jb.parallel(jb.dense(3), merge=sum), TypeError, "merge"),
+    (
+        lambda: jb.residual(NET, scale=-0.5),
+        ValueError,
+        "residual: scale must be positive, got -0.5",
+    ),
     (lambda: jb.residual(3), TypeError, "residual: net must be a Network such as .*, got 3"),
     (
         lambda: jb.batch(jnp.tanh),
