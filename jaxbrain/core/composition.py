@@ -108,9 +108,9 @@ def residual(net: Network, *, scale: float | jax.Array = 1.0) -> Network:
 
     With ``scale=n**-0.5`` in each of n blocks whose networks keep the variance of their input, it
     grows by (1 + 1/n)^n, less than e, at any depth. The changes of all weights together do not
-    depend on n either: the best learning rate of SGD is that of a shallow network, and of Adam
-    n^-1/2 times it. A branch should end with its weights, activation first: else its outputs have
-    a mean, and the means of n blocks add up.
+    depend on n either: the best learning rate of SGD is that of a shallow network. With Adam it
+    falls with n, in the limit as n^-1/2. A branch should end with its weights, activation first:
+    else its outputs have a mean, and the means of n blocks add up.
 
     Args:
       net: a network whose output has the shape of its input; its params are used as they are.

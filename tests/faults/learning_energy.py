@@ -6,6 +6,21 @@ ENERGY, GENERATIVE = "jaxbrain/learning/energy", "jaxbrain/learning/generative"
 ENERGY_TESTS, GENERATIVE_TESTS = "tests/learning/energy", "tests/learning/generative"
 FAULTS = [
     Fault(
+        "blocks are reported although nothing is left to be learned", f"{ENERGY}/inference.py",
+        "{lost: self.unreached & ~output,", "{lost: self.unreached,",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "a relaxation that is not a number is not reported", f"{ENERGY}/inference.py",
+        "diverged: ~(self.residual <= 1)", "diverged: self.residual > 1",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "the free phase is taken to be an equilibrium", f"{ENERGY}/two_phases.py",
+        "~(jnp.maximum(self.free, self.nudged) < _MOST_MOTION)",
+        "~(self.nudged < _MOST_MOTION)", "tests/training/test_notices.py",
+    ),
+    Fault(
         "the energy of predictive coding lacks the 1/2", f"{ENERGY}/inference.py",
         "total += 0.5 * jnp.sum(jnp.square(error)", "total += jnp.sum(jnp.square(error)",
         f"{ENERGY_TESTS}/test_predictive.py",

@@ -77,6 +77,9 @@ EXACT = {
         "tests/learning/plasticity/test_rule.py": {
             "test_a_plasticity_of_ones_own_takes_three_lines": "local_rule"
         },
+        "tests/learning/plasticity/test_competitive.py": {
+            "test_soft_hebb_is_its_equation": "soft_hebb"
+        },
         "tests/learning/plasticity/test_hebbian.py": {
             "test_the_equation_at_generic_values": "hebb oja sanger oja_subspace bcm covariance delta perceptron",
         },
@@ -136,21 +139,13 @@ EXACT = {
         },
     },
     "cell": {
-        "tests/core/test_composition.py": {
-            "test_lift_is_the_same_function_at_every_step": "lift",
-        },
-        "tests/cells/test_recurrent.py": {
-            "test_the_equations": "elman gru",
-        },
+        "tests/core/test_composition.py": {"test_lift_is_the_same_function_at_every_step": "lift"},
+        "tests/cells/test_recurrent.py": {"test_the_equations": "elman gru"},
         "tests/cells/test_gated.py": {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
-        "tests/cells/test_continuous.py": {
-            "test_the_equations": "ctrnn leaky_rnn",
-        },
-        "tests/cells/test_linear.py": {
-            "test_it_is_the_complex_equation": "linear_recurrent",
-        },
+        "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
             "test_a_shortcut": "residual",
@@ -165,26 +160,16 @@ EXACT = {
             "test_lif_is_its_equation": "lif",
             "test_alif_is_its_equation": "alif",
         },
-        "tests/cells/test_quadratic.py": {
-            "test_izhikevich_is_its_equation": "izhikevich",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "leaky_integrator",
-        },
-        "tests/cells/test_unrolling.py": {
-            "test_a_learned_carry": "learned_carry",
-        },
+        "tests/cells/test_quadratic.py": {"test_izhikevich_is_its_equation": "izhikevich"},
+        "tests/cells/test_encoding.py": {"test_readouts": "leaky_integrator"},
+        "tests/cells/test_unrolling.py": {"test_a_learned_carry": "learned_carry"},
         "tests/memory/episodic/test_fast_weights.py": {
             "test_hebbian_fast_weights_are_causal_linear_attention": "hebbian_fast_weights",
             "test_linear_attention_is_a_weighted_mean": "linear_attention",
             "test_the_delta_cell_by_hand": "delta_fast_weights",
         },
-        "tests/memory/episodic/test_external.py": {
-            "test_the_cell_by_hand": "external_memory",
-        },
-        "tests/learning/readout/test_reservoir.py": {
-            "test_a_step_is_its_equation": "echo_state",
-        },
+        "tests/memory/episodic/test_external.py": {"test_the_cell_by_hand": "external_memory"},
+        "tests/learning/readout/test_reservoir.py": {"test_a_step_is_its_equation": "echo_state"},
         "tests/learning/readout/test_force_learning.py": {
             "test_a_step_of_the_generator_is_its_equation": "generator",
         },
@@ -194,9 +179,7 @@ EXACT = {
         "tests/motor/brain/test_selection_loop.py": {
             "test_the_equations_are_the_authors": "selection",
         },
-        "tests/motor/brain/test_cortex.py": {
-            "test_a_step_is_its_equation": "laminar_cortex",
-        },
+        "tests/motor/brain/test_cortex.py": {"test_a_step_is_its_equation": "laminar_cortex"},
         "tests/motor/brain/test_system.py": {
             "test_the_system_is_the_one_of_the_equations": "motor_system",
         },

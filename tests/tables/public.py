@@ -10,7 +10,7 @@ jaxbrain:
     init_state layer_norm learning lift linen_params load_model load_training losses max_pool
     memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
     save_model self_association serial step summary tasks testing to_equinox to_json to_linen
-    to_nnx viz with_precision
+    to_nnx viz web with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -76,13 +76,13 @@ jaxbrain.learning.online:
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
     delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
-    plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
+    plastic_in_time reward_modulated_stdp sanger soft_hebb total_change triplet_stdp
 jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
-    difference_target_propagation gait_propagation linear_readout local_difference_reconstruction
-    local_losses target_propagation
+    TargetDiagnostics difference_target_propagation gait_propagation linear_readout
+    local_difference_reconstruction local_losses target_propagation
 jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
     cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted
@@ -170,6 +170,8 @@ jaxbrain.viz:
     landscape motor_dashboard network phase_portrait preferred_directions raster recall
     receptive_fields rotations rule_differences rule_scores rule_table surrogate_histogram
     trajectories tuning_curves velocity_profiles weights
+jaxbrain.web:
+    javascript
 """
 
 PUBLIC: dict[str, list[str]] = {}
