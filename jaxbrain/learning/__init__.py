@@ -61,6 +61,7 @@ from jaxbrain.learning.generative import (
 )
 from jaxbrain.learning.online import (
     eprop,
+    generalized_latent_equilibrium,
     kf_rtrl,
     one_step_backprop,
     over_time,
@@ -101,6 +102,7 @@ __all__ = [
     "forward_forward",
     "forward_gradient",
     "gait_propagation",
+    "generalized_latent_equilibrium",
     "generative",
     "holomorphic_equilibrium_propagation",
     "incremental_predictive_coding",

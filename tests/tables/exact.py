@@ -151,6 +151,7 @@ EXACT = {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
         "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_prospective.py": {"test_it_is_its_equation": "prospective_neurons"},
         "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
@@ -327,6 +328,9 @@ EXACT = {
         "tests/test_losses.py": {"test_a_weighted_loss_is_the_loss_times_its_weight": "weighted"},
     },
     "other": {
+        "tests/learning/online/test_latent_equilibrium.py": {
+            "test_it_is_its_equations": "generalized_latent_equilibrium"
+        },
         "tests/learning/online/test_influence.py": {
             "test_rtrl_is_back_propagation_in_four_steps": "over_time"
         },

@@ -139,6 +139,9 @@ NETWORKS_OF_RULES = {
 }
 OTHER_RULES = {
     "over_time": lambda: jb.learning.over_time(ONLINE_RULES["rtrl"]()),
+    "generalized_latent_equilibrium": lambda: jb.learning.generalized_latent_equilibrium(
+        jb.cells.stack(jb.cells.prospective_neurons(jb.dense(2))), jb.losses.mse, nudge=0.1
+    ),
     "plastic": lambda: jb.learning.plasticity.plastic(jb.dense(2), jb.learning.plasticity.oja()),
     "plastic_in_time": lambda: jb.learning.plasticity.plastic_in_time(
         jb.serial(jb.dense(2)), jb.learning.plasticity.pair_stdp()
