@@ -26,6 +26,20 @@ TEST_PERTURBATION, TEST_PEPITA, TEST_GOODNESS, TEST_LABELS = (
 
 CHAINS = [
     Fault(
+        "amplified targets are multiplied from the input on", GAIT,
+        "jnp.flip(jnp.cumprod(jnp.flip(self.amplification, -1), -1), -1)",
+        "jnp.cumprod(self.amplification, -1)", TEST_GAIT,
+    ),
+    Fault(
+        "the amplification of a target is relative to the signal", GAIT,
+        "_size(signal) / _size(pulled)", "_size(signal) / _size(error)", TEST_GAIT,
+    ),
+    Fault(
+        "targets that are not a number are reported as well", GAIT,
+        "~(self.total < _MOST_AMPLIFIED)", "self.total >= _MOST_AMPLIFIED",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
         "the loss of a batch is a sum", CHAIN,
         "    return jnp.mean(losses)\n", "    return jnp.sum(losses)\n",
         f"{TESTS}/test_backpropagation.py",

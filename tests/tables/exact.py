@@ -41,6 +41,9 @@ EXACT = {
         "tests/learning/energy/test_asymmetric.py": {
             "test_asymmetric_equilibrium_propagation_is_its_equation": "asymmetric_equilibrium_propagation",
         },
+        "tests/learning/energy/test_dual.py": {
+            "test_dual_propagation_is_its_equations": "dual_propagation",
+        },
         "tests/learning/energy/test_equilibrium.py": {
             "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
             "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
@@ -54,18 +57,14 @@ EXACT = {
         "tests/learning/targets/test_propagation.py": {
             "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
         },
-        "tests/learning/targets/test_gait.py": {
-            "test_gait_is_its_equation": "gait_propagation",
-        },
+        "tests/learning/targets/test_gait.py": {"test_gait_is_its_equation": "gait_propagation"},
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "local_losses",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
         },
-        "tests/learning/forward/test_modulation.py": {
-            "test_pepita_is_its_equations": "pepita",
-        },
+        "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
             "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
             "test_node_perturbation_is_its_equation": "node_perturbation",

@@ -49,6 +49,19 @@ class InferenceDiagnostics(NamedTuple):
         """True for each block whose error is lost to rounding: it learns nothing but noise."""
         return self.signal < LEAST
 
+    def notices(self) -> dict[str, jax.Array]:
+        """Blocks that an error did not reach although it left the output, and divergence."""
+        lost = (
+            "nothing but rounding noise is learned: the error of the output does not arrive there; "
+            "take more steps or larger ones, or jb.learning.error_predictive_coding"
+        )
+        diverged = (
+            "the activities diverged: the force on them is larger after the relaxation than "
+            "before; take a smaller step_size, or descent=jb.learning.energy.backtracking"
+        )
+        output = self.unreached[..., -1:]
+        return {lost: self.unreached & ~output, diverged: ~(self.residual <= 1)}
+
 
 class ForwardPass(NamedTuple):
     """The blocks of a chain and their outputs for a batch.
