@@ -53,6 +53,7 @@ from jaxbrain.learning.forward import (
     forward_gradient,
     node_perturbation,
     pepita,
+    self_contrastive_forward_forward,
     weight_perturbation,
 )
 from jaxbrain.learning.generative import (
@@ -125,6 +126,7 @@ __all__ = [
     "rflo",
     "rtrl",
     "rtrl_diagonal",
+    "self_contrastive_forward_forward",
     "sign_symmetry",
     "snap",
     "target_propagation",

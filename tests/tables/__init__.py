@@ -214,6 +214,9 @@ RULES = {
     "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
     "local_losses": rule("local_losses", draws=True),
     "forward_forward": rule("forward_forward", random=True, own_loss=True),
+    "self_contrastive_forward_forward": rule(
+        "self_contrastive_forward_forward", random=True, own_loss=True
+    ),
     "pepita": rule("pepita", draws=True, wide=True),
     "forward_gradient": rule("forward_gradient", random=True),
     "node_perturbation": rule("node_perturbation", random=True, wide=True, scale=0.3),

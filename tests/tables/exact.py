@@ -64,6 +64,9 @@ EXACT = {
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
         },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "self_contrastive_forward_forward",
+        },
         "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
             "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
@@ -117,6 +120,9 @@ EXACT = {
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
+        },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "standardized_network",
         },
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "linear_readout",

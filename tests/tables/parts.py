@@ -133,6 +133,9 @@ NETWORKS_OF_RULES = {
     "goodness_network": lambda: jb.learning.forward.goodness_network(
         jb.serial(jb.dense(4), jb.dense(3)), draw=jb.learning.forward.overlay_label
     ),
+    "standardized_network": lambda: jb.learning.forward.standardized_network(
+        jb.serial(jb.dense(4), jb.dense(3))
+    ),
     "linear_readout": lambda: jb.learning.targets.linear_readout(
         jax.ShapeDtypeStruct((4, 2), "float32"), jax.ShapeDtypeStruct((3,), "float32")
     ),

@@ -45,8 +45,8 @@ jaxbrain.learning:
     kf_rtrl kolen_pollack lagrangian_predictive_coding local_losses node_perturbation
     one_step_backprop online over_time pepita persistent_contrastive_divergence plasticity
     predictive_coding random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
-    sign_symmetry snap target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
-    zero_divergence_inference_learning
+    self_contrastive_forward_forward sign_symmetry snap target_propagation targets uoro wake_sleep
+    weight_mirror weight_perturbation zero_divergence_inference_learning
 jaxbrain.learning.energy:
     InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
@@ -60,7 +60,8 @@ jaxbrain.learning.feedback:
     feedback_alignment fixed_random_sign_symmetry kolen_pollack sign_symmetry weight_mirror
 jaxbrain.learning.forward:
     any_label draw_label forward_forward forward_gradient goodness goodness_network likely_label
-    node_perturbation overlay_label pepita weight_perturbation
+    node_perturbation overlay_label pepita self_contrastive_forward_forward standardized_network
+    weight_perturbation
 jaxbrain.learning.generative:
     belief boltzmann contrastive_divergence helmholtz persistent_contrastive_divergence
     wake_sleep
