@@ -19,8 +19,8 @@ def notices_of(rule_state: Any) -> dict[str, jax.Array]:
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
-      >>> force, blocks = jnp.float32(3), jnp.ones(2)
-      >>> info = jb.learning.energy.InferenceDiagnostics(force, force, 1e6 * blocks)
+      >>> force, signal = jnp.float32(3), jnp.array([1e5, 1e6])
+      >>> info = jb.learning.energy.InferenceDiagnostics(force, force, signal, force > 1)
       >>> [bool(flag.any()) for flag in notices_of((info, ())).values()]
       [False, True]
     """

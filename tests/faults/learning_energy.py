@@ -6,13 +6,35 @@ ENERGY, GENERATIVE = "jaxbrain/learning/energy", "jaxbrain/learning/generative"
 ENERGY_TESTS, GENERATIVE_TESTS = "tests/learning/energy", "tests/learning/generative"
 FAULTS = [
     Fault(
+        "a descent with too large steps is not reported", f"{ENERGY}/inference.py",
+        "diverged: jnp.asarray(self.diverged)}", "diverged: jnp.zeros((), bool)}",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "rounding of small errors is reported as divergence", f"{ENERGY}/lagrangian.py",
+        "diverged=info.diverged & ~(size <= rounding)", "diverged=info.diverged",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "inference without an equilibrium is reported as divergence",
+        f"{ENERGY}/predictive_exact.py", "._replace(diverged=False)", "",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "the carried force of error coordinates is that of the step before",
+        f"{ENERGY}/error_coordinates.py",
+        "errors = descend(carry[0], carry[1][0], size)\n            return errors, force(errors)",
+        "errors = descend(carry[0], carry[1][0], size)\n            return errors, force(carry[0])",
+        f"{ENERGY_TESTS}/test_error_coordinates.py",
+    ),
+    Fault(
         "blocks are reported although nothing is left to be learned", f"{ENERGY}/inference.py",
         "{lost: self.unreached & ~output,", "{lost: self.unreached,",
         "tests/training/test_notices.py",
     ),
     Fault(
         "a relaxation that is not a number is not reported", f"{ENERGY}/inference.py",
-        "diverged: ~(self.residual <= 1)", "diverged: self.residual > 1",
+        "signal, ~(residual <= 1))", "signal, residual > 1)",
         "tests/training/test_notices.py",
     ),
     Fault(

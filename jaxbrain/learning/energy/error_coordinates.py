@@ -15,11 +15,12 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step
+from jaxbrain.learning.energy.descent import Descent, Latents, descend, fixed_step
 from jaxbrain.learning.energy.inference import (
     ForwardPass,
     InferenceDiagnostics,
     coding_rule,
+    descent_diagnostics,
     gradient_of_errors,
     ratio,
     signals,
@@ -88,12 +89,21 @@ def error_predictive_coding(
 
             return jax.grad(total, has_aux=True)(errors)
 
+        def step(_: Any, carry: tuple[Latents, Any]) -> tuple[Latents, Any]:
+            errors = descend(carry[0], carry[1][0], size)
+            return errors, force(errors)
+
         start = [jnp.zeros_like(a) for a in forward.outputs]
-        errors = jax.lax.fori_loop(0, count, lambda _, e: descent(energies, e, size), start)
-        (left, energy), (push, _) = force(errors), force(start)
+        push = force(start)
+        if descent is fixed_step:  # the force is carried: that at the end costs nothing more
+            errors, last = jax.lax.fori_loop(0, count, step, (start, push))
+        else:
+            errors = jax.lax.fori_loop(0, count, lambda _, e: descent(energies, e, size), start)
+            last = force(errors)
+        left, energy = last
         grads = gradient_of_errors(forward.blocks, params, activities(errors)[:-1], errors, nudge)
-        residual = ratio(optax.tree.norm(left), optax.tree.norm(push))
+        residual = ratio(optax.tree.norm(left), optax.tree.norm(push[0]))
         signal = signals(errors, errors).astype(energy.dtype)
-        return grads, InferenceDiagnostics(residual, energy, signal)
+        return grads, descent_diagnostics(residual, energy, signal)
 
     return coding_rule(name, net, loss, infer)

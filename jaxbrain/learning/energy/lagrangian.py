@@ -21,12 +21,14 @@ from jaxbrain.learning.energy.inference import (
     ForwardPass,
     InferenceDiagnostics,
     coding_rule,
+    descent_diagnostics,
     gradient_of_errors,
     prediction_errors,
     ratio,
     signals,
 )
 from jaxbrain.learning.energy.predictive import nudged
+from jaxbrain.learning.energy.reach import LEAST
 
 
 @configured
@@ -105,8 +107,12 @@ def lagrangian_predictive_coding(
         errors, pull = jax.vjp(lambda z: prediction_errors(model, params, z), z)
         force = pull([u + rho * e for u, e in zip(multipliers, errors, strict=True)])[0]
         force[-1] -= push(z[-1])
-        left = ratio(optax.tree.norm(force), jnp.linalg.norm(push(model.start[-1]).ravel()))
+        size = optax.tree.norm(force)
+        left = ratio(size, jnp.linalg.norm(push(model.start[-1]).ravel()))
+        # the errors of a small nudge are rounding, which the multipliers do not feel
+        rounding = LEAST * jnp.finfo(rho.dtype).eps * rho * optax.tree.norm(z)
         energy = jnp.mean(model.top(params, z[-1]))
-        return grads, InferenceDiagnostics(left, energy, signals(coming, coming))
+        info = descent_diagnostics(left, energy, signals(coming, coming))
+        return grads, info._replace(diverged=info.diverged & ~(size <= rounding))
 
     return coding_rule(name, net, loss, infer)

@@ -128,7 +128,7 @@ def centered_predictive_coding(
         changes, info = jax.vmap(learn)(jnp.stack([beta, -beta]))
         grads = jax.tree.map(lambda g: g[0] + g[1], changes)  # the second over a negative nudge
         worst = jnp.max(info.residual), jnp.mean(info.energy), jnp.min(info.signal, axis=0)
-        return grads, InferenceDiagnostics(*worst)
+        return grads, InferenceDiagnostics(*worst, jnp.any(info.diverged))
 
     return coding_rule(name, net, loss, infer, Push(steps, step_size, nudge))
 
