@@ -37,8 +37,8 @@ class InferenceDiagnostics(NamedTuple):
       energy: F at the end, its mean over the batch.
       signal: |e_l| / (eps |z_l|) of each block whose activities relax, first to last: its error in
         units of the rounding of its activity, over the whole batch.
-      diverged: True if the residual of a descent is more than 1: the step size is too large. False
-        for rules that do not descend to an equilibrium.
+      diverged: True if the residual of a descent is more than 1, or multipliers grew: the steps are
+        too large. False for rules that do not descend to an equilibrium.
     """
 
     residual: jax.Array
@@ -58,8 +58,9 @@ class InferenceDiagnostics(NamedTuple):
             "take more steps or larger ones, or jb.learning.error_predictive_coding"
         )
         diverged = (
-            "the activities diverged: the force on them is larger after the relaxation than "
-            "before; take a smaller step_size, or descent=jb.learning.energy.backtracking"
+            "the activities diverged in their relaxation: take a smaller step_size, or "
+            "descent=jb.learning.energy.backtracking; a smaller nudge, or a larger penalty, where "
+            "the rule has them"
         )
         output = self.unreached[..., -1:]
         return {lost: self.unreached & ~output, diverged: jnp.asarray(self.diverged)}
