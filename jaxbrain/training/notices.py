@@ -10,12 +10,11 @@ from collections.abc import Collection
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 
 def notices_of(rule_state: Any) -> dict[str, jax.Array]:
-    """The notices of all parts of a rule's state, sentence to flag.
+    """The notices of all parts of a rule's state, each a sentence and its flag.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
@@ -24,13 +23,11 @@ def notices_of(rule_state: Any) -> dict[str, jax.Array]:
       >>> [bool(flag.any()) for flag in notices_of((info, ())).values()]
       [False, True]
     """
-    found: dict[str, jax.Array] = {}
-    for part in jax.tree.leaves(rule_state, is_leaf=_reports):
-        if not _reports(part):
-            continue
-        for sentence, flag in part.notices().items():
-            both = sentence in found and found[sentence].shape == flag.shape
-            found[sentence] = jnp.logical_or(found[sentence], flag) if both else flag
+    found = {}
+    for path, part in jax.tree_util.tree_leaves_with_path(rule_state, is_leaf=_reports):
+        if _reports(part):
+            where = f" (rule_state{jax.tree_util.keystr(path)})" if path else ""
+            found |= {f"{sentence}{where}": flag for sentence, flag in part.notices().items()}
     return found
 
 

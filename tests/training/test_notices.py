@@ -95,6 +95,7 @@ STATES = [
     (coding(1.5, 20, 30), [True]),
     (coding(jnp.nan, 20, 30), [True]),
     (Pair(coding(0.5, 20, 30), (coding(0.5, 2, 30),)), [[True, False]]),
+    (Pair(coding(0.5, 2, 30, 40), (coding(0.5, 2, 30),)), [[True, False, False], [True, False]]),
     (phases(0.05, 0.05), []),
     (phases(0.05, 0.2), [True]),
     (phases(0.2, 0.05), [True]),
