@@ -82,27 +82,23 @@ def error_predictive_coding(
                 total += 0.5 * jnp.sum(jnp.square(e), axis=range(1, e.ndim))
             return total
 
-        def force(errors: Latents) -> tuple[Latents, jax.Array]:
-            def total(errors: Latents) -> tuple[jax.Array, jax.Array]:
-                each = energies(errors)
-                return jnp.sum(each), jnp.mean(each)
+        def force(errors: Latents) -> Latents:
+            return jax.grad(lambda e: jnp.sum(energies(e)))(errors)
 
-            return jax.grad(total, has_aux=True)(errors)
-
-        def step(_: Any, carry: tuple[Latents, Any]) -> tuple[Latents, Any]:
-            errors = descend(carry[0], carry[1][0], size)
+        def step(_: Any, carry: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
+            errors = descend(*carry, size)
             return errors, force(errors)
 
         start = [jnp.zeros_like(a) for a in forward.outputs]
         push = force(start)
         if descent is fixed_step:  # the force is carried: that at the end costs nothing more
-            errors, last = jax.lax.fori_loop(0, count, step, (start, push))
+            errors, left = jax.lax.fori_loop(0, count, step, (start, push))
         else:
             errors = jax.lax.fori_loop(0, count, lambda _, e: descent(energies, e, size), start)
-            last = force(errors)
-        left, energy = last
+            left = force(errors)
+        energy = jnp.mean(energies(errors))
         grads = gradient_of_errors(forward.blocks, params, activities(errors)[:-1], errors, nudge)
-        residual = ratio(optax.tree.norm(left), optax.tree.norm(push[0]))
+        residual = ratio(optax.tree.norm(left), optax.tree.norm(push))
         signal = signals(errors, errors).astype(energy.dtype)
         return grads, descent_diagnostics(residual, energy, signal)
 

@@ -238,6 +238,8 @@ def signals(errors: Latents, rounded: Latents) -> jax.Array:
 
     def signal(e: jax.Array, z: jax.Array) -> jax.Array:
         largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        if e is z:  # a variable of its own, which nothing rounds off
+            return ratio(largest, largest) / jnp.finfo(z.dtype).eps
         e, z = ratio(e, largest), ratio(z, largest)
         return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
 
