@@ -101,12 +101,29 @@ def view_of(buffer: Buffer, shape: Sequence[int]) -> View:
 def dtypes_of(aval: jax.core.ShapedArray) -> tuple[str, ...] | None:
     """The dtypes of the views of a value, or None where JavaScript has no array for it."""
     if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
-        return ("uint32", "uint32")
+        return ("uint32", "uint32") if str(aval.dtype) == "key<fry>" else None
     name = aval.dtype.name
     part = PARTS.get(name)
     if part is not None:
         return (part, part)
     return (name,) if name in ARRAYS else None
+
+
+def require_array(aval: jax.core.ShapedArray, what: str) -> None:
+    """Refuse a value whose dtype JavaScript has no array for.
+
+    Raises:
+      NotImplementedError: with what may be used in its place.
+    """
+    if dtypes_of(aval) is not None:
+        return
+    if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
+        fix = 'make keys of the default generator, jax.random.key(seed, impl="threefry2x32")'
+    else:
+        fix = "convert it to a type of at most 32 bits, or to float64"
+    raise NotImplementedError(
+        f"javascript: {what} is {aval.dtype}, for which JavaScript has no array; {fix}"
+    )
 
 
 def constant(value: np.ndarray) -> View:

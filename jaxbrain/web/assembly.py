@@ -146,6 +146,9 @@ def _leaves(name: str, leaves: Sequence[Leaf]) -> str:
 
 _CHECK = """\
 function check(kind, arrays, leaves) {
+  if (arrays.length > leaves.length) {
+    throw new TypeError(`${arrays.length} ${kind}s, but there are ${leaves.length}`);
+  }
   for (let i = 0; i < leaves.length; i++) {
     const array = arrays[i], leaf = leaves[i];
     if (!(array instanceof leaf.array) || array.length !== leaf.length) {

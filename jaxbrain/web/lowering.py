@@ -21,7 +21,7 @@ from jaxbrain.web import (
     shapes,
     windows,
 )
-from jaxbrain.web.arrays import Value, broadcast, dtypes_of
+from jaxbrain.web.arrays import Value, broadcast, require_array
 from jaxbrain.web.program import Block
 
 Rule = Callable[..., list[Value]]
@@ -70,11 +70,7 @@ def lower_open(
 def _apply(block: Block, eqn: Any, arguments: Sequence[Value]) -> list[Value]:
     name = eqn.primitive.name
     for atom in (*eqn.invars, *eqn.outvars):
-        if dtypes_of(atom.aval) is None:
-            raise NotImplementedError(
-                f"javascript: no array of JavaScript holds {atom.aval.dtype} ({name}, "
-                f"{where(eqn)}); convert to a type of at most 32 bits, or float64"
-            )
+        require_array(atom.aval, f"a value of {name} ({where(eqn)})")
     try:
         rule = _rule(name, arguments)
         if rule is None:
@@ -149,9 +145,7 @@ def _expanded(block: Block, eqn: Any, *arguments: Value) -> list[Value]:
 def _integer_pow(block: Block, eqn: Any, x: Value) -> list[Value]:
     """Repeated squares, as in XLA."""
     exponent = abs(eqn.params["y"])
-    one = tuple(
-        block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x))
-    )
+    one = tuple(block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x)))
     result: Value | None = None
     square = x
     while exponent:

@@ -31,6 +31,8 @@ class Writer:
 
     @contextlib.contextmanager
     def block(self, head: str) -> Iterator[None]:
+        if head.startswith("else"):  # on the line that ends the block before it
+            head = f"{self.lines.pop().lstrip()} {head}"
         self.line(head + " {")
         self.depth += 1
         yield
