@@ -241,7 +241,7 @@ def synapse() -> tuple[Callable[..., Any], tuple[Any, ...]]:
     rule = jb.learning.plasticity.plastic(
         jb.dense(2, bias_init=None), jb.learning.plasticity.sanger()
     )
-    x = jax.random.normal(jax.random.key(4), (16, 3)) * jnp.array([3.0, 1.0, 1.0])
+    x = jax.random.normal(jax.random.key(4), (16, 3)) * jnp.array([[3.0, 1.0, 1.0]])
     return training(rule, x, jnp.zeros((16, 2)), optax.sgd(0.01))
 
 

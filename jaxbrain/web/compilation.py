@@ -50,8 +50,8 @@ def javascript(function: Callable[..., Any], *examples: Any) -> str:
       >>> def scale(weights, x):
       ...     return jnp.tanh(weights * x)
       >>> text = javascript(scale, jnp.ones(3), 2.0)
-      >>> print(*[line for line in text.splitlines() if "tanh" in line])
-          y0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
+      >>> print(*[line.strip() for line in text.splitlines() if "tanh" in line])
+      b0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
     """
     if not callable(function):
         raise TypeError(f"javascript: function must be callable, got {function!r}")
@@ -77,8 +77,8 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 _RESERVED = {
-    "await", "break", "case", "catch", "check", "class", "const", "continue", "debugger", "default",
-    "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for",
+    "await", "break", "case", "catch", "check", "class", "const", "continue", "create", "debugger",
+    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for",
     "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
     "new", "null", "outputs", "package", "private", "protected", "public", "return", "static",
     "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void",
@@ -117,7 +117,7 @@ def _arguments(
     for k, (name, variable) in enumerate(zip(names, variables, strict=True)):
         aval = variable.aval
         require_array(aval, name)
-        dtypes = dtypes_of(aval) or ()
+        dtypes = dtypes_of(aval) or ("float32",)
         buffer = Buffer(dtypes[0], math.prod(aval.shape) * len(dtypes), memory=True)
         buffer.name, buffer.depth = f"{letter}{k}", 0
         strides = tuple(s * len(dtypes) for s in contiguous(aval.shape))

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxbrain.web.arrays import Value, View, number
 from jaxbrain.web.program import Block
-from jaxbrain.web.scalars import is_float, lowest, highest, product, rounded
+from jaxbrain.web.scalars import highest, is_float, lowest, product, rounded
 from jaxbrain.web.writer import Writer, read
 
 _FILL = jax.lax.GatherScatterMode.FILL_OR_DROP

@@ -40,7 +40,7 @@ def lower(block: Block, closed: ClosedJaxpr, arguments: Sequence[Value]) -> list
 
 
 def _constant(block: Block, value: Any) -> Value:
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
         words = np.asarray(jax.random.key_data(value))
         first, second = (block.program.constant(words[..., k].copy()) for k in range(2))
         return first, second
@@ -57,8 +57,9 @@ def lower_open(
 
     def value_of(atom: Any) -> Value:
         if isinstance(atom, Literal):
-            plain = np.asarray(atom.val).astype(atom.aval.dtype)
-            return tuple(broadcast(v, atom.aval.shape) for v in block.program.constants(plain))
+            aval: Any = atom.aval
+            plain = np.asarray(atom.val).astype(aval.dtype)
+            return tuple(broadcast(v, aval.shape) for v in block.program.constants(plain))
         return values[atom]
 
     for eqn in jaxpr.eqns:

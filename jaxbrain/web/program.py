@@ -141,7 +141,7 @@ class Block:
 
 
 class Program:
-    """What all blocks share: the block that is computed once, counters of loops, constants."""
+    """The parts that all blocks share: what is computed once, counters of loops, constants."""
 
     def __init__(self) -> None:
         self.setup = Block(self)
@@ -167,7 +167,7 @@ class Program:
             self._constants[key] = constant(value)
         return self._constants[key]
 
-    def constants(self, value: np.ndarray) -> tuple[View, ...]:
+    def constants(self, value: Any) -> tuple[View, ...]:
         """A constant as views: two if it is complex."""
         if value.dtype.name in PARTS:
             return self.constant(np.array(value.real)), self.constant(np.array(value.imag))

@@ -14,7 +14,7 @@ A, B = RNG.normal(size=(2, 3, 4)).astype("float32")
 ODD = np.array(
     [np.nan, 1.0, -0.0, 0.0, np.inf, -np.inf, 2.5, -2.5, 1e20, 3.0, 0.5, 1.5, -1.0], "float32"
 )
-I = np.array([[3, -7, 0, 2**31 - 1], [5, -(2**31), 1, 9], [4, 4, -4, 2]], "int32")
+WHOLE = np.array([[3, -7, 0, 2**31 - 1], [5, -(2**31), 1, 9], [4, 4, -4, 2]], "int32")
 J = np.array([[2, 3, 0, 1], [-5, -1, 7, 2], [0, 1, -3, 40]], "int32")
 
 
@@ -74,13 +74,13 @@ def whole(i, j):
 
 
 def test_integers_wrap_around():
-    assert_same(whole, I, J)
+    assert_same(whole, WHOLE, J)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["uint32", "int16", "uint16", "int8", "uint8"])
 def test_integers_of_every_width(dtype):
-    assert_same(whole, I.astype(dtype), J.astype(dtype))
+    assert_same(whole, WHOLE.astype(dtype), J.astype(dtype))
     assert_same(lambda i: [i.astype(d) for d in ("int32", "uint32", "int8", "float32")], J)
 
 
@@ -95,5 +95,5 @@ def test_truth_values():
 def test_axes_of_size_one_are_repeated_and_a_select_takes_cases():
     assert_same(
         lambda a, i: (lax.add(a, a[:1]), lax.mul(a[:, :1], a), lax.select_n(i, a, -a, a + 1)),
-        A, abs(I) % 3,
+        A, abs(WHOLE) % 3,
     )  # fmt: skip

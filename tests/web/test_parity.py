@@ -5,9 +5,8 @@ import pytest
 from benchmarks import node
 from benchmarks.web_cases import CASES, ONE_STEP_TOLERANCE, RULES, TOLERANCE, compare
 from tests.javascript import needs_node
-from tests.tables import MEMORIES
+from tests.tables import MEMORIES, most_slow
 from tests.tables import RULES as TABLE
-from tests.tables import most_slow
 
 ORDINARY = ("backprop, 2-8-8-1", "plastic synapse (Sanger)")
 

@@ -10,7 +10,7 @@ from tests.javascript import assert_same, needs_node
 
 pytestmark = needs_node
 A = np.random.default_rng(3).normal(size=(3, 4)).astype("float32")
-I = np.array([[3, -7, 0, 2**31 - 1], [5, -(2**31), 1, 9], [4, 4, -4, 2]], "int32")
+WHOLE = np.array([[3, -7, 0, 2**31 - 1], [5, -(2**31), 1, 9], [4, 4, -4, 2]], "int32")
 ODD = np.array([1.0, np.nan, 3.0, np.nan], "float32")
 
 
@@ -21,7 +21,7 @@ def test_reductions():
             lax.cummin(a, 1, reverse=True), jnp.argmax(a, 1), jnp.argmax(n), n.max(),
             (a > 0).all(0), (a > 0).any(1),
         ),
-        A, I, ODD,
+        A, WHOLE, ODD,
     )  # fmt: skip
 
 
@@ -33,5 +33,5 @@ def test_more_reductions():
             lax.cumlogsumexp(a, 0), jnp.argmin(i, 0), jax.nn.logsumexp(a, 0), a.std(),
             lax.reduce_and(i, (0,)), lax.reduce_or(i, (1,)), lax.reduce_xor(i, (0,)),
         ),
-        A, I,
+        A, WHOLE,
     )  # fmt: skip

@@ -50,7 +50,7 @@ def changes(draw):
 
 def changed(xp, change, a):
     """Views of views, in NumPy or JAX."""
-    shape, order, other, axis = change
+    _, order, other, axis = change
     turned = xp.flip(a.transpose(order), order[0])
     part = turned.reshape(other)[::2]
     return turned + 1, part * 2, xp.take(a, 0, axis=axis), (a + a.sum(axis, keepdims=True)).T
