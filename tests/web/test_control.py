@@ -14,8 +14,8 @@ A = np.random.default_rng(8).normal(size=(3, 4)).astype("float32")
 
 def swap(carry, row):
     """Carries change places, and rows have the old ones."""
-    a, b = carry
-    return (b, a + row), (a, b * row)
+    a, b, c = carry
+    return (b + row, a, jnp.tanh(c)), (a, b * row, c)
 
 
 def halve(c):
@@ -25,8 +25,8 @@ def halve(c):
 def test_loops_and_branches():
     def loops(a, n):
         return (
-            lax.scan(swap, (a[0], a[1]), a),
-            lax.scan(swap, (a[0], a[1]), a, reverse=True),
+            lax.scan(swap, (a[0], a[1], a[2]), a),
+            lax.scan(swap, (a[0], a[1], a[2]), a, reverse=True),
             lax.while_loop(lambda c: c[0] < n, halve, (0, a, a[:, :1] + a)),
             lax.cond(n > 3, lambda a: (a, a.sum()), lambda a: (a * 2, 0.0), a),
             lax.switch(n - 9, [jnp.copy, jnp.negative, jnp.square], a),

@@ -70,7 +70,7 @@ def test_more_of_odd_numbers():
 def whole(i, j):
     """Arithmetic and bits of integers, with division by zero and overflow."""
     shifted = (i << j, i >> j, lax.shift_right_logical(i, j))
-    return i + j, i - j, i * j, lax.div(i, j), lax.rem(i, j), -i, i & j, ~i, *shifted, i > j
+    return i + j, i - j, i * j, i * i, lax.div(i, j), lax.rem(i, j), -i, i & j, ~i, *shifted, i > j
 
 
 def test_integers_wrap_around():

@@ -17,7 +17,7 @@ def test_rows_outside_are_nan_or_the_nearest_and_updates_are_left_out():
     out = np.array([0, 7, -1])
     assert_same(
         lambda a, j, out: (
-            jnp.take(a, out, axis=0), jnp.take(a, out, axis=1, mode="clip"), a[j % 3, j % 4],
+            jnp.take(a, out, axis=1), jnp.take(a, out, axis=0, mode="clip"), a[j % 3, j % 4],
             a.at[out].add(1.0, mode="drop"), a.at[out].min(-7.0, mode="clip"),
             a.at[j[0] % 3].add(1.0), lax.dynamic_slice(a, (j[0, 0], 1), (2, 2)),
             lax.dynamic_update_slice(a, a[:2, :2] * 3, (5, j[0, 1])),
