@@ -23,17 +23,20 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "web.md"
 _HEAD = """\
 # Programs in a page
 
-`jaxbrain.web.javascript(function, *examples)` makes one JavaScript module of a function of JAX. This table is
-written by `python -m benchmarks.web`: each program ran in Node and in JAX, on {machine}, {versions}, {date}.
+`jaxbrain.web.javascript(function, *examples)` makes one JavaScript module of a function of JAX.
+This table is written by `python -m benchmarks.web`: each program ran in Node and in JAX, on
+{machine}, {versions}, {date}.
 
-- **steps**: updates from the same start, each from the state of the one before, until the states are compared.
-- **difference**: the largest difference of a number of the state (for a rule, of a parameter), relative to the largest
-  number. It must be at most 1e-4, and at most 1e-5 after one step. Random numbers are equal, bit for bit.
-- **kB**: the module, and after gzip.
-- **steps a second**: of processor time in Node, on one core.
+- **steps**: updates, each from the state of the one before, until the states are compared.
+- **difference**: the largest difference of a number of the state (for a rule, of a parameter),
+  relative to the largest number. At most 1e-4, and 1e-5 after one step, or the command fails.
+  Random numbers are equal, bit for bit.
+- **kB**, **gzip**: the size of the module, and after gzip.
+- **steps a second**: of processor time in Node.
 
-Rules train a network 4-8-8-2 (tanh) on a batch of 32 with Adam; exceptions are noted. Memories keep 3 patterns of
-40 units and recall one with 3 wrong signs. Cells have 8 units and are trained over 10 steps of time, batch 8.
+Rules train a network 4-8-8-2 (tanh) on a batch of 32 with Adam, but for those with a note; the
+network 2-8-8-1 has one output. Memories keep 3 patterns of 40 units and recall one with 3 wrong
+signs. Cells have 8 units and are trained over 10 steps of time, in batches of 8.
 
 | program | steps | difference | kB | gzip | steps a second | note |
 | --- | ---: | ---: | ---: | ---: | ---: | --- |

@@ -312,5 +312,7 @@ def difference(expected: Any, found: Any) -> float:
         (words(a).astype("complex128"), words(b).astype("complex128"))
         for a, b in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True)
     ]
+    if not pairs:
+        return 0.0
     largest = max(np.abs(a).max(initial=0.0) for a, _ in pairs)
     return float(max(np.abs(a - b).max(initial=0.0) for a, b in pairs) / max(largest, 1e-30))

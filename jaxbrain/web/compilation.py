@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.web.arrays import (
     KEY,
     PARTS,
@@ -24,6 +25,7 @@ from jaxbrain.web.lowering import lower
 from jaxbrain.web.program import Block, Program
 
 
+@checked
 def javascript(function: Callable[..., Any], *examples: Any) -> str:
     """A function of JAX as a module of JavaScript, which computes the same numbers.
 
@@ -53,8 +55,6 @@ def javascript(function: Callable[..., Any], *examples: Any) -> str:
       >>> print(*[line.strip() for line in text.splitlines() if "tanh" in line])
       b0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
     """
-    if not callable(function):
-        raise TypeError(f"javascript: function must be callable, got {function!r}")
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*examples)
     block = Block(Program())
     names = _input_names(function, examples)
@@ -78,8 +78,8 @@ def _name(function: Callable[..., Any]) -> str:
 
 _RESERVED = {
     "await", "break", "case", "catch", "check", "class", "const", "continue", "create", "debugger",
-    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for",
-    "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
+    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally",
+    "for", "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
     "new", "null", "outputs", "package", "private", "protected", "public", "return", "static",
     "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void",
     "while", "with", "yield", "arguments", "near", "far", "realOf", "Math", "Number", "Array",

@@ -195,7 +195,7 @@ def _pad(block: Block, eqn: Any, x: Value, value: Value) -> list[Value]:
 
     def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
         part, fill = inputs
-        writer.line(f"{outputs[0].buffer.name}.fill({read(fill, [])});")
+        writer.fill(outputs[0], read(fill, []))
         writer.copy(
             sliced(part, starts, limits, [1] * len(shape)), sliced(outputs[0], places, ends, steps)
         )

@@ -75,6 +75,13 @@ class Writer:
         with self.nest(shape) as index:
             self.line(f"{read(target, index)} = {read(source, index)};")
 
+    def fill(self, view: View, text: str) -> None:
+        """Write one number to all places of a view."""
+        if _is_array(view):
+            return self.line(f"{view.buffer.name}.fill({text});")
+        with self.nest(view.shape) as index:
+            self.line(f"{read(view, index)} = {text};")
+
     def accumulate(
         self, sizes: Sequence[int], term: Term, start: str, step: Callable[[str, str], str]
     ) -> str:

@@ -70,7 +70,7 @@ def test_integers_of_64_bits_are_refused_and_float64_is_not():
 
 
 def test_only_functions_are_compiled():
-    with pytest.raises(TypeError, match="javascript: function must be callable, got 3"):
+    with pytest.raises(TypeError, match="javascript: function must be a function, got 3"):
         web.javascript(3, A)
 
 

@@ -27,6 +27,7 @@ def test_loops_and_branches():
         return (
             lax.scan(swap, (a[0], a[1], a[2]), a),
             lax.scan(swap, (a[0], a[1], a[2]), a, reverse=True),
+            lax.scan(lambda c, x: (c, lax.pad(x, 1.0, ((1, 0, 1),))), 0, a),
             lax.while_loop(lambda c: c[0] < n, halve, (0, a, a[:, :1] + a)),
             lax.cond(n > 3, lambda a: (a, a.sum()), lambda a: (a * 2, 0.0), a),
             lax.switch(n - 9, [jnp.copy, jnp.negative, jnp.square], a),
