@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.web.arrays import KEY, PARTS, Buffer, Value, View, contiguous, dtypes_of
 from jaxbrain.web.assembly import Leaf, assemble
 from jaxbrain.web.helpers import HELPERS
@@ -15,6 +16,7 @@ from jaxbrain.web.lowering import lower
 from jaxbrain.web.program import Block, Program
 
 
+@checked
 def javascript(function: Callable[..., Any], *examples: Any) -> str:
     """A function of JAX as a module of JavaScript, which computes the same numbers.
 
@@ -44,8 +46,6 @@ def javascript(function: Callable[..., Any], *examples: Any) -> str:
       >>> print(*[line for line in text.splitlines() if "tanh" in line])
           y0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
     """
-    if not callable(function):
-        raise TypeError(f"javascript: function must be callable, got {function!r}")
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*examples)
     block = Block(Program())
     names = _input_names(function, examples)
