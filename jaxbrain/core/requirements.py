@@ -92,13 +92,16 @@ def require_count(function: str, argument: str, value: Any) -> int:
     return require_integer(function, argument, value, at_least=1)
 
 
-def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
-    """Refuse times that are not positive, of another shape than one or [units], a dt above tau."""
+def require_times(cell: str, units: int | None, taus: dict[str, Any], dt: Any) -> None:
+    """Refuse times that are not positive, of another shape than one or [units], a dt above tau.
+
+    Without units the shape is not checked.
+    """
     require_positive(cell, "dt", dt)
     for name, tau in taus.items():
         require_numbers(cell, name, tau)
         shape = shape_of(tau)
-        if shape not in ((), (units,)):
+        if units is not None and shape not in ((), (units,)):
             raise ValueError(
                 f"{cell}: {name} must be one number or of shape ({units},), got {shape}"
             )
