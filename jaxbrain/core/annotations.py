@@ -152,7 +152,7 @@ def _allowed(option: Any) -> tuple[str, Check]:
     if origin in (Sequence, tuple, list):
         return "many", _of_many(origin, parts)
     if origin in (Mapping, dict):
-        return "named", functools.partial(_mapping, *_of_each(parts[1]))
+        return "named", functools.partial(_mapping, origin, *_of_each(parts[1]))
     if isinstance(option, type) and issubclass(option, _VALUES) and option is not tuple:
         return "instance", functools.partial(_instance, option, _fields(option))
     if origin is Callable or (isinstance(option, type) and "__call__" in vars(option)):
@@ -248,9 +248,11 @@ def _is_sequence(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _mapping(check: Check, words: str, function: str, argument: str, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        to = f" to {words}" if words else ", such as a dict"
-        raise TypeError(f"{function}: {argument} must be a mapping{to}, got {shown(value)}")
+def _mapping(
+    kind: type, check: Check, words: str, function: str, argument: str, value: Any
+) -> None:
+    if not isinstance(value, kind):
+        wanted = f"a mapping to {words}" if words else "a dict"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
     for name, entry in value.items():
         check(function, f"{argument}[{name!r}]", entry)

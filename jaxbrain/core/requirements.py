@@ -181,7 +181,7 @@ def require_shaped(function: str, argument: str, value: Any) -> None:
 
 def require_path(function: str, argument: str, value: Any) -> None:
     """Refuse what is no path of a file or folder."""
-    if not isinstance(value, str | os.PathLike) or value == "":
+    if not isinstance(value, str | bytes | os.PathLike) or not value:
         raise TypeError(f"{function}: {argument} must be a path, got {shown(value)}")
 
 

@@ -36,7 +36,9 @@ FUNCTIONS = {
 NO_NUMBERS = [float("inf"), -np.inf, float("nan"), np.float32("nan"), True, np.True_, "1", 1j, b"1"]
 ONLY_FUNCTIONS = {name: f for name, f in FOUND.items() if isinstance(f, types.FunctionType)}
 # these check their arguments together
-CHECK_TOGETHER = {"fit", "run", "step", "init_state", "evaluate", "compare_rules", "configured"}
+CHECK_TOGETHER = {
+    "fit", "run", "step", "init_state", "evaluate", "compare_rules", "configured", "save_model",
+}  # fmt: skip
 NET, ARM = jb.serial(jb.dense(3), jb.dense(2)), jb.motor.MOTORNET
 
 
@@ -177,6 +179,8 @@ OWN = {
     "check: state": lambda v: jb.check(v, np.ones(2)),
     "evaluate: params": lambda v: jb.evaluate(NET, v, (np.ones((2, 3)), np.ones((2, 2))), {}),
     "evaluate: metrics": lambda v: jb.evaluate(NET, (), (np.ones((2, 3)), np.ones((2, 2))), v),
+    "save_model: net": lambda v: jb.save_model("file", v, ()),
+    "save_model: params": lambda v: jb.save_model("file", NET, v),
     "init_state: x": lambda v: state(v),
     "init_state: params": lambda v: state(np.ones(3), params=v),
 }
@@ -185,7 +189,7 @@ ANY = {
     "total_change: modulator", "to_json: value", "save: tree", "restore: like", "check: losses",
     *(f"{way}_{of}: model" for way in ("from", "to") for of in ("equinox", "linen", "nnx")),
     *(f"{of}_params: model" for of in ("equinox", "linen", "nnx")),
-    "linen_params: variables", "summary: params",
+    "linen_params: variables", "summary: params", "javascript: examples",
 }  # fmt: skip
 
 
@@ -275,6 +279,7 @@ NEGATIVE = {
     "during": "start",
     "pair_stdp": "a_plus a_minus",
     "reward_modulated_stdp": "a_plus a_minus",
+    "soft_hebb": "loser_gain",
 }
 
 
