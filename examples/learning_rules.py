@@ -35,7 +35,7 @@ ENERGY = """predictive_coding centered_predictive_coding clamped_predictive_codi
     error_predictive_coding lagrangian_predictive_coding"""
 CONTRAST = """equilibrium_propagation random_sign_equilibrium_propagation
     centered_equilibrium_propagation holomorphic_equilibrium_propagation contrastive_hebbian
-    asymmetric_equilibrium_propagation"""
+    asymmetric_equilibrium_propagation dual_propagation"""
 FORWARD = "forward_forward pepita forward_gradient node_perturbation weight_perturbation"
 
 

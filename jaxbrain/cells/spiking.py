@@ -15,6 +15,7 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 from jaxbrain.cells.parts import fit_input, retention, weights, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.surrogate import Spike, triangle
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -49,6 +50,7 @@ class Adaptive(NamedTuple):
     spikes: jax.Array
 
 
+@checked
 def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
     """Reset by subtraction, which keeps the part above the threshold: v - threshold spikes.
 
@@ -63,6 +65,7 @@ def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
     return v - threshold * spikes
 
 
+@checked
 def to_zero(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
     """Reset to zero: (1 - spikes) v.
 

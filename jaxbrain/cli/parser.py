@@ -36,6 +36,7 @@ RULES = (
     "centered_equilibrium_propagation",
     "holomorphic_equilibrium_propagation",
     "asymmetric_equilibrium_propagation",
+    "dual_propagation",
     "contrastive_hebbian",
     "forward_forward",
     "pepita",

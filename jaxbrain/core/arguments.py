@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from jaxbrain.core.annotations import is_converted, reading
-from jaxbrain.core.calls import mistake
+from jaxbrain.core.calls import mistake, name_function
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,12 +48,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        given, named = arguments.read(args, kwargs)
-        try:
-            return function(*given, **named)  # pyright: ignore[reportCallIssue]
-        except TypeError:
-            arguments.bind(given, named)  # the call itself may be wrong
-            raise
+        return arguments.call(*arguments.read(args, kwargs))
 
     return called
 
@@ -76,11 +71,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except TypeError:
-            arguments.bind(args, kwargs)
-            raise
+        return arguments.call(args, kwargs)
 
     return called
 
@@ -114,6 +105,16 @@ class Arguments:
     def bind(self, args: Any, kwargs: dict[str, Any]) -> inspect.BoundArguments:
         """The arguments by name; refuse a call that does not fit the signature."""
         return self._bind(self.signature.bind, args, kwargs)
+
+    def call(self, args: Any, kwargs: dict[str, Any]) -> Any:
+        """The result of the function; its errors name it, and a call that does not fit is one."""
+        try:
+            return self.function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, TypeError):
+                self.bind(args, kwargs)
+            name_function(error, self.function.__name__, self.signature.parameters)
+            raise
 
     def _bind(self, bind: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
         try:

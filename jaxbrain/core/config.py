@@ -213,7 +213,7 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments, options = reads.read(freeze(args), freeze(kwargs))
         bound = reads.bind(arguments, options)
-        value = make(*arguments, **options)  # pyright: ignore[reportCallIssue]
+        value = reads.call(arguments, options)
         inner = getattr(value, "config", None)
         return _with_config(value, Config(made, *_canonical(bound), inner))
 

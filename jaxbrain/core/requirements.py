@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from typing import Any
 
 import jax
@@ -168,6 +169,12 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+def require_path(function: str, argument: str, value: Any) -> None:
+    """Refuse what is no path of a file or folder."""
+    if not isinstance(value, str | os.PathLike) or value == "":
+        raise TypeError(f"{function}: {argument} must be a path, got {shown(value)}")
+
+
 def require_array(name: str, x: Any) -> None:
     """Refuse an input that is not an array, such as a list or a shape."""
     if hasattr(x, "shape") and hasattr(x, "dtype"):
@@ -191,6 +198,11 @@ def require_wide(rule: str, output: jax.Array) -> None:
 def as_number(value: Any, like: jax.Array) -> jax.Array:
     """Numbers in the dtype of an array; a swept number may have another dtype."""
     return jnp.asarray(value).astype(like.dtype)
+
+
+def as_numbers(values: Any, like: jax.Array) -> list[jax.Array]:
+    """Each of several numbers as `as_number`."""
+    return [as_number(value, like) for value in values]
 
 
 def shown(value: Any) -> str:

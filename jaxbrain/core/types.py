@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxbrain.core.annotations import Inputs, Key
+from jaxbrain.core.annotations import Inputs, Key, Params
 from jaxbrain.core.config import Config, static
 
-Params = Any  # a pytree of arrays
 Numbers = float | jax.Array | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 
 

@@ -17,6 +17,7 @@ from jaxbrain.core.config import label
 from jaxbrain.core.types import LearningRule, Params
 
 
+@checked
 def relative_error(a: Params, b: Params) -> jax.Array:
     """Relative error of a gradient in each layer that has weights.
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from jaxbrain.core import allowed, serialization
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.types import Network, Params
 from jaxbrain.training import checkpoint, checkpoint_file
 from jaxbrain.training.training_file import model_names
 
 
+@checked
 def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> None:
     """Store a network and its parameters in one file; `load_model` rebuilds both.
 
@@ -56,6 +58,7 @@ def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> No
     checkpoint.save(path, arrays, metadata={"model": trees, "count": len(arrays)})
 
 
+@checked
 def load_model(
     path: str | os.PathLike[str], *, functions: Iterable[Any] | Mapping[str, Any] = ()
 ) -> tuple[Network, Params]:

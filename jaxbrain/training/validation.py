@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.requirements import is_traced
 from jaxbrain.training.notices import notices_of, warn_of_notices
@@ -114,6 +115,7 @@ def likely_cause(params: Any, *, before_learning: bool) -> str:
     return cause
 
 
+@checked
 def check(state: Any, losses: Any) -> None:
     """Check of a training of one's own: losses and parameters must be finite, as in `jaxbrain.fit`.
 

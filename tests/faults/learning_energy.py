@@ -301,4 +301,41 @@ FAULTS = [
         "bend = f(a + change) - start - slope", "bend = f(a + change) - start",
         f"{ENERGY_TESTS}/test_asymmetric.py",
     ),
+    Fault(
+        "the two states of a unit share the nudge in equal parts", f"{ENERGY}/dual.py",
+        "alpha = jnp.asarray(balance, u.dtype)", "alpha = jnp.asarray(0.5, u.dtype)",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the mean weighs each state by its own nudge", f"{ENERGY}/dual.py",
+        "return value + (1 - alpha) * plus + alpha * minus",
+        "return value + alpha * plus + (1 - alpha) * minus",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the difference of two states is the derivative", f"{ENERGY}/dual.py",
+        "pull(u)[0] + plus - minus", "pull(u)[0]",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "dual propagation lacks the derivative that rounding hides", f"{ENERGY}/dual.py",
+        "pull(u)[0] + plus - minus", "f(a + alpha * u) - f(a + (alpha - 1) * u)",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "a mean state does not change", f"{ENERGY}/dual.py",
+        "means[i + 1], u = dyads(", "_, u = dyads(",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the way up does not see the nudged states", f"{ENERGY}/dual.py",
+        "means.append(dyads(f, a, u, balance)[0] if layer.activation else f(a))",
+        "means.append(f(a))",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "dual propagation is not divided by the nudge", f"{ENERGY}/dual.py",
+        "error = -u / (jnp.asarray(nudge, u.dtype) * u.shape[0])", "error = -u / u.shape[0]",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
 ]  # fmt: skip

@@ -193,6 +193,7 @@ RULES = {
     "asymmetric_equilibrium_propagation": rule(
         "asymmetric_equilibrium_propagation", wide=True, nudge=0.1
     ),
+    "dual_propagation": rule("dual_propagation", wide=True),
     "equilibrium_propagation": rule(
         "equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5
     ),

@@ -41,6 +41,9 @@ EXACT = {
         "tests/learning/energy/test_asymmetric.py": {
             "test_asymmetric_equilibrium_propagation_is_its_equation": "asymmetric_equilibrium_propagation",
         },
+        "tests/learning/energy/test_dual.py": {
+            "test_dual_propagation_is_its_equations": "dual_propagation",
+        },
         "tests/learning/energy/test_equilibrium.py": {
             "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
             "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
@@ -54,18 +57,14 @@ EXACT = {
         "tests/learning/targets/test_propagation.py": {
             "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
         },
-        "tests/learning/targets/test_gait.py": {
-            "test_gait_is_its_equation": "gait_propagation",
-        },
+        "tests/learning/targets/test_gait.py": {"test_gait_is_its_equation": "gait_propagation"},
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "local_losses",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
         },
-        "tests/learning/forward/test_modulation.py": {
-            "test_pepita_is_its_equations": "pepita",
-        },
+        "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
             "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
             "test_node_perturbation_is_its_equation": "node_perturbation",
@@ -74,6 +73,9 @@ EXACT = {
     "plasticity": {
         "tests/learning/plasticity/test_rule.py": {
             "test_a_plasticity_of_ones_own_takes_three_lines": "local_rule"
+        },
+        "tests/learning/plasticity/test_competitive.py": {
+            "test_soft_hebb_is_its_equation": "soft_hebb"
         },
         "tests/learning/plasticity/test_hebbian.py": {
             "test_the_equation_at_generic_values": "hebb oja sanger oja_subspace bcm covariance delta perceptron",
@@ -142,21 +144,13 @@ EXACT = {
         },
     },
     "cell": {
-        "tests/core/test_composition.py": {
-            "test_lift_is_the_same_function_at_every_step": "lift",
-        },
-        "tests/cells/test_recurrent.py": {
-            "test_the_equations": "elman gru",
-        },
+        "tests/core/test_composition.py": {"test_lift_is_the_same_function_at_every_step": "lift"},
+        "tests/cells/test_recurrent.py": {"test_the_equations": "elman gru"},
         "tests/cells/test_gated.py": {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
-        "tests/cells/test_continuous.py": {
-            "test_the_equations": "ctrnn leaky_rnn",
-        },
-        "tests/cells/test_linear.py": {
-            "test_it_is_the_complex_equation": "linear_recurrent",
-        },
+        "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
             "test_a_shortcut": "residual",
@@ -171,26 +165,16 @@ EXACT = {
             "test_lif_is_its_equation": "lif",
             "test_alif_is_its_equation": "alif",
         },
-        "tests/cells/test_quadratic.py": {
-            "test_izhikevich_is_its_equation": "izhikevich",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "leaky_integrator",
-        },
-        "tests/cells/test_unrolling.py": {
-            "test_a_learned_carry": "learned_carry",
-        },
+        "tests/cells/test_quadratic.py": {"test_izhikevich_is_its_equation": "izhikevich"},
+        "tests/cells/test_encoding.py": {"test_readouts": "leaky_integrator"},
+        "tests/cells/test_unrolling.py": {"test_a_learned_carry": "learned_carry"},
         "tests/memory/episodic/test_fast_weights.py": {
             "test_hebbian_fast_weights_are_causal_linear_attention": "hebbian_fast_weights",
             "test_linear_attention_is_a_weighted_mean": "linear_attention",
             "test_the_delta_cell_by_hand": "delta_fast_weights",
         },
-        "tests/memory/episodic/test_external.py": {
-            "test_the_cell_by_hand": "external_memory",
-        },
-        "tests/learning/readout/test_reservoir.py": {
-            "test_a_step_is_its_equation": "echo_state",
-        },
+        "tests/memory/episodic/test_external.py": {"test_the_cell_by_hand": "external_memory"},
+        "tests/learning/readout/test_reservoir.py": {"test_a_step_is_its_equation": "echo_state"},
         "tests/learning/readout/test_force_learning.py": {
             "test_a_step_of_the_generator_is_its_equation": "generator",
         },
@@ -200,9 +184,7 @@ EXACT = {
         "tests/motor/brain/test_selection_loop.py": {
             "test_the_equations_are_the_authors": "selection",
         },
-        "tests/motor/brain/test_cortex.py": {
-            "test_a_step_is_its_equation": "laminar_cortex",
-        },
+        "tests/motor/brain/test_cortex.py": {"test_a_step_is_its_equation": "laminar_cortex"},
         "tests/motor/brain/test_system.py": {
             "test_the_system_is_the_one_of_the_equations": "motor_system",
         },

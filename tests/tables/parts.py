@@ -123,7 +123,8 @@ PLASTICITIES = {
     **{
         name: getattr(jb.learning.plasticity, name)
         for name in ("hebb", "oja", "sanger", "oja_subspace", "bcm", "covariance", "delta",
-                     "perceptron", "pair_stdp", "triplet_stdp", "reward_modulated_stdp")
+                     "perceptron", "soft_hebb", "pair_stdp", "triplet_stdp",
+                     "reward_modulated_stdp")
     },
     "modulated": lambda: jb.learning.plasticity.modulated(jb.learning.plasticity.hebb(), tau=9.0),
     "local_rule": lambda: jb.learning.plasticity.local_rule("anti_hebb", anti_hebb),

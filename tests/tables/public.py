@@ -10,7 +10,7 @@ jaxbrain:
     init_state layer_norm learning lift linen_params load_model load_training losses max_pool
     memory metrics motor nnx_params parallel predict predictive_coding repeated residual run
     save_model self_association serial step summary tasks testing to_equinox to_json to_linen
-    to_nnx viz with_precision
+    to_nnx viz web with_precision
 jaxbrain.analysis:
     Adaptation Alignment Comparison Decoded Decoder Estimate Fits FixedPoints Kinematics Linear
     Marginals PrincipalComponents Result Rotations Similarity Tuning adaptation angles angles_to
@@ -37,22 +37,22 @@ jaxbrain.learning:
     asymmetric_equilibrium_propagation backprop batch_random_sign_symmetry
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
     contrastive_divergence contrastive_hebbian difference_target_propagation
-    direct_feedback_alignment direct_random_target_projection energy eprop equilibrium_propagation
-    error_predictive_coding feedback feedback_alignment fixed_prediction_coding
-    fixed_random_sign_symmetry forward forward_forward forward_gradient gait_propagation generative
-    holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
-    lagrangian_predictive_coding local_losses node_perturbation one_step_backprop online over_time
-    pepita persistent_contrastive_divergence plasticity predictive_coding
-    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
-    target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
+    direct_feedback_alignment direct_random_target_projection dual_propagation energy eprop
+    equilibrium_propagation error_predictive_coding feedback feedback_alignment
+    fixed_prediction_coding fixed_random_sign_symmetry forward forward_forward forward_gradient
+    gait_propagation generative holomorphic_equilibrium_propagation incremental_predictive_coding
+    kf_rtrl kolen_pollack lagrangian_predictive_coding local_losses node_perturbation
+    one_step_backprop online over_time pepita persistent_contrastive_divergence plasticity
+    predictive_coding random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
+    sign_symmetry snap target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
     zero_divergence_inference_learning
 jaxbrain.learning.energy:
     InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
-    contrastive_hebbian equilibrium_network equilibrium_propagation error_predictive_coding
-    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
-    incremental_predictive_coding lagrangian_predictive_coding mse_error predictive_coding
-    random_sign_equilibrium_propagation sigmoid_error softmax_error
+    contrastive_hebbian dual_propagation equilibrium_network equilibrium_propagation
+    error_predictive_coding fixed_prediction_coding fixed_step half_mse_error
+    holomorphic_equilibrium_propagation incremental_predictive_coding lagrangian_predictive_coding
+    mse_error predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
@@ -76,7 +76,7 @@ jaxbrain.learning.online:
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
     delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
-    plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
+    plastic_in_time reward_modulated_stdp sanger soft_hebb total_change triplet_stdp
 jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
@@ -170,6 +170,8 @@ jaxbrain.viz:
     landscape motor_dashboard network phase_portrait preferred_directions raster recall
     receptive_fields rotations rule_differences rule_scores rule_table surrogate_histogram
     trajectories tuning_curves velocity_profiles weights
+jaxbrain.web:
+    javascript
 """
 
 PUBLIC: dict[str, list[str]] = {}

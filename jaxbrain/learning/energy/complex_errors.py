@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import made_by
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
@@ -18,6 +19,7 @@ from jaxbrain.learning.chain import Loss
 Error = Callable[[jax.Array, Any], jax.Array]
 
 
+@checked
 def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.half_mse` at the prediction, p - t.
 
@@ -31,6 +33,7 @@ def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     return prediction - _target(target, prediction)
 
 
+@checked
 def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.mse` at the prediction, 2 (p - t) / K for K outputs.
 
@@ -44,6 +47,7 @@ def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     return 2 * (prediction - _target(target, prediction)) / prediction.size
 
 
+@checked
 def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.softmax_cross_entropy` at the logits, softmax(z) - t.
 
@@ -62,6 +66,7 @@ def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
     return (z / jnp.sum(z, axis=-1, keepdims=True) - _target(target, logits)) / rows
 
 
+@checked
 def sigmoid_error(logits: jax.Array, target: Any) -> jax.Array:
     """Derivative of `jaxbrain.losses.binary_cross_entropy` at the logits, sigmoid(z) - t.
 

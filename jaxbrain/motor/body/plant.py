@@ -229,15 +229,12 @@ def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
       (0.904837..., 0.904837...)
     """
 
-    def ahead(scale: Any, slope: Any) -> Any:
-        return jax.tree.map(lambda s, k: s + jnp.asarray(scale).astype(s.dtype) * k, state, slope)
-
     one = flow(state)
-    two = flow(ahead(dt / 2, one))
-    three = flow(ahead(dt / 2, two))
-    four = flow(ahead(dt, three))
+    two = flow(_moved(state, dt / 2, one))
+    three = flow(_moved(state, dt / 2, two))
+    four = flow(_moved(state, dt, three))
     mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, one, two, three, four)
-    return ahead(dt, mean)
+    return _moved(state, dt, mean)
 
 
 def scanned_runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any, steps: int = 1) -> Any:
@@ -248,22 +245,22 @@ def scanned_runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any, steps: 
     recomputes the flow from the state of each stage; to keep its values takes a quarter longer.
     """
     flow = jax.checkpoint(flow)
-    stage = jnp.arange(4 * steps) % 4
-    last = stage == 3
-    ahead = jnp.asarray([0.5, 0.5, 1.0, 0.0])[stage]  # from the start of the step to the next stage
-    weight = jnp.asarray([1.0, 2.0, 2.0, 1.0])[stage] / 6
+    step = jnp.asarray(dt) / steps
+    ahead = step * jnp.asarray([0.5, 0.5, 1.0, 0.0] * steps)  # from the start to the next stage
+    weight = step / 6 * jnp.asarray([1.0, 2.0, 2.0, 1.0] * steps)
+    last = jnp.asarray([False, False, False, True] * steps)
 
-    def one(carry: tuple, constants: tuple) -> tuple:
-        def leaf(start: jax.Array, moved: jax.Array, slope: jax.Array) -> tuple:
-            last, ahead, weight = (c.astype(start.dtype) for c in constants)
-            slope = as_number(dt, start) / steps * slope
-            moved = moved + weight * slope
-            start = start + last * moved
-            return start, (1 - last) * moved, start + ahead * slope
+    def stage(carry: tuple, now: tuple) -> tuple:
+        ahead, weight, last = now
+        start, end, here = carry
+        slope = flow(here)
+        end = _moved(end, weight, slope)
+        start = jax.tree.map(lambda s, e: jnp.where(last, e, s), start, end)
+        return (start, end, _moved(start, ahead, slope)), None
 
-        start, moved, here = carry
-        leaves = jax.tree.map(leaf, start, moved, flow(here))
-        return jax.tree.transpose(jax.tree.structure(state), None, leaves), None
+    return jax.lax.scan(stage, (state, state, state), (ahead, weight, last))[0][0]
 
-    zero = jax.tree.map(jnp.zeros_like, state)
-    return jax.lax.scan(one, (state, zero, state), (last, ahead, weight))[0][0]
+
+def _moved(state: Any, scale: Any, slope: Any) -> Any:
+    """The state moved along a slope."""
+    return jax.tree.map(lambda s, k: s + as_number(scale, s) * k, state, slope)

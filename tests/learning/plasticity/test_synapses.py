@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxbrain.core.config import label
-from jaxbrain.learning.plasticity import hebbian, spike_timing
+from jaxbrain.learning.plasticity import competitive, hebbian, spike_timing
 from jaxbrain.learning.plasticity.synapses import modulated, total_change
 from tests.contract import KEYWORD, close, equal, places, signature
 
@@ -24,6 +24,7 @@ PLASTICITIES = {
     "covariance": (lambda: hebbian.covariance(tau=5.0), None),
     "delta": (hebbian.delta, TARGET),
     "perceptron": (hebbian.perceptron, TARGET),
+    "soft_hebb": (lambda: competitive.soft_hebb(norm_power=0.5), None),
     "pair_stdp": (spike_timing.pair_stdp, None),
     "triplet_stdp": (spike_timing.triplet_stdp, None),
     "reward_modulated_stdp": (spike_timing.reward_modulated_stdp, REWARD),
