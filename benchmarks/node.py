@@ -96,25 +96,16 @@ def run(jobs: Sequence[Job]) -> list[Done]:
         raise RuntimeError("node is not installed: apt-get install nodejs")
     texts = [javascript(job.function, *job.arguments) for job in jobs]
     with tempfile.TemporaryDirectory() as folder:
-        tasks = [
-            _task(job, t, Path(folder, f"job{k}.mjs"))
-            for k, (job, t) in enumerate(zip(jobs, texts, strict=True))
-        ]
+        tasks = [_task(job, t, Path(folder, f"job{k}.mjs")) for k, (job, t) in enumerate(zip(jobs, texts, strict=True))]
         driver = Path(folder, "driver.mjs")
         driver.write_text(_DRIVER)
         done = subprocess.run(
-            [NODE, str(driver)],
-            input=json.dumps(tasks),
-            capture_output=True,
-            text=True,
-            check=False,
+            [NODE, str(driver)], input=json.dumps(tasks), capture_output=True, text=True, check=False
         )
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     answers = json.loads(done.stdout)
-    return [
-        _done(job, text, answer) for job, text, answer in zip(jobs, texts, answers, strict=True)
-    ]
+    return [_done(job, text, answer) for job, text, answer in zip(jobs, texts, answers, strict=True)]
 
 
 def _task(job: Job, text: str, path: Path) -> dict[str, Any]:

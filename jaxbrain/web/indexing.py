@@ -35,9 +35,7 @@ class _Windows:
         self.operand, self.indices, self.sizes = operand, indices, tuple(sizes)
         if kind == "gather":
             self.starts = numbers.start_index_map
-            axes = zip(
-                numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True
-            )
+            axes = zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
             self.gone = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
         else:
             self.starts = numbers.scatter_dims_to_operand_dims
@@ -131,7 +129,9 @@ _UPDATES: dict[str, Callable[[str, str, str], str]] = {
 def _scatter(name: str) -> Callable[..., list[Value]]:
     update = _UPDATES[name]
 
-    def rule(block: Block, eqn: Any, operand: Value, indices: Value, updates: Value) -> list[Value]:
+    def rule(
+        block: Block, eqn: Any, operand: Value, indices: Value, updates: Value
+    ) -> list[Value]:
         if len(operand) > 1 and name == "scatter-mul":
             raise NotImplementedError("scatter-mul of complex numbers")
         numbers, clip = eqn.params["dimension_numbers"], eqn.params["mode"] == _CLIP
@@ -185,9 +185,7 @@ def _dynamic_slice(block: Block, eqn: Any, operand: Value, *starts: Value) -> li
         def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
             names = _write_clipped(writer, first, largest)
             with writer.nest(shape) as index:
-                place = [
-                    _moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)
-                ]
+                place = [_moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)]
                 writer.store(outputs[0], index, read(plane, place))
 
         kind = [(plane.buffer.dtype, shape)]
@@ -208,9 +206,7 @@ def _dynamic_update_slice(
             writer.copy(old, outputs[0])
             names = _write_clipped(writer, first, largest)
             with writer.nest(new.shape) as index:
-                place = [
-                    _moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)
-                ]
+                place = [_moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)]
                 writer.line(f"{read(outputs[0], place)} = {read(new, index)};")
 
         kind = [(old.buffer.dtype, old.shape)]

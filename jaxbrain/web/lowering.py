@@ -149,7 +149,9 @@ def _expanded(block: Block, eqn: Any, *arguments: Value) -> list[Value]:
 def _integer_pow(block: Block, eqn: Any, x: Value) -> list[Value]:
     """Repeated squares, as in XLA."""
     exponent = abs(eqn.params["y"])
-    one = tuple(block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x)))
+    one = tuple(
+        block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x))
+    )
     result: Value | None = None
     square = x
     while exponent:

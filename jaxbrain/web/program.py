@@ -72,7 +72,9 @@ class Block:
       ends: copies at the end, ``(from, to)``.
     """
 
-    def __init__(self, program: "Program", parent: "Block | None" = None, *, branch: bool = False):
+    def __init__(
+        self, program: "Program", parent: "Block | None" = None, *, branch: bool = False
+    ):
         self.program, self.parent, self.branch = program, parent, branch
         self.depth = 0 if parent is None else parent.depth + 1
         self.ops: list[Op] = []
@@ -100,7 +102,9 @@ class Block:
             block = block.parent
         return block
 
-    def map(self, expression: Expression, dtype: str, shape: Sequence[int], *inputs: View) -> View:
+    def map(
+        self, expression: Expression, dtype: str, shape: Sequence[int], *inputs: View
+    ) -> View:
         """An operation by element, on inputs that are broadcast to the shape."""
         block = self.home(inputs)
         output = view_of(Buffer(dtype, math.prod(shape)), shape)
