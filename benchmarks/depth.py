@@ -27,6 +27,7 @@ from jaxbrain.cli.parser import RULES
 from jaxbrain.training.notices import notices_of
 
 WIDTH, FEATURES, CLASSES, BATCH = 16, 12, 10, 16
+DEPTHS = (3, 10, 20, 64)
 RESOLVED = 0.9  # cosine between float32 and float64
 CE = jb.losses.softmax_cross_entropy
 
@@ -46,7 +47,7 @@ class Cell(NamedTuple):
 
     def __str__(self) -> str:
         note = " **silent**" if self.silent else " reported" if self.said else ""
-        return f"{self.cosine:.2f}, {self.ratio:.1e}{note}"
+        return f"{self.cosine:.2f}, {self.ratio:.2g}{note}"
 
 
 def tanh_chain(depth: int) -> jb.Network:
@@ -172,7 +173,7 @@ def measure(path: Path, done: Done, wanted: list[tuple[str, int, str]]) -> None:
         start = time.process_time()
         row = cells(name, *problem(network, depth))
         done[key] = row, time.process_time() - start
-        path.write_text(json.dumps(done, indent=1))
+        path.write_text(json.dumps(done))
         print(key, row if isinstance(row, str) else "  ".join(map(str, row)), flush=True)
 
 
@@ -184,7 +185,11 @@ def page(done: Done) -> Iterator[str]:
     yield "# Learning rules and depth\n"
     yield from textwrap.wrap(" ".join(_EXPLANATION.split()), 100, break_on_hyphens=False)
     yield f"\nSilent cells: **{silent}** of {3 * len(rows)}; {len(done) - len(rows)} refusals."
-    yield f"\n`python -m benchmarks.depth`, {datetime.date.today()}, jax {jax.__version__}, CPU."
+    missing = len(DEPTHS) * len(NETWORKS) * len(RULES) - len(done)
+    if missing:
+        yield f"\nNot measured yet: {missing} rows. The command goes on with the rows in `--rows`."
+    command = "python -m benchmarks.depth --rows docs/depth.json --page docs/depth.md"
+    yield f"\n`{command}`, {datetime.date.today()}, jax {jax.__version__}, CPU."
     reasons: list[str] = []
     for network, depth in sorted({(n, int(d)) for n, d, _ in keys}, key=lambda k: (k[0], k[1])):
         yield f"\n## {network}, {depth} blocks\n"
@@ -216,7 +221,7 @@ direction, a loss of its own.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # pyright: ignore[reportOptionalMemberAccess]
-    parser.add_argument("--depth", type=int, nargs="+", default=[3, 10, 20, 64])
+    parser.add_argument("--depth", type=int, nargs="+", default=DEPTHS)
     parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--only", nargs="+", default=[*RULES], choices=RULES)
     parser.add_argument("--rows", type=Path, default=Path("depth.json"), help="rows that are done")
