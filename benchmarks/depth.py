@@ -9,6 +9,7 @@ neither is silent.
 
 import argparse
 import datetime
+import functools
 import json
 import textwrap
 import time
@@ -53,10 +54,10 @@ def tanh_chain(depth: int) -> jb.Network:
     return jb.serial(*hidden, jb.dense(CLASSES))
 
 
-def residual_chain(depth: int) -> jb.Network:
+def residual_chain(depth: int, width: int = WIDTH) -> jb.Network:
     init = variance_scaling(2 / depth, "fan_in", "normal")  # the variance stays near 1
-    inner = jb.serial(jb.dense(WIDTH, kernel_init=init), _act(jax.nn.relu))
-    return jb.serial(jb.dense(WIDTH), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
+    inner = jb.serial(jb.dense(width, kernel_init=init), _act(jax.nn.relu))
+    return jb.serial(jb.dense(width), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
 
 
 NETWORKS = {"tanh": tanh_chain, "residual": residual_chain}
@@ -84,12 +85,30 @@ DRAWS = {
 }
 
 
-def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
-    """The cells of the first, middle and last block, or the refusal of the rule."""
-    key, other, noise = jax.random.split(jax.random.key(0), 3)
+class Problem(NamedTuple):
+    """A network with weights, a batch, and the gradient of back-propagation in float64."""
+
+    net: jb.Network
+    params: Any
+    x: jax.Array
+    y: jax.Array
+    truth: Any
+
+
+@functools.cache
+def problem(network: str, depth: int) -> Problem:
+    """The problem that all rules share."""
+    net = NETWORKS[network](depth)
     x = jax.random.normal(jax.random.key(3), (BATCH, FEATURES), "float32")
     y = jnp.arange(BATCH) % CLASSES
-    params = net.init(key, x[0])
+    params = net.init(jax.random.key(0), x[0])
+    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])
+    return Problem(net, params, x, y, truth(*jax.tree.map(_widened, (params, x))))
+
+
+def cells(name: str, net: jb.Network, params: Any, x: Any, y: Any, truth: Any) -> "Row":
+    """The cells of the first, middle and last block, or the refusal of the rule."""
+    other, noise = jax.random.split(jax.random.key(1))
     try:
         rule = getattr(jb.learning, name)(net, CE, **DRAWS.get(name, {}))
         state = rule.init(other, params, x[0])
@@ -98,7 +117,6 @@ def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
     except ValueError as refusal:
         return str(refusal)
     wide = jax.tree.map(_widened, (params, state, x))
-    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])(wide[0], wide[2])
     exact = grads(*wide)[0]
     blocks = [i for i, p in enumerate(params) if jax.tree.leaves(p)]
     reported = np.zeros(len(blocks), bool)
@@ -151,9 +169,8 @@ def measure(path: Path, done: Done, wanted: list[tuple[str, int, str]]) -> None:
         key = f"{network} {depth} {name}"
         if key in done:
             continue
-        jax.clear_caches()
         start = time.process_time()
-        row = cells(name, NETWORKS[network](depth))
+        row = cells(name, *problem(network, depth))
         done[key] = row, time.process_time() - start
         path.write_text(json.dumps(done, indent=1))
         print(key, row if isinstance(row, str) else "  ".join(map(str, row)), flush=True)

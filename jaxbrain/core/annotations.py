@@ -34,6 +34,7 @@ from jaxbrain.core.requirements import (
     require_numbers,
     require_path,
     require_random_key,
+    require_shaped,
     shown,
 )
 
@@ -47,7 +48,8 @@ AsArray = Annotated[Any, "array"]  # from numbers of any library, on the device
 AsArrays = Annotated[Any, "arrays"]  # a pytree of them
 OnHost = Annotated[Any, "host array"]  # the same, of NumPy where it is no array of JAX yet
 Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
-Params = Annotated[Any, "params"]  # a pytree of arrays, as they are
+Pytree = Annotated[Any, "pytree"]  # of arrays, as they are
+Params = Pytree
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
 
@@ -100,7 +102,8 @@ _ONE_ARRAY = {jax.Array}, set(typing.get_args(ArrayLike))
 _PATHS = {Path, os.PathLike[str]}
 _CHECKED: dict[Any, tuple[str, Check]] = {
     MayBeInfinite: ("one", functools.partial(require_number, infinite=True)),
-    Params: ("arrays", require_arrays),
+    Pytree: ("arrays", require_arrays),
+    jax.ShapeDtypeStruct: ("shape", require_shaped),
     **dict.fromkeys(_PATHS, ("path", require_path)),
 }
 
@@ -108,6 +111,8 @@ _CHECKED: dict[Any, tuple[str, Check]] = {
 def _check(annotation: Any) -> Check | None:
     checks: dict[str, Check] = {}
     allowed = options(annotation)
+    if {int, str} == set(allowed):
+        return _name_or_index
     is_path = not _PATHS.isdisjoint(allowed)  # which may be a str
     for option in allowed if not is_path else (o for o in allowed if o is not str):
         form, check = _allowed(option)
@@ -221,6 +226,12 @@ def _sequence(check: Check, many: str, function: str, argument: str, value: Any)
             check(function, f"{argument}[{i}]", entry)
     else:
         raise TypeError(f"{function}: {argument} must be {many}, got {shown(value)}")
+
+
+def _name_or_index(function: str, argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
+        wanted = "a name or an index"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
 
 
 def _each_its_own(checks: list[Check], function: str, argument: str, value: Any) -> None:

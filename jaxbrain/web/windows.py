@@ -13,7 +13,7 @@ from jaxbrain.web.writer import Writer, read
 def _places(
     params: Any, view: View, out: Sequence[str], offset: Sequence[str]
 ) -> tuple[list[str], str]:
-    """Where a window reads, and the text of the condition that it is inside."""
+    """The place at which a window reads, and the text of the condition that it is inside."""
     ones = (1,) * len(view.shape)
     dilation = params.get("window_dilation", ones)
     places, tests = [], []

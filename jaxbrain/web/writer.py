@@ -31,6 +31,8 @@ class Writer:
 
     @contextlib.contextmanager
     def block(self, head: str) -> Iterator[None]:
+        if head.startswith("else"):  # on the line that ends the block before it
+            head = f"{self.lines.pop().lstrip()} {head}"
         self.line(head + " {")
         self.depth += 1
         yield
@@ -138,6 +140,6 @@ def _address(view: View, index: Sequence[str]) -> str:
 
 
 def _is_array(view: View) -> bool:
-    """Whether the view is a typed array as a whole."""
+    """True if the view is a typed array as a whole."""
     whole = view.size == view.buffer.size and not (view.offset or view.moving)
     return whole and dense(view.shape, view.strides) and view.buffer.place is None

@@ -57,12 +57,18 @@ EXACT = {
         "tests/learning/targets/test_propagation.py": {
             "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
         },
+        "tests/learning/targets/test_difference_reconstruction.py": {
+            "test_local_difference_reconstruction_is_its_equations": "local_difference_reconstruction",
+        },
         "tests/learning/targets/test_gait.py": {"test_gait_is_its_equation": "gait_propagation"},
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "local_losses",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
+        },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "self_contrastive_forward_forward",
         },
         "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
@@ -97,9 +103,7 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
-        "tests/networks/test_repetition.py": {
-            "test_a_repetition_is_a_chain_of_copies": "repeated",
-        },
+        "tests/networks/test_repetition.py": {"test_a_repetition_is_a_chain_of_copies": "repeated"},
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",
@@ -118,6 +122,9 @@ EXACT = {
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
         },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "standardized_network",
+        },
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "linear_readout",
         },
@@ -126,15 +133,9 @@ EXACT = {
             "test_pool_is_attention_of_the_queries_to_the_set": "associative_pool",
             "test_self_association_is_attention_in_each_head": "self_association",
         },
-        "tests/cells/test_composition.py": {
-            "test_both_directions": "bidirectional",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "rate_readout",
-        },
-        "tests/cells/test_gated.py": {
-            "test_min_gru_in_parallel": "parallel_min_gru",
-        },
+        "tests/cells/test_composition.py": {"test_both_directions": "bidirectional"},
+        "tests/cells/test_encoding.py": {"test_readouts": "rate_readout"},
+        "tests/cells/test_gated.py": {"test_min_gru_in_parallel": "parallel_min_gru"},
         "tests/cells/test_linear.py": {
             "test_it_is_the_complex_equation": "parallel_linear_recurrent",
         },
@@ -150,6 +151,7 @@ EXACT = {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
         "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_prospective.py": {"test_it_is_its_equation": "prospective_neurons"},
         "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
@@ -326,6 +328,9 @@ EXACT = {
         "tests/test_losses.py": {"test_a_weighted_loss_is_the_loss_times_its_weight": "weighted"},
     },
     "other": {
+        "tests/learning/online/test_latent_equilibrium.py": {
+            "test_it_is_its_equations": "generalized_latent_equilibrium"
+        },
         "tests/learning/online/test_influence.py": {
             "test_rtrl_is_back_propagation_in_four_steps": "over_time"
         },
