@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what editors read; the same names as in the table
     from jaxbrain import tasks as tasks
     from jaxbrain import testing as testing
     from jaxbrain import viz as viz
+    from jaxbrain import web as web
     from jaxbrain.core.composition import affine as affine
     from jaxbrain.core.composition import batch as batch
     from jaxbrain.core.composition import lift as lift
@@ -88,7 +89,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "": (
         "analysis", "cells", "datasets", "learning", "losses", "memory", "motor", "tasks",
-        "testing", "viz",
+        "testing", "viz", "web",
     ),
     "core.composition": (
         "affine", "batch", "lift", "parallel", "residual", "serial", "with_precision",

@@ -22,7 +22,7 @@ TIERS = (
     {"learning", "memory", "motor"},
     {"training"},
     {"analysis", "testing"},
-    {"viz"},
+    {"viz", "web"},
     {"public", "cli", "__main__"},
 )
 TIER = {name: tier for tier, names in enumerate(TIERS) for name in names}

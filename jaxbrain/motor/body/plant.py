@@ -6,12 +6,12 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.requirements import as_number
-from jaxbrain.core.types import Carry, Cell, Init, Params
+from jaxbrain.core.types import Carry, Cell, Init, Numbers, Params
 from jaxbrain.networks.parts import as_real
 
 CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
@@ -210,7 +210,7 @@ def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ..
 
 
 @checked
-def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
+def runge_kutta(flow: Callable[[Any], Any], state: Pytree, dt: Numbers) -> Any:
     """One step of the classical Runge-Kutta method, of order four.
 
     k_1 = f(s), k_2 = f(s + dt/2 k_1), k_3 = f(s + dt/2 k_2), k_4 = f(s + dt k_3)
