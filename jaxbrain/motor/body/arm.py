@@ -233,7 +233,7 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
     )
 
 
-def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, ...]:
+def _inertias(arm: Any, like: jax.Array) -> tuple[jax.Array, ...]:
     """M_11 with the elbow at a right angle, m_2 l_1 g_2 and M_22."""
     (m1, m2), (g1, g2), (i1, i2), l1 = arm.masses, arm.centers, arm.inertias, arm.lengths[0]
     forearm = m2 * g2**2 + i2
@@ -258,7 +258,7 @@ def _resistance(arm: Arm, state: ArmState) -> jax.Array:
 
 def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Angles beyond the limits, with sign, and s(x), the part of each stop that is engaged."""
-    low, high = as_numbers(zip(*arm.limits, strict=True), angles)
+    low, high = as_number(arm.limits, angles).T
     beyond = angles - jnp.clip(angles, low, high)
     return beyond, 1 - 1 / (1 + (beyond / GIVE) ** 2) ** 2
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import as_number, as_numbers, is_traced
+from jaxbrain.core.requirements import as_numbers, is_traced
 from jaxbrain.core.types import Numbers
 from jaxbrain.motor.body.plant import Hand, require_position
 
@@ -132,7 +132,7 @@ def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
       >>> angles.round(3).tolist()
       [0.0, 1.57...]
     """
-    l1, l2 = as_number(arm.lengths, position)
+    l1, l2 = as_numbers(arm.lengths, position)
     x, y = position
     cosine = ((x**2 + y**2) - (l1**2 + l2**2)) / (2 * l1 * l2)
     bent = jnp.abs(cosine) < 1

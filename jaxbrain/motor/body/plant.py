@@ -228,12 +228,13 @@ def runge_kutta(flow: Callable[[Any], Any], state: Pytree, dt: Numbers) -> Any:
       >>> float(runge_kutta(lambda s: -s, jnp.array(1.0), 0.1)), float(jnp.exp(-0.1))
       (0.904837..., 0.904837...)
     """
+    whole = jnp.asarray(dt)
     one = flow(state)
-    two = flow(_moved(state, dt / 2, one))
-    three = flow(_moved(state, dt / 2, two))
-    four = flow(_moved(state, dt, three))
+    two = flow(_moved(state, whole / 2, one))
+    three = flow(_moved(state, whole / 2, two))
+    four = flow(_moved(state, whole, three))
     mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, one, two, three, four)
-    return _moved(state, dt, mean)
+    return _moved(state, whole, mean)
 
 
 def scanned_runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any, steps: int = 1) -> Any:

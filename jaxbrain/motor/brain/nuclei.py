@@ -155,11 +155,11 @@ def basal_ganglia(
         x = as_real(name, x, carry.gpi.dtype)
 
         def flow(nuclei: tuple) -> tuple:
-            now = BasalGanglia(*nuclei, carry.dopamine)
+            now = BasalGanglia(*nuclei, dopamine=carry.dopamine)
             return ganglia_flow(now, x, tau, pathways, thresholds)[:-1]
 
         nuclei = scanned_runge_kutta(flow, carry[:-1], dt)
-        carry = BasalGanglia(*nuclei, carry.dopamine)
+        carry = BasalGanglia(*nuclei, dopamine=carry.dopamine)
         return carry, rate(carry.gpi, thresholds.gpi)
 
     return Cell(init, carry, step)

@@ -157,6 +157,7 @@ def closed_loop(
     def step(params: Params, carry: Loop, x: Any, *, key: jax.Array | None = None) -> Any:
         x = _floating(_require_input(name, x))
         of_senses, of_command, of_controller, of_plant = split_key(key, 4)
+        # the backward pass computes them again: to keep what each needs compiles longer
         hand, sensory = jax.checkpoint(partial(_sensed, plant))(carry.body)
         line = jnp.concatenate([carry.line, sensory[None]])
         signals = Signals(
