@@ -37,7 +37,8 @@ ENERGY = """predictive_coding centered_predictive_coding clamped_predictive_codi
 CONTRAST = """equilibrium_propagation random_sign_equilibrium_propagation
     centered_equilibrium_propagation holomorphic_equilibrium_propagation contrastive_hebbian
     asymmetric_equilibrium_propagation dual_propagation"""
-FORWARD = "forward_forward pepita forward_gradient node_perturbation weight_perturbation"
+FORWARD = """forward_forward self_contrastive_forward_forward pepita forward_gradient
+    node_perturbation weight_perturbation"""
 
 
 def contenders(net: jb.Network, loss, adam: optax.GradientTransformation) -> dict:

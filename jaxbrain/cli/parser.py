@@ -40,6 +40,7 @@ RULES = (
     "dual_propagation",
     "contrastive_hebbian",
     "forward_forward",
+    "self_contrastive_forward_forward",
     "pepita",
     "forward_gradient",
     "node_perturbation",

@@ -1,5 +1,6 @@
 """Composition of networks: each combinator returns a network or a cell."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -377,9 +378,13 @@ def require_linear(function: Callable[[Any], Any], at: Any, message: str) -> Non
 
 
 def _floating(dtype: Any, name: str) -> Any:
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{name} must be a floating dtype such as jnp.bfloat16, got {dtype}")
-    return jnp.dtype(dtype)
+    known = None
+    if dtype is not None:
+        with contextlib.suppress(TypeError, ValueError):
+            known = jnp.dtype(dtype)
+    if known is None or not jnp.issubdtype(known, jnp.floating):
+        raise TypeError(f"{name} must be a floating dtype such as jnp.bfloat16, got {dtype!r:.80}")
+    return known
 
 
 def _cast(tree: Any, dtype: Any) -> Any:

@@ -53,6 +53,7 @@ from jaxbrain.learning.forward import (
     forward_gradient,
     node_perturbation,
     pepita,
+    self_contrastive_forward_forward,
     weight_perturbation,
 )
 from jaxbrain.learning.generative import (
@@ -62,6 +63,7 @@ from jaxbrain.learning.generative import (
 )
 from jaxbrain.learning.online import (
     eprop,
+    generalized_latent_equilibrium,
     kf_rtrl,
     one_step_backprop,
     over_time,
@@ -104,6 +106,7 @@ __all__ = [
     "forward_forward",
     "forward_gradient",
     "gait_propagation",
+    "generalized_latent_equilibrium",
     "generative",
     "holomorphic_equilibrium_propagation",
     "incremental_predictive_coding",
@@ -125,6 +128,7 @@ __all__ = [
     "rflo",
     "rtrl",
     "rtrl_diagonal",
+    "self_contrastive_forward_forward",
     "sign_symmetry",
     "snap",
     "target_propagation",

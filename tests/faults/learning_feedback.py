@@ -25,6 +25,9 @@ TEST_PERTURBATION, TEST_PEPITA, TEST_GOODNESS, TEST_LABELS = (
     f"{TESTS}/forward/test_{name}.py"
     for name in ("perturbation", "modulation", "goodness_rule", "labels")
 )
+CONTRASTIVE, TEST_CONTRASTIVE = (
+    f"{LEARNING}/forward/self_contrastive.py", f"{TESTS}/forward/test_self_contrastive.py"
+)  # fmt: skip
 
 CHAINS = [
     Fault(
@@ -284,6 +287,29 @@ FORWARD = [
     Fault(
         "the wave of every third label is flat", LABELS,
         "1 + classes % 3", "classes % 3", TEST_LABELS,
+    ),
+    Fault(
+        "SCFF: the negative partner may be the sample itself", CONTRASTIVE,
+        "(), 1, len(x))", "(), 0, len(x))", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: a gradient crosses the border of a block", CONTRASTIVE,
+        "_standardized(jax.lax.stop_gradient(h), _axes(h)) for h in both",
+        "_standardized(h, _axes(h)) for h in both", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: the negative threshold is the positive one", CONTRASTIVE,
+        "jax.nn.softplus(s * (wrong - below))", "jax.nn.softplus(s * (wrong - above))",
+        TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: pairs are mixed after the activation", CONTRASTIVE,
+        "            if i == first:\n", "            if i == first + 1:\n", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF predicts without its standardization", CONTRASTIVE,
+        "                x = _standardized(x, tuple(range(x.ndim)))\n", "                pass\n",
+        TEST_CONTRASTIVE,
     ),
 ]  # fmt: skip
 FAULTS = CHAINS + FEEDBACK + TARGETS + FORWARD

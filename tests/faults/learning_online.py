@@ -309,4 +309,28 @@ FAULTS = [
         "iter(activities[1:])",
         f"{PLASTICITY_TESTS}/test_rule.py",
     ),
+    Fault(
+        "GLE: errors have the times of the rates", f"{ONLINE}/latent_equilibrium.py",
+        'low_pass(v, slope(error)[0], layer["tau_r"], layer["tau"], layer["dt"])',
+        'low_pass(v, slope(error)[0], layer["tau"], layer["tau_r"], layer["dt"])',
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the low-passed error goes down", f"{ONLINE}/latent_equilibrium.py",
+        "change, error = pull(e)", "change, error = pull(v)",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the nudge increases the loss", f"{ONLINE}/latent_equilibrium.py",
+        "current - as_number(nudge, e) * e", "current + as_number(nudge, e) * e",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the slope of the activation is that at the membrane",
+        f"{ONLINE}/latent_equilibrium.py",
+        'rate, slope = jax.vjp(layer["activation"] or (lambda ahead: ahead), ahead)',
+        'f = layer["activation"] or (lambda ahead: ahead)\n'
+        "            rate, slope = f(ahead), jax.vjp(f, u)[1]",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
 ]  # fmt: skip

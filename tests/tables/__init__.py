@@ -117,6 +117,12 @@ CELLS = {
     "lif": (lambda: jb.cells.lif(3, reset=jb.cells.to_zero), (4,)),
     "alif": (lambda: jb.cells.alif(3, beta=0.2, recurrent_init=None), (4,)),
     "izhikevich": (lambda: jb.cells.izhikevich(3, kind=jb.cells.CHATTERING), (4,)),
+    "prospective_neurons": (
+        lambda: jb.cells.prospective_neurons(
+            jb.dense(3), tau=(0.02, 0.01, 0.03), activation=jnp.tanh
+        ),
+        (4,),
+    ),
     "leaky_integrator": (lambda: jb.cells.leaky_integrator(3), (4,)),
     "learned_carry": (lambda: jb.cells.learned_carry(jb.cells.gru(3)), (4,)),
     "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, retention=0.9), (4,)),
@@ -209,6 +215,9 @@ RULES = {
     "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
     "local_losses": rule("local_losses", draws=True),
     "forward_forward": rule("forward_forward", random=True, own_loss=True),
+    "self_contrastive_forward_forward": rule(
+        "self_contrastive_forward_forward", random=True, own_loss=True
+    ),
     "pepita": rule("pepita", draws=True, wide=True),
     "forward_gradient": rule("forward_gradient", random=True),
     "node_perturbation": rule("node_perturbation", random=True, wide=True, scale=0.3),
@@ -218,8 +227,8 @@ RULES = {
 GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
 # rules of recurrent networks, (cell, readout, loss): tests/learning/online
 ONLINE = {
-    "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
-    "uoro",
+    "eprop", "generalized_latent_equilibrium", "kf_rtrl", "one_step_backprop", "over_time", "rflo",
+    "rtrl", "rtrl_diagonal", "snap", "uoro",
 }  # fmt: skip
 
 

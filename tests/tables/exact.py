@@ -67,6 +67,9 @@ EXACT = {
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
         },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "self_contrastive_forward_forward",
+        },
         "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
             "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
@@ -119,6 +122,9 @@ EXACT = {
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
         },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "standardized_network",
+        },
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "linear_readout",
         },
@@ -145,6 +151,7 @@ EXACT = {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
         "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_prospective.py": {"test_it_is_its_equation": "prospective_neurons"},
         "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
@@ -321,6 +328,9 @@ EXACT = {
         "tests/test_losses.py": {"test_a_weighted_loss_is_the_loss_times_its_weight": "weighted"},
     },
     "other": {
+        "tests/learning/online/test_latent_equilibrium.py": {
+            "test_it_is_its_equations": "generalized_latent_equilibrium"
+        },
         "tests/learning/online/test_influence.py": {
             "test_rtrl_is_back_propagation_in_four_steps": "over_time"
         },
