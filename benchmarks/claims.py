@@ -251,8 +251,8 @@ CLAIMS = {
         "against it Innocenti et al. 2025, arXiv 2505.13124).",
         "Initial weights, residual ReLU blocks of width 16 whose branches have the variance "
         "2 / (width * blocks), batch 16, cross-entropy, float32; a block is reached if its cosine "
-        "to back-propagation is 0.9 or more. At its default nudge of 1e-5 error predictive coding is "
-        "nearly back-propagation. The training of muPC as published was not run.",
+        "to back-propagation is 0.9 or more. At its default nudge of 1e-5 error predictive coding "
+        "is nearly back-propagation. The training of muPC as published was not run.",
         ("error_predictive_coding", "predictive_coding"), reach, 5,
     ),
     "interference": Claim(
