@@ -104,7 +104,7 @@ def reach(seeds: int) -> list[Difference]:
     """The share of 64 blocks whose gradient has a cosine of .9 or more to back-propagation."""
     net = residual_chain(64)
 
-    def share(make: Callable[[jax.Array], jb.LearningRule]) -> Callable[[jax.Array], np.ndarray]:
+    def share(make: Callable[[jax.Array], jb.LearningRule]) -> Callable[[float], np.ndarray]:
         each = jax.jit(lambda size, key: jnp.mean(block_cosines(net, make(size), key) >= 0.9))
         return lambda size: np.array([each(jnp.float32(size), k) for k in keys(seeds)])
 
