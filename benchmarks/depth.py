@@ -3,12 +3,18 @@
 Each rule with its defaults on chains of 3, 10, 20 and 64 blocks in float32: its cosine and norm
 ratio to back-propagation. A gradient is resolved if that of the same rule, weights and draws in
 float64 has nearly its direction; else it is rounding noise or zero. A rule may refuse a depth, or
-its diagnostics may say that a block learns nothing. What does neither is silent.
+its diagnostics may say that a block learns nothing, of which `jaxbrain.fit` warns. What does
+neither is silent.
 """
 
 import argparse
-from collections.abc import Callable
-from functools import partial
+import datetime
+import functools
+import json
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -18,8 +24,10 @@ from jax.nn.initializers import lecun_normal, variance_scaling
 
 import jaxbrain as jb
 from jaxbrain.cli.parser import RULES
+from jaxbrain.training.notices import notices_of
 
 WIDTH, FEATURES, CLASSES, BATCH = 16, 12, 10, 16
+DEPTHS = (3, 10, 20, 64)
 RESOLVED = 0.9  # cosine between float32 and float64
 CE = jb.losses.softmax_cross_entropy
 
@@ -32,9 +40,14 @@ class Cell(NamedTuple):
     resolved: bool
     said: bool  # the diagnostics say that it is not
 
+    @property
+    def silent(self) -> bool:
+        """Noise or zeros without a word."""
+        return not self.resolved and not self.said
+
     def __str__(self) -> str:
-        note = "" if self.resolved else " said" if self.said else " SILENT"
-        return f"{self.cosine:.2f} {self.ratio:.0e}{note}"
+        note = " **silent**" if self.silent else " reported" if self.said else ""
+        return f"{self.cosine:.2f}, {self.ratio:.2g}{note}"
 
 
 def tanh_chain(depth: int) -> jb.Network:
@@ -42,10 +55,10 @@ def tanh_chain(depth: int) -> jb.Network:
     return jb.serial(*hidden, jb.dense(CLASSES))
 
 
-def residual_chain(depth: int) -> jb.Network:
+def residual_chain(depth: int, width: int = WIDTH) -> jb.Network:
     init = variance_scaling(2 / depth, "fan_in", "normal")  # the variance stays near 1
-    inner = jb.serial(jb.dense(WIDTH, kernel_init=init), _act(jax.nn.relu))
-    return jb.serial(jb.dense(WIDTH), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
+    inner = jb.serial(jb.dense(width, kernel_init=init), _act(jax.nn.relu))
+    return jb.serial(jb.dense(width), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
 
 
 NETWORKS = {"tanh": tanh_chain, "residual": residual_chain}
@@ -73,12 +86,30 @@ DRAWS = {
 }
 
 
-def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
-    """The cells of the first, middle and last block, or the refusal of the rule."""
-    key, other, noise = jax.random.split(jax.random.key(0), 3)
+class Problem(NamedTuple):
+    """A network with weights, a batch, and the gradient of back-propagation in float64."""
+
+    net: jb.Network
+    params: Any
+    x: jax.Array
+    y: jax.Array
+    truth: Any
+
+
+@functools.cache
+def problem(network: str, depth: int) -> Problem:
+    """The problem that all rules share."""
+    net = NETWORKS[network](depth)
     x = jax.random.normal(jax.random.key(3), (BATCH, FEATURES), "float32")
     y = jnp.arange(BATCH) % CLASSES
-    params = net.init(key, x[0])
+    params = net.init(jax.random.key(0), x[0])
+    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])
+    return Problem(net, params, x, y, truth(*jax.tree.map(_widened, (params, x))))
+
+
+def cells(name: str, net: jb.Network, params: Any, x: Any, y: Any, truth: Any) -> "Row":
+    """The cells of the first, middle and last block, or the refusal of the rule."""
+    other, noise = jax.random.split(jax.random.key(1))
     try:
         rule = getattr(jb.learning, name)(net, CE, **DRAWS.get(name, {}))
         state = rule.init(other, params, x[0])
@@ -87,12 +118,11 @@ def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
     except ValueError as refusal:
         return str(refusal)
     wide = jax.tree.map(_widened, (params, state, x))
-    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])(wide[0], wide[2])
     exact = grads(*wide)[0]
     blocks = [i for i, p in enumerate(params) if jax.tree.leaves(p)]
-    unreached = np.zeros(len(blocks), bool)
-    if hasattr(after, "unreached"):
-        unreached[: len(after.unreached)] = after.unreached
+    reported = np.zeros(len(blocks), bool)
+    for flag in notices_of(after).values():
+        reported[: np.size(flag) if np.ndim(flag) else len(blocks)] |= np.asarray(flag)
     return tuple(
         Cell(
             _cosine(found[i], truth[i]),
@@ -100,7 +130,7 @@ def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
             _norm(found[i]) > 0 and _cosine(found[i], exact[i]) >= RESOLVED,
             bool(said),
         )
-        for i, said in ((blocks[j], unreached[j]) for j in (0, len(blocks) // 2, -1))
+        for i, said in ((blocks[j], reported[j]) for j in (0, len(blocks) // 2, -1))
     )  # pyright: ignore[reportReturnType]
 
 
@@ -121,26 +151,91 @@ def _cosine(a: Any, b: Any) -> float:
     return float(_flat(a) @ _flat(b) / size) if size else 0.0
 
 
+Row = tuple[Cell, ...] | str
+Done = dict[str, tuple[Row, float]]  # and the processor seconds that it took
+
+
+def load(path: Path) -> Done:
+    """The rows that are done."""
+    saved = json.loads(path.read_text()) if path.exists() else {}
+    return {
+        key: (row if isinstance(row, str) else tuple(Cell(*cell) for cell in row), seconds)
+        for key, (row, seconds) in saved.items()
+    }
+
+
+def measure(path: Path, done: Done, wanted: list[tuple[str, int, str]]) -> None:
+    """Measure the rows that are not done, and save each."""
+    for network, depth, name in wanted:
+        key = f"{network} {depth} {name}"
+        if key in done:
+            continue
+        start = time.process_time()
+        row = cells(name, *problem(network, depth))
+        done[key] = row, time.process_time() - start
+        path.write_text(json.dumps(done))
+        print(key, row if isinstance(row, str) else "  ".join(map(str, row)), flush=True)
+
+
+def page(done: Done) -> Iterator[str]:
+    """The lines of a page of all rows that are done."""
+    keys = [key.split() for key in done]
+    rows = [row for row, _ in done.values() if not isinstance(row, str)]
+    silent = sum(cell.silent for row in rows for cell in row)
+    yield "# Learning rules and depth\n"
+    yield from textwrap.wrap(" ".join(_EXPLANATION.split()), 100, break_on_hyphens=False)
+    yield f"\nSilent cells: **{silent}** of {3 * len(rows)}; {len(done) - len(rows)} refusals."
+    missing = len(DEPTHS) * len(NETWORKS) * len(RULES) - len(done)
+    if missing:
+        yield f"\nNot measured yet: {missing} rows. The command goes on with the rows in `--rows`."
+    command = "python -m benchmarks.depth --rows docs/depth.json --page docs/depth.md"
+    yield f"\n`{command}`, {datetime.date.today()}, jax {jax.__version__}, CPU."
+    reasons: list[str] = []
+    for network, depth in sorted({(n, int(d)) for n, d, _ in keys}, key=lambda k: (k[0], k[1])):
+        yield f"\n## {network}, {depth} blocks\n"
+        yield "| rule | first | middle | last |\n| --- | --- | --- | --- |"
+        for name in RULES:
+            row, _ = done.get(f"{network} {depth} {name}", (None, 0))
+            if isinstance(row, str):
+                if row not in reasons:
+                    reasons.append(row)
+                yield f"| {name} | refused ({reasons.index(row) + 1}) | | |"
+            elif row is not None:
+                yield f"| {name} | {' | '.join(map(str, row))} |"
+    yield "\n## Refusals\n"
+    yield from (f"{i + 1}. {reason}" for i, reason in enumerate(reasons))
+
+
+_EXPLANATION = f"""
+Each supervised rule with its defaults, in float32, on chains of 3, 10, 20 and 64 blocks of
+{WIDTH} units: `tanh` after each dense layer, or residual blocks `x + relu(W x)` whose weights have
+the variance 2 / (width * blocks). Every cell: cosine and norm ratio of the gradient of the first,
+middle or last block to that of back-propagation, on one random batch of {BATCH} at the initial
+weights. A cell is a number if the same rule, weights and draws in float64 give nearly the same
+direction (cosine at least {RESOLVED}). Otherwise it is rounding noise: `reported` if the state of
+the rule says so, of which `jb.fit` and `jb.check` warn, and silent if nothing does. A cosine near
+0 that is no noise is a property of the rule: a random feedback before it has learned, a sampled
+direction, a loss of its own.
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # pyright: ignore[reportOptionalMemberAccess]
-    parser.add_argument("--depth", type=int, nargs="+", default=[3, 10, 20, 64])
+    parser.add_argument("--depth", type=int, nargs="+", default=DEPTHS)
     parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--only", nargs="+", default=[*RULES], choices=RULES)
+    parser.add_argument("--rows", type=Path, default=Path("depth.json"), help="rows that are done")
+    parser.add_argument("--page", type=Path, help="write them there, docs/depth.md")
     options = parser.parse_args()
-    show, silent = partial(print, flush=True), 0
+    done = load(options.rows)
+    wanted = [(n, d, r) for d in options.depth for n in options.network for r in options.only]
     with jax.enable_x64(True):
-        for network in options.network:
-            for depth in options.depth:
-                show(f"\n{network}, {depth} blocks: cosine and norm ratio to back-propagation")
-                show(f"{'rule':36}{'first':>17}{'middle':>17}{'last':>17}")
-                for name in options.only:
-                    row = cells(name, NETWORKS[network](depth))
-                    if isinstance(row, str):
-                        show(f"{name:36}refused: {row.removeprefix(name)[:100]}")
-                        continue
-                    silent += sum(not cell.resolved and not cell.said for cell in row)
-                    show(f"{name:36}" + "".join(f"{cell!s:>17}" for cell in row))
-    show(f"\nsilent cells: {silent}")
+        measure(options.rows, done, wanted)
+    text = "\n".join(page(done)) + "\n"
+    if options.page is None:
+        print(text)
+    else:
+        options.page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jaxbrain as jb
 from benchmarks import measure
@@ -47,9 +48,20 @@ def mean_square(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(prediction**2)
 
 
+def back_propagation(kind: str) -> jb.LearningRule:
+    """Back-propagation through an unrolled cell."""
+    return jb.backprop(jb.cells.unroll(CELLS[kind](UNITS)), mean_square)
+
+
 def jaxbrain(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> Job:
-    """`step` of back-propagation through an unrolled cell."""
-    rule = jb.backprop(jb.cells.unroll(CELLS[kind](UNITS)), mean_square)
+    """`step` of back-propagation."""
+    return job_of("jaxbrain, step", back_propagation(kind), weights, xs)
+
+
+def job_of(
+    label: str, rule: jb.LearningRule, weights: dict[str, np.ndarray], xs: np.ndarray | jax.Array
+) -> Job:
+    """`step` of a rule on the common batch."""
     optimizer = optax.sgd(LEARNING_RATE)
     x = jnp.asarray(xs)
     target = jnp.zeros(BATCH)
@@ -64,7 +76,32 @@ def jaxbrain(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> Job:
     def step(state):
         return jax.block_until_ready(one(state, (x, target))[0])
 
-    return Job("jaxbrain, step", lambda: state, step, loss)
+    return Job(label, lambda: state, step, loss)
+
+
+def on_all_cores(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> Job:
+    """The same step, with a device for each core that takes its part of the batch.
+
+    ``pmean`` is outside of the scan over time: from a sharded batch alone XLA would make a sum over
+    the devices in each of its steps.
+    """
+    rule = back_propagation(kind)
+    mesh = jax.make_mesh((measure.threads(),), ("examples",), axis_types=(AxisType.Auto,))
+    whole, part = PartitionSpec(), PartitionSpec("examples")
+
+    def mean_grads(params, rule_state, x, y):
+        return jax.lax.pmean(rule.grads(params, rule_state, x, y), "examples")
+
+    spread = jax.shard_map(
+        mean_grads, mesh=mesh, in_specs=(whole, whole, part, part), out_specs=whole, check_vma=False
+    )
+
+    def grads(params, rule_state, x, y, *, key=None):  # the network has no noise
+        return spread(params, rule_state, x, y)
+
+    label = "jaxbrain, step, a part of the batch on each core"
+    parts = jax.device_put(xs, NamedSharding(mesh, part))
+    return job_of(label, rule._replace(grads=grads), weights, parts)
 
 
 def forward_jobs(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> dict[str, Callable]:
@@ -88,6 +125,8 @@ def forward_jobs(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> d
 
 def tables(options: Options, kind: str) -> list[Table]:
     """A training step, and the outputs alone, of one kind of cell."""
+    if measure.threads() > 1:  # every other row uses the first device
+        jax.config.update("jax_num_cpu_devices", measure.threads())
     title = f"{TITLES[kind]}, {UNITS} units, {INPUTS} inputs, batch {BATCH}, {TIME} steps"
     return [training(options, kind, title), forward(options, kind, title)]
 
@@ -96,7 +135,8 @@ def training(options: Options, kind: str, title: str) -> Table:
     """Milliseconds per training step, and the loss that proves equal work."""
     weights, xs = initial(kind), data()
     jobs, missing = {}, []
-    for name, make in {"jaxbrain": jaxbrain, **peers.JOBS}.items():
+    several = {"jaxbrain on all cores": on_all_cores} if measure.threads() > 1 else {}
+    for name, make in {"jaxbrain": jaxbrain, **several, **peers.JOBS}.items():
         try:
             jobs[name] = make(kind, weights, xs)
         except ImportError as error:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Loss
@@ -38,6 +39,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@checked
 def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Half the sum of squared errors, whose gradient is the error of the delta rule.
 
@@ -60,6 +62,7 @@ def half_mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.sum(optax.losses.l2_loss(prediction, _same_shape("half_mse", prediction, target)))
 
 
+@checked
 def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Mean squared error over K outputs: L = 1/K sum_k (prediction_k - target_k)^2.
 
@@ -78,6 +81,7 @@ def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(optax.losses.squared_error(prediction, _same_shape("mse", prediction, target)))
 
 
+@checked
 def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Cross-entropy of independent binary outputs, from logits.
 
@@ -106,6 +110,7 @@ def binary_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.where(jnp.all(inside), loss, jnp.nan)
 
 
+@checked
 def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Cross-entropy of one class out of K, from logits.
 
@@ -142,6 +147,7 @@ def softmax_cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(jnp.where(inside, loss, jnp.nan))
 
 
+@checked
 def binary_cross_entropy_of_probabilities(probability: jax.Array, target: jax.Array) -> jax.Array:
     """Cross-entropy of independent binary outputs, from probabilities, after a sigmoid.
 
@@ -177,6 +183,7 @@ def binary_cross_entropy_of_probabilities(probability: jax.Array, target: jax.Ar
     return jnp.where(jnp.all(inside), loss, jnp.nan)
 
 
+@checked
 def cross_entropy_of_probabilities(probability: jax.Array, target: jax.Array) -> jax.Array:
     """Cross-entropy of one class out of K, from probabilities, after a softmax.
 

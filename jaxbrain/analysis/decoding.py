@@ -17,12 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.analysis.values import as_floats, scaled
-from jaxbrain.core.annotations import Key, OnHost
+from jaxbrain.core.annotations import Key, Keys, OnHost
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.eager import compiled_once
-from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import Params
 
 
@@ -69,7 +68,7 @@ def decode(
     movement: OnHost,
     *,
     held_out: float = 0.2,
-    key: jax.Array | None = None,
+    key: Keys | None = None,
 ) -> Decoded:
     """Decoding of a recording: fit to its first part, test on the rest.
 
@@ -93,8 +92,6 @@ def decode(
       >>> [round(float(r2), 3) for r2 in found.r_squared]
       [1.0, 1.0]
     """
-    if key is not None:
-        key = require_random_key("decode", key, many=True)
     x, y = recording("decode", activity, movement)
     if not 0 < held_out < 1:
         raise ValueError(f"decode: held_out must be between 0 and 1, got {held_out!r}")

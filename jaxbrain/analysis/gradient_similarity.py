@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.values import scaled
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import LearningRule, Params
@@ -28,6 +29,7 @@ class Similarity(NamedTuple):
     sign_agreement: jax.Array
 
 
+@checked
 def angles(a: Params, b: Params) -> jax.Array:
     """Angle between two gradients in each layer that has weights, in degrees.
 
@@ -50,6 +52,7 @@ def angles(a: Params, b: Params) -> jax.Array:
     return jnp.stack([_angle(u, v) for u, v in layer_pairs("angles", a, b)])
 
 
+@checked
 def norm_ratios(a: Params, b: Params) -> jax.Array:
     """Ratio |a_l| / |b_l| of the norms of two gradients in each layer that has weights.
 
@@ -67,6 +70,7 @@ def norm_ratios(a: Params, b: Params) -> jax.Array:
     return jnp.stack([_ratio(u, v) for u, v in layer_pairs("norm_ratios", a, b)])
 
 
+@checked
 def sign_agreement(a: Params, b: Params) -> jax.Array:
     """Fraction of the weights in each layer that two gradients move in the same direction.
 
@@ -88,6 +92,7 @@ def sign_agreement(a: Params, b: Params) -> jax.Array:
     return jnp.stack([_agreement(u, v) for u, v in layer_pairs("sign_agreement", a, b)])
 
 
+@checked
 def similarity(a: Params, b: Params) -> Similarity:
     """Angle, ratio of norms and agreement of signs of two gradients, layer by layer.
 

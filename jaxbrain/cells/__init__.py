@@ -14,6 +14,7 @@ from jaxbrain.cells.gated import (
     ugrnn,
 )
 from jaxbrain.cells.linear import linear_recurrent, parallel_linear_recurrent
+from jaxbrain.cells.prospective import prospective_neurons
 from jaxbrain.cells.quadratic import (
     CHATTERING,
     FAST_SPIKING,
@@ -77,6 +78,7 @@ __all__ = [
     "parallel_linear_recurrent",
     "parallel_min_gru",
     "poisson_encode",
+    "prospective_neurons",
     "rate_readout",
     "residual",
     "scan",

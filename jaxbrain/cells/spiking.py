@@ -15,9 +15,10 @@ from jax.nn.initializers import Initializer, lecun_normal, orthogonal, zeros
 from jaxbrain.cells.parts import fit_input, retention, weights, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
 from jaxbrain.cells.surrogate import Spike, triangle
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
-from jaxbrain.core.types import Cell, Params
+from jaxbrain.core.types import Cell, Numbers, Params
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()
@@ -49,7 +50,8 @@ class Adaptive(NamedTuple):
     spikes: jax.Array
 
 
-def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
+@checked
+def subtract(v: jax.Array, spikes: jax.Array, threshold: Numbers) -> jax.Array:
     """Reset by subtraction, which keeps the part above the threshold: v - threshold spikes.
 
     Args:
@@ -63,7 +65,8 @@ def subtract(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
     return v - threshold * spikes
 
 
-def to_zero(v: jax.Array, spikes: jax.Array, threshold: Any) -> jax.Array:
+@checked
+def to_zero(v: jax.Array, spikes: jax.Array, threshold: Numbers) -> jax.Array:
     """Reset to zero: (1 - spikes) v.
 
     Args:

@@ -16,6 +16,7 @@ from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, req
 from jaxbrain.cells.continuous import leaky_step
 from jaxbrain.cells.parts import fit_input, leak, weights, zero_carry
 from jaxbrain.cells.stages import with_params
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_count, require_positive, require_times
 from jaxbrain.core.types import Cell, Params
@@ -170,7 +171,8 @@ def excitatory_inhibitory(
     return Cell(init, carry, step)
 
 
-def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
+@checked
+def signed_weights(magnitudes: jax.Array, mask: jax.Array, signs: jax.Array) -> jax.Array:
     """Weights that obey Dale's law, from free parameters: signs_i mask_ij |A_ij|.
 
     Args:

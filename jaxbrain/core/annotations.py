@@ -1,28 +1,40 @@
 """From the annotation of a parameter to the value that its function gets.
 
 A value has a form: None, one number, many, named ones (a mapping), or a function. Each member of a
-union allows one form; a single class allows its instances. What says nothing that can be checked,
-such as ``Any`` or ``jax.Array`` alone, passes as it is.
+union allows one form; a single class allows its instances, and ``jax.Array`` alone one array. What
+says nothing that can be checked, such as ``Any``, passes as it is.
 """
 
 import functools
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import jax.core
 import numpy as np
+from jax.typing import ArrayLike
 
-from jaxbrain.core.arrays import as_array, as_inputs, on_device, tree_on_device
+from jaxbrain.core.arrays import (
+    as_array,
+    as_inputs,
+    on_device,
+    one_array,
+    require_arrays,
+    tree_on_device,
+)
 from jaxbrain.core.functions import options, require_function
 from jaxbrain.core.mistakes import require_instance
 from jaxbrain.core.requirements import (
     require_integer,
     require_number,
     require_numbers,
+    require_path,
     require_random_key,
+    require_shaped,
     shown,
 )
 
@@ -31,10 +43,13 @@ Read = Callable[[str, str, Any], Any]  # (function, argument, value) -> the valu
 # One number that may be infinite, or traced, as the time constant of a mean over all of the past.
 MayBeInfinite = Annotated[float | jax.Array, "infinite"]
 Key = Annotated[jax.Array, "random key"]  # a raw one is wrapped, a seed is refused
+Keys = Annotated[jax.Array, "random keys"]  # one, or an array of them
 AsArray = Annotated[Any, "array"]  # from numbers of any library, on the device
 AsArrays = Annotated[Any, "arrays"]  # a pytree of them
 OnHost = Annotated[Any, "host array"]  # the same, of NumPy where it is no array of JAX yet
 Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
+Pytree = Annotated[Any, "pytree"]  # of arrays, as they are
+Params = Pytree
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
 
@@ -51,6 +66,8 @@ def reading(annotation: Any) -> Read | None:
     """
     allowed = options(annotation)
     read = next((_CONVERTED[option] for option in allowed if option in _CONVERTED), None)
+    if read is None and set(allowed) - {types.NoneType} in _ONE_ARRAY:
+        read = one_array
     if read is not None:
         return functools.partial(_unless_none, read) if types.NoneType in allowed else read
     check = _check(annotation)
@@ -71,21 +88,33 @@ def _passed(check: Check, function: str, argument: str, value: Any) -> Any:
     return value
 
 
-def _random_key(function: str, argument: str, value: Any) -> jax.Array:
-    return require_random_key(function, value)
+def _random_key(function: str, argument: str, value: Any, *, many: bool = False) -> jax.Array:
+    return require_random_key(function, value, many=many)
 
 
 _CONVERTED: dict[Any, Read] = {
-    Key: _random_key, AsArray: on_device, AsArrays: tree_on_device, OnHost: as_array,
-    Inputs: as_inputs,
+    Key: _random_key, Keys: functools.partial(_random_key, many=True), AsArray: on_device,
+    AsArrays: tree_on_device, OnHost: as_array, Inputs: as_inputs,
 }  # fmt: skip
 
 
+_ONE_ARRAY = {jax.Array}, set(typing.get_args(ArrayLike))
+_PATHS = {Path, os.PathLike[str]}
+_CHECKED: dict[Any, tuple[str, Check]] = {
+    MayBeInfinite: ("one", functools.partial(require_number, infinite=True)),
+    Pytree: ("arrays", require_arrays),
+    jax.ShapeDtypeStruct: ("shape", require_shaped),
+    **dict.fromkeys(_PATHS, ("path", require_path)),
+}
+
+
 def _check(annotation: Any) -> Check | None:
-    if annotation is MayBeInfinite:
-        return functools.partial(require_number, infinite=True)
     checks: dict[str, Check] = {}
-    for option in options(annotation):
+    allowed = options(annotation)
+    if {int, str} == set(allowed):
+        return _name_or_index
+    is_path = not _PATHS.isdisjoint(allowed)  # which may be a str
+    for option in allowed if not is_path else (o for o in allowed if o is not str):
         form, check = _allowed(option)
         if not form:
             return None
@@ -102,9 +131,14 @@ def _check(annotation: Any) -> Check | None:
     return otherwise if alone else functools.partial(_by_form, checks, otherwise)
 
 
+_VALUES = tuple | bool | str | slice
+
+
 def _allowed(option: Any) -> tuple[str, Check]:
     """The form that a member of a union allows and its check; no form where it is not known."""
     origin, parts = typing.get_origin(option), typing.get_args(option)
+    if option in _CHECKED:
+        return _CHECKED[option]
     if option is types.NoneType:
         return "none", _nothing
     if option is jax.Array:  # with a number: one that may be traced
@@ -113,15 +147,13 @@ def _allowed(option: Any) -> tuple[str, Check]:
         return "one", _NUMBERS[option]
     if option is np.ndarray:
         return "many", require_numbers
-    if origin in (Sequence, tuple) and parts[0] in _NUMBERS:
-        is_pair = len(parts) == 2 and ... not in parts
-        many = "a pair of numbers" if is_pair else "a sequence of numbers"
-        return "many", functools.partial(_sequence, _NUMBERS[parts[0]], many)
     if option in (Sequence[Sequence[float]], Sequence[Sequence[int]]):
         return "many", require_numbers
-    if origin is Mapping and parts[1] in _NUMBERS:
-        return "named", functools.partial(_mapping, _NUMBERS[parts[1]])
-    if isinstance(option, type) and issubclass(option, tuple | bool | str) and option is not tuple:
+    if origin in (Sequence, tuple, list):
+        return "many", _of_many(origin, parts)
+    if origin in (Mapping, dict):
+        return "named", functools.partial(_mapping, origin, *_of_each(parts[1]))
+    if isinstance(option, type) and issubclass(option, _VALUES) and option is not tuple:
         return "instance", functools.partial(_instance, option, _fields(option))
     if origin is Callable or (isinstance(option, type) and "__call__" in vars(option)):
         return "function", functools.partial(require_function, option)
@@ -165,22 +197,62 @@ def _instance(
         check(function, f"{argument}.{name}", getattr(value, name))
 
 
-def _each(check: Check, function: str, argument: str, values: Sequence[Any]) -> None:
-    for i, value in enumerate(values):
-        check(function, f"{argument}[{i}]", value)
+def _of_many(origin: Any, parts: tuple[Any, ...]) -> Check:
+    """The check of ``Sequence[X]``, ``tuple[X, ...]`` or ``tuple[X, Y]``."""
+    together = origin is tuple and ... not in parts
+    if parts[0] in _NUMBERS and len({*parts} - {...}) == 1:
+        many = "a pair of numbers" if together else "a sequence of numbers"
+        return functools.partial(_sequence, _NUMBERS[parts[0]], many)
+    if together:
+        return functools.partial(_each_its_own, [_of_each(part)[0] for part in parts])
+    check, words = _of_each(parts[0])
+    return functools.partial(_sequence, check, f"a sequence{words and ' of '}{words}")
+
+
+def _of_each(annotation: Any) -> tuple[Check, str]:
+    """The check of each entry, and what the entries are called."""
+    if annotation is jax.Array:
+        return require_arrays, "arrays"
+    if annotation in _NUMBERS:
+        return _NUMBERS[annotation], "numbers"
+    return _check(annotation) or _nothing, "str" if annotation is str else ""
 
 
 def _sequence(check: Check, many: str, function: str, argument: str, value: Any) -> None:
-    if getattr(value, "ndim", 0) > 0:
+    if getattr(value, "ndim", 0) > 0 and "numbers" in many:
         require_numbers(function, argument, value)
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        _each(check, function, argument, value)
+    elif _is_sequence(value):
+        for i, entry in enumerate(value):
+            check(function, f"{argument}[{i}]", entry)
     else:
         raise TypeError(f"{function}: {argument} must be {many}, got {shown(value)}")
 
 
-def _mapping(check: Check, function: str, argument: str, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{function}: {argument} must be a mapping to numbers, got {shown(value)}")
+def _name_or_index(function: str, argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
+        wanted = "a name or an index"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
+
+
+def _each_its_own(checks: list[Check], function: str, argument: str, value: Any) -> None:
+    if not _is_sequence(value) or len(value) != len(checks):
+        came = f"{len(value)} values" if _is_sequence(value) else shown(value)
+        raise TypeError(f"{function}: {argument} must be {len(checks)} values, got {came}")
+    for i, (check, entry) in enumerate(zip(checks, value, strict=True)):
+        check(function, f"{argument}[{i}]", entry)
+
+
+def _is_sequence(value: Any) -> bool:
+    if isinstance(value, np.ndarray | jax.Array):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _mapping(
+    kind: type, check: Check, words: str, function: str, argument: str, value: Any
+) -> None:
+    if not isinstance(value, kind):
+        wanted = f"a mapping to {words}" if words else "a dict"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
     for name, entry in value.items():
         check(function, f"{argument}[{name!r}]", entry)

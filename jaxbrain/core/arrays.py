@@ -12,7 +12,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import is_traced
+from jaxbrain.core.requirements import is_traced, shown
 
 _X64 = "jax.config.update('jax_enable_x64', True)"
 
@@ -86,7 +86,8 @@ def on_device(function: str, argument: str, values: Any) -> jax.Array:
 
 def tree_on_device(function: str, argument: str, tree: Any) -> Any:
     """The arrays of a pytree by `on_device`; nested lists of numbers are one array."""
-    return jax.tree.map(functools.partial(on_device, function, argument), tree, is_leaf=is_numbers)
+    read = functools.partial(on_device, function, argument)
+    return read(tree) if tree is None else jax.tree.map(read, tree, is_leaf=is_numbers)
 
 
 def as_inputs(function: str, argument: str, inputs: Any) -> Any:
@@ -109,6 +110,37 @@ def as_inputs(function: str, argument: str, inputs: Any) -> Any:
     return jax.tree.map(convert, inputs, is_leaf=_is_list)
 
 
+def one_array(function: str, argument: str, values: Any) -> Any:
+    """One array, or a single number: lists and what other libraries hold become arrays.
+
+    Arrays of JAX and plain ones of NumPy pass as they are.
+
+    Raises:
+      TypeError, ValueError: as `on_device`.
+
+    Examples:
+      >>> one_array("mse", "target", [1.0, 0.0]).dtype.name
+      'float32'
+      >>> one_array("mse", "target", None)
+      Traceback (most recent call last):
+      TypeError: mse: target must be an array of numbers, got None
+    """
+    if isinstance(values, bool | int | float | complex | np.number | np.bool_):
+        return values
+    read = on_device if isinstance(values, list | tuple) else as_array
+    return read(function, argument, values)
+
+
+def require_arrays(function: str, argument: str, tree: Any) -> None:
+    """Refuse what is no pytree of arrays and numbers, such as None, a path or a function."""
+    wrong = [tree] if tree is None else jax.tree.leaves(tree)
+    for leaf in wrong:
+        if not (hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)):
+            within = "" if leaf is tree else f", which holds {shown(leaf)}"
+            came = shown(tree) if leaf is tree else f"a {type(tree).__name__}{within}"
+            raise TypeError(f"{function}: {argument} must be a pytree of arrays, got {came}")
+
+
 def _is_foreign(x: Any) -> bool:
     if isinstance(x, jax.Array | jax.ShapeDtypeStruct | bool | int | float | None):
         return False
@@ -116,7 +148,7 @@ def _is_foreign(x: Any) -> bool:
         return not (type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biufcV")
     if isinstance(x, tuple | dict):
         return any(_is_foreign(leaf) for leaf in jax.tree.leaves(x, is_leaf=_is_list))
-    return isinstance(x, list | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
+    return isinstance(x, list) or jax.tree_util.all_leaves([x])
 
 
 def _is_list(x: Any) -> bool:
@@ -196,6 +228,8 @@ def _read(name: str, short: str, values: Any) -> np.ndarray:
 
 def _unreadable(name: str, values: Any) -> TypeError:
     kind = f"{type(values).__module__}.{type(values).__qualname__}"
+    if kind.startswith("builtins.") or callable(values):
+        return TypeError(f"{name} must be an array of numbers, got {shown(values)}")
     return TypeError(f"{name} must be an array of numbers, got {kind}; convert it to NumPy first")
 
 

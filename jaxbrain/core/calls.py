@@ -1,10 +1,15 @@
 """Calls with wrong arguments, answered in plain sentences that name the right ones."""
 
 import inspect
+import re
+import traceback
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from jaxbrain.core.suggestions import nearest
 
+_PACKAGE = str(Path(__file__).parents[1])
 # What to write for an argument that other libraries have.
 _KEYWORDS = {
     "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
@@ -39,3 +44,26 @@ def mistake(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> 
         "metrics": 'metrics={"accuracy": jb.accuracy}',
     }
     return f"{name} needs {' and '.join(examples.get(word, word) for word in missing)} too"
+
+
+def name_function(error: Exception, function: str, arguments: Collection[str]) -> None:
+    """Put the name of a function before the message of an error that begins with an argument.
+
+    Helpers that several functions share know the argument alone. An error that was not raised by
+    jaxbrain stays as it is.
+    """
+    text = error.args[0] if error.args else None
+    first = re.match(r"\w+(?!\w|:)", text) if isinstance(text, str) else None
+    if first and first[0] in arguments and is_ours(error):
+        error.args = (f"{function}: {text}", *error.args[1:])
+
+
+def other_params(function: str, error: KeyError) -> str:
+    """The mistake in params of another structure, in which an entry is missing."""
+    return f"{function}: params hold no {error}; pass what init makes for it, such as state.params"
+
+
+def is_ours(error: Exception) -> bool:
+    """True for an error that was raised in jaxbrain itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from typing import Any
 
 import jax
@@ -91,13 +92,16 @@ def require_count(function: str, argument: str, value: Any) -> int:
     return require_integer(function, argument, value, at_least=1)
 
 
-def require_times(cell: str, units: int, taus: dict[str, Any], dt: Any) -> None:
-    """Refuse times that are not positive, of another shape than one or [units], a dt above tau."""
+def require_times(cell: str, units: int | None, taus: dict[str, Any], dt: Any) -> None:
+    """Refuse times that are not positive, of another shape than one or [units], a dt above tau.
+
+    Without units the shape is not checked.
+    """
     require_positive(cell, "dt", dt)
     for name, tau in taus.items():
         require_numbers(cell, name, tau)
         shape = shape_of(tau)
-        if shape not in ((), (units,)):
+        if units is not None and shape not in ((), (units,)):
             raise ValueError(
                 f"{cell}: {name} must be one number or of shape ({units},), got {shape}"
             )
@@ -168,6 +172,19 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+def require_shaped(function: str, argument: str, value: Any) -> None:
+    """Refuse what has no shape and dtype."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        wanted = "a jax.ShapeDtypeStruct or an array"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
+
+
+def require_path(function: str, argument: str, value: Any) -> None:
+    """Refuse what is no path of a file or folder."""
+    if not isinstance(value, str | bytes | os.PathLike) or not value:
+        raise TypeError(f"{function}: {argument} must be a path, got {shown(value)}")
+
+
 def require_array(name: str, x: Any) -> None:
     """Refuse an input that is not an array, such as a list or a shape."""
     if hasattr(x, "shape") and hasattr(x, "dtype"):
@@ -191,6 +208,11 @@ def require_wide(rule: str, output: jax.Array) -> None:
 def as_number(value: Any, like: jax.Array) -> jax.Array:
     """Numbers in the dtype of an array; a swept number may have another dtype."""
     return jnp.asarray(value).astype(like.dtype)
+
+
+def as_numbers(values: Any, like: jax.Array) -> list[jax.Array]:
+    """Each of several numbers as `as_number`."""
+    return [as_number(value, like) for value in values]
 
 
 def shown(value: Any) -> str:

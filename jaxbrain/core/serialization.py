@@ -16,10 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core import allowed, closures, names, structure
+from jaxbrain.core.arguments import checked
 
 _DEEPEST = 100  # levels within a value; a network of a thousand layers has three
 
 
+@checked
 def to_json(value: Any) -> str:
     """A configured value as JSON, from which `from_json` makes an equal one in another process.
 
@@ -39,6 +41,7 @@ def to_json(value: Any) -> str:
     return json.dumps(encode(value, inline, type(value).__name__))
 
 
+@checked
 def from_json(text: str, *, functions: Iterable[Any] | Mapping[str, Any] = ()) -> Any:
     """The value that `to_json` wrote.
 

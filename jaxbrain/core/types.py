@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxbrain.core.annotations import Inputs, Key
+from jaxbrain.core.annotations import Inputs, Key, Params
 from jaxbrain.core.config import Config, static
 
-Params = Any  # a pytree of arrays
 Numbers = float | jax.Array | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 
 
@@ -172,6 +171,8 @@ class LearningRule(NamedTuple):
     Attributes:
       init: ``(key, params, x) -> state``: feedback weights, running traces; ``()`` for a rule
         without state. x is one example or its ``jax.ShapeDtypeStruct``, as for ``Network.init``.
+        A state with a method ``notices() -> {sentence: flag}`` reports failures: `jaxbrain.fit`
+        and `jaxbrain.check` warn of them. A flag is a bool, or ``[blocks]``.
       grads: ``(params, state, x, y, *, key=None) -> (loss, grads, state)`` over a batch; the loss
         is the mean over the batch, grads has the structure of params.
       network: the network that is taught, and that predicts.

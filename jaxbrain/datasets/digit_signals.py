@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
-from jaxbrain.core.requirements import require_count, require_random_key
+from jaxbrain.core.requirements import require_count
 
 CLASSES = 10
 _CURVES = (
@@ -57,7 +58,7 @@ class Draws(NamedTuple):
 
 
 @checked
-def mnist1d(key: jax.Array, n: int = 5000) -> tuple[jax.Array, jax.Array]:
+def mnist1d(key: Key, n: int = 5000) -> tuple[jax.Array, jax.Array]:
     """MNIST-1D: ten classes of noisy one-dimensional signals, which tell networks apart.
 
     In the paper a linear classifier reaches 32 %, a multilayer perceptron 68 %, a convolutional
@@ -81,7 +82,6 @@ def mnist1d(key: jax.Array, n: int = 5000) -> tuple[jax.Array, jax.Array]:
       >>> x.shape, np.bincount(y).tolist()
       ((23, 40), [3, 3, 3, 2, 2, 2, 2, 2, 2, 2])
     """
-    require_random_key("mnist1d", key)
     if require_count("mnist1d", "n", n) < CLASSES:
         raise ValueError(f"mnist1d: n must be at least 10, an example for each digit, got {n}")
     return _mnist1d(key, n)

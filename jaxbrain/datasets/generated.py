@@ -13,15 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import (
     require_count,
     require_number,
     require_positive,
-    require_random_key,
 )
 
 
+@checked
 def xor() -> tuple[jax.Array, jax.Array]:
     """The four cases of exclusive or: y = (x_1 != x_2).
 
@@ -35,9 +36,7 @@ def xor() -> tuple[jax.Array, jax.Array]:
 
 
 @checked
-def moons(
-    key: jax.Array, n: int = 200, *, noise: float | jax.Array = 0.1
-) -> tuple[jax.Array, jax.Array]:
+def moons(key: Key, n: int = 200, *, noise: float | jax.Array = 0.1) -> tuple[jax.Array, jax.Array]:
     """Two interleaved half circles, with the geometry of scikit-learn's `make_moons`.
 
     x = (cos t, sin t) in class 0,  x = (1 - cos t, 1/2 - sin t) in class 1
@@ -59,7 +58,7 @@ def moons(
       >>> y[:, 0].astype(int).shape  # labels for softmax_cross_entropy
       (100,)
     """
-    _check("moons", key, n, noise)
+    _check("moons", n, noise)
     return _moons(key, n, _scalar(noise))
 
 
@@ -73,7 +72,7 @@ def _moons(key, n, noise):
 
 @checked
 def circles(
-    key: jax.Array,
+    key: Key,
     n: int = 200,
     *,
     noise: float | jax.Array = 0.05,
@@ -97,7 +96,7 @@ def circles(
       >>> float((x[y[:, 0] == 1] ** 2).sum(1).max().round(5))
       0.25
     """
-    _check("circles", key, n, noise)
+    _check("circles", n, noise)
     require_number("circles", "factor", factor, at_least=0, below=1)
     return _circles(key, n, _scalar(noise), _scalar(factor))
 
@@ -112,7 +111,7 @@ def _circles(key, n, noise, factor):
 
 @checked
 def spirals(
-    key: jax.Array, n: int = 200, *, noise: float | jax.Array = 0.02, turns: float | jax.Array = 1.5
+    key: Key, n: int = 200, *, noise: float | jax.Array = 0.02, turns: float | jax.Array = 1.5
 ) -> tuple[jax.Array, jax.Array]:
     """Two spirals wound around each other.
 
@@ -134,7 +133,7 @@ def spirals(
       >>> round(float(jax.numpy.linalg.norm(x, axis=1).max()), 5)
       1.0
     """
-    _check("spirals", key, n, noise)
+    _check("spirals", n, noise)
     require_positive("spirals", "turns", turns)
     return _spirals(key, n, _scalar(noise), _scalar(turns))
 
@@ -168,8 +167,7 @@ def _noisy_and_shuffled(key, first, second, noise):
     return x[order], y[order]
 
 
-def _check(name: str, key: Any, n: Any, noise: Any) -> None:
-    require_random_key(name, key)
+def _check(name: str, n: Any, noise: Any) -> None:
     if require_count(name, "n", n) < 2:
         raise ValueError(f"{name}: n must be at least 2, a point for each class, got {n}")
     require_positive(name, "noise", noise, zero=True)

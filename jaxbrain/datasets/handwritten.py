@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 
+
+@checked
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """The 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn; no download.
 

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.free_memory import in_words, require_memory
 from jaxbrain.datasets.opened import Opened, opened
 
@@ -15,6 +16,7 @@ _PIECE = 2**20
 _MOST = 1032  # bytes that one byte of gzip data can stand for
 
 
+@checked
 def idx(path: str | os.PathLike[str]) -> np.ndarray:
     """An array from a file in the IDX format of MNIST, plain or gzipped.
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.datasets.opened import opened, require_text
 
 _LONGEST = 2**24  # characters of a line
 _PIECE = 2**20
 
 
+@checked
 def text(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
     """A UTF-8 text as a sequence of characters, from a file, plain or gzipped.
 

@@ -7,13 +7,15 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import require_random_key
+from jaxbrain.core.annotations import Key
+from jaxbrain.core.arguments import checked
 
 _REAL = (int, float, np.integer, np.floating)
 
 
+@checked
 def train_test_split(
-    key: jax.Array, x: Any, y: Any, *, test_fraction: float = 0.25, stratify: Any = None
+    key: Key, x: Any, y: Any, *, test_fraction: float = 0.25, stratify: Any = None
 ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """A random split of the examples into a training part and a test part.
 
@@ -40,7 +42,6 @@ def train_test_split(
       >>> train[0].shape, np.sort(test[1])
       ((6, 3), array([0, 1]))
     """
-    require_random_key("train_test_split", key)
     for name, array in (("x", x), ("y", y)):
         if not isinstance(array, np.ndarray | jax.Array) or array.ndim == 0:
             raise TypeError(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.datasets.columns import choose, read
 from jaxbrain.datasets.header import Header, Top, decide
 from jaxbrain.datasets.numerals import is_word
@@ -39,6 +40,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...]
 
 
+@checked
 def table(
     path: str | os.PathLike[str],
     *,

@@ -27,6 +27,7 @@ from jaxbrain.learning.energy import (
     centered_predictive_coding,
     clamped_predictive_coding,
     contrastive_hebbian,
+    dual_propagation,
     equilibrium_propagation,
     error_predictive_coding,
     fixed_prediction_coding,
@@ -52,6 +53,7 @@ from jaxbrain.learning.forward import (
     forward_gradient,
     node_perturbation,
     pepita,
+    self_contrastive_forward_forward,
     weight_perturbation,
 )
 from jaxbrain.learning.generative import (
@@ -61,6 +63,7 @@ from jaxbrain.learning.generative import (
 )
 from jaxbrain.learning.online import (
     eprop,
+    generalized_latent_equilibrium,
     kf_rtrl,
     one_step_backprop,
     over_time,
@@ -73,6 +76,7 @@ from jaxbrain.learning.online import (
 from jaxbrain.learning.targets import (
     difference_target_propagation,
     gait_propagation,
+    local_difference_reconstruction,
     local_losses,
     target_propagation,
 )
@@ -89,6 +93,7 @@ __all__ = [
     "difference_target_propagation",
     "direct_feedback_alignment",
     "direct_random_target_projection",
+    "dual_propagation",
     "energy",
     "eprop",
     "equilibrium_propagation",
@@ -101,12 +106,14 @@ __all__ = [
     "forward_forward",
     "forward_gradient",
     "gait_propagation",
+    "generalized_latent_equilibrium",
     "generative",
     "holomorphic_equilibrium_propagation",
     "incremental_predictive_coding",
     "kf_rtrl",
     "kolen_pollack",
     "lagrangian_predictive_coding",
+    "local_difference_reconstruction",
     "local_losses",
     "node_perturbation",
     "one_step_backprop",
@@ -121,6 +128,7 @@ __all__ = [
     "rflo",
     "rtrl",
     "rtrl_diagonal",
+    "self_contrastive_forward_forward",
     "sign_symmetry",
     "snap",
     "target_propagation",

@@ -214,12 +214,7 @@ def loss_and_error(loss: Loss, output: jax.Array, y: Any) -> tuple[jax.Array, ja
 
 def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
     """Targets in the shape of the output: integer labels become one-hot."""
-    if isinstance(y, Weighted):
-        raise ValueError(
-            f"{rule} reads the targets themselves, so that weights of the loss, such as "
-            "sample_weights and class_weights, do not reach all of it; use a rule that learns from "
-            "the loss alone, such as jb.backprop"
-        )
+    refuse_weights(rule, y)
     if jnp.shape(y) == output.shape:
         return as_target(y, output)
     if jnp.shape(y) == output.shape[:-1] and jnp.issubdtype(jnp.result_type(y), jnp.integer):
@@ -228,6 +223,16 @@ def target_vectors(rule: str, y: Any, output: jax.Array) -> jax.Array:
         f"{rule} needs targets in the shape of the output, {output.shape}, or integer labels "
         f"{output.shape[:-1]}, got {jnp.result_type(y)} {jnp.shape(y)}"
     )
+
+
+def refuse_weights(rule: str, y: Any) -> None:
+    """Refuse weighted targets for a rule that learns from more than the loss."""
+    if isinstance(y, Weighted):
+        raise ValueError(
+            f"{rule} does not learn from the loss alone, so that weights of the loss, such as "
+            "sample_weights and class_weights, do not reach all of it; use a rule that does, such "
+            "as jb.backprop"
+        )
 
 
 def batch_loss(loss: Loss, output: jax.Array, y: jax.Array) -> jax.Array:
@@ -248,9 +253,11 @@ def require_targets(examples: int, y: Any) -> None:
 
 def mean_loss(losses: jax.Array) -> jax.Array:
     """The mean over the batch; refuse a loss of one example that is not a scalar."""
+    form = "loss must map one example to a scalar, (prediction, target) -> []"
+    if not isinstance(losses, jax.Array):
+        raise TypeError(f"{form}, got a {type(losses).__name__}")
     if losses.ndim != 1:
-        raise ValueError(
-            "loss must map one example to a scalar, (prediction, target) -> [], got shape "
-            f"{losses.shape[1:]}"
-        )
+        raise ValueError(f"{form}, got shape {losses.shape[1:]}")
+    if not jnp.issubdtype(losses.dtype, jnp.inexact):
+        raise TypeError(f"{form}, got {losses.dtype}, in which it has no gradient")
     return jnp.mean(losses)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import Config, configured, static
 from jaxbrain.core.eager import loops
 from jaxbrain.core.requirements import as_number, require_count, require_positive
@@ -136,6 +137,7 @@ def hierarchy(neurons: Mapping[str, Lagrangian], synapses: Sequence[Synapse]) ->
     return Hierarchy(activations, energy, descent, relaxed)
 
 
+@checked
 def bilinear(weights: jax.Array, g: jax.Array, h: jax.Array) -> jax.Array:
     """Synapse between all units of two layers; an energy makes it symmetric.
 

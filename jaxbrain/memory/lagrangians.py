@@ -34,6 +34,7 @@ def __dir__() -> list[str]:
 Lagrangian = Callable[[jax.Array], jax.Array]
 
 
+@checked
 def identity(x: jax.Array) -> jax.Array:
     """Linear units.
 
@@ -50,6 +51,7 @@ def identity(x: jax.Array) -> jax.Array:
     return jnp.sum(x**2) / 2
 
 
+@checked
 def relu(x: jax.Array) -> jax.Array:
     """Rectified linear units.
 
@@ -84,6 +86,7 @@ def repu(x: jax.Array, *, degree: int = 3) -> jax.Array:
     return jnp.sum(jax.nn.relu(x) ** degree) / degree
 
 
+@checked
 def sigmoid(x: jax.Array) -> jax.Array:
     """Units between 0 and 1.
 
@@ -100,6 +103,7 @@ def sigmoid(x: jax.Array) -> jax.Array:
     return jnp.sum(jax.nn.softplus(x))
 
 
+@checked
 def tanh(x: jax.Array) -> jax.Array:
     """Units between -1 and 1.
 

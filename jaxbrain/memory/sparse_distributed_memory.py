@@ -8,19 +8,18 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.eager import loops
-from jaxbrain.core.requirements import require_count, require_random_key
+from jaxbrain.core.requirements import require_count
 from jaxbrain.core.types import Info, Memory
 from jaxbrain.memory.patterns import require_bipolar, sign_or_stay, warn_when_full
 from jaxbrain.memory.relaxation import relax
 
 
 @configured
-def sparse_distributed(
-    key: jax.Array, *, locations: int, radius: int, max_steps: int = 20
-) -> Memory:
+def sparse_distributed(key: Key, *, locations: int, radius: int, max_steps: int = 20) -> Memory:
     """Sparse distributed memory (Kanerva): counters at random locations in the space of patterns.
 
     y_l = 1 if the Hamming distance of x and the address of location l is at most r, else 0
@@ -50,7 +49,6 @@ def sparse_distributed(
     require_count("sparse_distributed", "locations", locations)
     require_count("sparse_distributed", "radius", radius)
     require_count("sparse_distributed", "max_steps", max_steps)
-    require_random_key("sparse_distributed", key)
 
     def active(addresses: jax.Array, patterns: jax.Array) -> jax.Array:
         # the product of two patterns is n minus twice their distance

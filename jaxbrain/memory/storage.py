@@ -40,6 +40,7 @@ class Storage(NamedTuple):
         return getattr(self.store, "__name__", "storage")
 
 
+@checked
 def outer_product(patterns: jax.Array) -> jax.Array:
     """Hebb's rule: weights are the correlations of the units, with a zero diagonal.
 
@@ -61,6 +62,7 @@ def outer_product(patterns: jax.Array) -> jax.Array:
     return _off_diagonal(x.T @ x / x.shape[1])
 
 
+@checked
 def add_outer_product(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """Weights of `outer_product` with one pattern more.
 
@@ -77,6 +79,7 @@ def add_outer_product(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     return weights + _off_diagonal(jnp.outer(x, x) / x.shape[0])
 
 
+@checked
 def outer_product_factors(patterns: jax.Array) -> Factors:
     """Weights of `outer_product` as `Factors`: exact, and faster for few patterns in many units.
 
@@ -116,6 +119,7 @@ def add_outer_product_factors(weights: Factors, pattern: jax.Array) -> Factors:
     return Factors(rows, counts, counts, weights.scale)
 
 
+@checked
 def storkey(patterns: jax.Array) -> jax.Array:
     """Storkey's rule: Hebb's rule without what the present weights already predict.
 
@@ -139,6 +143,7 @@ def storkey(patterns: jax.Array) -> jax.Array:
     return jax.lax.scan(_storkey_turn, start, x)[0]
 
 
+@checked
 def add_storkey(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """Weights of `storkey` with one pattern more.
 
@@ -166,6 +171,7 @@ def _storkey_step(w: jax.Array, x: jax.Array) -> jax.Array:
     return w + (jnp.outer(x, x) - predicted - predicted.T) / x.shape[0]
 
 
+@checked
 def pseudo_inverse(patterns: jax.Array) -> jax.Array:
     """The projection rule: every pattern is a fixed point, up to n of them.
 
@@ -205,6 +211,7 @@ def _directions(patterns: jax.Array) -> jax.Array:
     return directions
 
 
+@checked
 def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     """Weights of `pseudo_inverse` with one pattern more; a stored pattern changes nothing.
 
@@ -226,6 +233,7 @@ def add_pseudo_inverse(weights: jax.Array, pattern: jax.Array) -> jax.Array:
     return weights + _share(new) * jnp.outer(new, new)
 
 
+@checked
 def pseudo_inverse_factors(patterns: jax.Array) -> Factors:
     """Weights of `pseudo_inverse` as `Factors`, faster for few patterns in many units.
 

@@ -41,6 +41,7 @@ def hopfield_bit_error(load: ArrayLike, *, n: int | None = None) -> jax.Array:
     return 0.5 * erfc(jnp.sqrt((n - 1) / (2 * others)))
 
 
+@checked
 def hopfield_overlap(load: ArrayLike) -> jax.Array:
     """Overlap of a stored pattern with its fixed point: Hebb's rule, mean-field theory.
 

@@ -85,6 +85,32 @@ def conv(
     return Network(init, apply)
 
 
+def patches(layer: Network, x: jax.Array) -> jax.Array:
+    """Patches below the kernel of a convolution, ``[batch, places, k]`` of ``[batch, *space, c]``.
+
+    y[places] = patches @ W, with W the kernel as ``[k, features]``, k = window * c.
+
+    Examples:
+      >>> patches(conv(1, (2, 2), padding="VALID"), jnp.arange(6.0).reshape(1, 2, 3, 1)).tolist()
+      [[[0.0, 1.0, 3.0, 4.0], [1.0, 2.0, 4.0, 5.0]]]
+    """
+    given = layer.config.parameters  # pyright: ignore[reportOptionalMemberAccess]
+    window = _sizes("conv", "kernel_size", given["kernel_size"], 2)
+    space = "DHW"[-len(window) :]
+    found = jax.lax.conv_general_dilated_patches(
+        x,
+        window,
+        _sizes("conv", "stride", given["stride"], len(window)),
+        _padding("conv", given["padding"], len(window)),
+        dimension_numbers=(f"N{space}C", f"{space}IO", f"N{space}C"),
+        precision=jax.lax.Precision.HIGHEST,  # a copy, not a product
+    )
+    # the channel is the slowest index of a patch, and of a kernel the fastest
+    channels = x.shape[-1]
+    found = found.reshape(len(x), -1, channels, found.shape[-1] // channels)
+    return jnp.swapaxes(found, -1, -2).reshape(*found.shape[:2], -1)
+
+
 @without_weights
 @configured
 def max_pool(

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import affine, serial
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.functions import takes
@@ -27,6 +28,7 @@ from jaxbrain.networks.layers import elementwise
 _EXAMPLE = "eqx.nn.MLP(4, 3, 8, 2, key=key)"
 
 
+@checked
 def from_equinox(model: Any) -> Network:
     """A model of equinox as a network, which every learning rule takes.
 
@@ -61,6 +63,7 @@ def from_equinox(model: Any) -> Network:
     return serial(*layers) if _is_chain(eqx, model) else layers[0]
 
 
+@checked
 def to_equinox(model: Any, params: Params) -> Any:
     """The model of equinox with other weights, such as trained ones.
 
@@ -83,6 +86,7 @@ def to_equinox(model: Any, params: Params) -> Any:
     return _rebuilt(eqx, model, iter(require_one_each("to_equinox", params, parts)))
 
 
+@checked
 def equinox_params(model: Any) -> Params:
     """The weights of a model of equinox as params of its network, such as pre-trained ones.
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import affine, serial
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.types import Network, Params
@@ -24,6 +25,7 @@ _EXAMPLE = "nn.Dense(3)"
 _TRAINS = ("train", "training", "is_training")  # arguments that are True where there is noise
 
 
+@checked
 def from_linen(model: Any) -> Network:
     """A module of flax.linen as a network, which every learning rule takes.
 
@@ -55,6 +57,7 @@ def from_linen(model: Any) -> Network:
     return serial(*layers) if is_a(model, linen.Sequential) else layers[0]
 
 
+@checked
 def to_linen(model: Any, params: Params) -> dict[str, Any]:
     """The variables of a linen module from the params of its network: ``{"params": ...}``.
 
@@ -77,6 +80,7 @@ def to_linen(model: Any, params: Params) -> dict[str, Any]:
     return {"params": _joined(linen, model, iter(require_one_each("to_linen", params, parts)))}
 
 
+@checked
 def linen_params(model: Any, variables: Any) -> Params:
     """The params of the network of a linen module from variables, such as pre-trained ones.
 

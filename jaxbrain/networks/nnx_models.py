@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import affine, serial
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.functions import takes
@@ -40,6 +41,7 @@ class Split(NamedTuple):
     call: Any
 
 
+@checked
 def from_nnx(model: Any) -> Network:
     """A module of flax.nnx as a network, which every learning rule takes.
 
@@ -76,6 +78,7 @@ def from_nnx(model: Any) -> Network:
     return serial(*layers) if is_a(model, nnx.Sequential) else layers[0]
 
 
+@checked
 def to_nnx(model: Any, params: Params) -> Any:
     """A copy of the nnx module with other weights, such as trained ones.
 
@@ -98,6 +101,7 @@ def to_nnx(model: Any, params: Params) -> Any:
     return _rebuilt(nnx, model, iter(require_one_each("to_nnx", params, parts)))
 
 
+@checked
 def nnx_params(model: Any) -> Params:
     """The weights of an nnx module as params of its network, such as pre-trained ones.
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
+from jaxbrain.core.annotations import Inputs, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
-from jaxbrain.core.requirements import require_random_key
 from jaxbrain.core.types import LearningRule, Params
 from jaxbrain.training.data import as_pair
 
@@ -45,10 +45,10 @@ class _Trial(NamedTuple):
 @checked
 def check_rule(
     rule: LearningRule,
-    x: Any,
-    y: Any,
+    x: Inputs,
+    y: Inputs,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     any_order: bool = True,
     untrained: Sequence[int] = (),
 ) -> None:
@@ -87,8 +87,6 @@ def check_rule(
     x, y = jax.tree.map(jnp.asarray, as_pair("check_rule", "(x, y)", (x, y)))
     if len(jax.tree.leaves(x)[0]) < 2:
         raise ValueError("check_rule: x must be a batch of at least two examples")
-    if key is not None:
-        require_random_key("check_rule", key)
     key = jax.random.key(0) if key is None else key
     trial = _Trial(rule, x, y, key, _noise(rule, x, y, key))
     _check_shapes(trial)

@@ -12,6 +12,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.training import atomic
 from jaxbrain.training import checkpoint_file as files
 from jaxbrain.training.checkpoint_file import CheckpointError
@@ -32,6 +33,7 @@ _SCALARS = {
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@checked
 def save(
     path: str | os.PathLike[str], tree: Any, *, metadata: dict[str, Any] | None = None
 ) -> None:
@@ -79,6 +81,7 @@ def save(
         raise OSError(error.errno, message, path) from error
 
 
+@checked
 def restore(path: str | os.PathLike[str], like: Any) -> Any:
     """Read what `save` wrote into the structure of `like`, bit for bit.
 
@@ -105,6 +108,7 @@ def restore(path: str | os.PathLike[str], like: Any) -> Any:
     return files.read_first_whole(real_path(path), lambda whole: read(whole, like))
 
 
+@checked
 def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The metadata given to `save`, of the very file that `restore` would use.
 
@@ -126,6 +130,7 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return files.read_first_whole(real_path(path), lambda whole: whole.metadata)
 
 
+@checked
 def exists(path: str | os.PathLike[str]) -> bool:
     """True if there is a file to restore, `path` or `<path>.previous`; its content is not checked.
 

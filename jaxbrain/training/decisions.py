@@ -11,6 +11,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
 
@@ -19,6 +20,7 @@ Decide = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 _SUM = 1e-2  # how far the sum of a distribution may be from 1
 
 
+@checked
 def most_likely(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Decision for the class with the largest output; for one output, a logit, yes above 0.
 

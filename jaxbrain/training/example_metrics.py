@@ -9,6 +9,7 @@ from jaxbrain.core.requirements import require_count
 from jaxbrain.training.decisions import class_of, yes_or_no
 
 
+@checked
 def accuracy(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Accuracy of one prediction from logits: 1 if it is right, 0 if it is wrong.
 
@@ -70,6 +71,7 @@ def top_k_accuracy(logits: jax.Array, target: jax.Array, *, k: int = 5) -> jax.A
     return jnp.mean(jnp.where(inside, right.astype("float32"), jnp.nan))
 
 
+@checked
 def binary_accuracy(probability: jax.Array, target: jax.Array) -> jax.Array:
     """Accuracy of sigmoid outputs: the part of them on the right side of one half.
 
@@ -124,6 +126,7 @@ def exact_match(logits: jax.Array, target: jax.Array, *, threshold: float = 0.0)
     return jnp.min(_right("exact_match", logits, target, threshold))
 
 
+@checked
 def mean_absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Mean absolute error over K outputs: 1/K sum_k |prediction_k - target_k|.
 

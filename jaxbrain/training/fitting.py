@@ -31,6 +31,7 @@ from jaxbrain.training.loop import (
 )
 from jaxbrain.training.metric_checks import check_metrics
 from jaxbrain.training.metrics import Metric
+from jaxbrain.training.notices import warn_of_notices
 from jaxbrain.training.progress import Progress
 from jaxbrain.training.resuming import Saver, settings_of
 from jaxbrain.training.signals import Requests, Terminated
@@ -38,8 +39,9 @@ from jaxbrain.training.states import TrainState, draw_params, first_state, requi
 from jaxbrain.training.training_file import model_of
 from jaxbrain.training.validation import (
     NonFiniteError,
-    all_finite,
+    Signs,
     check_finite,
+    signs_of,
     warn_of_metrics,
 )
 from jaxbrain.training.weights import weigh
@@ -80,7 +82,8 @@ def fit(
 
     Between chunks the host shows progress, keeps the history, saves, and can stop: by on_chunk, by
     Ctrl-C (what was learned is returned; ``len(history.loss)`` tells how far it came), or by an
-    error when the loss is not finite. Any error that ends the training, such as one of on_chunk,
+    error when the loss is not finite. It warns once of each failure that the rule's state reports,
+    such as blocks that learn nothing. Any error that ends the training, such as one of on_chunk,
     has what was learned as its attribute ``reached``, a ChunkInfo. With checkpoint, SIGTERM and
     SIGHUP save and then end the program, by SystemExit with the usual code, unless it has handlers
     of its own for them.
@@ -209,7 +212,7 @@ class Training(NamedTuple):
         x, y = self.data
         return x, y.target if isinstance(y, Weighted) else y
 
-    def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, jax.Array]:
+    def chunk(self, state: TrainState, count: int) -> tuple[TrainState, History, Signs]:
         """Train count epochs."""
         return _chunk(*self._inputs(state, count), batch_size=self.batch_size)
 
@@ -231,7 +234,7 @@ class Training(NamedTuple):
 
 
 def _drive(
-    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
+    chunk: Callable[..., tuple[TrainState, History, Signs]],
     reached: ChunkInfo,
     *,
     count: int,
@@ -284,7 +287,7 @@ def _keep(error: BaseException, reached: ChunkInfo) -> None:
 
 
 def _chunks(
-    chunk: Callable[..., tuple[TrainState, History, jax.Array]],
+    chunk: Callable[..., tuple[TrainState, History, Signs]],
     info: ChunkInfo,
     count: int,
     *,
@@ -292,16 +295,19 @@ def _chunks(
     requests: Requests | None,
 ) -> Iterator[ChunkInfo]:
     """Run chunks of count epochs each; growing chunks end up at about a fifth of a second."""
-    kept = None
+    kept, told = None, set[str]()
     while info.epoch < info.epochs and (requests is None or requests.received is None):
         count = min(count, info.epochs - info.epoch)
         began = time.perf_counter()
-        state, buffers, finite = chunk(info.state, count)
-        buffers, finite = jax.tree.map(np.asarray, (buffers, finite))
+        state, buffers, signs = chunk(info.state, count)
+        buffers, quiet = jax.tree.map(np.asarray, (buffers, signs.quiet))
         seconds = time.perf_counter() - began
         piece = _first(count, buffers)
-        check_finite(info, state, piece, bool(finite))
+        check_finite(info, state, piece, bool(quiet) or bool(signs.finite))
         warn_of_metrics(info, piece)
+        if not quiet:
+            where = f"after epoch {info.epoch + count}"
+            told = warn_of_notices(jax.device_get(signs.notices), where, told)
         kept = _with_room(info.history, piece, info.epochs) if kept is None else kept
         done = info.epoch + count
         jax.tree.map(partial(_fill, info.epoch, done), kept, piece)
@@ -330,10 +336,10 @@ def _chunk(
     count: int | jax.Array,
     *,
     batch_size: int | None,
-) -> tuple[TrainState, History, jax.Array]:
+) -> tuple[TrainState, History, Signs]:
     """A loop of count epochs; count is an argument, so that every length is one compilation.
 
-    Returns the state, a History with room for more epochs than count, and whether all is finite.
+    Returns the state, a History with room for more epochs than count, and signs of a fault.
     """
     rule, optimizer, metrics, record = program.value
     monitor = Monitor(held_out, metrics, record)
@@ -350,12 +356,18 @@ def _chunk(
     size = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(shapes))
     history = jax.tree.map(lambda a: jnp.zeros((_room(size), *a.shape), a.dtype), shapes)
     state, history = jax.lax.fori_loop(0, count, body, (state, history))
-    return state, history, all_finite(state.params)
+    return state, history, signs_of(state)
 
 
 def _with_room(history: History, piece: History, epochs: int) -> History:
     """Arrays for all epochs, like those of piece, beginning with the history so far."""
-    kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    try:
+        kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    except MemoryError as error:
+        raise MemoryError(
+            f"fit: the history of {epochs} epochs does not fit into memory ({error}); train fewer "
+            "at a time, each from the state of the last: state=state"
+        ) from None
     done = len(history.loss)
     if done:
         jax.tree.map(partial(_fill, 0, done), kept, history)

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from jaxbrain.core import allowed, serialization
+from jaxbrain.core.arguments import checked, explained
+from jaxbrain.core.arrays import require_arrays
+from jaxbrain.core.requirements import require_path
 from jaxbrain.core.types import Network, Params
 from jaxbrain.training import checkpoint, checkpoint_file
 from jaxbrain.training.training_file import model_names
 
 
+@explained
 def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> None:
     """Store a network and its parameters in one file; `load_model` rebuilds both.
 
@@ -43,6 +47,8 @@ def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> No
             f"save_model: net must be a Network, got {type(net).__name__}; the order is "
             "save_model(path, net, params)"
         )
+    require_path("save_model", "path", path)
+    require_arrays("save_model", "params", params)
     arrays: list[np.ndarray] = []
 
     def put(array: np.ndarray) -> dict[str, Any]:
@@ -56,6 +62,7 @@ def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> No
     checkpoint.save(path, arrays, metadata={"model": trees, "count": len(arrays)})
 
 
+@checked
 def load_model(
     path: str | os.PathLike[str], *, functions: Iterable[Any] | Mapping[str, Any] = ()
 ) -> tuple[Network, Params]:

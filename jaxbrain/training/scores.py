@@ -278,6 +278,7 @@ def roc_auc(
     return jnp.mean(jax.vmap(_area, in_axes=1)(predictions.reshape(-1, columns), actual))
 
 
+@checked
 def r_squared(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     """Coefficient of determination, the mean over outputs; 1 is perfect, 0 is the mean as a guess.
 

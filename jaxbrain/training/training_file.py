@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core import serialization
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.types import Network, Params
 from jaxbrain.training import checkpoint, checkpoint_file
 from jaxbrain.training.checkpoint_file import Damaged, Whole
@@ -101,6 +102,7 @@ def epochs_done(path: str | os.PathLike[str]) -> int:
     return checkpoint_file.read_first_whole(checkpoint.real_path(path), check)
 
 
+@checked
 def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[TrainState, History]:
     """The state and the history of a training, read from the checkpoint that `fit` writes.
 
@@ -132,11 +134,6 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       >>> bool((state.params["kernel"] == last.params["kernel"]).all()), len(history.loss)
       (True, 3)
     """
-    if not isinstance(like, TrainState):
-        raise TypeError(
-            "load_training: like must be a TrainState, such as jb.init_state(rule, optimizer, x, "
-            f"key=key), got {type(like).__name__}"
-        )
     path = os.path.join(path, NAME) if os.path.isdir(path) else path
 
     def use(whole: Whole) -> tuple[TrainState, History]:

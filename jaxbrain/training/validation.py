@@ -4,14 +4,16 @@ Nothing here runs inside the compiled loop, except one look at the parameters af
 """
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.requirements import is_traced
+from jaxbrain.training.notices import notices_of, warn_of_notices
 from jaxbrain.training.states import require_train_state
 
 
@@ -39,6 +41,27 @@ class NonFiniteError(FloatingPointError):
         self.state: Any = state
         self.history: Any = history
         self.members: np.ndarray | None = members
+
+
+class Signs(NamedTuple):
+    """Faults after a chunk. As long as there is none, only `quiet` is read.
+
+    Attributes:
+      quiet: True if there is none.
+      finite: True if all parameters are finite.
+      notices: of the rule, sentence to flag.
+    """
+
+    quiet: jax.Array
+    finite: jax.Array
+    notices: dict[str, jax.Array]
+
+
+def signs_of(state: Any) -> Signs:
+    """The faults of a TrainState."""
+    finite, notices = all_finite(state.params), notices_of(state.rule_state)
+    told = jnp.array([jnp.any(flag) for flag in notices.values()], bool)
+    return Signs(finite & ~jnp.any(told), finite, notices)
 
 
 def check_finite(info: Any, state: Any, piece: Any, params_finite: bool) -> None:
@@ -92,9 +115,11 @@ def likely_cause(params: Any, *, before_learning: bool) -> str:
     return cause
 
 
+@checked
 def check(state: Any, losses: Any) -> None:
     """Check of a training of one's own: losses and parameters must be finite, as in `jaxbrain.fit`.
 
+    It warns of what the diagnostics of the rule report about the last batch, as `fit` does.
     For loops of `jaxbrain.step`, and for `jaxbrain.run` under ``jax.vmap``, which check nothing.
 
     Args:
@@ -134,6 +159,7 @@ def check(state: Any, losses: Any) -> None:
     names, finite = _finite_members(state.params, members)
     lost = ~(finite & np.isfinite(losses).all(axis=-1))
     if not lost.any():
+        warn_of_notices(notices_of(state.rule_state), "at the end", members=members)
         return
     bad, which = np.argwhere(~np.isfinite(losses)), np.argwhere(lost)
     value = "a parameter is not finite"

@@ -251,6 +251,7 @@ def _write_cells(ax: "Axes", table: np.ndarray, colors: np.ndarray, normalize: b
         )
 
 
+@checked
 def confusion(
     y_true: Any,
     y_pred: Any,

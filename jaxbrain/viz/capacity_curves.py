@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import as_floats, axes, bare, floats, hosts, series_style
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _LOG_FROM = 30.0
 
 
+@checked
 def capacity(
     curves: Any,
     *,

@@ -35,6 +35,7 @@ def _layers(angles: Any, layers: Sequence[str] | None) -> tuple[list[str], list[
     return names, values
 
 
+@checked
 def alignment(
     angles: Any, *, layers: Sequence[str] | None = None, ax: "Axes | None" = None
 ) -> "Axes":

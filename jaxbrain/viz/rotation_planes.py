@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.directions import colors_of, compass, require_directions
 from jaxbrain.viz.style import LINE_COLORS, axes, bare, floats, hosts, integer_ticks
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def rotations(
     projections: Any,
     *,
@@ -95,6 +97,7 @@ def _draw_paths(ax: "Axes", paths: np.ndarray, colors: np.ndarray) -> None:
     bare(ax)
 
 
+@checked
 def surrogate_histogram(
     value: Any, surrogates: Any, *, name: str = "R²", ax: "Axes | None" = None
 ) -> "Axes":

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import Series, axes, bare, hosts, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def eigenvalues(values: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Eigenvalues of a discrete map in the complex plane, with the unit circle.
 

@@ -93,6 +93,7 @@ def _draw_unit(ax: "Axes", ways: np.ndarray, means: np.ndarray, fit: Tuning, mar
             label=f"{round(float(np.rad2deg(fit.preferred))) % 360}°, R² = {share}")  # fmt: skip
 
 
+@checked
 def preferred_directions(
     directions: Any, depths: Any = None, *, ax: "Axes | None" = None
 ) -> "Axes":

@@ -163,6 +163,7 @@ def _by_label(ax: "Axes", labels: np.ndarray) -> None:
     ax.set_xlabel("samples by label")
 
 
+@checked
 def activations(acts: Any, *, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
     """Activations of a layer as an image: one row per unit, one column per sample.
 

@@ -1,7 +1,10 @@
 """The check of arguments by annotations: what it passes, what it refuses, what it leaves."""
 
 import inspect
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,8 +13,10 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core.annotations import AsArray
+from jaxbrain.core import calls
+from jaxbrain.core.annotations import AsArray, Params
 from jaxbrain.core.arguments import checked, explained
+from jaxbrain.core.config import configured
 from jaxbrain.core.types import Loss, Network
 
 
@@ -33,6 +38,13 @@ def function(
     name: str = "",
     array: jax.Array | None = None,
     either: Callable[..., Any] | Network = len,
+    params: Params = (),
+    path: str | os.PathLike[str] = "file",
+    words: Sequence[str] | Mapping[str, slice] = (),
+    data: tuple[Any, str] = (1, "a"),
+    nested: Sequence[tuple[int, float]] = (),
+    place: int | str = 0,
+    shape: jax.ShapeDtypeStruct | None = None,
 ):
     """Something that takes one of each."""
     return number
@@ -53,8 +65,15 @@ GOOD = [
     ("f", (len, jax.nn.relu, int)),
     ("flag", (True, np.True_)),
     ("name", ("gru",)),
-    ("array", (None, 3, "anything")),
+    ("array", (None, 3, 2.5, [1.0], np.ones(2), jnp.ones(2))),
     ("either", (len, NET, 3)),
+    ("params", ((), {"a": np.ones(2)}, [jnp.ones(2), (2.0,)], NET)),
+    ("path", ("a", b"a", Path("a"))),
+    ("words", (["a"], (), np.array(["a"]), {"a": slice(2)})),
+    ("data", ((None, "a"), [1, "a"])),
+    ("nested", ([(1, 2.0)], ())),
+    ("place", (3, np.int8(3), "a")),
+    ("shape", (None, np.ones(2), jax.ShapeDtypeStruct((2,), "float32"))),
 ]
 BAD = [
     ("number", ("1", None, True, 1j, [1.0], np.ones(1), len), TypeError),
@@ -73,6 +92,14 @@ BAD = [
     ("f", ("len", None, NET, jb.dense), TypeError),
     ("flag", (1, "yes", None), TypeError),
     ("name", (3, None), TypeError),
+    ("array", ("a", {}, object(), len, [["a"]], jax.random.key(0), np.array([None])), TypeError),
+    ("params", ("a", None, len, {"a": "b"}, [object()]), TypeError),
+    ("path", (None, 3, "", b"", ["a"]), TypeError),
+    ("words", ("ab", None, [3], {"a": 3}), TypeError),
+    ("data", ("ab", None, (1,), (1, 2), (1, "a", 2), {}), TypeError),
+    ("nested", (3, [1], [(1,)], [(1, "a")]), TypeError),
+    ("place", (1.0, True, None, ["a"]), TypeError),
+    ("shape", ((2,), 3, "float32"), TypeError),
 ]
 
 
@@ -141,6 +168,54 @@ def test_a_wrong_value_comes_before_a_missing_one():
 def test_an_error_of_the_body_stays_as_it_is(call):
     with pytest.raises(TypeError, match="can only concatenate str"):
         call("bad", epochs=3)
+
+
+def of_a_helper(text):
+    raise ValueError(text)
+
+
+@checked
+def shown(x=0, text=""):
+    """A function whose helper knows the argument alone."""
+    of_a_helper(text)
+
+
+@configured
+def made(text):
+    """A constructor with the same helper."""
+    raise ValueError(text)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_error_of_jaxbrain_that_begins_with_an_argument_gets_the_function(monkeypatch, ours):
+    package = str(Path(__file__).parent if ours else Path(np.__file__).parent)
+    monkeypatch.setattr(calls, "_PACKAGE", package)
+    for text, message in (
+        ("x must be a matrix", "shown: x must be a matrix"),
+        ("text[0] is odd", "shown: text[0] is odd"),
+        ("xs must be a matrix", "xs must be a matrix"),
+        ("x: x must be a matrix", "x: x must be a matrix"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(message if ours else text)}$"):
+            shown(text=text)
+    with pytest.raises(ValueError, match="^made: text is" if ours else "^text is"):
+        made("text is odd")
+
+
+@checked
+def value_of(params: Params, entry: str):
+    """An entry of params, or of a mapping that has nothing to do with them."""
+    return params["kernel"] if entry == "kernel" else {}[entry]
+
+
+def test_an_entry_that_params_do_not_hold_is_named(monkeypatch):
+    monkeypatch.setattr(calls, "_PACKAGE", str(Path(__file__).parent))
+    assert value_of({"kernel": 1.0}, "kernel") == 1.0
+    with pytest.raises(ValueError, match=r"^value_of: params hold no 'kernel'; pass what init"):
+        value_of({"bias": 1.0}, "kernel")
+    monkeypatch.setattr(calls, "_PACKAGE", "elsewhere")
+    with pytest.raises(KeyError):
+        value_of({"bias": 1.0}, "kernel")
 
 
 def test_a_good_call_of_a_function_that_checks_itself_looks_at_no_signature(monkeypatch):

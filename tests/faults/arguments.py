@@ -56,7 +56,24 @@ FAULTS = [
     Fault(
         "a wrong call of a checked function is answered in the words of Python",
         f"{CORE}/arguments.py",
-        "arguments.bind(given, named)  # the call itself may be wrong", "pass",
+        "            if isinstance(error, TypeError):", "            if False:",
+        TYPES,
+    ),
+    Fault(
+        "an error that knows its argument alone does not get the function",
+        f"{CORE}/calls.py",
+        'error.args = (f"{function}: {text}", *error.args[1:])', "pass",
+        TYPES,
+    ),
+    Fault(
+        "an error of another library is taken for one about an argument",
+        f"{CORE}/calls.py",
+        "first[0] in arguments and is_ours(error)", "first[0] in arguments",
+        TYPES,
+    ),
+    Fault(
+        "jax.Array alone is not checked", f"{CORE}/annotations.py",
+        "_ONE_ARRAY = {jax.Array},", "_ONE_ARRAY = {float},",
         TYPES,
     ),
     Fault(
@@ -66,8 +83,8 @@ FAULTS = [
     ),
     Fault(
         "every error of a type is taken for a wrong call", f"{CORE}/arguments.py",
-        "arguments.bind(args, kwargs)\n            raise",
-        "arguments.bind(args, kwargs)\n            raise TypeError from None",
+        "self.signature.parameters)\n            raise",
+        "self.signature.parameters)\n            raise TypeError from None",
         TYPES,
     ),
     Fault(

@@ -220,4 +220,21 @@ FAULTS = [
         "return carry, x.astype(y.dtype) + y", "return carry, y + y",
         "tests/cells/test_composition.py",
     ),
+    Fault(
+        "prospective neurons: the rate looks ahead by the time of the membrane",
+        f"{CELLS}/prospective.py",
+        "state + _times(ahead, state) * slope", "state + _times(tau, state) * slope",
+        "tests/cells/test_prospective.py",
+    ),
+    Fault(
+        "prospective neurons: the rate looks ahead from after the step", f"{CELLS}/prospective.py",
+        "return state + as_number(dt, state) * slope, state +",
+        "return (after := state + as_number(dt, state) * slope), after +",
+        "tests/cells/test_prospective.py",
+    ),
+    Fault(
+        "prospective neurons: times of another shape are broadcast", f"{CELLS}/prospective.py",
+        "if shape_of(time) not in ((), current.shape):", "if False:",
+        "tests/cells/test_prospective.py",
+    ),
 ]  # fmt: skip

@@ -6,6 +6,42 @@ ENERGY, GENERATIVE = "jaxbrain/learning/energy", "jaxbrain/learning/generative"
 ENERGY_TESTS, GENERATIVE_TESTS = "tests/learning/energy", "tests/learning/generative"
 FAULTS = [
     Fault(
+        "a descent with too large steps is not reported", f"{ENERGY}/inference.py",
+        "diverged: jnp.asarray(self.diverged)}", "diverged: jnp.zeros((), bool)}",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "multipliers that grow are not reported", f"{ENERGY}/lagrangian.py",
+        "jnp.where(n == 0, _size(coming[0]), first)", "_size(coming[0])",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "inference without an equilibrium is reported as divergence",
+        f"{ENERGY}/predictive_exact.py", "._replace(diverged=False)", "",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "the carried force of error coordinates is that of the step before",
+        f"{ENERGY}/error_coordinates.py",
+        "return errors, force(errors)\n\n", "return errors, force(carry[0])\n\n",
+        f"{ENERGY_TESTS}/test_error_coordinates.py",
+    ),
+    Fault(
+        "blocks are reported although nothing is left to be learned", f"{ENERGY}/inference.py",
+        "{lost: self.unreached & ~output,", "{lost: self.unreached,",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "a relaxation that is not a number is not reported", f"{ENERGY}/inference.py",
+        "signal, ~(residual <= 1))", "signal, residual > 1)",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "the free phase is taken to be an equilibrium", f"{ENERGY}/two_phases.py",
+        "~(jnp.maximum(self.free, self.nudged) < _MOST_MOTION)",
+        "~(self.nudged < _MOST_MOTION)", "tests/training/test_notices.py",
+    ),
+    Fault(
         "the energy of predictive coding lacks the 1/2", f"{ENERGY}/inference.py",
         "total += 0.5 * jnp.sum(jnp.square(error)", "total += jnp.sum(jnp.square(error)",
         f"{ENERGY_TESTS}/test_predictive.py",
@@ -264,5 +300,42 @@ FAULTS = [
         "the asymmetric phase keeps its couplings", f"{ENERGY}/asymmetric.py",
         "bend = f(a + change) - start - slope", "bend = f(a + change) - start",
         f"{ENERGY_TESTS}/test_asymmetric.py",
+    ),
+    Fault(
+        "the two states of a unit share the nudge in equal parts", f"{ENERGY}/dual.py",
+        "alpha = jnp.asarray(balance, u.dtype)", "alpha = jnp.asarray(0.5, u.dtype)",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the mean weighs each state by its own nudge", f"{ENERGY}/dual.py",
+        "return value + (1 - alpha) * plus + alpha * minus",
+        "return value + alpha * plus + (1 - alpha) * minus",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the difference of two states is the derivative", f"{ENERGY}/dual.py",
+        "pull(u)[0] + plus - minus", "pull(u)[0]",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "dual propagation lacks the derivative that rounding hides", f"{ENERGY}/dual.py",
+        "pull(u)[0] + plus - minus", "f(a + alpha * u) - f(a + (alpha - 1) * u)",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "a mean state does not change", f"{ENERGY}/dual.py",
+        "means[i + 1], u = dyads(", "_, u = dyads(",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "the way up does not see the nudged states", f"{ENERGY}/dual.py",
+        "means.append(dyads(f, a, u, balance)[0] if layer.activation else f(a))",
+        "means.append(f(a))",
+        f"{ENERGY_TESTS}/test_dual.py",
+    ),
+    Fault(
+        "dual propagation is not divided by the nudge", f"{ENERGY}/dual.py",
+        "error = -u / (jnp.asarray(nudge, u.dtype) * u.shape[0])", "error = -u / u.shape[0]",
+        f"{ENERGY_TESTS}/test_dual.py",
     ),
 ]  # fmt: skip

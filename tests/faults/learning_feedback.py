@@ -6,8 +6,9 @@ LEARNING = "jaxbrain/learning"
 CHAIN, TEST_CHAIN = f"{LEARNING}/chain.py", "tests/learning/test_chain.py"
 TESTS = "tests/learning"
 FIXED, SIGNS, LEARNED = (f"{LEARNING}/feedback/{name}.py" for name in ("fixed", "signs", "learned"))
-PROPAGATION, INVERSES, LOCAL, GAIT = (
-    f"{LEARNING}/targets/{name}.py" for name in ("propagation", "inverses", "local", "gait")
+PROPAGATION, INVERSES, DIFFERENCES, LOCAL, GAIT = (
+    f"{LEARNING}/targets/{name}.py"
+    for name in ("propagation", "inverses", "difference_reconstruction", "local", "gait")
 )
 PERTURBATION, PEPITA, GOODNESS, LABELS = (
     f"{LEARNING}/forward/{name}.py"
@@ -16,15 +17,33 @@ PERTURBATION, PEPITA, GOODNESS, LABELS = (
 TEST_FIXED, TEST_SIGNS, TEST_LEARNED = (
     f"{TESTS}/feedback/test_{name}.py" for name in ("fixed", "signs", "learned")
 )
-TEST_PROPAGATION, TEST_LOCAL, TEST_GAIT = (
-    f"{TESTS}/targets/test_{name}.py" for name in ("propagation", "local", "gait")
+TEST_PROPAGATION, TEST_DIFFERENCES, TEST_LOCAL, TEST_GAIT = (
+    f"{TESTS}/targets/test_{name}.py"
+    for name in ("propagation", "difference_reconstruction", "local", "gait")
 )
 TEST_PERTURBATION, TEST_PEPITA, TEST_GOODNESS, TEST_LABELS = (
     f"{TESTS}/forward/test_{name}.py"
     for name in ("perturbation", "modulation", "goodness_rule", "labels")
 )
+CONTRASTIVE, TEST_CONTRASTIVE = (
+    f"{LEARNING}/forward/self_contrastive.py", f"{TESTS}/forward/test_self_contrastive.py"
+)  # fmt: skip
 
 CHAINS = [
+    Fault(
+        "amplified targets are multiplied from the input on", GAIT,
+        "jnp.flip(jnp.cumprod(jnp.flip(self.amplification, -1), -1), -1)",
+        "jnp.cumprod(self.amplification, -1)", TEST_GAIT,
+    ),
+    Fault(
+        "the amplification of a target is relative to the signal", GAIT,
+        "_size(signal) / _size(pulled)", "_size(signal) / _size(error)", TEST_GAIT,
+    ),
+    Fault(
+        "targets that are not a number are reported as well", GAIT,
+        "~(self.total < _MOST_AMPLIFIED)", "self.total >= _MOST_AMPLIFIED",
+        "tests/training/test_notices.py",
+    ),
     Fault(
         "the loss of a batch is a sum", CHAIN,
         "    return jnp.mean(losses)\n", "    return jnp.sum(losses)\n",
@@ -120,13 +139,14 @@ FEEDBACK = [
 TARGETS = [
     Fault(
         "the target of a layer is made by the inverse of another", PROPAGATION,
-        "decoder(net, parts[j : j + 2], state.params[j], ",
-        "decoder(net, parts[j : j + 2], state.params[j - 1], ", TEST_PROPAGATION,
+        "decoder(net, parts, state.params[j], ", "decoder(net, parts, state.params[j - 1], ",
+        TEST_PROPAGATION,
     ),
     Fault(
         "every target propagates the first one", PROPAGATION,
-        "offset = propagate(decode, activities[start], activities[stop], offset)",
-        "offset = propagate(decode, activities[start], activities[stop], -scale * errors[1])",
+        "offset = inversion.propagate(decode, activities[start], activities[stop], offset)",
+        "offset = inversion.propagate("
+        "decode, activities[start], activities[stop], -scale * errors[1])",
         TEST_PROPAGATION,
     ),
     Fault(
@@ -143,6 +163,25 @@ TARGETS = [
         "all inverses learn under the same noise", PROPAGATION,
         "jax.random.fold_in(jax.random.clone(key), j)",
         "jax.random.fold_in(jax.random.clone(key), 0)", TEST_PROPAGATION,
+    ),
+    Fault(
+        "local differences learn the inverse", DIFFERENCES,
+        "each = jnp.square(seen / sigma) / 2 - below * (carried / sigma)",
+        "each = jnp.square(carried / sigma - below) / 2", TEST_DIFFERENCES,
+    ),
+    Fault(
+        "the penalty of local differences lacks its half", DIFFERENCES,
+        "jnp.square(seen / sigma) / 2", "jnp.square(seen / sigma)", TEST_DIFFERENCES,
+    ),
+    Fault(
+        "feedback of differences has no activation", DIFFERENCES,
+        "                u = chain.on_batch(layer, (), u, None)\n", "                pass\n",
+        TEST_DIFFERENCES,
+    ),
+    Fault(
+        "every step of the feedback has the same noise", DIFFERENCES,
+        "jax.random.fold_in(jax.random.clone(key), t)",
+        "jax.random.fold_in(jax.random.clone(key), 0)", TEST_DIFFERENCES,
     ),
     Fault(
         "the loss of an inverse lacks its half", INVERSES,
@@ -248,6 +287,29 @@ FORWARD = [
     Fault(
         "the wave of every third label is flat", LABELS,
         "1 + classes % 3", "classes % 3", TEST_LABELS,
+    ),
+    Fault(
+        "SCFF: the negative partner may be the sample itself", CONTRASTIVE,
+        "(), 1, len(x))", "(), 0, len(x))", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: a gradient crosses the border of a block", CONTRASTIVE,
+        "_standardized(jax.lax.stop_gradient(h), _axes(h)) for h in both",
+        "_standardized(h, _axes(h)) for h in both", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: the negative threshold is the positive one", CONTRASTIVE,
+        "jax.nn.softplus(s * (wrong - below))", "jax.nn.softplus(s * (wrong - above))",
+        TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF: pairs are mixed after the activation", CONTRASTIVE,
+        "            if i == first:\n", "            if i == first + 1:\n", TEST_CONTRASTIVE,
+    ),
+    Fault(
+        "SCFF predicts without its standardization", CONTRASTIVE,
+        "                x = _standardized(x, tuple(range(x.ndim)))\n", "                pass\n",
+        TEST_CONTRASTIVE,
     ),
 ]  # fmt: skip
 FAULTS = CHAINS + FEEDBACK + TARGETS + FORWARD

@@ -269,8 +269,68 @@ FAULTS = [
     ),
     Fault(
         "examples of a batch do not see the threshold of those before", f"{PLASTICITY}/rule.py",
-        "carry, step = change(state[0], x)\n            return (carry, state[1] + step), None",
-        "after, step = change(carry, x)\n            return (after, state[1] + step), None",
+        "carry, step = change(state[0], now)\n            return (carry, state[1] + step), None",
+        "after, step = change(carry, now)\n            return (after, state[1] + step), None",
         f"{PLASTICITY_TESTS}/test_rule.py",
+    ),
+    Fault(
+        "the first unit is the winner of SoftHebb", f"{PLASTICITY}/competitive.py",
+        "jnp.arange(len(u)) == jnp.argmax(u)", "jnp.arange(len(u)) == 0",
+        f"{PLASTICITY_TESTS}/test_competitive.py",
+    ),
+    Fault(
+        "SoftHebb weighs its decay by y in place of u", f"{PLASTICITY}/competitive.py",
+        "(x[:, None] - u[None] * w)", "(x[:, None] - y[None] * w)",
+        f"{PLASTICITY_TESTS}/test_competitive.py",
+    ),
+    Fault(
+        "the temperature of SoftHebb multiplies", f"{PLASTICITY}/competitive.py",
+        "as_number(inverse_temperature, u) * u)", "u / as_number(inverse_temperature, u))",
+        f"{PLASTICITY_TESTS}/test_competitive.py",
+    ),
+    Fault(
+        "the rate of SoftHebb falls with the length of all weights", f"{PLASTICITY}/competitive.py",
+        "jnp.linalg.norm(w, axis=0)", "jnp.linalg.norm(w)",
+        f"{PLASTICITY_TESTS}/test_competitive.py",
+    ),
+    Fault(
+        "patches keep the channel as their slow index", "jaxbrain/networks/convolution.py",
+        "jnp.swapaxes(found, -1, -2).reshape(", "found.reshape(",
+        f"{PLASTICITY_TESTS}/test_rule.py",
+    ),
+    Fault(
+        "each place of a convolution has a target of its own", f"{PLASTICITY}/rule.py",
+        "jnp.asarray(leaf)[i // places]", "jnp.asarray(leaf)[i % len(leaf)]",
+        f"{PLASTICITY_TESTS}/test_rule.py",
+    ),
+    Fault(
+        "a convolution learns from its pooled outputs", f"{PLASTICITY}/rule.py",
+        "itertools.takewhile(lambda a: a.shape == first.shape, activities[1:])",
+        "iter(activities[1:])",
+        f"{PLASTICITY_TESTS}/test_rule.py",
+    ),
+    Fault(
+        "GLE: errors have the times of the rates", f"{ONLINE}/latent_equilibrium.py",
+        'low_pass(v, slope(error)[0], layer["tau_r"], layer["tau"], layer["dt"])',
+        'low_pass(v, slope(error)[0], layer["tau"], layer["tau_r"], layer["dt"])',
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the low-passed error goes down", f"{ONLINE}/latent_equilibrium.py",
+        "change, error = pull(e)", "change, error = pull(v)",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the nudge increases the loss", f"{ONLINE}/latent_equilibrium.py",
+        "current - as_number(nudge, e) * e", "current + as_number(nudge, e) * e",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
+    ),
+    Fault(
+        "GLE: the slope of the activation is that at the membrane",
+        f"{ONLINE}/latent_equilibrium.py",
+        'rate, slope = jax.vjp(layer["activation"] or (lambda ahead: ahead), ahead)',
+        'f = layer["activation"] or (lambda ahead: ahead)\n'
+        "            rate, slope = f(ahead), jax.vjp(f, u)[1]",
+        f"{ONLINE_TESTS}/test_latent_equilibrium.py",
     ),
 ]  # fmt: skip

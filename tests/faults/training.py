@@ -5,6 +5,25 @@ from tests.faults import Fault
 LOOP, CORE = "jaxbrain/training/loop.py", "jaxbrain/core"
 FAULTS = [
     Fault(
+        "fit does not warn of what the state of a rule reports", "jaxbrain/training/fitting.py",
+        "        if not quiet:", "        if not signs.finite:", "tests/training/test_notices.py",
+    ),
+    Fault(
+        "fit warns after every chunk", "jaxbrain/training/notices.py",
+        "sorted(true.keys() - set(told))", "sorted(true)", "tests/training/test_notices.py",
+    ),
+    Fault(
+        "a notice of one part of a state hides that of another", "jaxbrain/training/notices.py",
+        "is_leaf=_reports", "is_leaf=lambda part: part is rule_state",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "a check says nothing of what the state of a rule reports",
+        "jaxbrain/training/validation.py",
+        'warn_of_notices(notices_of(state.rule_state), "at the end", members=members)', "pass",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
         "a program is kept although a dict in its optimizer can change",
         "jaxbrain/core/program.py",
         "and (copied or not container)", "and True",

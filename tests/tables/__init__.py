@@ -65,7 +65,7 @@ NETWORKS = {
     "serial": Case(chain, (4,), noisy=True),
     "parallel": Case(lambda: jb.parallel(jb.dense(3), jb.dropout(0.3)), (4,), noisy=True),
     "residual": Case(
-        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
+        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2)), scale=0.5), (4,), noisy=True
     ),
     "repeated": Case(
         lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
@@ -117,6 +117,12 @@ CELLS = {
     "lif": (lambda: jb.cells.lif(3, reset=jb.cells.to_zero), (4,)),
     "alif": (lambda: jb.cells.alif(3, beta=0.2, recurrent_init=None), (4,)),
     "izhikevich": (lambda: jb.cells.izhikevich(3, kind=jb.cells.CHATTERING), (4,)),
+    "prospective_neurons": (
+        lambda: jb.cells.prospective_neurons(
+            jb.dense(3), tau=(0.02, 0.01, 0.03), activation=jnp.tanh
+        ),
+        (4,),
+    ),
     "leaky_integrator": (lambda: jb.cells.leaky_integrator(3), (4,)),
     "learned_carry": (lambda: jb.cells.learned_carry(jb.cells.gru(3)), (4,)),
     "hebbian_fast_weights": (lambda: jb.memory.hebbian_fast_weights(3, 2, retention=0.9), (4,)),
@@ -193,6 +199,7 @@ RULES = {
     "asymmetric_equilibrium_propagation": rule(
         "asymmetric_equilibrium_propagation", wide=True, nudge=0.1
     ),
+    "dual_propagation": rule("dual_propagation", wide=True),
     "equilibrium_propagation": rule(
         "equilibrium_propagation", wide=True, nudge=0.5, feedback_gain=0.5
     ),
@@ -204,9 +211,13 @@ RULES = {
     "contrastive_hebbian": rule("contrastive_hebbian", wide=True),
     "target_propagation": rule("target_propagation"),
     "difference_target_propagation": rule("difference_target_propagation"),
+    "local_difference_reconstruction": rule("local_difference_reconstruction", wide=True),
     "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
     "local_losses": rule("local_losses", draws=True),
     "forward_forward": rule("forward_forward", random=True, own_loss=True),
+    "self_contrastive_forward_forward": rule(
+        "self_contrastive_forward_forward", random=True, own_loss=True
+    ),
     "pepita": rule("pepita", draws=True, wide=True),
     "forward_gradient": rule("forward_gradient", random=True),
     "node_perturbation": rule("node_perturbation", random=True, wide=True, scale=0.3),
@@ -216,8 +227,8 @@ RULES = {
 GENERATIVE = {"contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep"}
 # rules of recurrent networks, (cell, readout, loss): tests/learning/online
 ONLINE = {
-    "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
-    "uoro",
+    "eprop", "generalized_latent_equilibrium", "kf_rtrl", "one_step_backprop", "over_time", "rflo",
+    "rtrl", "rtrl_diagonal", "snap", "uoro",
 }  # fmt: skip
 
 

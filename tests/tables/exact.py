@@ -41,6 +41,9 @@ EXACT = {
         "tests/learning/energy/test_asymmetric.py": {
             "test_asymmetric_equilibrium_propagation_is_its_equation": "asymmetric_equilibrium_propagation",
         },
+        "tests/learning/energy/test_dual.py": {
+            "test_dual_propagation_is_its_equations": "dual_propagation",
+        },
         "tests/learning/energy/test_equilibrium.py": {
             "test_the_rule_is_its_equation": "equilibrium_propagation centered_equilibrium_propagation",
             "test_the_sign_of_the_nudge_is_random": "random_sign_equilibrium_propagation",
@@ -54,18 +57,20 @@ EXACT = {
         "tests/learning/targets/test_propagation.py": {
             "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
         },
-        "tests/learning/targets/test_gait.py": {
-            "test_gait_is_its_equation": "gait_propagation",
+        "tests/learning/targets/test_difference_reconstruction.py": {
+            "test_local_difference_reconstruction_is_its_equations": "local_difference_reconstruction",
         },
+        "tests/learning/targets/test_gait.py": {"test_gait_is_its_equation": "gait_propagation"},
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "local_losses",
         },
         "tests/learning/forward/test_goodness_rule.py": {
             "test_forward_forward_is_its_equations": "forward_forward",
         },
-        "tests/learning/forward/test_modulation.py": {
-            "test_pepita_is_its_equations": "pepita",
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "self_contrastive_forward_forward",
         },
+        "tests/learning/forward/test_modulation.py": {"test_pepita_is_its_equations": "pepita"},
         "tests/learning/forward/test_perturbation.py": {
             "test_all_directions_together_give_the_gradient": "forward_gradient weight_perturbation",
             "test_node_perturbation_is_its_equation": "node_perturbation",
@@ -74,6 +79,9 @@ EXACT = {
     "plasticity": {
         "tests/learning/plasticity/test_rule.py": {
             "test_a_plasticity_of_ones_own_takes_three_lines": "local_rule"
+        },
+        "tests/learning/plasticity/test_competitive.py": {
+            "test_soft_hebb_is_its_equation": "soft_hebb"
         },
         "tests/learning/plasticity/test_hebbian.py": {
             "test_the_equation_at_generic_values": "hebb oja sanger oja_subspace bcm covariance delta perceptron",
@@ -95,9 +103,7 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
-        "tests/networks/test_repetition.py": {
-            "test_a_repetition_is_a_chain_of_copies": "repeated",
-        },
+        "tests/networks/test_repetition.py": {"test_a_repetition_is_a_chain_of_copies": "repeated"},
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",
@@ -116,6 +122,9 @@ EXACT = {
         "tests/learning/forward/test_goodness_rule.py": {
             "test_the_prediction_is_the_label_of_most_goodness": "goodness_network",
         },
+        "tests/learning/forward/test_self_contrastive.py": {
+            "test_self_contrastive_is_its_equations": "standardized_network",
+        },
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "linear_readout",
         },
@@ -124,15 +133,9 @@ EXACT = {
             "test_pool_is_attention_of_the_queries_to_the_set": "associative_pool",
             "test_self_association_is_attention_in_each_head": "self_association",
         },
-        "tests/cells/test_composition.py": {
-            "test_both_directions": "bidirectional",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "rate_readout",
-        },
-        "tests/cells/test_gated.py": {
-            "test_min_gru_in_parallel": "parallel_min_gru",
-        },
+        "tests/cells/test_composition.py": {"test_both_directions": "bidirectional"},
+        "tests/cells/test_encoding.py": {"test_readouts": "rate_readout"},
+        "tests/cells/test_gated.py": {"test_min_gru_in_parallel": "parallel_min_gru"},
         "tests/cells/test_linear.py": {
             "test_it_is_the_complex_equation": "parallel_linear_recurrent",
         },
@@ -142,21 +145,14 @@ EXACT = {
         },
     },
     "cell": {
-        "tests/core/test_composition.py": {
-            "test_lift_is_the_same_function_at_every_step": "lift",
-        },
-        "tests/cells/test_recurrent.py": {
-            "test_the_equations": "elman gru",
-        },
+        "tests/core/test_composition.py": {"test_lift_is_the_same_function_at_every_step": "lift"},
+        "tests/cells/test_recurrent.py": {"test_the_equations": "elman gru"},
         "tests/cells/test_gated.py": {
             "test_the_equations": "lstm lstm_peephole minimal_gated ugrnn min_gru",
         },
-        "tests/cells/test_continuous.py": {
-            "test_the_equations": "ctrnn leaky_rnn",
-        },
-        "tests/cells/test_linear.py": {
-            "test_it_is_the_complex_equation": "linear_recurrent",
-        },
+        "tests/cells/test_continuous.py": {"test_the_equations": "ctrnn leaky_rnn"},
+        "tests/cells/test_prospective.py": {"test_it_is_its_equation": "prospective_neurons"},
+        "tests/cells/test_linear.py": {"test_it_is_the_complex_equation": "linear_recurrent"},
         "tests/cells/test_composition.py": {
             "test_a_stack_is_one_network_after_another": "stack",
             "test_a_shortcut": "residual",
@@ -171,26 +167,16 @@ EXACT = {
             "test_lif_is_its_equation": "lif",
             "test_alif_is_its_equation": "alif",
         },
-        "tests/cells/test_quadratic.py": {
-            "test_izhikevich_is_its_equation": "izhikevich",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "leaky_integrator",
-        },
-        "tests/cells/test_unrolling.py": {
-            "test_a_learned_carry": "learned_carry",
-        },
+        "tests/cells/test_quadratic.py": {"test_izhikevich_is_its_equation": "izhikevich"},
+        "tests/cells/test_encoding.py": {"test_readouts": "leaky_integrator"},
+        "tests/cells/test_unrolling.py": {"test_a_learned_carry": "learned_carry"},
         "tests/memory/episodic/test_fast_weights.py": {
             "test_hebbian_fast_weights_are_causal_linear_attention": "hebbian_fast_weights",
             "test_linear_attention_is_a_weighted_mean": "linear_attention",
             "test_the_delta_cell_by_hand": "delta_fast_weights",
         },
-        "tests/memory/episodic/test_external.py": {
-            "test_the_cell_by_hand": "external_memory",
-        },
-        "tests/learning/readout/test_reservoir.py": {
-            "test_a_step_is_its_equation": "echo_state",
-        },
+        "tests/memory/episodic/test_external.py": {"test_the_cell_by_hand": "external_memory"},
+        "tests/learning/readout/test_reservoir.py": {"test_a_step_is_its_equation": "echo_state"},
         "tests/learning/readout/test_force_learning.py": {
             "test_a_step_of_the_generator_is_its_equation": "generator",
         },
@@ -200,9 +186,7 @@ EXACT = {
         "tests/motor/brain/test_selection_loop.py": {
             "test_the_equations_are_the_authors": "selection",
         },
-        "tests/motor/brain/test_cortex.py": {
-            "test_a_step_is_its_equation": "laminar_cortex",
-        },
+        "tests/motor/brain/test_cortex.py": {"test_a_step_is_its_equation": "laminar_cortex"},
         "tests/motor/brain/test_system.py": {
             "test_the_system_is_the_one_of_the_equations": "motor_system",
         },
@@ -344,6 +328,9 @@ EXACT = {
         "tests/test_losses.py": {"test_a_weighted_loss_is_the_loss_times_its_weight": "weighted"},
     },
     "other": {
+        "tests/learning/online/test_latent_equilibrium.py": {
+            "test_it_is_its_equations": "generalized_latent_equilibrium"
+        },
         "tests/learning/online/test_influence.py": {
             "test_rtrl_is_back_propagation_in_four_steps": "over_time"
         },

@@ -123,7 +123,8 @@ PLASTICITIES = {
     **{
         name: getattr(jb.learning.plasticity, name)
         for name in ("hebb", "oja", "sanger", "oja_subspace", "bcm", "covariance", "delta",
-                     "perceptron", "pair_stdp", "triplet_stdp", "reward_modulated_stdp")
+                     "perceptron", "soft_hebb", "pair_stdp", "triplet_stdp",
+                     "reward_modulated_stdp")
     },
     "modulated": lambda: jb.learning.plasticity.modulated(jb.learning.plasticity.hebb(), tau=9.0),
     "local_rule": lambda: jb.learning.plasticity.local_rule("anti_hebb", anti_hebb),
@@ -132,12 +133,18 @@ NETWORKS_OF_RULES = {
     "goodness_network": lambda: jb.learning.forward.goodness_network(
         jb.serial(jb.dense(4), jb.dense(3)), draw=jb.learning.forward.overlay_label
     ),
+    "standardized_network": lambda: jb.learning.forward.standardized_network(
+        jb.serial(jb.dense(4), jb.dense(3))
+    ),
     "linear_readout": lambda: jb.learning.targets.linear_readout(
         jax.ShapeDtypeStruct((4, 2), "float32"), jax.ShapeDtypeStruct((3,), "float32")
     ),
 }
 OTHER_RULES = {
     "over_time": lambda: jb.learning.over_time(ONLINE_RULES["rtrl"]()),
+    "generalized_latent_equilibrium": lambda: jb.learning.generalized_latent_equilibrium(
+        jb.cells.stack(jb.cells.prospective_neurons(jb.dense(2))), jb.losses.mse, nudge=0.1
+    ),
     "plastic": lambda: jb.learning.plasticity.plastic(jb.dense(2), jb.learning.plasticity.oja()),
     "plastic_in_time": lambda: jb.learning.plasticity.plastic_in_time(
         jb.serial(jb.dense(2)), jb.learning.plasticity.pair_stdp()

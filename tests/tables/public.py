@@ -26,8 +26,8 @@ jaxbrain.cells:
     conduction_delays connected ctrnn dale delayed elman excitatory_inhibitory gru izhikevich last
     latency_encode leaky_integrator leaky_rnn learned_carry lif linear_recurrent low_rank lstm
     lstm_peephole masked min_gru minimal_gated modular parallel_linear_recurrent parallel_min_gru
-    poisson_encode rate_readout residual scan signed_weights stack subtract surrogate to_zero ugrnn
-    unroll valid_steps
+    poisson_encode prospective_neurons rate_readout residual scan signed_weights stack subtract
+    surrogate to_zero ugrnn unroll valid_steps
 jaxbrain.cells.surrogate:
     arctan boxcar fast_sigmoid gaussian triangle
 jaxbrain.core:
@@ -37,29 +37,31 @@ jaxbrain.learning:
     asymmetric_equilibrium_propagation backprop batch_random_sign_symmetry
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
     contrastive_divergence contrastive_hebbian difference_target_propagation
-    direct_feedback_alignment direct_random_target_projection energy eprop equilibrium_propagation
-    error_predictive_coding feedback feedback_alignment fixed_prediction_coding
-    fixed_random_sign_symmetry forward forward_forward forward_gradient gait_propagation generative
-    holomorphic_equilibrium_propagation incremental_predictive_coding kf_rtrl kolen_pollack
-    lagrangian_predictive_coding local_losses node_perturbation one_step_backprop online over_time
-    pepita persistent_contrastive_divergence plasticity predictive_coding
-    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal sign_symmetry snap
-    target_propagation targets uoro wake_sleep weight_mirror weight_perturbation
-    zero_divergence_inference_learning
+    direct_feedback_alignment direct_random_target_projection dual_propagation energy eprop
+    equilibrium_propagation error_predictive_coding feedback feedback_alignment
+    fixed_prediction_coding fixed_random_sign_symmetry forward forward_forward forward_gradient
+    gait_propagation generalized_latent_equilibrium generative holomorphic_equilibrium_propagation
+    incremental_predictive_coding kf_rtrl kolen_pollack lagrangian_predictive_coding
+    local_difference_reconstruction local_losses node_perturbation one_step_backprop online
+    over_time pepita persistent_contrastive_divergence plasticity predictive_coding
+    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
+    self_contrastive_forward_forward sign_symmetry snap target_propagation targets uoro wake_sleep
+    weight_mirror weight_perturbation zero_divergence_inference_learning
 jaxbrain.learning.energy:
     InferenceDiagnostics Residuals asymmetric_equilibrium_propagation backtracking
     centered_equilibrium_propagation centered_predictive_coding clamped_predictive_coding
-    contrastive_hebbian equilibrium_network equilibrium_propagation error_predictive_coding
-    fixed_prediction_coding fixed_step half_mse_error holomorphic_equilibrium_propagation
-    incremental_predictive_coding lagrangian_predictive_coding mse_error predictive_coding
-    random_sign_equilibrium_propagation sigmoid_error softmax_error
+    contrastive_hebbian dual_propagation equilibrium_network equilibrium_propagation
+    error_predictive_coding fixed_prediction_coding fixed_step half_mse_error
+    holomorphic_equilibrium_propagation incremental_predictive_coding lagrangian_predictive_coding
+    mse_error predictive_coding random_sign_equilibrium_propagation sigmoid_error softmax_error
     zero_divergence_inference_learning
 jaxbrain.learning.feedback:
     batch_random_sign_symmetry direct_feedback_alignment direct_random_target_projection
     feedback_alignment fixed_random_sign_symmetry kolen_pollack sign_symmetry weight_mirror
 jaxbrain.learning.forward:
     any_label draw_label forward_forward forward_gradient goodness goodness_network likely_label
-    node_perturbation overlay_label pepita weight_perturbation
+    node_perturbation overlay_label pepita self_contrastive_forward_forward standardized_network
+    weight_perturbation
 jaxbrain.learning.generative:
     belief boltzmann contrastive_divergence helmholtz persistent_contrastive_divergence
     wake_sleep
@@ -71,18 +73,19 @@ jaxbrain.learning.generative.boltzmann:
 jaxbrain.learning.generative.helmholtz:
     free_energy generate helmholtz_machine log_generative log_recognition recognize wake_sleep
 jaxbrain.learning.online:
-    Feedback Influence LinearizedStep adaptive_feedback eprop kf_rtrl one_step_backprop
+    Feedback Influence LinearizedStep adaptive_feedback eprop generalized_latent_equilibrium
+    kf_rtrl one_step_backprop
     online_rule over_time random_feedback rflo rtrl rtrl_diagonal snap symmetric_feedback uoro
 jaxbrain.learning.plasticity:
     HIPPOCAMPUS HIPPOCAMPUS_MINIMAL Triplet VISUAL_CORTEX VISUAL_CORTEX_MINIMAL bcm covariance
     delta everywhere hebb local_rule modulated oja oja_subspace pair_stdp perceptron plastic
-    plastic_in_time reward_modulated_stdp sanger total_change triplet_stdp
+    plastic_in_time reward_modulated_stdp sanger soft_hebb total_change triplet_stdp
 jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
-    difference_target_propagation gait_propagation linear_readout local_losses
-    target_propagation
+    TargetDiagnostics difference_target_propagation gait_propagation linear_readout
+    local_difference_reconstruction local_losses target_propagation
 jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
     cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted

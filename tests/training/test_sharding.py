@@ -63,6 +63,18 @@ assert len(kernel.sharding.device_set) == 8 and kernel.addressable_shards[0].dat
 text = population.lower(jax.device_put(keys, rows)).compile().as_text()
 assert "all-reduce" not in text and "all-gather" not in text
 print("population")
+
+# The sum over the devices is outside of the scan over time, as in benchmarks/recurrent.py
+sequences = jb.backprop(jb.cells.unroll(jb.cells.elman(4)), lambda ys, y: jnp.mean((ys - y) ** 2))
+xs, ys = jnp.reshape(jnp.arange(64 * 3 * 2.0), (64, 3, 2)) / 400, jnp.linspace(0, 1, 64)
+params = sequences.network.init(key, xs[0])
+mean_grads = jax.shard_map(
+    lambda *given: jax.lax.pmean(sequences.grads(*given), "data"),
+    mesh=mesh, in_specs=(P(), P(), P("data"), P("data")), out_specs=P(), check_vma=False,
+)
+apart = jax.jit(mean_grads)(params, (), *jax.device_put((xs, ys), rows))
+close(jax.jit(sequences.grads)(params, (), xs, ys), apart)
+print("over time")
 """
 
 
@@ -74,4 +86,4 @@ def test_eight_devices():
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.split() == ["run", "fit", "guard", "population"]
+    assert result.stdout.split() == ["run", "fit", "guard", "population", "over", "time"]

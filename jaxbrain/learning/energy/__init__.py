@@ -16,6 +16,7 @@ from jaxbrain.learning.energy.complex_errors import (
 )
 from jaxbrain.learning.energy.contrastive import contrastive_hebbian
 from jaxbrain.learning.energy.descent import backtracking, fixed_step
+from jaxbrain.learning.energy.dual import dual_propagation
 from jaxbrain.learning.energy.equilibrium import (
     centered_equilibrium_propagation,
     equilibrium_propagation,
@@ -46,6 +47,7 @@ __all__ = [
     "centered_predictive_coding",
     "clamped_predictive_coding",
     "contrastive_hebbian",
+    "dual_propagation",
     "equilibrium_network",
     "equilibrium_propagation",
     "error_predictive_coding",

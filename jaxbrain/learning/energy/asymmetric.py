@@ -76,7 +76,7 @@ def asymmetric_equilibrium_propagation(
             beta = jnp.asarray(nudge, output.dtype)
             for i in reversed(range(len(d))):
                 down = pulls[i](d[i + 1])[0] if i + 1 < len(d) else -beta * error(d[i])
-                d[i] = down + (_curvature(inner[i - 1], hidden[i - 1], d[i - 1]) if i else 0)
+                d[i] = down + (curvature(inner[i - 1], hidden[i - 1], d[i - 1]) if i else 0)
             return d, before
 
         none = [jnp.zeros_like(a) for a in forward.outputs]
@@ -90,7 +90,7 @@ def asymmetric_equilibrium_propagation(
     return LearningRule(no_residuals(net), grads, net)
 
 
-def _curvature(f: Any, a: jax.Array, change: jax.Array) -> jax.Array:
+def curvature(f: Any, a: jax.Array, change: jax.Array) -> jax.Array:
     """f(a + change) - f(a) - J change, and 0 where it cannot be told from rounding."""
     start, slope = jax.jvp(f, (a,), (change,))
     bend = f(a + change) - start - slope

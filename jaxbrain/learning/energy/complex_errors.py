@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain import losses
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import made_by
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
@@ -18,7 +19,8 @@ from jaxbrain.learning.chain import Loss
 Error = Callable[[jax.Array, Any], jax.Array]
 
 
-def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
+@checked
+def half_mse_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.half_mse` at the prediction, p - t.
 
     Args:
@@ -31,7 +33,8 @@ def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     return prediction - _target(target, prediction)
 
 
-def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
+@checked
+def mse_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.mse` at the prediction, 2 (p - t) / K for K outputs.
 
     Args:
@@ -44,7 +47,8 @@ def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
     return 2 * (prediction - _target(target, prediction)) / prediction.size
 
 
-def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
+@checked
+def softmax_error(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.softmax_cross_entropy` at the logits, softmax(z) - t.
 
     Divided by the number of rows, if the logits are those of a sequence.
@@ -62,7 +66,8 @@ def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
     return (z / jnp.sum(z, axis=-1, keepdims=True) - _target(target, logits)) / rows
 
 
-def sigmoid_error(logits: jax.Array, target: Any) -> jax.Array:
+@checked
+def sigmoid_error(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.binary_cross_entropy` at the logits, sigmoid(z) - t.
 
     Args:

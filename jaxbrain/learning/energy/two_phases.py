@@ -32,6 +32,8 @@ from jaxbrain.learning.energy.symmetric import (
     symmetric_system,
 )
 
+_MOST_MOTION = 0.1  # of the states, in the last sweep
+
 
 class Residuals(NamedTuple):
     """Convergence of the phases: the change in the last sweep, relative to the states.
@@ -46,6 +48,15 @@ class Residuals(NamedTuple):
 
     free: jax.Array
     nudged: jax.Array
+
+    def notices(self) -> dict[str, jax.Array]:
+        """Phases that did not reach their equilibrium."""
+        text = (
+            "the units still moved by a tenth of their activity or more in the last sweep of a "
+            "phase: its end is no equilibrium; take more steps, or a lower feedback_gain where the "
+            "rule has one"
+        )
+        return {text: ~(jnp.maximum(self.free, self.nudged) < _MOST_MOTION)}
 
 
 class Phases(NamedTuple):

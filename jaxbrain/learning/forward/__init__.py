@@ -8,6 +8,10 @@ from jaxbrain.learning.forward.perturbation import (
     node_perturbation,
     weight_perturbation,
 )
+from jaxbrain.learning.forward.self_contrastive import (
+    self_contrastive_forward_forward,
+    standardized_network,
+)
 
 __all__ = [
     "any_label",
@@ -20,6 +24,8 @@ __all__ = [
     "node_perturbation",
     "overlay_label",
     "pepita",
+    "self_contrastive_forward_forward",
+    "standardized_network",
     "weight_perturbation",
 ]
 

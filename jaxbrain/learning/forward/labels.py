@@ -45,6 +45,7 @@ def any_label(key: Key, logits: jax.Array, label: jax.Array) -> jax.Array:
     return likely_label(key, jnp.zeros_like(logits), label)
 
 
+@checked
 def draw_label(x: jax.Array, label: jax.Array) -> jax.Array:
     """An input whose first entries are the label times max|x|.
 
@@ -60,6 +61,7 @@ def draw_label(x: jax.Array, label: jax.Array) -> jax.Array:
     return drawn.reshape(x.shape)
 
 
+@checked
 def overlay_label(x: jax.Array, label: jax.Array) -> jax.Array:
     """An image with a plane wave for the label, which is visible everywhere: for convolutions.
 

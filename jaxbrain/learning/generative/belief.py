@@ -79,6 +79,7 @@ def train_stack(
     return tuple(machines)
 
 
+@checked
 def to_network(machines: Sequence[Params]) -> tuple[Network, tuple[Params, ...]]:
     """The stack as a feed-forward chain with its params, for any learning rule to continue.
 
@@ -101,6 +102,7 @@ def to_network(machines: Sequence[Params]) -> tuple[Network, tuple[Params, ...]]
     return serial(*layers), tuple(params)
 
 
+@checked
 def transpose(machine: Params) -> Params:
     """A machine with visible and hidden units exchanged: the start of the machine above.
 

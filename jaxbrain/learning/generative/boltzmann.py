@@ -213,6 +213,7 @@ def gibbs(
     return jax.lax.fori_loop(0, steps, step, as_float(v, params["kernel"].dtype))
 
 
+@checked
 def hidden_drive(params: Params, v: jax.Array) -> jax.Array:
     """Log odds of the hidden units, c + v W.
 

@@ -128,6 +128,7 @@ def generate(key: Key, params: Params) -> tuple[jax.Array, ...]:
     return tuple(states[::-1])
 
 
+@checked
 def log_generative(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
     """Log probability under the generative network, log p(s_n) + sum_l log p(s_{l-1} | s_l).
 
@@ -146,6 +147,7 @@ def log_generative(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
     return total
 
 
+@checked
 def log_recognition(params: Params, states: tuple[jax.Array, ...]) -> jax.Array:
     """Log probability under the recognition network, sum_l log q(s_l | s_{l-1}), given s_0.
 

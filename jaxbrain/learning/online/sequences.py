@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from jaxbrain.cells.unrolling import first, require_time, unroll
 from jaxbrain.core.composition import examples_of
-from jaxbrain.core.config import configured
+from jaxbrain.core.config import configured, made_by
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
+from jaxbrain.learning.online.latent_equilibrium import generalized_latent_equilibrium
 from jaxbrain.learning.online.linearization import same_noise
 from jaxbrain.learning.online.readout_feedback import symmetric_feedback
 from jaxbrain.learning.online.rule import online_model
@@ -75,8 +76,10 @@ def over_time(rule: Cell, *, network: Network | None = None) -> LearningRule:
 
 
 def _trained_network(rule: Cell) -> Network:
-    """The network that a rule of a cell, a readout and a feedback trains."""
+    """The network that a rule trains: of a cell, a readout and a feedback, or of a cell alone."""
     known = rule.config.parameters if rule.config is not None else {}
+    if made_by(rule, generalized_latent_equilibrium):
+        return unroll(known["cell"])
     if not {"cell", "readout"} <= set(known):
         raise ValueError(
             f"over_time: the network that {rule} trains is not known, because the rule was not "

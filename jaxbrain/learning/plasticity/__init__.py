@@ -1,4 +1,4 @@
-"""Synaptic plasticity: Hebbian rules, spike timing, three factors.
+"""Synaptic plasticity: Hebbian rules, competition, spike timing, three factors.
 
 A plasticity is a `jb.Cell` from ``(pre, post, modulator)`` to a change that is to be ADDED:
 ``carry, change = cell.step(w, carry, (pre, post, modulator))`` with the weights w ``[pre, post]``,
@@ -11,6 +11,7 @@ All raise a ValueError: when they are made, for a time that is not positive; whe
 for weights, activities or a modulator that do not fit each other.
 """
 
+from jaxbrain.learning.plasticity.competitive import soft_hebb
 from jaxbrain.learning.plasticity.hebbian import (
     bcm,
     covariance,
@@ -56,6 +57,7 @@ __all__ = [
     "plastic_in_time",
     "reward_modulated_stdp",
     "sanger",
+    "soft_hebb",
     "total_change",
     "triplet_stdp",
 ]

@@ -1,40 +1,44 @@
-"""Plasticity as the learning rule of dense layers, for `jb.fit`.
+"""Plasticity as the learning rule of dense layers and convolutions, for `jb.fit`.
 
 The gradient is minus the change, so that ``optax.sgd(learning_rate)`` adds learning_rate * change.
 """
 
+import itertools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.composition import constructor, serial
+from jaxbrain.core.composition import constructor, examples_of, serial
 from jaxbrain.core.config import configured
 from jaxbrain.core.types import Cell, LearningRule, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.chain import Loss
 from jaxbrain.learning.plasticity.synapses import total_change
+from jaxbrain.networks.convolution import conv, patches
 from jaxbrain.networks.layers import dense
 from jaxbrain.networks.parts import as_float
 
 
 @configured
 def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> LearningRule:
-    """A plasticity as the learning rule of dense layers: one example is one presentation.
+    """A plasticity as the learning rule of layers: one example is one presentation.
 
     g = - mean_b change(W, pre_b, post_b, y_b)
 
-    pre is the input of a dense layer and post its output after the activations that follow. Each
-    dense layer learns from its own pair. The bias is the weight of one more input, which is always
-    1. The modulator is y: a target for `delta` and `perceptron`, a reward for `modulated`; for the
-    others give x again. The state is the carry of each layer, such as the threshold of `bcm`, which
-    passes through the examples of a batch in their order and on to the next batch.
+    pre is the input of a layer and post its output after the activations that follow and keep its
+    shape. Each layer learns from its own pair. For a convolution each place of each example is a
+    presentation: pre is the patch below the kernel, and W the kernel as ``[patch, features]``. The
+    bias is the weight of one more input, which is always 1. The modulator is y: a target for
+    `delta` and `perceptron`, a reward for `modulated`; for the others give x again. The state is
+    the carry of each layer, such as the threshold of `bcm`, which passes through the presentations
+    of a batch in their order and on to the next batch.
 
     Args:
-      net: a dense layer, or a flat `serial` of dense layers and layers without weights.
+      net: a dense layer or convolution, or a flat `serial` of them and layers without weights.
       plasticity: the rule.
       loss: ``(prediction, y) -> scalar``, only reported. None: the reconstruction error
-        1/2 |pre - W post|^2, summed over the dense layers.
+        1/2 |pre - W post|^2, summed over the layers.
 
     Examples:
       >>> import jax, optax, jaxbrain as jb
@@ -47,26 +51,29 @@ def plastic(net: Network, plasticity: Cell, *, loss: Loss | None = None) -> Lear
     """
 
     def present(w: jax.Array, carry: Any, pre: Any, post: Any, y: Any, key: Any) -> Any:
+        places = len(pre) // examples_of(y)
+
         def change(carry: Any, now: Any) -> tuple[Any, jax.Array]:
-            *x, i = now
+            pre, post, i = now
+            modulator = jax.tree.map(lambda leaf: jnp.asarray(leaf)[i // places], y)
             noise = None if key is None else jax.random.fold_in(key, i)
-            return plasticity.step(w, carry, tuple(x), key=noise)
+            return plasticity.step(w, carry, (pre, post, modulator), key=noise)
 
-        examples = (pre, post, y, jnp.arange(len(pre)))
+        presentations = (pre, post, jnp.arange(len(pre)))
         if not jax.tree.leaves(carry):
-            return carry, jnp.mean(jax.vmap(lambda x: change((), x)[1])(examples), axis=0)
+            return carry, jnp.mean(jax.vmap(lambda now: change((), now)[1])(presentations), axis=0)
 
-        def add(state: Any, x: Any) -> tuple[Any, None]:
-            carry, step = change(state[0], x)
+        def add(state: Any, now: Any) -> tuple[Any, None]:
+            carry, step = change(state[0], now)
             return (carry, state[1] + step), None
 
-        (carry, total), _ = jax.lax.scan(add, (carry, jnp.zeros_like(w)), examples)
+        (carry, total), _ = jax.lax.scan(add, (carry, jnp.zeros_like(w)), presentations)
         return carry, total / len(pre)
 
     def start(w: jax.Array, pre: Any, post: Any) -> Any:
         return plasticity.carry(w, (pre, post, None))
 
-    return _rule("plastic", net, plasticity, loss, (present, start, True))
+    return _rule("plastic", net, plasticity, loss, (present, start, True), (dense, conv))
 
 
 @configured
@@ -103,82 +110,111 @@ def plastic_in_time(net: Network, plasticity: Cell, *, loss: Loss | None = None)
     def start(w: jax.Array, pre: Any, post: Any) -> tuple:
         return ()
 
-    return _rule("plastic_in_time", net, plasticity, loss, (present, start, False))
+    return _rule("plastic_in_time", net, plasticity, loss, (present, start, False), (dense,))
 
 
 def _rule(
-    name: str, net: Network, plasticity: Cell, loss: Loss | None, how: tuple[Any, Any, bool]
+    name: str,
+    net: Network,
+    plasticity: Cell,
+    loss: Loss | None,
+    how: tuple[Any, Any, bool],
+    kinds: tuple[Any, ...],
 ) -> LearningRule:
-    """A rule for each dense layer; how: its change, its first carry, True if the bias learns."""
+    """A rule for each layer; how: its change, its first carry, True if the bias learns."""
     layers = serial(net) if isinstance(net, Network) and not net.layers else net
     chain.require_chain(layers, name, loss)
-    _require_dense(name, layers)
+    _require_synapses(name, layers, kinds)
     present, start, bias = how
 
-    def synapses(p: Params, pre: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Weights and inputs of a layer, its bias a weight from a constant input."""
-        pre = as_float(pre, p["kernel"].dtype)
-        if not (bias and "bias" in p):
-            return p["kernel"], pre
-        ones = jnp.ones((*pre.shape[:-1], 1), pre.dtype)
-        return jnp.concatenate([p["kernel"], p["bias"][None]]), jnp.concatenate([pre, ones], -1)
+    def pairs(params: Params, a: list[Any]) -> list[tuple[jax.Array, jax.Array]]:
+        return [
+            _pair(layers.layers[begin], params[begin], a[begin : end + 1], bias)
+            for begin, end in chain.blocks(params)
+        ]
 
     def init(key: jax.Array, params: Params, x: Any) -> tuple:
         params = params if layers is net else (params,)
-        inputs = jax.eval_shape(lambda p, a: chain.forward(layers, p, a[None]), params, x)
-        carries = []
-        for begin, end in chain.blocks(params):
-            shape = jax.eval_shape(lambda p, a: synapses(p, a)[1][0], params[begin], inputs[begin])
-            w = synapses(params[begin], jnp.zeros(inputs[begin].shape, inputs[begin].dtype))[0]
-            carries.append(start(w, shape, jax.eval_shape(lambda a: a[0], inputs[end])))
-        return tuple(carries)
+
+        def first(params: Params, x: Any) -> Any:
+            found = pairs(params, chain.forward(layers, params, x[None]))
+            return jax.tree.map(lambda a: a[0], found)
+
+        shapes = jax.eval_shape(first, params, x)
+        weights = [_weights(params[begin], bias) for begin, _ in chain.blocks(params)]
+        return tuple(start(w, *pair) for w, pair in zip(weights, shapes, strict=True))
 
     def grads(
         params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, tuple]:
         params = params if layers is net else (params,)
         a = chain.forward(layers, params, x, key=key)
+        chain.require_targets(len(a[-1]), y)
         noise = None if key is None else jax.random.fold_in(key, 1)
-        carries, changes = list(state), list(params)
-        for i, (begin, end) in enumerate(chain.blocks(params)):
-            w, pre = synapses(params[begin], a[begin])
-            carry = state[i] if state else ()
-            carry, change = present(w, carry, pre, a[end], y, noise)
+        carries, changes, unexplained = list(state), list(params), jnp.zeros((), a[-1].dtype)
+        learning = [begin for begin, _ in chain.blocks(params)]
+        for i, (at, (pre, post)) in enumerate(zip(learning, pairs(params, a), strict=True)):
+            w, carry = _weights(params[at], bias), state[i] if state else ()
+            carry, change = present(w, carry, pre, post, y, noise)
             carries[i : i + 1] = [carry] if state else []
-            changes[begin] = _as_gradient(params[begin], change)
-        value = _unexplained(params, a) if loss is None else chain.batch_loss(loss, a[-1], y)
+            changes[at] = _as_gradient(params[at], change)
+            unexplained += _unexplained(_weights(params[at], False), pre, post)
+        value = unexplained if loss is None else chain.batch_loss(loss, a[-1], y)
         return value, tuple(changes) if layers is net else changes[0], tuple(carries)
 
     return LearningRule(init, grads, net)
 
 
+def _weights(params: Params, bias: bool) -> jax.Array:
+    """The weights ``[pre, post]`` of a layer; with bias the last row is its bias."""
+    w = params["kernel"]
+    w = w.reshape(-1, w.shape[-1])
+    return jnp.concatenate([w, params["bias"][None]]) if bias and "bias" in params else w
+
+
+def _pair(
+    layer: Network, params: Params, activities: list[Any], bias: bool
+) -> tuple[jax.Array, jax.Array]:
+    """Pre- and postsynaptic activities of a layer, one presentation a row; with bias a constant.
+
+    activities: the input of the layer, its output, and those of the layers without weights after.
+    """
+    pre, first = as_float(activities[0], params["kernel"].dtype), activities[1]
+    post = [*itertools.takewhile(lambda a: a.shape == first.shape, activities[1:])][-1]
+    if constructor(layer) is conv:
+        pre = patches(layer, pre)
+        pre, post = (a.reshape(-1, a.shape[-1]) for a in (pre, post))
+    if bias and "bias" in params:
+        pre = jnp.concatenate([pre, jnp.ones((*pre.shape[:-1], 1), pre.dtype)], axis=-1)
+    return pre, post
+
+
 def _as_gradient(params: Params, change: jax.Array) -> Params:
     """Minus the change, in the structure of the params; zero for a bias that does not learn."""
-    inputs = params["kernel"].shape[0]
-    grads = {"kernel": -change[:inputs]}
+    kernel = params["kernel"]
+    inputs = kernel.size // kernel.shape[-1]
+    grads = {"kernel": -change[:inputs].reshape(kernel.shape)}
     if "bias" in params:
         learns = change.shape[0] > inputs
         grads["bias"] = -change[inputs] if learns else jnp.zeros_like(params["bias"])
     return grads
 
 
-def _unexplained(params: Params, activities: list[Any]) -> jax.Array:
-    """1/2 |pre - W post|^2, the mean over the batch, summed over the dense layers."""
-    total = jnp.zeros((), activities[-1].dtype)
-    for begin, end in chain.blocks(params):
-        pre = as_float(activities[begin], params[begin]["kernel"].dtype)
-        rest = pre - activities[end] @ params[begin]["kernel"].T
-        total += 0.5 * jnp.sum(jnp.square(rest)) / len(rest)
-    return total
+def _unexplained(w: jax.Array, pre: jax.Array, post: jax.Array) -> jax.Array:
+    """1/2 |pre - W post|^2, the mean over the presentations."""
+    rest = pre[..., : len(w)] - post @ w.T
+    return 0.5 * jnp.sum(jnp.square(rest)) / len(rest)
 
 
-def _require_dense(rule: str, net: Network) -> None:
+def _require_synapses(rule: str, net: Network, kinds: tuple[Any, ...]) -> None:
+    """Refuse a chain with weights in layers of other kinds."""
+    known = " or ".join(kind.__name__ for kind in kinds)
     trained = [layer for layer in net.layers if chain.has_weights(layer)]
     if not trained:
-        raise ValueError(f"{rule} needs a dense layer, and {net} has none: jb.serial(jb.dense(8))")
+        raise ValueError(f"{rule} needs a layer of {known}, and {net} has none: jb.dense(8)")
     for layer in trained:
-        if constructor(layer) is not dense:
+        if constructor(layer) not in kinds:
             raise ValueError(
-                f"{rule} changes synapses [pre, post], and {layer} has other weights; use dense "
-                "layers (on patches of an image instead of a convolution), or jb.backprop"
+                f"{rule} changes synapses [pre, post], and {layer} has other weights; use "
+                f"{known} layers, or jb.backprop"
             )

@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.cells.parts import retention
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import Cell
 from jaxbrain.learning.plasticity.synapses import local_rule, modulated
 
 
+@checked
 def everywhere(w: jax.Array) -> jax.Array:
     """A change that does not depend on the weights ``[pre, post]`` (additive STDP): ones.
 

@@ -1,7 +1,7 @@
 """GAIT-prop: targets by exact inverses of the layers, adjusted so that they are gradients."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jaxbrain.networks.convolution import avg_pool, conv, max_pool
 from jaxbrain.networks.layers import dense, dropout, elementwise, flatten
 
 Function = Callable[[jax.Array], jax.Array]
+_MOST_AMPLIFIED = 1e3  # beyond, float32 often loses the direction of the smallest singular values
 
 
 @configured
@@ -44,8 +45,9 @@ def gait_propagation(
 
     Begin with orthogonal weights, ``jb.dense(64, kernel_init=jax.nn.initializers.orthogonal())``;
     in deep networks keep them so with `orthogonality`, because small singular values amplify
-    targets. On digits, two hidden layers learn as well without it. The loss is without the penalty.
-    Activities must have 32 bits or more.
+    targets, block after block: the state, `TargetDiagnostics`, shows by how much. On digits, two
+    hidden layers learn as well without it. The loss is without the penalty. Activities must have 32
+    bits or more.
 
     Args:
       net: a chain of dense, conv, pooling, flatten, dropout and invertible activations: `tanh`,
@@ -82,14 +84,15 @@ def gait_propagation(
     free = not isinstance(orthogonality, Tracer) and orthogonality == 0
 
     def grads(
-        params: Params, state: tuple, x: Any, y: Any, *, key: jax.Array | None = None
-    ) -> tuple[jax.Array, Params, tuple]:
+        params: Params, state: Any, x: Any, y: Any, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params, TargetDiagnostics]:
         activities, keys = chain.forward(net, params, x, key=key), chain.layer_keys(net, x, key)
         require_wide(name, activities[-1])
         value, error = chain.loss_and_error(loss, activities[-1], y)
         n = jnp.asarray(error.shape[0], error.dtype)
         step = jnp.asarray(target_step, error.dtype)
         parts, signal, errors = chain.blocks(params), n * error, []
+        gains = []
         for start, stop in reversed(parts):
             errors.append(signal / n)
             if start == parts[0][0]:
@@ -97,7 +100,9 @@ def gait_propagation(
             for i in reversed(range(start, stop)):
                 layer, p, a, k = net.layers[i], params[i], activities[i], keys[i]
                 if i == start:
+                    pulled = chain.pull_input(layer, p, a, signal, key=k)
                     signal = pseudo_inverse(layer, p, a, signal, steps=steps, key=k)
+                    gains.append(_size(signal) / _size(pulled))
                 elif (inverse := inverse_of[i]) is None:
                     signal = chain.pull_input(layer, p, a, signal, key=k)
                 else:
@@ -108,9 +113,44 @@ def gait_propagation(
             changes = jax.tree.map(
                 lambda g, r: g + jnp.asarray(orthogonality, g.dtype) * r, changes, penalty
             )
-        return value, changes, state
+        found = jnp.stack(gains[::-1]) if gains else jnp.zeros(0)
+        return value, changes, TargetDiagnostics(found.astype(activities[-1].dtype))
 
-    return LearningRule(chain.no_state, grads, net)
+    def init(key: jax.Array, params: Params, x: Any) -> TargetDiagnostics:
+        inverted = max(len(chain.blocks(params)) - 1, 0)
+        return TargetDiagnostics(jnp.ones(inverted, jax.eval_shape(net.apply, params, x).dtype))
+
+    return LearningRule(init, grads, net)
+
+
+class TargetDiagnostics(NamedTuple):
+    """Amplification of targets by the inverses of the last batch.
+
+    Attributes:
+      amplification: |W_l^+ u| / |W_l^T u| of each block but the first: 1 if W_l is orthogonal.
+    """
+
+    amplification: jax.Array
+
+    @property
+    def total(self) -> jax.Array:
+        """Amplification of the target of each block but the last, by all inverses above it."""
+        return jnp.flip(jnp.cumprod(jnp.flip(self.amplification, -1), -1), -1)
+
+    @property
+    def unreached(self) -> jax.Array:
+        """True for each block but the last whose target is amplified too much for a gradient."""
+        return ~(self.total < _MOST_AMPLIFIED)
+
+    def notices(self) -> dict[str, jax.Array]:
+        """Blocks whose target is amplified too much."""
+        text = (
+            f"inverses of the weights above amplified the targets more than {_MOST_AMPLIFIED:g} "
+            "times, so that they are no gradients; begin with orthogonal weights, "
+            "jb.dense(64, kernel_init=jax.nn.initializers.orthogonal()), and keep them so with "
+            "orthogonality"
+        )
+        return {text: self.unreached}
 
 
 def off_diagonal(kernel: jax.Array) -> jax.Array:
@@ -193,6 +233,13 @@ def _adjusted(
     target = h - gamma * jnp.square(slope) * signal
     moved = jax.vmap(inverse)(h) - jax.vmap(inverse)(target)
     return jnp.where(flat, 0, moved / gamma)
+
+
+def _size(a: jax.Array) -> jax.Array:
+    """|a|, whose squares would overflow; 1 for an array of zeros, which passes nothing on."""
+    largest = jnp.max(jnp.abs(a))
+    scale = jnp.where(largest == 0, 1, largest)
+    return jnp.where(largest == 0, 1, scale * jnp.linalg.norm((a / scale).ravel()))
 
 
 def _kernels(params: Params) -> list[jax.Array]:

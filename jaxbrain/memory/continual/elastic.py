@@ -38,6 +38,7 @@ class Anchor(NamedTuple):
     offset: jax.Array
 
 
+@checked
 def empty_anchor(params: Params) -> Anchor:
     """The anchor before the first task, without importance.
 

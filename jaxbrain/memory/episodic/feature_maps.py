@@ -30,6 +30,7 @@ def unit(x: jax.Array, *, floor: float = 1e-3) -> jax.Array:
     return x / jnp.sqrt(jnp.maximum(square, floor**2))  # the gradient of sqrt at 0 is infinite
 
 
+@checked
 def elu_plus_one(x: jax.Array) -> jax.Array:
     """The feature map of linear attention: positive, so that its sums are divisors.
 

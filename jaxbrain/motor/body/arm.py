@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.core.config import configured
-from jaxbrain.core.requirements import as_number, require_positive
+from jaxbrain.core.requirements import as_number, as_numbers, require_positive
 from jaxbrain.core.types import Params
 from jaxbrain.motor.body.links import (
     NIJHOF_KOUWENHOVEN,
@@ -81,7 +81,7 @@ def stop_torque(arm: Arm, state: ArmState) -> jax.Array:
       [7.5..., -0.0]
     """
     beyond, grip = _beyond(arm, state.angles)
-    stiffness, damping = as_number(arm.stops, beyond)
+    stiffness, damping = as_numbers(arm.stops, beyond)
     return -grip * (stiffness * beyond + damping * state.velocities)
 
 
@@ -233,14 +233,12 @@ def two_link_arm(*, arm: Arm = NIJHOF_KOUWENHOVEN, dt: float | jax.Array = 0.01)
     )
 
 
-def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _inertias(arm: Arm, like: jax.Array) -> tuple[jax.Array, ...]:
     """M_11 with the elbow at a right angle, m_2 l_1 g_2 and M_22."""
-    m1, m2 = as_number(arm.masses, like)
-    g1, g2 = as_number(arm.centers, like)
-    i1, i2 = as_number(arm.inertias, like)
-    l1 = as_number(arm.lengths, like)[0]
+    (m1, m2), (g1, g2), (i1, i2), l1 = arm.masses, arm.centers, arm.inertias, arm.lengths[0]
     forearm = m2 * g2**2 + i2
-    return m1 * g1**2 + i1 + m2 * l1**2 + forearm, m2 * l1 * g2, forearm
+    found = m1 * g1**2 + i1 + m2 * l1**2 + forearm, m2 * l1 * g2, forearm
+    return tuple(as_numbers(found, like))
 
 
 def _masses(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -260,7 +258,7 @@ def _resistance(arm: Arm, state: ArmState) -> jax.Array:
 
 def _beyond(arm: Arm, angles: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Angles beyond the limits, with sign, and s(x), the part of each stop that is engaged."""
-    low, high = as_number(arm.limits, angles).T
+    low, high = as_numbers(zip(*arm.limits, strict=True), angles)
     beyond = angles - jnp.clip(angles, low, high)
     return beyond, 1 - 1 / (1 + (beyond / GIVE) ** 2) ** 2
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbrain.core.requirements import as_number, is_traced
+from jaxbrain.core.requirements import as_number, as_numbers, is_traced
 from jaxbrain.core.types import Numbers
 from jaxbrain.motor.body.plant import Hand, require_position
 
@@ -77,10 +77,8 @@ def forward_kinematics(arm: Arm, angles: jax.Array) -> jax.Array:
       >>> forward_kinematics(MOTORNET, jnp.array([0.0, jnp.pi / 2])).round(3).tolist()
       [0.309..., 0.26...]
     """
-    l1, l2 = as_number(arm.lengths, angles)
-    shoulder, total = angles[0], angles[0] + angles[1]
-    x = l1 * jnp.cos(shoulder) + l2 * jnp.cos(total)
-    return jnp.stack([x, l1 * jnp.sin(shoulder) + l2 * jnp.sin(total)])
+    x1, y1, x2, y2 = _segments(arm, angles)
+    return jnp.stack([x1 + x2, y1 + y2])
 
 
 def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
@@ -90,11 +88,8 @@ def jacobian(arm: Arm, angles: jax.Array) -> jax.Array:
       >>> jacobian(MOTORNET, jnp.array([0.0, jnp.pi / 2])).round(3).tolist()
       [[-0.26..., -0.26...], [0.309..., -0.0]]
     """
-    l2 = as_number(arm.lengths, angles)[1]
-    x, y = forward_kinematics(arm, angles)
-    total = angles[0] + angles[1]
-    far = jnp.stack([-l2 * jnp.sin(total), l2 * jnp.cos(total)])
-    return jnp.stack([jnp.stack([-y, x]), far], axis=1)
+    x1, y1, x2, y2 = _segments(arm, angles)
+    return jnp.stack([jnp.stack([-(y1 + y2), -y2]), jnp.stack([x1 + x2, x2])])
 
 
 def hand(arm: Arm, state: ArmState) -> Hand:
@@ -105,8 +100,9 @@ def hand(arm: Arm, state: ArmState) -> Hand:
       >>> hand(MOTORNET, state).velocity.round(3).tolist()
       [-0.26..., 0.309...]
     """
-    velocity = matvec(jacobian(arm, state.angles), state.velocities)
-    return Hand(forward_kinematics(arm, state.angles), velocity)
+    x1, y1, x2, y2 = _segments(arm, state.angles)
+    (x, y), (w1, w2) = (x1 + x2, y1 + y2), state.velocities
+    return Hand(jnp.stack([x, y]), jnp.stack([-y * w1 - y2 * w2, x * w1 + x2 * w2]))
 
 
 def load_torque(arm: Arm, angles: jax.Array, force: jax.Array) -> jax.Array:
@@ -118,7 +114,9 @@ def load_torque(arm: Arm, angles: jax.Array, force: jax.Array) -> jax.Array:
       >>> load_torque(MOTORNET, angles, jnp.array([0.0, 10.0])).round(2).tolist()
       [3.0..., -0.0]
     """
-    return matvec(jacobian(arm, angles).T, force)
+    x1, y1, x2, y2 = _segments(arm, angles)
+    fx, fy = force
+    return jnp.stack([(x1 + x2) * fy - (y1 + y2) * fx, x2 * fy - y2 * fx])
 
 
 def inverse_kinematics(arm: Arm, position: jax.Array) -> jax.Array:
@@ -183,3 +181,10 @@ def _require_in_reach(arm: Arm, position: jax.Array, angles: jax.Array) -> None:
             f"position must be within the limits of the joints, {bounds.round().tolist()} degrees; "
             f"{shown} needs angles of {angles_shown.tolist()}"
         )
+
+
+def _segments(arm: Arm, angles: jax.Array) -> tuple[jax.Array, ...]:
+    """The upper arm from the shoulder and the forearm from the elbow: x_1, y_1, x_2, y_2, in m."""
+    l1, l2 = as_numbers(arm.lengths, angles)
+    shoulder, total = angles[0], angles[0] + angles[1]
+    return l1 * jnp.cos(shoulder), l1 * jnp.sin(shoulder), l2 * jnp.cos(total), l2 * jnp.sin(total)

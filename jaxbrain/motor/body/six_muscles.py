@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.motor.body.hill import Hill
 from jaxbrain.motor.body.links import NIJHOF_KOUWENHOVEN, Arm
@@ -27,6 +28,7 @@ A1 = ((-0.03, 0.03, 0.0, 0.0, -0.03, 0.03), (0.0, 0.0, -0.014, 0.025, -0.016, 0.
 A2 = ((0.0,) * 6, (0.0, 0.0, -4e-3, -2.2e-3, -5.7e-3, -3.2e-3))
 
 
+@checked
 def arm26_length(angles: jax.Array) -> jax.Array:
     """Lengths of the six muscles with their tendons, in m ``[6]``.
 
@@ -46,6 +48,7 @@ def arm26_length(angles: jax.Array) -> jax.Array:
     return _table(A0, angles) + ((_table(A1, angles) + _table(A2, angles) * p) * p).sum(0)
 
 
+@checked
 def arm26_moment_arms(angles: jax.Array) -> jax.Array:
     """Moment arms of the six muscles, in m/rad ``[6, 2]``; negative for flexors.
 

@@ -1,4 +1,4 @@
-"""Plasticities as learning rules of dense layers: their gradients, and training with fit."""
+"""Plasticities as learning rules of layers: their gradients, and training with fit."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.core.config import label
-from jaxbrain.learning.plasticity import hebbian, spike_timing
+from jaxbrain.learning.plasticity import competitive, hebbian, spike_timing
 from jaxbrain.learning.plasticity.rule import plastic, plastic_in_time
 from jaxbrain.learning.plasticity.synapses import local_rule, modulated, total_change
 from tests.contract import close, equal
@@ -67,6 +67,39 @@ def test_each_dense_layer_learns_from_its_own_pair():
         _, want, after = alone.grads(p, alone.init(new_key(), p, pre[0]), pre, pre)
         close(grads[2 * i], want[0] if i == 0 else want)
         close(state[i], after[0])
+
+
+@pytest.mark.x64
+@pytest.mark.parametrize("plasticity", [competitive.soft_hebb(loser_gain=-1.0),
+                                        hebbian.bcm(tau=5.0)])  # fmt: skip
+def test_a_convolution_learns_as_a_dense_layer_of_its_patches(plasticity):
+    layer, act = jb.conv(3, (2, 3), stride=(1, 2), padding=((0, 1), (2, 1))), jnp.tanh
+    net = jb.serial(layer, jb.elementwise(act), jb.max_pool(2), jb.flatten())
+    x = jax.random.normal(new_key(), (2, 4, 5, 2), "float64")
+    params = net.init(jax.random.key(1), x[0])
+    rule, dense = (
+        plastic(net, plasticity),
+        plastic(jb.serial(jb.dense(3), net.layers[1]), plasticity),
+    )
+    value, grads, state = rule.grads(params, rule.init(new_key(), params, x[0]), x, x)
+    padded = np.pad(x, ((0, 0), (0, 1), (2, 1), (0, 0)))
+    rows = np.stack([padded[n, i : i + 2, 2 * j : 2 * j + 3].ravel()
+                     for n in range(2) for i in range(4) for j in range(3)])  # fmt: skip
+    flat = ({**params[0], "kernel": params[0]["kernel"].reshape(12, 3)}, ())
+    start = dense.init(new_key(), flat, rows[0])
+    found, want, after = dense.grads(flat, start, jnp.array(rows), rows)
+    close(grads[0]["kernel"].reshape(12, 3), want[0]["kernel"], 1e-12)
+    close(grads[0]["bias"], want[0]["bias"], 1e-12)
+    close((value, state), (found, after), 1e-12)
+    turned = want[0]["kernel"].reshape(2, 2, 3, 3).swapaxes(1, 2)  # the channel as a slow index
+    assert jnp.abs(grads[0]["kernel"] - turned).max() > 1e-2
+
+
+def test_a_target_counts_at_every_place_of_a_convolution():
+    net = jb.conv(2, (1,), bias_init=None)
+    x, y = jnp.arange(6.0).reshape(2, 3, 1), jnp.array([[1.0, 0.0], [0.0, 5.0]])
+    grads = plastic(net, hebbian.delta()).grads({"kernel": jnp.zeros((1, 1, 2))}, ((),), x, y)[1]
+    np.testing.assert_allclose(-grads["kernel"][0, 0], [(0 + 1 + 2) / 6, 5 * (3 + 4 + 5) / 6])
 
 
 def test_a_bare_layer_and_a_chain_of_one_are_the_same():
@@ -172,11 +205,15 @@ HEBB = hebbian.hebb()
         (lambda: modulated("hebb"), TypeError, "modulated: plasticity must be a Cell, got 'hebb'"),
         (lambda: modulated(HEBB, tau=-1.0), ValueError, "must not be negative, got"),
         (lambda: plastic("net", HEBB), TypeError, "plastic: net must be a Network .*, got '"),
-        (lambda: plastic(jb.serial(jb.conv(3, 2), jb.flatten()), HEBB), ValueError,
-         r"plastic changes synapses \[pre, post\], and conv\(3, .*\) has other weights; use dense"),
+        (lambda: plastic_in_time(jb.serial(jb.conv(3, 2), jb.flatten()), HEBB), ValueError,
+         r"plastic_in_time changes synapses .*, and conv\(3, .*\) has other weights; use dense la"),
         (lambda: plastic_in_time(jb.serial(jb.dense(2), jb.layer_norm()), HEBB), ValueError,
          r"plastic_in_time changes synapses .* layer_norm\(\) has other weights"),
-        (lambda: plastic(jb.serial(jb.flatten()), HEBB), ValueError, "needs a dense layer"),
+        (lambda: plastic(jb.serial(jb.flatten()), HEBB), ValueError,
+         "plastic needs a layer of dense or conv, and"),
+        (lambda: plastic(jb.dense(2, bias_init=None), HEBB).grads(
+            {"kernel": jnp.ones((3, 2))}, ((),), jnp.ones((4, 3)), jnp.ones((3, 2))), ValueError,
+         "y must have one target for each of the 4 examples"),
         (lambda: plastic(jb.serial(jb.serial(jb.dense(2)), jb.dense(2)), HEBB), ValueError,
          r"plastic changes synapses .*, and serial\(dense\(2\)\) has other weights"),
         (lambda: modulated(HEBB).step(jnp.ones((1, 2)), ((), jnp.ones((1, 2))),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from jaxbrain.core.config import label
-from jaxbrain.learning.plasticity import hebbian, spike_timing
+from jaxbrain.learning.plasticity import competitive, hebbian, spike_timing
 from jaxbrain.learning.plasticity.synapses import modulated, total_change
 from tests.contract import KEYWORD, close, equal, places, signature
+from tests.tables import most_slow
 
 new_key = partial(jax.random.key, 0)
 TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
@@ -24,6 +25,7 @@ PLASTICITIES = {
     "covariance": (lambda: hebbian.covariance(tau=5.0), None),
     "delta": (hebbian.delta, TARGET),
     "perceptron": (hebbian.perceptron, TARGET),
+    "soft_hebb": (lambda: competitive.soft_hebb(norm_power=0.5), None),
     "pair_stdp": (spike_timing.pair_stdp, None),
     "triplet_stdp": (spike_timing.triplet_stdp, None),
     "reward_modulated_stdp": (spike_timing.reward_modulated_stdp, REWARD),
@@ -62,7 +64,7 @@ def test_a_plasticity_is_a_cell(name):
     assert change.shape == params.shape and change.dtype == params.dtype
 
 
-@every
+@pytest.mark.parametrize("name", most_slow(PLASTICITIES, {"hebb", "bcm", "triplet_stdp"}))
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_it_runs_along_trains_in_any_precision(name, dtype):
     make, modulator = PLASTICITIES[name]

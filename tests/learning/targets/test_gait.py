@@ -147,6 +147,23 @@ def test_known_inverses_undo_their_activation(pair):
     np.testing.assert_allclose(got, slope * signal, rtol=1e-5, atol=1e-9)
 
 
+def test_amplified_targets_are_reported():
+    """Small singular values amplify block after block; orthogonal weights do not."""
+    net = mlp(jnp.tanh, (3,) * 5)
+    _, x, y = problem(net, HALF)
+    params, run = net.init(new_key(), x[0]), jax.jit(gait_propagation(net, HALF, steps=3).grads)
+    info = run(params, (), x, y)[2]
+    np.testing.assert_allclose(info.amplification, np.ones(4), rtol=1e-9)
+    assert not info.unreached.any()
+    squeezed = jnp.diag(jnp.array([1.0, 1.0, 0.05]))
+    params = [{**p, "kernel": p["kernel"] @ squeezed} if p else p for p in params]
+    info = run(tuple(params), (), x, y)[2]
+    total = np.cumprod(info.amplification[::-1])[::-1]
+    np.testing.assert_allclose(info.total, total, rtol=1e-9)
+    assert info.unreached.tolist() == (total > 1e3).tolist() == [True, True, False, False]
+    assert [flag.tolist() for flag in info.notices().values()] == [info.unreached.tolist()]
+
+
 @pytest.mark.slow
 def test_saturated_units_and_zero_weights_pass_nothing_on():
     """In float32 tanh reaches 1, whose inverse is infinite."""

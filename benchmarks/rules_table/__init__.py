@@ -1,0 +1,1 @@
+"""Table of all supervised learning rules on three networks and two data sets."""
