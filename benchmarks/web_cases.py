@@ -109,7 +109,8 @@ def rule_case(name: str) -> Case:
 # rules of recurrent networks and of machines of their own
 _OTHERS = {
     "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
-    "uoro", "contrastive_divergence", "persistent_contrastive_divergence", "wake_sleep",
+    "uoro", "generalized_latent_equilibrium", "contrastive_divergence",
+    "persistent_contrastive_divergence", "wake_sleep",
 }  # fmt: skip
 RULES = tuple(
     name
