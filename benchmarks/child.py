@@ -11,8 +11,11 @@ def clocks() -> tuple[float, float]:
     return time.process_time(), time.perf_counter()
 
 
-def train(peer: str, name: str) -> dict[str, float]:
-    """Import, first result and a second fit; the clock starts before NumPy is imported."""
+def train(peer: str, name: str, weights: str = "drawn") -> dict[str, float]:
+    """Import, first result and a second fit; the clock starts before NumPy is imported.
+
+    With weights "given" a trainer that could draw them in its program does not.
+    """
     start = clocks()
     from benchmarks import peers
 
@@ -26,7 +29,11 @@ def train(peer: str, name: str) -> dict[str, float]:
     built = clocks()
     trainer = builder(workload)
     # from_key draws the weights within the program; all other trainers have drawn them when built
-    once = trainer.from_key or (lambda: trainer.fit(trainer.prepare()))
+
+    def from_given():
+        return trainer.fit(trainer.prepare())
+
+    once = from_given if weights == "given" else trainer.from_key or from_given
     trained = once()
     first = clocks()
     loss = final_loss(workload, trainer.weights(trained))
@@ -73,7 +80,7 @@ def imports(package: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """`python -m benchmarks.child train PEER WORKLOAD` or `... imports PACKAGE`."""
+    """`python -m benchmarks.child train PEER WORKLOAD [given]` or `... imports PACKAGE`."""
     kind, *arguments = sys.argv[1:]
     try:
         result = train(*arguments) if kind == "train" else imports(*arguments)

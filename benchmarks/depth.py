@@ -9,6 +9,7 @@ neither is silent.
 
 import argparse
 import datetime
+import functools
 import json
 import textwrap
 import time
@@ -26,6 +27,7 @@ from jaxbrain.cli.parser import RULES
 from jaxbrain.training.notices import notices_of
 
 WIDTH, FEATURES, CLASSES, BATCH = 16, 12, 10, 16
+DEPTHS = (3, 10, 20, 64)
 RESOLVED = 0.9  # cosine between float32 and float64
 CE = jb.losses.softmax_cross_entropy
 
@@ -45,7 +47,7 @@ class Cell(NamedTuple):
 
     def __str__(self) -> str:
         note = " **silent**" if self.silent else " reported" if self.said else ""
-        return f"{self.cosine:.2f}, {self.ratio:.1e}{note}"
+        return f"{self.cosine:.2f}, {self.ratio:.2g}{note}"
 
 
 def tanh_chain(depth: int) -> jb.Network:
@@ -53,10 +55,10 @@ def tanh_chain(depth: int) -> jb.Network:
     return jb.serial(*hidden, jb.dense(CLASSES))
 
 
-def residual_chain(depth: int) -> jb.Network:
+def residual_chain(depth: int, width: int = WIDTH) -> jb.Network:
     init = variance_scaling(2 / depth, "fan_in", "normal")  # the variance stays near 1
-    inner = jb.serial(jb.dense(WIDTH, kernel_init=init), _act(jax.nn.relu))
-    return jb.serial(jb.dense(WIDTH), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
+    inner = jb.serial(jb.dense(width, kernel_init=init), _act(jax.nn.relu))
+    return jb.serial(jb.dense(width), *[jb.residual(inner)] * (depth - 2), jb.dense(CLASSES))
 
 
 NETWORKS = {"tanh": tanh_chain, "residual": residual_chain}
@@ -84,12 +86,30 @@ DRAWS = {
 }
 
 
-def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
-    """The cells of the first, middle and last block, or the refusal of the rule."""
-    key, other, noise = jax.random.split(jax.random.key(0), 3)
+class Problem(NamedTuple):
+    """A network with weights, a batch, and the gradient of back-propagation in float64."""
+
+    net: jb.Network
+    params: Any
+    x: jax.Array
+    y: jax.Array
+    truth: Any
+
+
+@functools.cache
+def problem(network: str, depth: int) -> Problem:
+    """The problem that all rules share."""
+    net = NETWORKS[network](depth)
     x = jax.random.normal(jax.random.key(3), (BATCH, FEATURES), "float32")
     y = jnp.arange(BATCH) % CLASSES
-    params = net.init(key, x[0])
+    params = net.init(jax.random.key(0), x[0])
+    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])
+    return Problem(net, params, x, y, truth(*jax.tree.map(_widened, (params, x))))
+
+
+def cells(name: str, net: jb.Network, params: Any, x: Any, y: Any, truth: Any) -> "Row":
+    """The cells of the first, middle and last block, or the refusal of the rule."""
+    other, noise = jax.random.split(jax.random.key(1))
     try:
         rule = getattr(jb.learning, name)(net, CE, **DRAWS.get(name, {}))
         state = rule.init(other, params, x[0])
@@ -98,7 +118,6 @@ def cells(name: str, net: jb.Network) -> tuple[Cell, Cell, Cell] | str:
     except ValueError as refusal:
         return str(refusal)
     wide = jax.tree.map(_widened, (params, state, x))
-    truth = jax.jit(lambda p, x: jb.backprop(net, CE).grads(p, (), x, y)[1])(wide[0], wide[2])
     exact = grads(*wide)[0]
     blocks = [i for i, p in enumerate(params) if jax.tree.leaves(p)]
     reported = np.zeros(len(blocks), bool)
@@ -151,11 +170,10 @@ def measure(path: Path, done: Done, wanted: list[tuple[str, int, str]]) -> None:
         key = f"{network} {depth} {name}"
         if key in done:
             continue
-        jax.clear_caches()
         start = time.process_time()
-        row = cells(name, NETWORKS[network](depth))
+        row = cells(name, *problem(network, depth))
         done[key] = row, time.process_time() - start
-        path.write_text(json.dumps(done, indent=1))
+        path.write_text(json.dumps(done))
         print(key, row if isinstance(row, str) else "  ".join(map(str, row)), flush=True)
 
 
@@ -167,7 +185,11 @@ def page(done: Done) -> Iterator[str]:
     yield "# Learning rules and depth\n"
     yield from textwrap.wrap(" ".join(_EXPLANATION.split()), 100, break_on_hyphens=False)
     yield f"\nSilent cells: **{silent}** of {3 * len(rows)}; {len(done) - len(rows)} refusals."
-    yield f"\n`python -m benchmarks.depth`, {datetime.date.today()}, jax {jax.__version__}, CPU."
+    missing = len(DEPTHS) * len(NETWORKS) * len(RULES) - len(done)
+    if missing:
+        yield f"\nNot measured yet: {missing} rows. The command goes on with the rows in `--rows`."
+    command = "python -m benchmarks.depth --rows docs/depth.json --page docs/depth.md"
+    yield f"\n`{command}`, {datetime.date.today()}, jax {jax.__version__}, CPU."
     reasons: list[str] = []
     for network, depth in sorted({(n, int(d)) for n, d, _ in keys}, key=lambda k: (k[0], k[1])):
         yield f"\n## {network}, {depth} blocks\n"
@@ -199,7 +221,7 @@ direction, a loss of its own.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # pyright: ignore[reportOptionalMemberAccess]
-    parser.add_argument("--depth", type=int, nargs="+", default=[3, 10, 20, 64])
+    parser.add_argument("--depth", type=int, nargs="+", default=DEPTHS)
     parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--only", nargs="+", default=[*RULES], choices=RULES)
     parser.add_argument("--rows", type=Path, default=Path("depth.json"), help="rows that are done")

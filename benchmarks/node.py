@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.web import javascript
@@ -35,7 +36,10 @@ for (const job of jobs) {
       const start = process.cpuUsage();
       const used = () => { const u = process.cpuUsage(start); return (u.user + u.system) / 1e6; };
       let n = 0;
-      while (used() < job.seconds) { for (let i = 0; i < job.batch; i++) run(inputs, outputs); n += job.batch; }
+      while (used() < job.seconds) {
+        for (let i = 0; i < 10; i++) run(inputs, outputs);
+        n += 10;
+      }
       rate = n / used();
     }
     results.push({ outputs: state, rate });
@@ -81,7 +85,7 @@ class Done(NamedTuple):
 
 def words(value: Any) -> np.ndarray:
     """An array of NumPy; for a key its words."""
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         value = jax.random.key_data(value)
     return np.asarray(value)
 
@@ -96,36 +100,43 @@ def run(jobs: Sequence[Job]) -> list[Done]:
         raise RuntimeError("node is not installed: apt-get install nodejs")
     texts = [javascript(job.function, *job.arguments) for job in jobs]
     with tempfile.TemporaryDirectory() as folder:
-        tasks = [_task(job, t, Path(folder, f"job{k}.mjs")) for k, (job, t) in enumerate(zip(jobs, texts, strict=True))]
+        tasks = [
+            _task(job, t, Path(folder, f"job{k}.mjs"))
+            for k, (job, t) in enumerate(zip(jobs, texts, strict=True))
+        ]
         driver = Path(folder, "driver.mjs")
         driver.write_text(_DRIVER)
         done = subprocess.run(
-            [NODE, str(driver)], input=json.dumps(tasks), capture_output=True, text=True, check=False
+            [NODE, str(driver)],
+            input=json.dumps(tasks),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     answers = json.loads(done.stdout)
-    return [_done(job, text, answer) for job, text, answer in zip(jobs, texts, answers, strict=True)]
+    return [
+        _done(job, text, answer) for job, text, answer in zip(jobs, texts, answers, strict=True)
+    ]
 
 
 def _task(job: Job, text: str, path: Path) -> dict[str, Any]:
     path.write_text(text)
     leaves = [words(leaf) for leaf in jax.tree.leaves(job.arguments)]
-    shapes = jax.eval_shape(job.function, *job.arguments)
     carried = len(jax.tree.leaves(job.arguments[0])) if job.carries else 0
     inputs = [
         base64.b64encode(leaf.astype(_held(leaf.dtype)).tobytes()).decode() for leaf in leaves
     ]
-    del shapes
     return {
         "module": str(path), "inputs": inputs, "steps": job.steps, "seconds": job.seconds,
-        "batch": 10, "carries": [[k, k] for k in range(carried)],
+        "carries": [[k, k] for k in range(carried)],
     }  # fmt: skip
 
 
 def _held(dtype: np.dtype) -> np.dtype:
     """The dtype of an array's storage in JavaScript."""
-    return np.dtype("uint8") if dtype == bool else jax.dtypes.canonicalize_dtype(dtype)
+    return np.dtype("uint8") if dtype.kind == "b" else jax.dtypes.canonicalize_dtype(dtype)
 
 
 def _done(job: Job, text: str, answer: dict[str, Any]) -> Done:
@@ -140,7 +151,7 @@ def _done(job: Job, text: str, answer: dict[str, Any]) -> Done:
 
 
 def _array(data: bytes, like: Any) -> np.ndarray:
-    if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         return np.frombuffer(data, "uint32").reshape(*like.shape, 2)
     held = np.frombuffer(data, _held(like.dtype))
     return held.astype(like.dtype).reshape(like.shape)

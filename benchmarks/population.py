@@ -9,6 +9,7 @@ from benchmarks.results import Table
 from benchmarks.workloads import Workload, logits, xor
 
 NETWORKS = 256
+WIDTHS, LAST = (2, 4, 8, 16, 32, 64), "hand_last"
 EACH = ("ms", "least_ms", "wall_ms", "ratio", "least_ratio", "wall_ratio")
 # name: (peer, module, builder, label)
 TOGETHER = {
@@ -68,4 +69,19 @@ def tables(options: measure.Options) -> list[Table]:
         f"in turn: the time of one network x {NETWORKS}"
     )
     limit = TOGETHER[peers.LIMIT][-1]
-    return [Table("population", title, rows, limit, steady.absent(missing))]
+    found = [Table("population", title, rows, limit, steady.absent(missing))]
+    if len(at_once) == len(TOGETHER):
+        found += [of_width(width, names, options) for width in WIDTHS]
+    return found
+
+
+def of_width(width: int, names: list[str], options: measure.Options) -> Table:
+    """All networks at once, with another number of hidden units; the last axis is the limit."""
+    trainers = together(names, xor()._replace(sizes=(2, width, 1)))
+    jobs = {
+        name: measure.Job(TOGETHER[name][-1], trainer.fit, trainer.prepare)
+        for name, trainer in trainers.items()
+    }
+    rows = measure.rows_of(jobs, options, reference=LAST)
+    title = f"{NETWORKS} networks 2-{width}-1 at once, 200 full-batch steps"
+    return Table(f"population of width {width}", title, rows, TOGETHER[LAST][-1])

@@ -96,7 +96,7 @@ def on_all_cores(kind: str, weights: dict[str, np.ndarray], xs: np.ndarray) -> J
         mean_grads, mesh=mesh, in_specs=(whole, whole, part, part), out_specs=whole, check_vma=False
     )
 
-    def grads(params, rule_state, x, y, *, key=None):
+    def grads(params, rule_state, x, y, *, key=None):  # the network has no noise
         return spread(params, rule_state, x, y)
 
     label = "jaxbrain, step, a part of the batch on each core"

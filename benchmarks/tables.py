@@ -31,6 +31,7 @@ TABLES = {
     "startup": Entry("startup", "startup_tables"),
     "import": Entry("startup", "import_tables"),
     "compile": Entry("compiling", "tables"),
+    "deep": Entry("deep", "tables"),
     "eager": Entry("eager", "tables"),
     "predictive": Entry("predictive", "tables"),
     "rules": Entry("rules", "tables"),

@@ -29,7 +29,8 @@ FLOOR = "floor: last layer only"
 
 ERROR = """feedback_alignment direct_feedback_alignment direct_random_target_projection
     sign_symmetry fixed_random_sign_symmetry batch_random_sign_symmetry weight_mirror"""
-TARGETS = "target_propagation difference_target_propagation gait_propagation local_losses"
+TARGETS = """target_propagation difference_target_propagation local_difference_reconstruction
+    gait_propagation local_losses"""
 ENERGY = """predictive_coding centered_predictive_coding clamped_predictive_coding
     fixed_prediction_coding zero_divergence_inference_learning incremental_predictive_coding
     error_predictive_coding lagrangian_predictive_coding"""

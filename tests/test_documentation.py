@@ -92,12 +92,12 @@ def test_every_public_type_is_documented(name):
 # No headless clauses as first lines; no archaic words and no terms that the field does not use.
 FIRST = r"(What|Who|Whom|Whose|Whether|Which|How|Where|When|Why|As|To)\b"
 BRITISH = "optim initial normal penal recogn general linear organ minim maxim stabil regular"
-ANYWHERE = (
+ANYWHERE = "|".join((
     rf"({'|'.join(BRITISH.split())})is(e|ed|er|ers|es|ing|ation|ations)\b",
     r"\banew\b", r"\bbeside\b", r"\bas to\b", r"\bwhat is none\b", r"\bdear\b",
     r"\bspoil", r"\boracle", r"\bsettl(e|es|ed|ing)\b", r"\bdrown", r"\bcentre", r"\bcolour",
     r"behaviour", r"synchronis", r"neighbour", r"\bgrey\b", r"modell(ed|ing)",
-)  # fmt: skip
+))  # fmt: skip
 
 
 def documented(tree):
@@ -111,9 +111,8 @@ def test_first_lines_are_noun_phrases_and_words_are_plain(path):
     for node in documented(ast.parse(text)):
         first = (ast.get_docstring(node) or "").split("\n")[0]
         assert not re.match(FIRST, first), f"{path.name}: {first!r} is no noun phrase of the field"
-    for pattern in ANYWHERE:
-        found = re.search(rf".*{pattern}.*", text)
-        assert not found, f"{path.name}: {found and found.group().strip()!r}"
+    lines = [line.strip() for line in text.split("\n") if re.search(ANYWHERE, line)]
+    assert not lines, f"{path.name}: {lines[0]!r}"
 
 
 def test_docstrings_are_no_longer_than_the_code():

@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     options, began = parse(arguments), time.monotonic()
     try:
         found = store.load(options.results)
+        for where in found:
+            store.column_of(found, *where.split("/"))
         for data in options.data:
             for network in options.networks:
                 train(found, data, network, options, began)
@@ -62,8 +64,7 @@ def train(
     began: float,
 ) -> None:
     """The open cells of a column, while there is time."""
-    where, protocol = f"{data}/{network}", columns.PROTOCOLS[data]
-    column = store.column_of(found, where, protocol)
+    where, column = f"{data}/{network}", store.column_of(found, data, network)
     names = [n for n in cells.NAMES if n in options.only]
     names = names if options.again else store.open_cells(column, names)
     problem = None

@@ -215,9 +215,9 @@ a source, not with the tables above.
 | --- | --- | --- | --- |
 {published}
 
-## Made
+## Conditions
 
-Date, versions, machine, processor time with compiling:
+Date, versions, machine, and processor time with compiling:
 
 {made}
 """  # noqa: E501

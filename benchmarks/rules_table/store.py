@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rules_table.cells import Cell
-from benchmarks.rules_table.columns import Protocol
+from benchmarks.rules_table.columns import NETWORKS, PROTOCOLS
 
 Column = dict[str, Any]
 
@@ -36,22 +36,24 @@ def save(path: Path, columns: dict[str, Column]) -> None:
     os.replace(new, path)
 
 
-def column_of(columns: dict[str, Column], name: str, protocol: Protocol) -> Column:
-    """A column, new or begun by the same protocol.
+def column_of(columns: dict[str, Column], data: str, network: str) -> Column:
+    """The column of a data set and a network, new or begun by the present protocol.
 
     Raises:
         ValueError: Its cells were made by another protocol, so that no new one may stand next to
             them.
     """
-    ours = json.loads(json.dumps(protocol._asdict()))
+    layers = {"network": NETWORKS[network].layers}
+    ours = json.loads(json.dumps(PROTOCOLS[data]._asdict() | layers))
+    name = f"{data}/{network}"
     column = columns.setdefault(name, {"protocol": ours, "cells": {}})
-    differs = {k for k in ours if column["protocol"].get(k) != ours[k]}
-    if differs:
-        key = min(differs)
-        raise ValueError(
-            f"{name}: its finished cells have {key} {column['protocol'].get(key)}, this run has "
-            f"{ours[key]}; give --results another file"
-        )
+    theirs = column["protocol"]
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            raise ValueError(
+                f"{name}: its finished cells have {key} {theirs.get(key)}, this run has {value}; "
+                "give --results another file"
+            )
     return column
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxbrain.analysis.values import as_floats, scaled
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.annotations import AsArray, Inputs
+from jaxbrain.core.annotations import AsArray, Inputs, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import require_count, require_positive
@@ -59,7 +59,7 @@ def dimensionality(states: AsArray) -> jax.Array:
 def lyapunov(
     cell: Cell,
     params: Params,
-    carry: Any,
+    carry: Pytree,
     xs: Inputs,
     *,
     count: int = 1,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.analysis.gradient_similarity import layer_vectors
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.composition import example
@@ -61,7 +61,7 @@ def bias_and_variance(
     data: tuple[Any, Any],
     *,
     samples: int,
-    state: Any = None,
+    state: Pytree = None,
     at_once: int = 32,
 ) -> Estimate:
     """Bias and variance of a stochastic rule's gradient against a reference rule, layer by layer.

@@ -66,7 +66,7 @@ def lesion_sweep(
 
 @checked
 def field_sweep(
-    outcome: Callable[[jax.Array], Any], strengths: Any, *, batch_size: int | None = None
+    outcome: Callable[[jax.Array], Any], strengths: jax.Array, *, batch_size: int | None = None
 ) -> Any:
     """Outcomes at each strength of a field, or of any other dose.
 

@@ -10,7 +10,7 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 
 from jaxbrain.cells.parts import fit_input, require_step, retention, zero_carry
 from jaxbrain.cells.unrolling import require_time
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
 from jaxbrain.core.config import configured, without_weights
@@ -20,7 +20,9 @@ from jaxbrain.networks.parts import as_float, float_like, no_params
 
 
 @checked
-def poisson_encode(key: Key, rates: Any, steps: int, *, dt: float | jax.Array = 1.0) -> jax.Array:
+def poisson_encode(
+    key: Key, rates: AsArray, steps: int, *, dt: float | jax.Array = 1.0
+) -> jax.Array:
     """Poisson spike trains: independent draws in each step.
 
     P(spike) = rate dt in each step
@@ -60,7 +62,7 @@ def poisson_encode(key: Key, rates: Any, steps: int, *, dt: float | jax.Array = 
 
 @checked
 def latency_encode(
-    x: Any,
+    x: AsArray,
     steps: int,
     *,
     tau: float | jax.Array = 5.0,

@@ -172,7 +172,7 @@ def excitatory_inhibitory(
 
 
 @checked
-def signed_weights(magnitudes: jax.Array, mask: Any, signs: Any) -> jax.Array:
+def signed_weights(magnitudes: jax.Array, mask: jax.Array, signs: jax.Array) -> jax.Array:
     """Weights that obey Dale's law, from free parameters: signs_i mask_ij |A_ij|.
 
     Args:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbrain.cells.stages import SequenceStep, with_params
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Inputs, Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured, without_weights
 from jaxbrain.core.eager import compiled_once
@@ -24,8 +24,8 @@ from jaxbrain.networks.parts import no_params
 def scan(
     cell: Cell,
     params: Params,
-    carry: Any,
-    xs: Any,
+    carry: Pytree,
+    xs: Inputs,
     *,
     key: Key | None = None,
     block: int | None = None,
@@ -262,7 +262,7 @@ def masked(cell: Cell) -> Cell:
 
 
 @checked
-def valid_steps(length: Any, time: int) -> jax.Array:
+def valid_steps(length: jax.Array, time: int) -> jax.Array:
     """The validity of the steps of padded sequences, for `masked`: valid_t = t < length.
 
     Args:

@@ -21,6 +21,7 @@ RULES = (
     "weight_mirror",
     "target_propagation",
     "difference_target_propagation",
+    "local_difference_reconstruction",
     "gait_propagation",
     "local_losses",
     "predictive_coding",

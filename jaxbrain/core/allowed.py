@@ -45,6 +45,8 @@ def functions_by_name(given: Iterable[Any] | Mapping[str, Any]) -> dict[str, Any
     """
     if isinstance(given, Mapping):
         return {**allowed(), **given}
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise TypeError(f"functions must be a list or a mapping of functions, got {given!r}")
     own = {}
     for function in given:
         name = names.public_name(function)

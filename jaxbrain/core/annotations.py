@@ -34,6 +34,7 @@ from jaxbrain.core.requirements import (
     require_numbers,
     require_path,
     require_random_key,
+    require_shaped,
     shown,
 )
 
@@ -47,7 +48,8 @@ AsArray = Annotated[Any, "array"]  # from numbers of any library, on the device
 AsArrays = Annotated[Any, "arrays"]  # a pytree of them
 OnHost = Annotated[Any, "host array"]  # the same, of NumPy where it is no array of JAX yet
 Inputs = Annotated[Any, "inputs"]  # a pytree of arrays, from numbers of any library
-Params = Annotated[Any, "params"]  # a pytree of arrays, as they are
+Pytree = Annotated[Any, "pytree"]  # of arrays, as they are
+Params = Pytree
 _NUMBERS: dict[Any, Check] = {int: require_integer, float: require_number}
 
 
@@ -100,7 +102,8 @@ _ONE_ARRAY = {jax.Array}, set(typing.get_args(ArrayLike))
 _PATHS = {Path, os.PathLike[str]}
 _CHECKED: dict[Any, tuple[str, Check]] = {
     MayBeInfinite: ("one", functools.partial(require_number, infinite=True)),
-    Params: ("arrays", require_arrays),
+    Pytree: ("arrays", require_arrays),
+    jax.ShapeDtypeStruct: ("shape", require_shaped),
     **dict.fromkeys(_PATHS, ("path", require_path)),
 }
 
@@ -108,6 +111,8 @@ _CHECKED: dict[Any, tuple[str, Check]] = {
 def _check(annotation: Any) -> Check | None:
     checks: dict[str, Check] = {}
     allowed = options(annotation)
+    if {int, str} == set(allowed):
+        return _name_or_index
     is_path = not _PATHS.isdisjoint(allowed)  # which may be a str
     for option in allowed if not is_path else (o for o in allowed if o is not str):
         form, check = _allowed(option)
@@ -147,7 +152,7 @@ def _allowed(option: Any) -> tuple[str, Check]:
     if origin in (Sequence, tuple, list):
         return "many", _of_many(origin, parts)
     if origin in (Mapping, dict):
-        return "named", functools.partial(_mapping, *_of_each(parts[1]))
+        return "named", functools.partial(_mapping, origin, *_of_each(parts[1]))
     if isinstance(option, type) and issubclass(option, _VALUES) and option is not tuple:
         return "instance", functools.partial(_instance, option, _fields(option))
     if origin is Callable or (isinstance(option, type) and "__call__" in vars(option)):
@@ -223,6 +228,12 @@ def _sequence(check: Check, many: str, function: str, argument: str, value: Any)
         raise TypeError(f"{function}: {argument} must be {many}, got {shown(value)}")
 
 
+def _name_or_index(function: str, argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
+        wanted = "a name or an index"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
+
+
 def _each_its_own(checks: list[Check], function: str, argument: str, value: Any) -> None:
     if not _is_sequence(value) or len(value) != len(checks):
         came = f"{len(value)} values" if _is_sequence(value) else shown(value)
@@ -237,9 +248,11 @@ def _is_sequence(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _mapping(check: Check, words: str, function: str, argument: str, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        to = f" to {words}" if words else ", such as a dict"
-        raise TypeError(f"{function}: {argument} must be a mapping{to}, got {shown(value)}")
+def _mapping(
+    kind: type, check: Check, words: str, function: str, argument: str, value: Any
+) -> None:
+    if not isinstance(value, kind):
+        wanted = f"a mapping to {words}" if words else "a dict"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
     for name, entry in value.items():
         check(function, f"{argument}[{name!r}]", entry)

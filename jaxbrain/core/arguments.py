@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from jaxbrain.core.annotations import is_converted, reading
-from jaxbrain.core.calls import mistake, name_function
+from jaxbrain.core.calls import is_ours, mistake, name_function, other_params
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,10 +77,16 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Arguments:
-    """The arguments of the calls of one function; its signature is looked at in the first call."""
+    """The arguments of the calls of one function; its signature is looked at in the first call.
 
-    def __init__(self, function: Callable[..., Any]):
+    Attributes:
+      function: the function.
+      name: of it, for messages.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str = ""):
         self.function: Callable[..., Any] = function
+        self.name: str = name or function.__name__
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
@@ -97,7 +103,7 @@ class Arguments:
           TypeError, ValueError: for unknown and surplus arguments, then for a wrong value.
         """
         try:
-            return self._read(self.function.__name__, args, kwargs), kwargs
+            return self._read(self.name, args, kwargs), kwargs
         except (TypeError, ValueError):
             self._bind(self.signature.bind_partial, args, kwargs)
             raise
@@ -113,14 +119,18 @@ class Arguments:
         except (TypeError, ValueError) as error:
             if isinstance(error, TypeError):
                 self.bind(args, kwargs)
-            name_function(error, self.function.__name__, self.signature.parameters)
+            name_function(error, self.name, self.signature.parameters)
             raise
+        except KeyError as error:
+            if "params" not in self.signature.parameters or not is_ours(error):
+                raise
+            raise ValueError(other_params(self.name, error)) from error
 
     def _bind(self, bind: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
         try:
             return bind(*args, **kwargs)
         except TypeError:
-            wrong = mistake(self.function.__name__, self.signature, args, kwargs)
+            wrong = mistake(self.name, self.signature, args, kwargs)
             raise TypeError(wrong) from None
 
 

@@ -86,7 +86,8 @@ def on_device(function: str, argument: str, values: Any) -> jax.Array:
 
 def tree_on_device(function: str, argument: str, tree: Any) -> Any:
     """The arrays of a pytree by `on_device`; nested lists of numbers are one array."""
-    return jax.tree.map(functools.partial(on_device, function, argument), tree, is_leaf=is_numbers)
+    read = functools.partial(on_device, function, argument)
+    return read(tree) if tree is None else jax.tree.map(read, tree, is_leaf=is_numbers)
 
 
 def as_inputs(function: str, argument: str, inputs: Any) -> Any:
@@ -147,7 +148,7 @@ def _is_foreign(x: Any) -> bool:
         return not (type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biufcV")
     if isinstance(x, tuple | dict):
         return any(_is_foreign(leaf) for leaf in jax.tree.leaves(x, is_leaf=_is_list))
-    return isinstance(x, list | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
+    return isinstance(x, list) or jax.tree_util.all_leaves([x])
 
 
 def _is_list(x: Any) -> bool:

@@ -54,10 +54,16 @@ def name_function(error: Exception, function: str, arguments: Collection[str]) -
     """
     text = error.args[0] if error.args else None
     first = re.match(r"\w+(?!\w|:)", text) if isinstance(text, str) else None
-    if first and first[0] in arguments and _is_ours(error):
+    if first and first[0] in arguments and is_ours(error):
         error.args = (f"{function}: {text}", *error.args[1:])
 
 
-def _is_ours(error: Exception) -> bool:
+def other_params(function: str, error: KeyError) -> str:
+    """The mistake in params of another structure, in which an entry is missing."""
+    return f"{function}: params hold no {error}; pass what init makes for it, such as state.params"
+
+
+def is_ours(error: Exception) -> bool:
+    """True for an error that was raised in jaxbrain itself."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and frames[-1].filename.startswith(_PACKAGE)

@@ -1,5 +1,6 @@
 """Composition of networks: each combinator returns a network or a cell."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from jaxbrain.core.config import configured, made_by
 from jaxbrain.core.eager import loops
 from jaxbrain.core.inits import plain_init
+from jaxbrain.core.requirements import as_number, is_traced, require_positive
 from jaxbrain.core.types import Cell, Network, Params
 
 
@@ -100,30 +102,40 @@ def parallel(
 
 
 @configured
-def residual(net: Network) -> Network:
+def residual(net: Network, *, scale: float | jax.Array = 1.0) -> Network:
     """A residual block: the output of a network is added to its input.
 
-    y = x + net(x)
+    y = x + scale net(x)
+
+    With ``scale=n**-0.5`` in each of n blocks whose networks keep the variance of their input, it
+    grows by (1 + 1/n)^n, less than e, at any depth. The changes of all weights together do not
+    depend on n either: the best learning rate of SGD is that of a shallow network. With Adam it
+    falls with n, in the limit as n^-1/2. A branch should end with its weights, activation first:
+    else its outputs have a mean, and the means of n blocks add up.
 
     Args:
       net: a network whose output has the shape of its input; its params are used as they are.
+      scale: of the branch; positive.
 
     Returns:
       A network with the params of net.
 
     Raises:
       TypeError: if net is not a Network.
-      ValueError: at trace time, if the output's shape is not the input's.
+      ValueError: if scale is not positive; at trace time, if the output's shape is not the input's.
 
-    Source: He et al. 2016, doi 10.1109/CVPR.2016.90.
+    Source: He et al. 2016, doi 10.1109/CVPR.2016.90; the scale: Yang et al. 2023, arXiv 2310.02244,
+    and for predictive coding Innocenti et al. 2025, arXiv 2505.13124.
 
     Examples:
       >>> import jax, jaxbrain as jb
-      >>> net = residual(jb.dense(4))
-      >>> params = net.init(jax.random.key(0), jax.numpy.ones(4))
-      >>> net.apply(params, jax.numpy.ones(4)).shape
+      >>> act = jb.elementwise(jax.nn.relu)
+      >>> block = residual(jb.serial(act, jb.dense(4)), scale=64**-0.5)
+      >>> net, x = jb.repeated(block, 64), jax.numpy.ones(4)
+      >>> net.apply(net.init(jax.random.key(0), x), x).shape
       (4,)
     """
+    require_positive("residual", "scale", scale)
 
     def apply(params: Params, x: Any, *, key: jax.Array | None = None) -> Any:
         y = net.apply(params, x, key=key)
@@ -132,6 +144,9 @@ def residual(net: Network) -> Network:
                 f"residual({net}): the output must have the shape of the input, {x.shape}, "
                 f"but it is {y.shape}; end the inner network with a layer of that size"
             )
+        if is_traced(scale) or scale != 1:
+            y = y if jnp.issubdtype(y.dtype, jnp.inexact) else y.astype(jnp.result_type(float))
+            y = as_number(scale, y) * y
         # integer inputs, such as pixels, in the dtype of the output
         return (x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(y.dtype)) + y
 
@@ -363,9 +378,13 @@ def require_linear(function: Callable[[Any], Any], at: Any, message: str) -> Non
 
 
 def _floating(dtype: Any, name: str) -> Any:
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{name} must be a floating dtype such as jnp.bfloat16, got {dtype}")
-    return jnp.dtype(dtype)
+    known = None
+    if dtype is not None:
+        with contextlib.suppress(TypeError, ValueError):
+            known = jnp.dtype(dtype)
+    if known is None or not jnp.issubdtype(known, jnp.floating):
+        raise TypeError(f"{name} must be a floating dtype such as jnp.bfloat16, got {dtype!r:.80}")
+    return known
 
 
 def _cast(tree: Any, dtype: Any) -> Any:

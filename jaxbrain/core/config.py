@@ -17,12 +17,13 @@ from jax.nn.initializers import Initializer
 
 from jaxbrain.core import names, pickling, structure
 from jaxbrain.core.annotations import MayBeInfinite
-from jaxbrain.core.arguments import Arguments
+from jaxbrain.core.arguments import Arguments, explained
 from jaxbrain.core.doors import with_doors
 from jaxbrain.core.eager import with_program, with_programs
 from jaxbrain.core.functions import options
 from jaxbrain.core.inits import with_one_draw
 from jaxbrain.core.mistakes import refuse_call
+from jaxbrain.core.requirements import shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -179,6 +180,7 @@ def static(cls: T) -> T:
     return jax.tree_util.register_static(cls)
 
 
+@explained
 def configured(make: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a value, so that the value records what it was made from.
 
@@ -207,6 +209,8 @@ def configured(make: Callable[P, R]) -> Callable[P, R]:
       >>> scaled(2.0) == scaled(2.0), scaled(2.0) == scaled(2.0, offset=1.0)
       (True, False)
     """
+    if not callable(make):
+        raise TypeError(f"configured: make must be a function, got {shown(make)}")
     reads = Arguments(make)
 
     @functools.wraps(make)

@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from jaxbrain.core.annotations import is_converted
-from jaxbrain.core.arguments import reader
+from jaxbrain.core.arguments import Arguments, reader
 from jaxbrain.core.functions import contract_of, options
 
 
@@ -30,9 +30,11 @@ def with_doors(value: Any, name: str) -> Any:
 
 
 def _door(function: Callable[..., Any], name: str, read: Callable[..., Any]) -> Callable[..., Any]:
+    arguments = Arguments(function, name)
+
     @functools.wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
-        return function(*read(name, args, kwargs), **kwargs)
+        return arguments.call(read(name, args, kwargs), kwargs)
 
     door.is_door = True  # pyright: ignore[reportAttributeAccessIssue]
     return door

@@ -21,6 +21,7 @@ _EXAMPLES = {
     "Interaction": "jb.memory.polynomial(3)",
     "VectorSymbols": "jb.memory.holographic_reduced(1024)",
     "Izhikevich": "jb.cells.CHATTERING",
+    "TrainState": "jb.init_state(rule, optimizer, x, key=key)",
     "GradientTransformation": "optax.sgd(0.1)",
 }
 # What to write, by the wanted type and the given one.

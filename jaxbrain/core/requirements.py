@@ -172,9 +172,16 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+def require_shaped(function: str, argument: str, value: Any) -> None:
+    """Refuse what has no shape and dtype."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        wanted = "a jax.ShapeDtypeStruct or an array"
+        raise TypeError(f"{function}: {argument} must be {wanted}, got {shown(value)}")
+
+
 def require_path(function: str, argument: str, value: Any) -> None:
     """Refuse what is no path of a file or folder."""
-    if not isinstance(value, str | os.PathLike) or value == "":
+    if not isinstance(value, str | bytes | os.PathLike) or not value:
         raise TypeError(f"{function}: {argument} must be a path, got {shown(value)}")
 
 

@@ -76,6 +76,7 @@ from jaxbrain.learning.online import (
 from jaxbrain.learning.targets import (
     difference_target_propagation,
     gait_propagation,
+    local_difference_reconstruction,
     local_losses,
     target_propagation,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "kf_rtrl",
     "kolen_pollack",
     "lagrangian_predictive_coding",
+    "local_difference_reconstruction",
     "local_losses",
     "node_perturbation",
     "one_step_backprop",

@@ -253,9 +253,11 @@ def require_targets(examples: int, y: Any) -> None:
 
 def mean_loss(losses: jax.Array) -> jax.Array:
     """The mean over the batch; refuse a loss of one example that is not a scalar."""
+    form = "loss must map one example to a scalar, (prediction, target) -> []"
+    if not isinstance(losses, jax.Array):
+        raise TypeError(f"{form}, got a {type(losses).__name__}")
     if losses.ndim != 1:
-        raise ValueError(
-            "loss must map one example to a scalar, (prediction, target) -> [], got shape "
-            f"{losses.shape[1:]}"
-        )
+        raise ValueError(f"{form}, got shape {losses.shape[1:]}")
+    if not jnp.issubdtype(losses.dtype, jnp.inexact):
+        raise TypeError(f"{form}, got {losses.dtype}, in which it has no gradient")
     return jnp.mean(losses)

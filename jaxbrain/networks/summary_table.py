@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxbrain.core.annotations import Inputs
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import (
     affine,
@@ -198,7 +199,7 @@ def _check(network: Network, params: Any, name: str) -> None:
 
 
 @checked
-def summary(net: Network, params: Any, x: Any = None) -> Summary:
+def summary(net: Network, params: Any, x: Inputs = None) -> Summary:
     """A table of the layers of a network: shapes and numbers of parameters.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxbrain.analysis.columns import columns
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import AsArray, Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import label
 from jaxbrain.core.types import Params
@@ -61,8 +61,8 @@ class Mechanics(NamedTuple):
 def check_plant(
     plant: Plant,
     *,
-    states: Any = None,
-    positions: Any = None,
+    states: Pytree | None = None,
+    positions: AsArray | None = None,
     key: Key | None = None,
     rtol: float = 1e-9,
 ) -> Mechanics:

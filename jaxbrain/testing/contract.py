@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxbrain.analysis.columns import layer_names
 from jaxbrain.analysis.gradient_similarity import layer_vectors
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Inputs, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
@@ -45,8 +45,8 @@ class _Trial(NamedTuple):
 @checked
 def check_rule(
     rule: LearningRule,
-    x: Any,
-    y: Any,
+    x: Inputs,
+    y: Inputs,
     *,
     key: Key | None = None,
     any_order: bool = True,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxbrain.analysis.columns import cells, columns, layer_names
 from jaxbrain.analysis.estimators import Estimate, bias_and_variance
 from jaxbrain.analysis.gradient_similarity import layer_pairs, similarity
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.composition import example
 from jaxbrain.core.config import label
@@ -51,7 +51,7 @@ def check_gradient(
     data: tuple[Any, Any],
     *,
     reference: LearningRule | None = None,
-    state: Any = None,
+    state: Pytree = None,
     key: Key | None = None,
     rtol: float = 1e-4,
 ) -> jax.Array:
@@ -124,7 +124,7 @@ def check_unbiased(
     *,
     samples: int,
     reference: LearningRule | None = None,
-    state: Any = None,
+    state: Pytree = None,
     z: float = 4.0,
 ) -> Estimate:
     """Check that a stochastic rule's gradient is unbiased: two z-tests in each layer.
@@ -197,7 +197,7 @@ def check_relaxed(
     data: tuple[Any, Any],
     *,
     tolerance: float,
-    state: Any = None,
+    state: Pytree = None,
     key: Key | None = None,
 ) -> jax.Array:
     """Check that the relaxation of a rule has reached its fixed point: small residuals.

@@ -80,10 +80,10 @@ def require_flag(function: str, argument: str, value: Any) -> None:
         raise TypeError(f"{function}: {argument} must be True, False or None, got {value!r}")
 
 
-def require_metrics(function: str, metrics: Any) -> None:
-    """Refuse anything but None or a mapping from names to functions."""
+def require_metrics(function: str, metrics: Any, *, needed: bool = False) -> None:
+    """Refuse anything but a mapping from names to functions, or None where they are not needed."""
     form = '{"accuracy": jb.accuracy}'
-    if metrics is None:
+    if metrics is None and not needed:
         return
     if not isinstance(metrics, Mapping):
         got = getattr(metrics, "__name__", None) or repr(metrics)

@@ -72,7 +72,7 @@ def require_pairs(function: str, name: str, data: tuple[Any, Any]) -> int:
             f"{shapes}{more}{fix}"
         )
     if 0 in lengths:
-        raise ValueError(f"{function}: {name} is empty: (x, y) must have at least one example")
+        raise ValueError(f"{function}: {name} is empty: it must hold at least one example")
     for leaf in leaves:
         if 0 in jnp.shape(leaf):
             raise ValueError(
@@ -191,6 +191,8 @@ def _require_below(text: str, values: Any, limit: int, fix: str = "") -> None:
 def check_inputs(function: str, x: Any) -> Any:
     """Inputs ``[examples, ...]`` as `check_data` takes them, without targets."""
     x = _arrays(function, "x", x)
+    if any(jnp.shape(leaf) == () for leaf in jax.tree.leaves(x)):
+        raise ValueError(f"{function}: x must be [examples, ...], got a number")
     require_pairs(function, "x", (x, x))
     _check_finite(f"{function}: x", x)
     return x

@@ -361,7 +361,13 @@ def _chunk(
 
 def _with_room(history: History, piece: History, epochs: int) -> History:
     """Arrays for all epochs, like those of piece, beginning with the history so far."""
-    kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    try:
+        kept = jax.tree.map(lambda a: np.empty((epochs, *a.shape[1:]), a.dtype), piece)
+    except MemoryError as error:
+        raise MemoryError(
+            f"fit: the history of {epochs} epochs does not fit into memory ({error}); train fewer "
+            "at a time, each from the state of the last: state=state"
+        ) from None
     done = len(history.loss)
     if done:
         jax.tree.map(partial(_fill, 0, done), kept, history)

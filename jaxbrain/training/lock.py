@@ -3,8 +3,9 @@
 The lock is one of the operating system, which ends with the process however it ends: what a killed
 process or a reboot leaves is in nobody's way. The file also names the holder, for the message. On a
 shared disk the lock counts for all hosts where the file system keeps locks (NFS 4, Lustre with
-flock). Where it keeps none, a process of the same host is found by its number, and one of another
-host is not found: a warning says so.
+flock). Where it keeps none, or the system has no locks, a process of the same host is found by its
+number, and one of another host is not found: a warning says so. Of two that begin at once the one
+whose name was overwritten is refused.
 """
 
 import contextlib
@@ -61,23 +62,36 @@ class Lock:
             self._take(self._file)
 
     def _take(self, file: BinaryIO) -> None:
+        locked = True
         try:
             _lock(file)
         except OSError as error:
-            holder = _names(file)
-            if error.errno in _TAKEN or _runs_elsewhere(holder):
-                file.close()
-                self._file = None
-                raise BlockingIOError(errno.EAGAIN, _refusal(holder), self.path) from None
-            if holder.get("host", processes.host()) != processes.host():
-                warn(
-                    f"cannot tell if process {holder.get('process')} on {holder['host']} trains in "
-                    f"{os.path.dirname(self.path)}: the file system there keeps no locks"
-                )
+            locked = False
+            if error.errno in _TAKEN:
+                raise self._refused(_names(file)) from None
+            self._require_free(_names(file))
         names = {"process": os.getpid(), "host": processes.host()}
         with contextlib.suppress(OSError):  # on a full disk the lock holds without the names
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), json.dumps(names).encode())
+        if not locked and _names(file) != names:
+            self._require_free(_names(file))
+
+    def _require_free(self, holder: dict[str, Any]) -> None:
+        """Refuse a holder that runs on this host; say that one of another host may run."""
+        if _runs_elsewhere(holder):
+            raise self._refused(holder)
+        if holder.get("host", processes.host()) != processes.host():
+            warn(
+                f"cannot tell if process {holder.get('process')} on {holder['host']} trains in "
+                f"{os.path.dirname(self.path)}: the file system there keeps no locks"
+            )
+
+    def _refused(self, holder: dict[str, Any]) -> BlockingIOError:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        return BlockingIOError(errno.EAGAIN, _refusal(holder), self.path)
 
     def _is_ours(self) -> bool:
         """True if the locked file is the one in the directory."""
@@ -97,8 +111,10 @@ def _lock(file: BinaryIO) -> None:
         file.seek(_BEYOND)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
-        import fcntl
-
+        try:
+            import fcntl
+        except ImportError:
+            raise OSError(errno.ENOTSUP, "this system has no locks") from None
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

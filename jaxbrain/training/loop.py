@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from jaxbrain.core.arguments import explained
+from jaxbrain.core.arrays import require_arrays
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.libraries import is_constant
@@ -308,6 +309,8 @@ def _look(
             batch_size=at_once,
         )
     record = None if monitor.record is None else monitor.record(state)
+    if record is not None:
+        require_arrays("record", "its result", record)
     return History(
         jnp.sum(losses.astype(exact) * jnp.asarray(weights, exact)), losses, measured, record
     )

@@ -7,10 +7,12 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jaxbrain.core.annotations import Inputs
 from jaxbrain.core.arguments import checked, explained
+from jaxbrain.core.arrays import require_arrays
 from jaxbrain.core.compiled import compiled
 from jaxbrain.core.program import Program
-from jaxbrain.core.requirements import require_count
+from jaxbrain.core.requirements import require_count, shown
 from jaxbrain.core.types import Network, Params
 from jaxbrain.training.arguments import require_metrics, require_network
 from jaxbrain.training.data import check_data, check_inputs, check_range
@@ -68,7 +70,7 @@ def __dir__() -> list[str]:
 
 
 @checked
-def predict(net: Network, params: Params, x: Any, *, batch_size: int | None = None) -> Any:
+def predict(net: Network, params: Params, x: Inputs, *, batch_size: int | None = None) -> Any:
     """Predictions of a network for a data set, without noise: ``batch(net).apply``, in one program.
 
     They are the outputs of the network: logits, if it has learned by a loss from logits. Then
@@ -143,7 +145,8 @@ def evaluate(
       ['accuracy', 'loss']
     """
     require_network("evaluate", net)
-    require_metrics("evaluate", metrics)
+    require_arrays("evaluate", "params", params)
+    require_metrics("evaluate", metrics, needed=True)
     if batch_size is not None:
         batch_size = require_count("evaluate", "batch_size", batch_size)
     data = check_data("evaluate", "data", data)
@@ -163,17 +166,25 @@ def _evaluate(what: Program, params: Params, data: Any, batch_size: int | None) 
         prediction = net.apply(params, x)
         values = {name: metric(prediction, y) for name, metric in metrics if name not in at_once}
         for name, value in values.items():
-            if jnp.shape(value):
-                raise ValueError(
-                    f"metric {name} must give a scalar for one example, got shape "
-                    f"{jnp.shape(value)}; mark a metric of all examples at once with "
-                    "jb.metrics.over_dataset"
-                )
+            _require_scalar(name, value)
         return values, prediction if at_once else None
 
     rows, predictions = _for_each(one, data, batch_size)
     found = {name: _mean(values) for name, values in rows.items()}
     return found | {name: metric(predictions, data[1]) for name, metric in at_once.items()}
+
+
+def _require_scalar(name: str, value: Any) -> None:
+    form = f"metric {name} must give a scalar for one example, got"
+    if value is None or isinstance(value, str):
+        raise TypeError(f"{form} {shown(value)}")
+    if not jax.tree_util.all_leaves([value]):
+        raise TypeError(f"{form} a {type(value).__name__}")
+    if jnp.shape(value):
+        raise ValueError(
+            f"{form} shape {jnp.shape(value)}; mark a metric of all examples at once with "
+            "jb.metrics.over_dataset"
+        )
 
 
 def _for_each(function: Callable[[Any], Any], xs: Any, batch_size: int | None) -> Any:

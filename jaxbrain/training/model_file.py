@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from jaxbrain.core import allowed, serialization
-from jaxbrain.core.arguments import checked
+from jaxbrain.core.arguments import checked, explained
+from jaxbrain.core.arrays import require_arrays
+from jaxbrain.core.requirements import require_path
 from jaxbrain.core.types import Network, Params
 from jaxbrain.training import checkpoint, checkpoint_file
 from jaxbrain.training.training_file import model_names
 
 
-@checked
+@explained
 def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> None:
     """Store a network and its parameters in one file; `load_model` rebuilds both.
 
@@ -45,6 +47,8 @@ def save_model(path: str | os.PathLike[str], net: Network, params: Params) -> No
             f"save_model: net must be a Network, got {type(net).__name__}; the order is "
             "save_model(path, net, params)"
         )
+    require_path("save_model", "path", path)
+    require_arrays("save_model", "params", params)
     arrays: list[np.ndarray] = []
 
     def put(array: np.ndarray) -> dict[str, Any]:

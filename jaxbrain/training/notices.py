@@ -10,27 +10,24 @@ from collections.abc import Collection
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 
 def notices_of(rule_state: Any) -> dict[str, jax.Array]:
-    """The notices of all parts of a rule's state, sentence to flag.
+    """The notices of all parts of a rule's state, each a sentence and its flag.
 
     Examples:
       >>> import jax.numpy as jnp, jaxbrain as jb
-      >>> force, blocks = jnp.float32(3), jnp.ones(2)
-      >>> info = jb.learning.energy.InferenceDiagnostics(force, force, 1e6 * blocks)
+      >>> force, signal = jnp.float32(3), jnp.array([1e5, 1e6])
+      >>> info = jb.learning.energy.InferenceDiagnostics(force, force, signal, force > 1)
       >>> [bool(flag.any()) for flag in notices_of((info, ())).values()]
       [False, True]
     """
-    found: dict[str, jax.Array] = {}
-    for part in jax.tree.leaves(rule_state, is_leaf=_reports):
-        if not _reports(part):
-            continue
-        for sentence, flag in part.notices().items():
-            both = sentence in found and found[sentence].shape == flag.shape
-            found[sentence] = jnp.logical_or(found[sentence], flag) if both else flag
+    found = {}
+    for path, part in jax.tree_util.tree_leaves_with_path(rule_state, is_leaf=_reports):
+        if _reports(part):
+            where = f" (rule_state{jax.tree_util.keystr(path)})" if path else ""
+            found |= {f"{sentence}{where}": flag for sentence, flag in part.notices().items()}
     return found
 
 

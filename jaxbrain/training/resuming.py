@@ -107,10 +107,10 @@ class Saver:
     """
 
     def __init__(self, directory: str | Path, settings: dict[str, str], model: Model):
-        if not isinstance(directory, str | os.PathLike):
+        if not isinstance(directory, str | os.PathLike) or directory == "":
             raise TypeError(
                 'fit: checkpoint must be a directory, such as "runs/first", got '
-                f"{type(directory).__name__}"
+                f"{directory and type(directory).__name__!r}"
             )
         self.path: Path = Path(os.path.realpath(os.fsdecode(directory))) / training_file.NAME
         self.settings, self.model = settings, model

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxbrain.core.arguments import explained
-from jaxbrain.core.arrays import is_numbers, on_device
+from jaxbrain.core.arrays import is_numbers, on_device, require_arrays
 from jaxbrain.core.compiled import MOST, compiled
 from jaxbrain.core.composition import example
 from jaxbrain.core.latest import Latest
@@ -93,6 +93,9 @@ def init_state(
     require_optimizer("init_state", optimizer)
     key = require_random_key("init_state", key)
     x = jax.tree.map(_example, x, is_leaf=is_numbers)
+    require_arrays("init_state", "x", x)
+    if params is not None:
+        require_arrays("init_state", "params", params)
     params_key, rule_key, key = jax.random.split(key, 3)
     params = rule.network.init(params_key, x) if params is None else params
     state = state_of(rule, optimizer, x, params, rule_key, key)

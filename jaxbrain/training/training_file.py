@@ -134,11 +134,6 @@ def load_training(path: str | os.PathLike[str], like: TrainState) -> tuple[Train
       >>> bool((state.params["kernel"] == last.params["kernel"]).all()), len(history.loss)
       (True, 3)
     """
-    if not isinstance(like, TrainState):
-        raise TypeError(
-            "load_training: like must be a TrainState, such as jb.init_state(rule, optimizer, x, "
-            f"key=key), got {type(like).__name__}"
-        )
     path = os.path.join(path, NAME) if os.path.isdir(path) else path
 
     def use(whole: Whole) -> tuple[TrainState, History]:

@@ -44,7 +44,7 @@ class NonFiniteError(FloatingPointError):
 
 
 class Signs(NamedTuple):
-    """Faults after a chunk; all that is read of them as long as there is none is `quiet`.
+    """Faults after a chunk. As long as there is none, only `quiet` is read.
 
     Attributes:
       quiet: True if there is none.

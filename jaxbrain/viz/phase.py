@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxbrain.analysis.stability import FixedPoints
+from jaxbrain.core.annotations import Inputs
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.types import Cell, Params
 from jaxbrain.core.vectors import to_carry, to_vector
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 def phase_portrait(
     cell: Cell,
     params: Params,
-    x: Any,
+    x: Inputs,
     *,
     bounds: Sequence[float] | None = None,
     plane: Sequence[Any] | None = None,
-    fixed: Any = None,
+    fixed: FixedPoints | None = None,
     trajectories: Any = None,
     n: int = 61,
     ax: "Axes | None" = None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxbrain.analysis.comparison import Comparison
 from jaxbrain.core.arguments import checked
 from jaxbrain.viz.style import LINE_COLORS, MAGNITUDE, bare, hosts, integer_ticks, pyplot
 
@@ -18,7 +19,7 @@ _ROW = 0.29  # inches for each rule
 
 @checked
 def rule_table(
-    found: Any, *, layers: Sequence[str] | None = None, lowest: float | None = None
+    found: Comparison, *, layers: Sequence[str] | None = None, lowest: float | None = None
 ) -> "Figure":
     """Table of a comparison of learning rules, one row for each rule, as a Figure.
 

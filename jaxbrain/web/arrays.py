@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +88,7 @@ def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
-    """Whether the strides are those of row-major order, except along axes of size one."""
+    """True if the strides are those of row-major order, except along axes of size one."""
     own = contiguous(shape)
     return all(n == 1 or a == b for n, a, b in zip(shape, strides, own, strict=True))
 
@@ -98,15 +98,32 @@ def view_of(buffer: Buffer, shape: Sequence[int]) -> View:
     return View(buffer, tuple(map(int, shape)), contiguous(shape))
 
 
-def dtypes_of(aval: jax.core.ShapedArray) -> tuple[str, ...] | None:
+def dtypes_of(aval: Any) -> tuple[str, ...] | None:
     """The dtypes of the views of a value, or None where JavaScript has no array for it."""
     if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
-        return ("uint32", "uint32")
+        return ("uint32", "uint32") if str(aval.dtype) == "key<fry>" else None
     name = aval.dtype.name
     part = PARTS.get(name)
     if part is not None:
         return (part, part)
     return (name,) if name in ARRAYS else None
+
+
+def require_array(aval: Any, what: str) -> None:
+    """Refuse a value whose dtype JavaScript has no array for.
+
+    Raises:
+      NotImplementedError: with what may be used in its place.
+    """
+    if dtypes_of(aval) is not None:
+        return
+    if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
+        fix = 'make keys of the default generator, jax.random.key(seed, impl="threefry2x32")'
+    else:
+        fix = "convert it to a type of at most 32 bits, or to float64"
+    raise NotImplementedError(
+        f"javascript: {what} is {aval.dtype}, for which JavaScript has no array; {fix}"
+    )
 
 
 def constant(value: np.ndarray) -> View:
@@ -126,7 +143,7 @@ def single(view: View) -> np.generic | None:
     return value[0] if value is not None and value.size == 1 else None
 
 
-def number(value: np.generic) -> str:
+def number(value: Any) -> str:
     """A number in JavaScript, that of the dtype exactly."""
     if value.dtype == bool:
         return "true" if value else "false"

@@ -126,7 +126,7 @@ def _function(head: str, lines: Sequence[str]) -> str:
 
 def _exported(name: str, lines: Sequence[str]) -> str:
     return f"""\
-export function {name}(inputs, outputs = {name}.outputs.map((leaf) => new leaf.array(leaf.length))) {{
+export function {name}(inputs, outputs = {name}.outputs.map(create)) {{
   check("input", inputs, {name}.inputs);
   check("output", outputs, {name}.outputs);
 {chr(10).join([*_arguments(lines), *lines])}
@@ -145,14 +145,19 @@ def _leaves(name: str, leaves: Sequence[Leaf]) -> str:
 
 
 _CHECK = """\
+function create(leaf) {
+  return new leaf.array(leaf.length);
+}
 function check(kind, arrays, leaves) {
+  if (arrays.length > leaves.length) {
+    throw new TypeError(`${arrays.length} ${kind}s, but there are ${leaves.length}`);
+  }
   for (let i = 0; i < leaves.length; i++) {
     const array = arrays[i], leaf = leaves[i];
     if (!(array instanceof leaf.array) || array.length !== leaf.length) {
-      const found = array === undefined ? "nothing" : `${array.constructor.name} of ${array.length}`;
-      throw new TypeError(
-        `${kind} ${i} (${leaf.name}) must be a ${leaf.array.name} of ${leaf.length} numbers, got ${found}`
-      );
+      const wanted = `a ${leaf.array.name} of ${leaf.length} numbers`;
+      const found = array ? `${array.constructor.name} of ${array.length}` : "nothing";
+      throw new TypeError(`${kind} ${i} (${leaf.name}) must be ${wanted}, got ${found}`);
     }
   }
 }"""
@@ -169,6 +174,4 @@ def _helpers(text: str) -> list[str]:
         needed |= found
         for name in found:
             words |= set(re.findall(r"[A-Za-z_]\w*", HELPERS[name]))
-            if name in ("toBits", "fromBits"):
-                words.add("bitsOf")
     return [HELPERS[name] for name in HELPERS if name in needed] + [_CHECK]

@@ -8,13 +8,24 @@ from typing import Any
 
 import jax
 
-from jaxbrain.web.arrays import KEY, PARTS, Buffer, Value, View, contiguous, dtypes_of
+from jaxbrain.core.arguments import checked
+from jaxbrain.web.arrays import (
+    KEY,
+    PARTS,
+    Buffer,
+    Value,
+    View,
+    contiguous,
+    dtypes_of,
+    require_array,
+)
 from jaxbrain.web.assembly import Leaf, assemble
 from jaxbrain.web.helpers import HELPERS
 from jaxbrain.web.lowering import lower
 from jaxbrain.web.program import Block, Program
 
 
+@checked
 def javascript(function: Callable[..., Any], *examples: Any) -> str:
     """A function of JAX as a module of JavaScript, which computes the same numbers.
 
@@ -41,17 +52,15 @@ def javascript(function: Callable[..., Any], *examples: Any) -> str:
       >>> def scale(weights, x):
       ...     return jnp.tanh(weights * x)
       >>> text = javascript(scale, jnp.ones(3), 2.0)
-      >>> print(*[line for line in text.splitlines() if "tanh" in line])
-          y0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
+      >>> print(*[line.strip() for line in text.splitlines() if "tanh" in line])
+      b0[i1] = f(Math.tanh(f(x0[i1] * x1[0])));
     """
-    if not callable(function):
-        raise TypeError(f"javascript: function must be callable, got {function!r}")
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*examples)
     block = Block(Program())
     names = _input_names(function, examples)
     inputs, arguments = _arguments("x", names, closed.jaxpr.invars)
     results = lower(block, closed, arguments)
-    paths = [_path("", path) for path, _ in jax.tree.leaves_with_path(shapes)]
+    paths = [_path("", path) or "result" for path, _ in jax.tree.leaves_with_path(shapes)]
     outputs, targets = _arguments("y", paths, closed.jaxpr.outvars)
     own = {view.buffer for value in arguments for view in value}
     for result, target in zip(results, targets, strict=True):
@@ -68,9 +77,9 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 _RESERVED = {
-    "await", "break", "case", "catch", "check", "class", "const", "continue", "debugger", "default",
-    "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for",
-    "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
+    "await", "break", "case", "catch", "check", "class", "const", "continue", "create", "debugger",
+    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally",
+    "for", "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
     "new", "null", "outputs", "package", "private", "protected", "public", "return", "static",
     "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void",
     "while", "with", "yield", "arguments", "near", "far", "realOf", "Math", "Number", "Array",
@@ -107,12 +116,8 @@ def _arguments(
     leaves, values = [], []
     for k, (name, variable) in enumerate(zip(names, variables, strict=True)):
         aval = variable.aval
-        dtypes = dtypes_of(aval)
-        if dtypes is None:
-            raise NotImplementedError(
-                f"javascript: {name or 'the result'} is {aval.dtype}, for which JavaScript has no "
-                "array; convert it to a type of at most 32 bits, or float64"
-            )
+        require_array(aval, name)
+        dtypes = dtypes_of(aval) or ("float32",)
         buffer = Buffer(dtypes[0], math.prod(aval.shape) * len(dtypes), memory=True)
         buffer.name, buffer.depth = f"{letter}{k}", 0
         strides = tuple(s * len(dtypes) for s in contiguous(aval.shape))

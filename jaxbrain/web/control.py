@@ -112,8 +112,7 @@ def scan_sizes(eqn: Any) -> tuple[int, int]:
         for a, b in zip(eqn.outvars, body.outvars, strict=True)
     ]
     rows = sum(
-        len(a.aval.shape) != len(b.aval.shape)
-        for a, b in zip(eqn.invars, body.invars, strict=True)
+        len(a.aval.shape) != len(b.aval.shape) for a, b in zip(eqn.invars, body.invars, strict=True)
     )
     carries = sum(same)
     return len(eqn.invars) - rows - carries, carries

@@ -118,8 +118,7 @@ def apply(block: Block, name: str, *views: View) -> View:
 
 # of constants, where NumPy's integers are those of JAX
 _FOLDED = {"add": np.add, "sub": np.subtract, "lt": np.less, "ge": np.greater_equal}
-_TRUTH = {"eq", "ne", "lt", "le", "gt", "ge", "eq_to", "lt_to", "le_to",
-    "is_finite"}
+_TRUTH = {"eq", "ne", "lt", "le", "gt", "ge", "eq_to", "lt_to", "le_to", "is_finite"}
 
 
 def rule(name: str) -> Callable[..., list[Value]]:

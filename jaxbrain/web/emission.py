@@ -1,17 +1,17 @@
 """The text of blocks: storage that is used again, and functions of bounded length."""
 
-import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from jaxbrain.web.arrays import ARRAYS, Buffer, View, merged, squeezed, view_of
+from jaxbrain.web.arrays import ARRAYS, Buffer, View
 from jaxbrain.web.control import Branch, Repeat, While
 from jaxbrain.web.fusion import Step, place_results, schedule
-from jaxbrain.web.program import Block, Loop, Map, Op, reads
+from jaxbrain.web.groups import write_group
+from jaxbrain.web.program import Block, Loop, Map, reads
 from jaxbrain.web.writer import Writer, read
 
 _LONGEST = 8_000  # letters of a function: longer ones are not optimized by all engines
-_INLINE = 100  # letters of an expression within another
 
 
 class Storage:
@@ -76,7 +76,7 @@ class Emitter:
                 self.storage.give(buffer)
         return [line for piece in pieces for line in piece] if whole else self._parts(pieces)
 
-    def _captured(self, write) -> list[str]:
+    def _captured(self, write: Callable[[], Any]) -> list[str]:
         """The lines that a function writes."""
         outer, self.writer.lines = self.writer.lines, []
         write()
@@ -120,8 +120,7 @@ class Emitter:
         if isinstance(op, Map):
             write_group(self.writer, [m for m in step if isinstance(m, Map)], local)
         elif isinstance(op, Loop):
-            if self.writer.depth < 2 or op.title.startswith("dot_general"):
-                self.writer.line(f"// {op.title}")
+            self.writer.line(f"// {op.title}")
             op.write(self.writer, op.views, op.inputs)
         elif isinstance(op, Repeat):
             self._start(op.starts)
@@ -136,7 +135,7 @@ class Emitter:
                 self.writer.lines += self.block(op.condition, [op.test.buffer])
                 self.writer.line(f"if (!{read(op.test, [])}) break;")
                 self.writer.lines += self.block(op.body)
-        else:
+        elif isinstance(op, Branch):
             self._branch(op)
 
     def _start(self, starts: Sequence[tuple[View, View]]) -> None:
@@ -147,23 +146,15 @@ class Emitter:
             else:
                 self.writer.copy(source, target)
 
-    def _branch(self, op: Op) -> None:
-        assert_branch = op if isinstance(op, Branch) else None
-        if assert_branch is None:
-            raise TypeError(f"no text for {type(op).__name__}")
+    def _branch(self, op: Branch) -> None:
         for buffer in op.outputs:
             if buffer.is_variable:
                 self.writer.line(f"let {buffer.name} = 0;")
-        index = read(assert_branch.index, [])
-        *first, last = assert_branch.branches
-        for k, branch in enumerate(first):
-            test = f"{index} <= 0" if k == 0 else f"{index} === {k}"
-            self._case(f"{'else ' if k else ''}if ({test})", branch)
-        self._case("else", last)
-
-    def _case(self, head: str, branch: Block) -> None:
-        with self.writer.block(head):
-            self.writer.lines += self.block(branch)
+        index = read(op.index, [])
+        for k, branch in enumerate(op.branches):
+            test = f"if ({index} <= 0)" if k == 0 else f"else if ({index} === {k})"
+            with self.writer.block("else" if k == len(op.branches) - 1 > 0 else test):
+                self.writer.lines += self.block(branch)
 
 
 def _last_uses(steps: Sequence[Step], kept: Iterable[Buffer]) -> dict[Buffer, int]:
@@ -179,88 +170,3 @@ def _last_uses(steps: Sequence[Step], kept: Iterable[Buffer]) -> dict[Buffer, in
                 last[buffer] = k
     last.update(dict.fromkeys(kept, len(steps)))
     return last
-
-
-def write_group(writer: Writer, maps: Sequence[Map], local: set[Buffer]) -> None:
-    """One loop with the expressions of maps of one shape.
-
-    Args:
-      writer: of the text.
-      maps: in order.
-      local: outputs that are read in this loop only.
-    """
-    shape = maps[0].shape
-    inside = {m.outputs[0] for m in maps}
-    views: dict[tuple, View] = {}
-    for m in maps:
-        for view in (*m.inputs, view_of(m.outputs[0], shape)):
-            views[_site(squeezed(view))] = squeezed(view)
-    sizes, strides = merged(shape, [v.strides for v in views.values()])
-    sites = {
-        site: view._replace(shape=tuple(sizes), strides=tuple(s))
-        for (site, view), s in zip(views.items(), strides, strict=True)
-    }
-    with writer.nest(sizes) as index:
-        _Expressions(writer, maps, local, inside, sites, index).write()
-
-
-def _site(view: View) -> tuple:
-    return view.buffer, view.strides, view.offset, view.moving
-
-
-class _Expressions:
-    """The expressions of maps at one place of their loop; those read once are within others."""
-
-    def __init__(
-        self, writer: Writer, maps: Sequence[Map], local: set[Buffer], inside: set[Buffer],
-        sites: dict[tuple, View], index: Sequence[str],
-    ):  # fmt: skip
-        self.writer, self.maps, self.local, self.inside = writer, maps, local, inside
-        self.sites, self.index = sites, index
-        self.uses = _count_uses(maps)
-        self.texts: dict = {}
-
-    def write(self) -> None:
-        for m in self.maps:
-            (buffer,) = m.outputs
-            text = m.expression(*(self._input(view) for view in m.inputs))
-            once = self.uses.get(buffer, 0) == 1 and buffer in self.local
-            if once and len(text) <= _INLINE:
-                self.texts[buffer] = text
-                continue
-            if buffer in self.local or buffer.is_variable:
-                self.writer.line(f"const {buffer.name} = {text};")
-                self.texts[buffer] = buffer.name
-                continue
-            target = self.sites[_site(squeezed(view_of(buffer, m.shape)))]
-            if self.uses.get(buffer):
-                name = self.writer.name("v")
-                self.writer.line(f"const {name} = {text};")
-                self.texts[buffer] = text = name
-            self.writer.line(f"{read(target, self.index)} = {text};")
-
-    def _input(self, view: View) -> str:
-        if view.buffer in self.inside:
-            return self.texts[view.buffer]
-        site = _site(squeezed(view))
-        text = read(self.sites[site], self.index)
-        if self.uses.get(site, 0) > 1 and "[" in text:
-            if site not in self.texts:
-                name = self.writer.name("r")
-                self.writer.line(f"const {name} = {text};")
-                self.texts[site] = name
-            return self.texts[site]
-        return text
-
-
-def _count_uses(maps: Sequence[Map]) -> dict:
-    """How often the texts of each buffer made here, and of each number read, stand in others."""
-    inside = {m.outputs[0] for m in maps}
-    uses: dict = {}
-    for m in maps:
-        marks = [f"@{k}@" for k in range(len(m.inputs))]
-        text = m.expression(*marks)
-        for mark, view in zip(marks, m.inputs, strict=True):
-            key = view.buffer if view.buffer in inside else _site(squeezed(view))
-            uses[key] = uses.get(key, 0) + len(re.findall(mark, text))
-    return uses

@@ -61,7 +61,7 @@ def _group(first: Map, waiting: Sequence[Op], unmade: set[Buffer]) -> tuple[Step
 
 
 def _is_ready(op: Map, unmade: set[Buffer], inside: set[Buffer]) -> bool:
-    """Whether its inputs are made, or are made in the same loop at the same place."""
+    """True if its inputs are made, or are made in the same loop at the same place."""
     for view in op.inputs:
         if view.buffer in inside:
             own = squeezed(view)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxbrain.web.arrays import Value, View, number
 from jaxbrain.web.program import Block
-from jaxbrain.web.scalars import is_float, lowest, highest, product, rounded
+from jaxbrain.web.scalars import highest, is_float, lowest, product, rounded
 from jaxbrain.web.writer import Writer, read
 
 _FILL = jax.lax.GatherScatterMode.FILL_OR_DROP
@@ -35,7 +35,9 @@ class _Windows:
         self.operand, self.indices, self.sizes = operand, indices, tuple(sizes)
         if kind == "gather":
             self.starts = numbers.start_index_map
-            axes = zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
+            axes = zip(
+                numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True
+            )
             self.gone = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
         else:
             self.starts = numbers.scatter_dims_to_operand_dims
@@ -129,9 +131,7 @@ _UPDATES: dict[str, Callable[[str, str, str], str]] = {
 def _scatter(name: str) -> Callable[..., list[Value]]:
     update = _UPDATES[name]
 
-    def rule(
-        block: Block, eqn: Any, operand: Value, indices: Value, updates: Value
-    ) -> list[Value]:
+    def rule(block: Block, eqn: Any, operand: Value, indices: Value, updates: Value) -> list[Value]:
         if len(operand) > 1 and name == "scatter-mul":
             raise NotImplementedError("scatter-mul of complex numbers")
         numbers, clip = eqn.params["dimension_numbers"], eqn.params["mode"] == _CLIP
@@ -185,7 +185,9 @@ def _dynamic_slice(block: Block, eqn: Any, operand: Value, *starts: Value) -> li
         def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
             names = _write_clipped(writer, first, largest)
             with writer.nest(shape) as index:
-                place = [_moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)]
+                place = [
+                    _moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)
+                ]
                 writer.store(outputs[0], index, read(plane, place))
 
         kind = [(plane.buffer.dtype, shape)]
@@ -206,7 +208,9 @@ def _dynamic_update_slice(
             writer.copy(old, outputs[0])
             names = _write_clipped(writer, first, largest)
             with writer.nest(new.shape) as index:
-                place = [_moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)]
+                place = [
+                    _moved(i, None if n == "0" else n) for i, n in zip(index, names, strict=True)
+                ]
                 writer.line(f"{read(outputs[0], place)} = {read(new, index)};")
 
         kind = [(old.buffer.dtype, old.shape)]

@@ -21,7 +21,7 @@ from jaxbrain.web import (
     shapes,
     windows,
 )
-from jaxbrain.web.arrays import Value, broadcast, dtypes_of
+from jaxbrain.web.arrays import Value, broadcast, require_array
 from jaxbrain.web.program import Block
 
 Rule = Callable[..., list[Value]]
@@ -40,7 +40,7 @@ def lower(block: Block, closed: ClosedJaxpr, arguments: Sequence[Value]) -> list
 
 
 def _constant(block: Block, value: Any) -> Value:
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
         words = np.asarray(jax.random.key_data(value))
         first, second = (block.program.constant(words[..., k].copy()) for k in range(2))
         return first, second
@@ -57,8 +57,9 @@ def lower_open(
 
     def value_of(atom: Any) -> Value:
         if isinstance(atom, Literal):
-            plain = np.asarray(atom.val).astype(atom.aval.dtype)
-            return tuple(broadcast(v, atom.aval.shape) for v in block.program.constants(plain))
+            aval: Any = atom.aval
+            plain = np.asarray(atom.val).astype(aval.dtype)
+            return tuple(broadcast(v, aval.shape) for v in block.program.constants(plain))
         return values[atom]
 
     for eqn in jaxpr.eqns:
@@ -70,11 +71,7 @@ def lower_open(
 def _apply(block: Block, eqn: Any, arguments: Sequence[Value]) -> list[Value]:
     name = eqn.primitive.name
     for atom in (*eqn.invars, *eqn.outvars):
-        if dtypes_of(atom.aval) is None:
-            raise NotImplementedError(
-                f"javascript: no array of JavaScript holds {atom.aval.dtype} ({name}, "
-                f"{where(eqn)}); convert to a type of at most 32 bits, or float64"
-            )
+        require_array(atom.aval, f"a value of {name} ({where(eqn)})")
     try:
         rule = _rule(name, arguments)
         if rule is None:
@@ -149,9 +146,7 @@ def _expanded(block: Block, eqn: Any, *arguments: Value) -> list[Value]:
 def _integer_pow(block: Block, eqn: Any, x: Value) -> list[Value]:
     """Repeated squares, as in XLA."""
     exponent = abs(eqn.params["y"])
-    one = tuple(
-        block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x))
-    )
+    one = tuple(block.program.full(x[0], 1 - k, x[0].shape) for k in range(len(x)))
     result: Value | None = None
     square = x
     while exponent:

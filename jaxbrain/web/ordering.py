@@ -44,7 +44,7 @@ def _top_k(block: Block, eqn: Any, x: Value) -> list[Value]:
 
     def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
         with writer.nest(by_axes(view, [axis])[0].shape) as out:
-            order, i = _write_order(writer, [view], axis, out, "-compare"), writer.name("j")
+            order, i = _write_order(writer, [view], axis, out, "-compareAll"), writer.name("j")
             with writer.count(i, k):
                 index = [*out[:axis], i, *out[axis:]]
                 old = read(view, [*out[:axis], f"{order}[{i}]", *out[axis:]])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxbrain.web.arrays import Value, View
+from jaxbrain.web.arrays import PARTS, Value, View
 from jaxbrain.web.elementwise import apply, convert
 from jaxbrain.web.program import Block
 from jaxbrain.web.scalars import product
@@ -59,8 +59,8 @@ def bilinear(block: Block, left: Value, right: Value, real: Any) -> Value:
 
 
 def _dot_general(block: Block, eqn: Any, left: Value, right: Value) -> list[Value]:
-    name = eqn.outvars[0].aval.dtype.name
-    dtype = {"complex64": "float32", "complex128": "float64"}.get(name, name)
+    name: str = eqn.outvars[0].aval.dtype.name
+    dtype = PARTS.get(name, name)
     left, right = (tuple(convert(block, v, dtype) for v in value) for value in (left, right))
     numbers = eqn.params["dimension_numbers"]
     return [bilinear(block, left, right, lambda a, b: dotted(block, a, b, numbers))]
@@ -106,7 +106,7 @@ class _Convolution:
         return row, channel
 
     def _places(self, place: Sequence[str], offset: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Where in x each axis reads, and when it is inside."""
+        """The place in x along each axis, and the conditions that it is inside."""
         p, places, tests = self.params, [], []
         for axis, (i, k) in enumerate(zip(place, offset, strict=True)):
             n, hole = self.x.shape[2 + axis], p["lhs_dilation"][axis]

@@ -72,9 +72,7 @@ class Block:
       ends: copies at the end, ``(from, to)``.
     """
 
-    def __init__(
-        self, program: "Program", parent: "Block | None" = None, *, branch: bool = False
-    ):
+    def __init__(self, program: "Program", parent: "Block | None" = None, *, branch: bool = False):
         self.program, self.parent, self.branch = program, parent, branch
         self.depth = 0 if parent is None else parent.depth + 1
         self.ops: list[Op] = []
@@ -102,9 +100,7 @@ class Block:
             block = block.parent
         return block
 
-    def map(
-        self, expression: Expression, dtype: str, shape: Sequence[int], *inputs: View
-    ) -> View:
+    def map(self, expression: Expression, dtype: str, shape: Sequence[int], *inputs: View) -> View:
         """An operation by element, on inputs that are broadcast to the shape."""
         block = self.home(inputs)
         output = view_of(Buffer(dtype, math.prod(shape)), shape)
@@ -145,7 +141,7 @@ class Block:
 
 
 class Program:
-    """What all blocks share: the block that is computed once, counters of loops, constants."""
+    """The parts that all blocks share: what is computed once, counters of loops, constants."""
 
     def __init__(self) -> None:
         self.setup = Block(self)
@@ -171,7 +167,7 @@ class Program:
             self._constants[key] = constant(value)
         return self._constants[key]
 
-    def constants(self, value: np.ndarray) -> tuple[View, ...]:
+    def constants(self, value: Any) -> tuple[View, ...]:
         """A constant as views: two if it is complex."""
         if value.dtype.name in PARTS:
             return self.constant(np.array(value.real)), self.constant(np.array(value.imag))

@@ -21,7 +21,8 @@ _WORDS = ("words[0]", "words[1]")
 def _require_partitionable() -> None:
     if not jax.config.jax_threefry_partitionable:  # pyright: ignore[reportAttributeAccessIssue]
         raise NotImplementedError(
-            "random numbers with jax_threefry_partitionable=False; set it to True"
+            "javascript: random numbers are those of jax_threefry_partitionable=True, which is "
+            "False; set it to True"
         )
 
 

@@ -133,7 +133,10 @@ def _extreme(sign: str) -> Callable[..., list[Value]]:
 
 
 RULES = {
-    **{f"reduce_{name}": _reduce(name) for name in ("sum", "prod", "max", "min", "and", "or", "xor")},
+    **{
+        f"reduce_{name}": _reduce(name)
+        for name in ("sum", "prod", "max", "min", "and", "or", "xor")
+    },
     **{f"cum{name}": _cumulative(name) for name in ("sum", "prod", "max", "min", "logsumexp")},
     "argmax": _extreme(">"),
     "argmin": _extreme("<"),

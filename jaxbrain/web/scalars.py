@@ -32,6 +32,7 @@ def rounded(dtype: str, text: str) -> str:
 
 
 def is_float(dtype: str) -> bool:
+    """True for the dtypes that are rounded and have infinities."""
     return dtype.startswith("float")
 
 

@@ -87,9 +87,7 @@ def _squeeze(block: Block, eqn: Any, view: View) -> View:
     )
 
 
-def sliced(
-    view: View, starts: Sequence[int], limits: Sequence[int], steps: Sequence[int]
-) -> View:
+def sliced(view: View, starts: Sequence[int], limits: Sequence[int], steps: Sequence[int]) -> View:
     """A part of a view."""
     offset = sum(s * a for s, a in zip(view.strides, starts, strict=True))
     shape = tuple(max(0, -(-(b - a) // c)) for a, b, c in zip(starts, limits, steps, strict=True))
@@ -191,11 +189,13 @@ def _pad(block: Block, eqn: Any, x: Value, value: Value) -> list[Value]:
         limits.append(first + len(kept))
         steps.append(inner + 1)
         places.append(low + first * (inner + 1))
-    ends = [p + (b - a - 1) * s + 1 for p, a, b, s in zip(places, starts, limits, steps, strict=True)]
+    ends = [
+        p + (b - a - 1) * s + 1 for p, a, b, s in zip(places, starts, limits, steps, strict=True)
+    ]
 
     def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
         part, fill = inputs
-        writer.line(f"{outputs[0].buffer.name}.fill({read(fill, [])});")
+        writer.fill(outputs[0], read(fill, []))
         writer.copy(
             sliced(part, starts, limits, [1] * len(shape)), sliced(outputs[0], places, ends, steps)
         )
@@ -244,7 +244,15 @@ RULES: dict[str, Rule] = {
     "empty": _empty,
     "empty2": _empty,
     **dict.fromkeys(
-        ("copy", "copy_p", "device_put", "name", "optimization_barrier", "sharding_constraint",
-         "stop_gradient"), same
+        (
+            "copy",
+            "copy_p",
+            "device_put",
+            "name",
+            "optimization_barrier",
+            "sharding_constraint",
+            "stop_gradient",
+        ),
+        same,
     ),
 }

@@ -13,7 +13,7 @@ from jaxbrain.web.writer import Writer, read
 def _places(
     params: Any, view: View, out: Sequence[str], offset: Sequence[str]
 ) -> tuple[list[str], str]:
-    """Where a window reads, and the text of the condition that it is inside."""
+    """The place at which a window reads, and the text of the condition that it is inside."""
     ones = (1,) * len(view.shape)
     dilation = params.get("window_dilation", ones)
     places, tests = [], []
@@ -59,7 +59,7 @@ def _select_and_scatter_add(block: Block, eqn: Any, source: Value, x: Value) -> 
 
     def write(writer: Writer, outputs: Sequence[View], inputs: Sequence[View]) -> None:
         (output,) = outputs
-        writer.line(f"{output.buffer.name}.fill(0);")
+        writer.fill(output, "0")
         with writer.nest(new.shape) as out:
             best, where, v = (writer.name(letter) for letter in "hwv")
             writer.line(f"let {best} = 0, {where} = -1;")
@@ -67,13 +67,12 @@ def _select_and_scatter_add(block: Block, eqn: Any, source: Value, x: Value) -> 
                 place, test = _places(p, view, out, offset)
                 with writer.block(f"if ({test})") if test else writer.block(""):
                     writer.line(f"const {v} = {read(view, place)};")
-                    flat = read(output, place)
-                    position = flat[flat.index("[") + 1 : -1]
+                    array, _, position = read(output, place)[:-1].partition("[")
                     writer.line(
                         f"if ({where} < 0 || {v} {sign} {best}) "
                         f"{{ {best} = {v}; {where} = {position}; }}"
                     )
-            old = f"{output.buffer.name}[{where}]"
+            old = f"{array}[{where}]"
             writer.line(f"if ({where} >= 0) {old} = {rounded(dtype, f'{old} + {read(new, out)}')};")
 
     kind = [(dtype, view.shape)]

@@ -31,6 +31,8 @@ class Writer:
 
     @contextlib.contextmanager
     def block(self, head: str) -> Iterator[None]:
+        if head.startswith("else"):  # on the line that ends the block before it
+            head = f"{self.lines.pop().lstrip()} {head}"
         self.line(head + " {")
         self.depth += 1
         yield
@@ -72,6 +74,13 @@ class Writer:
             return self.line(f"{target.buffer.name}.set({source.buffer.name});")
         with self.nest(shape) as index:
             self.line(f"{read(target, index)} = {read(source, index)};")
+
+    def fill(self, view: View, text: str) -> None:
+        """Write one number to all places of a view."""
+        if _is_array(view):
+            return self.line(f"{view.buffer.name}.fill({text});")
+        with self.nest(view.shape) as index:
+            self.line(f"{read(view, index)} = {text};")
 
     def accumulate(
         self, sizes: Sequence[int], term: Term, start: str, step: Callable[[str, str], str]
@@ -138,6 +147,6 @@ def _address(view: View, index: Sequence[str]) -> str:
 
 
 def _is_array(view: View) -> bool:
-    """Whether the view is a typed array as a whole."""
+    """True if the view is a typed array as a whole."""
     whole = view.size == view.buffer.size and not (view.offset or view.moving)
     return whole and dense(view.shape, view.strides) and view.buffer.place is None

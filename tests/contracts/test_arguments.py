@@ -5,13 +5,18 @@ import importlib
 import inspect
 import types
 import typing
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxbrain as jb
+from jaxbrain.core.annotations import reading
 from jaxbrain.core.types import Loss
+from jaxbrain.motor import Signals
 from tests.contracts.test_config import MAKE
 from tests.tables.public import PUBLIC
 
@@ -29,6 +34,11 @@ FUNCTIONS = {
     if inspect.isroutine(function) and function.__name__ not in OWN_CHECKS
 }
 NO_NUMBERS = [float("inf"), -np.inf, float("nan"), np.float32("nan"), True, np.True_, "1", 1j, b"1"]
+ONLY_FUNCTIONS = {name: f for name, f in FOUND.items() if isinstance(f, types.FunctionType)}
+# these check their arguments together
+CHECK_TOGETHER = {
+    "fit", "run", "step", "init_state", "evaluate", "compare_rules", "configured", "save_model",
+}  # fmt: skip
 NET, ARM = jb.serial(jb.dense(3), jb.dense(2)), jb.motor.MOTORNET
 
 
@@ -78,7 +88,7 @@ def having(find, wanted):
 
 
 def refuses(name, parameter, value, error=(TypeError, ValueError)):
-    function = FUNCTIONS[name]
+    function = FOUND[name]
     with pytest.raises(error, match=f"^{function.__name__}: {parameter.name}"):
         if parameter.kind is parameter.VAR_POSITIONAL:
             function(value)
@@ -112,6 +122,105 @@ def test_what_is_no_function_is_refused(name, given):
     for parameter in given:
         for value in (3, "relu", NET, [len]):
             refuses(name, parameter, value, TypeError)
+
+
+class Gained(NamedTuple):
+    """A carry with a leaf for lesions."""
+
+    state: Any
+    gain: Any
+
+
+def state(x, **options):
+    rule = jb.backprop(NET, jb.losses.mse)
+    return jb.init_state(rule, optax.sgd(0.1), x, key=jax.random.key(0), **options)
+
+
+class Thing:
+    """Nothing that any function takes."""
+
+
+@pytest.mark.parametrize("name", ONLY_FUNCTIONS)
+def test_a_call_that_does_not_fit_is_answered_by_the_name_of_the_function(name):
+    function = ONLY_FUNCTIONS[name]
+    with pytest.raises(TypeError, match=f"^{function.__name__} has no argument 'no_such_word'; "):
+        function(no_such_word=1)
+
+
+def perturbed(perturbation):
+    carry = Gained(np.zeros(3, "float32"), np.ones(3, "float32"))
+    return perturbation(0, Signals(None, None, jax.tree.map(jnp.asarray, carry), *[None] * 4))
+
+
+def split(x, y, **options):
+    return jb.datasets.train_test_split(jax.random.key(0), x, y, **options)
+
+
+# Parameters that the functions check themselves, with a call.
+OWN = {
+    "silence: units": lambda v: perturbed(perturb.silence(v)),
+    "stimulate: units": lambda v: perturbed(perturb.stimulate(v, 0.3)),
+    "connected: mask": lambda v: jb.cells.connected(jb.cells.elman(2), v),
+    "excitatory_inhibitory: signs": lambda v: jb.cells.excitatory_inhibitory(2, signs=v),
+    "excitatory_inhibitory: mask": lambda v: jb.cells.excitatory_inhibitory(2, mask=v),
+    "excitatory_inhibitory: delays": lambda v: jb.cells.excitatory_inhibitory(2, delays=v),
+    "conv: padding": lambda v: jb.conv(2, (3, 3), padding=v),
+    "avg_pool: padding": lambda v: jb.avg_pool(2, padding=v),
+    "max_pool: padding": lambda v: jb.max_pool(2, padding=v),
+    "hopfield: storage": lambda v: jb.memory.hopfield(storage=v),
+    "graded_hopfield: storage": lambda v: jb.memory.graded_hopfield(storage=v),
+    "from_json: functions": lambda v: jb.from_json(jb.to_json(NET), functions=v),
+    "load_model: functions": lambda v: jb.load_model("file", functions=v),
+    "with_precision: compute": lambda v: jb.with_precision(NET, v),
+    "with_precision: output": lambda v: jb.with_precision(NET, "bfloat16", output=v),
+    "train_test_split: x": lambda v: split(v, np.ones(4)),
+    "train_test_split: y": lambda v: split(np.ones(4), v),
+    "train_test_split: stratify": lambda v: split(np.ones(4), np.ones(4), stratify=v),
+    "check: state": lambda v: jb.check(v, np.ones(2)),
+    "evaluate: params": lambda v: jb.evaluate(NET, v, (np.ones((2, 3)), np.ones((2, 2))), {}),
+    "evaluate: metrics": lambda v: jb.evaluate(NET, (), (np.ones((2, 3)), np.ones((2, 2))), v),
+    "save_model: net": lambda v: jb.save_model("file", v, ()),
+    "save_model: params": lambda v: jb.save_model("file", NET, v),
+    "init_state: x": lambda v: state(v),
+    "init_state: params": lambda v: state(np.ones(3), params=v),
+}
+# What is of any kind: a network decides, or another library.
+ANY = {
+    "total_change: modulator", "to_json: value", "save: tree", "restore: like", "check: losses",
+    *(f"{way}_{of}: model" for way in ("from", "to") for of in ("equinox", "linen", "nnx")),
+    *(f"{of}_params: model" for of in ("equinox", "linen", "nnx")),
+    "linen_params: variables", "summary: params", "javascript: examples",
+}  # fmt: skip
+
+
+def test_every_parameter_is_read_or_known():
+    unread = {
+        f"{function.__name__}: {parameter.name}"
+        for name, function in ONLY_FUNCTIONS.items()
+        if function.__name__ not in CHECK_TOGETHER and not name.startswith("viz.")
+        for parameter in inspect.signature(function).parameters.values()
+        if reading(parameter.annotation) is None
+    }
+    together = {name for name in OWN if name.split(":")[0] in CHECK_TOGETHER}
+    assert unread == (OWN.keys() - together) | ANY
+
+
+@pytest.mark.parametrize("name", ONLY_FUNCTIONS)
+def test_what_no_function_takes_is_refused_by_function_and_argument(name):
+    function = ONLY_FUNCTIONS[name]
+    if function.__name__ in CHECK_TOGETHER:
+        return
+    for parameter in inspect.signature(function).parameters.values():
+        if reading(parameter.annotation) is not None:
+            refuses(name, parameter, Thing(), TypeError)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_parameter_without_such_an_annotation_is_checked_by_its_function(name):
+    function, _, argument = name.partition(": ")
+    for value in (Thing(), "no such thing"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{function}\b.*: {argument}"):
+            OWN[name](value)
 
 
 def test_a_default_that_is_a_number_is_annotated_as_one():
@@ -170,6 +279,7 @@ NEGATIVE = {
     "during": "start",
     "pair_stdp": "a_plus a_minus",
     "reward_modulated_stdp": "a_plus a_minus",
+    "soft_hebb": "loser_gain",
 }
 
 

@@ -43,6 +43,8 @@ def function(
     words: Sequence[str] | Mapping[str, slice] = (),
     data: tuple[Any, str] = (1, "a"),
     nested: Sequence[tuple[int, float]] = (),
+    place: int | str = 0,
+    shape: jax.ShapeDtypeStruct | None = None,
 ):
     """Something that takes one of each."""
     return number
@@ -66,10 +68,12 @@ GOOD = [
     ("array", (None, 3, 2.5, [1.0], np.ones(2), jnp.ones(2))),
     ("either", (len, NET, 3)),
     ("params", ((), {"a": np.ones(2)}, [jnp.ones(2), (2.0,)], NET)),
-    ("path", ("a", Path("a"))),
+    ("path", ("a", b"a", Path("a"))),
     ("words", (["a"], (), np.array(["a"]), {"a": slice(2)})),
     ("data", ((None, "a"), [1, "a"])),
     ("nested", ([(1, 2.0)], ())),
+    ("place", (3, np.int8(3), "a")),
+    ("shape", (None, np.ones(2), jax.ShapeDtypeStruct((2,), "float32"))),
 ]
 BAD = [
     ("number", ("1", None, True, 1j, [1.0], np.ones(1), len), TypeError),
@@ -90,10 +94,12 @@ BAD = [
     ("name", (3, None), TypeError),
     ("array", ("a", {}, object(), len, [["a"]], jax.random.key(0), np.array([None])), TypeError),
     ("params", ("a", None, len, {"a": "b"}, [object()]), TypeError),
-    ("path", (None, 3, "", b"a"), TypeError),
+    ("path", (None, 3, "", b"", ["a"]), TypeError),
     ("words", ("ab", None, [3], {"a": 3}), TypeError),
     ("data", ("ab", None, (1,), (1, 2), (1, "a", 2), {}), TypeError),
     ("nested", (3, [1], [(1,)], [(1, "a")]), TypeError),
+    ("place", (1.0, True, None, ["a"]), TypeError),
+    ("shape", ((2,), 3, "float32"), TypeError),
 ]
 
 
@@ -194,6 +200,22 @@ def test_an_error_of_jaxbrain_that_begins_with_an_argument_gets_the_function(mon
             shown(text=text)
     with pytest.raises(ValueError, match="^made: text is" if ours else "^text is"):
         made("text is odd")
+
+
+@checked
+def value_of(params: Params, entry: str):
+    """An entry of params, or of a mapping that has nothing to do with them."""
+    return params["kernel"] if entry == "kernel" else {}[entry]
+
+
+def test_an_entry_that_params_do_not_hold_is_named(monkeypatch):
+    monkeypatch.setattr(calls, "_PACKAGE", str(Path(__file__).parent))
+    assert value_of({"kernel": 1.0}, "kernel") == 1.0
+    with pytest.raises(ValueError, match=r"^value_of: params hold no 'kernel'; pass what init"):
+        value_of({"bias": 1.0}, "kernel")
+    monkeypatch.setattr(calls, "_PACKAGE", "elsewhere")
+    with pytest.raises(KeyError):
+        value_of({"bias": 1.0}, "kernel")
 
 
 def test_a_good_call_of_a_function_that_checks_itself_looks_at_no_signature(monkeypatch):

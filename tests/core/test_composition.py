@@ -93,11 +93,33 @@ def test_names_tell_what_is_not_the_default():
     assert repr(half) == ("with_precision(dense(3), jax.numpy.float16, output=jax.numpy.float16)")
 
 
-def test_residual_adds_its_input():
-    net = jb.residual(jb.dense(3))
+@pytest.mark.parametrize("scale", [1, 0.25, jnp.float32(2)])
+def test_residual_adds_its_input(scale):
+    net = jb.residual(jb.dense(3), scale=scale)
     params = net.init(new_key(), X)
-    want = X + X @ params["kernel"] + params["bias"]
+    want = X + scale * (X @ params["kernel"] + params["bias"])
     np.testing.assert_allclose(net.apply(params, X), want, rtol=1e-6)
+    traced = jax.jit(lambda s: jb.residual(jb.dense(3), scale=s).apply(params, X))(scale)
+    np.testing.assert_allclose(traced, want, rtol=1e-6)
+    pixels = jb.residual(jb.elementwise(lambda n: n), scale=0.5)
+    assert pixels.apply((), jnp.array([2, 5])).tolist() == [3.0, 7.5]
+
+
+def test_the_variance_of_scaled_blocks_does_not_grow_with_their_number():
+    """E |y|^2 = (1 + scale^2)^n |x|^2 over the weights of n linear blocks, with any width."""
+    x = jnp.ones(8)
+
+    @partial(jax.jit, static_argnums=0)
+    def squares(n, scale):
+        net = jb.repeated(jb.residual(jb.dense(8), scale=scale), n)
+        keys = jax.random.split(new_key(), 500)
+        return jax.vmap(lambda k: jnp.mean(jnp.square(net.apply(net.init(k, x), x))))(keys)
+
+    for n in (8, 256):
+        each = np.asarray(squares(n, n**-0.5), float)
+        error = each.std() / np.sqrt(len(each))
+        assert abs(each.mean() - (1 + 1 / n) ** n) < 3 * error < 0.6
+    assert squares(8, 1.0).mean() > 100  # the control: 2^n
 
 
 def test_batch_of_a_batch():
@@ -213,6 +235,11 @@ PLAIN = [
         r"parallel: branches\[1\] must be a Network such as .*, got None",
     ),
     (lambda: jb.parallel(jb.dense(3), merge=sum), TypeError, "merge"),
+    (
+        lambda: jb.residual(NET, scale=-0.5),
+        ValueError,
+        "residual: scale must be positive, got -0.5",
+    ),
     (lambda: jb.residual(3), TypeError, "residual: net must be a Network such as .*, got 3"),
     (
         lambda: jb.batch(jnp.tanh),

@@ -68,7 +68,7 @@ FAULTS = [
     Fault(
         "an error of another library is taken for one about an argument",
         f"{CORE}/calls.py",
-        "first[0] in arguments and _is_ours(error)", "first[0] in arguments",
+        "first[0] in arguments and is_ours(error)", "first[0] in arguments",
         TYPES,
     ),
     Fault(

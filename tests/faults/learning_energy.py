@@ -6,13 +6,34 @@ ENERGY, GENERATIVE = "jaxbrain/learning/energy", "jaxbrain/learning/generative"
 ENERGY_TESTS, GENERATIVE_TESTS = "tests/learning/energy", "tests/learning/generative"
 FAULTS = [
     Fault(
+        "a descent with too large steps is not reported", f"{ENERGY}/inference.py",
+        "diverged: jnp.asarray(self.diverged)}", "diverged: jnp.zeros((), bool)}",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "multipliers that grow are not reported", f"{ENERGY}/lagrangian.py",
+        "jnp.where(n == 0, _size(coming[0]), first)", "_size(coming[0])",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "inference without an equilibrium is reported as divergence",
+        f"{ENERGY}/predictive_exact.py", "._replace(diverged=False)", "",
+        "tests/training/test_notices.py",
+    ),
+    Fault(
+        "the carried force of error coordinates is that of the step before",
+        f"{ENERGY}/error_coordinates.py",
+        "return errors, force(errors)\n\n", "return errors, force(carry[0])\n\n",
+        f"{ENERGY_TESTS}/test_error_coordinates.py",
+    ),
+    Fault(
         "blocks are reported although nothing is left to be learned", f"{ENERGY}/inference.py",
         "{lost: self.unreached & ~output,", "{lost: self.unreached,",
         "tests/training/test_notices.py",
     ),
     Fault(
         "a relaxation that is not a number is not reported", f"{ENERGY}/inference.py",
-        "diverged: ~(self.residual <= 1)", "diverged: self.residual > 1",
+        "signal, ~(residual <= 1))", "signal, residual > 1)",
         "tests/training/test_notices.py",
     ),
     Fault(

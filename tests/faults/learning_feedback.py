@@ -6,8 +6,9 @@ LEARNING = "jaxbrain/learning"
 CHAIN, TEST_CHAIN = f"{LEARNING}/chain.py", "tests/learning/test_chain.py"
 TESTS = "tests/learning"
 FIXED, SIGNS, LEARNED = (f"{LEARNING}/feedback/{name}.py" for name in ("fixed", "signs", "learned"))
-PROPAGATION, INVERSES, LOCAL, GAIT = (
-    f"{LEARNING}/targets/{name}.py" for name in ("propagation", "inverses", "local", "gait")
+PROPAGATION, INVERSES, DIFFERENCES, LOCAL, GAIT = (
+    f"{LEARNING}/targets/{name}.py"
+    for name in ("propagation", "inverses", "difference_reconstruction", "local", "gait")
 )
 PERTURBATION, PEPITA, GOODNESS, LABELS = (
     f"{LEARNING}/forward/{name}.py"
@@ -16,8 +17,9 @@ PERTURBATION, PEPITA, GOODNESS, LABELS = (
 TEST_FIXED, TEST_SIGNS, TEST_LEARNED = (
     f"{TESTS}/feedback/test_{name}.py" for name in ("fixed", "signs", "learned")
 )
-TEST_PROPAGATION, TEST_LOCAL, TEST_GAIT = (
-    f"{TESTS}/targets/test_{name}.py" for name in ("propagation", "local", "gait")
+TEST_PROPAGATION, TEST_DIFFERENCES, TEST_LOCAL, TEST_GAIT = (
+    f"{TESTS}/targets/test_{name}.py"
+    for name in ("propagation", "difference_reconstruction", "local", "gait")
 )
 TEST_PERTURBATION, TEST_PEPITA, TEST_GOODNESS, TEST_LABELS = (
     f"{TESTS}/forward/test_{name}.py"
@@ -137,13 +139,14 @@ FEEDBACK = [
 TARGETS = [
     Fault(
         "the target of a layer is made by the inverse of another", PROPAGATION,
-        "decoder(net, parts[j : j + 2], state.params[j], ",
-        "decoder(net, parts[j : j + 2], state.params[j - 1], ", TEST_PROPAGATION,
+        "decoder(net, parts, state.params[j], ", "decoder(net, parts, state.params[j - 1], ",
+        TEST_PROPAGATION,
     ),
     Fault(
         "every target propagates the first one", PROPAGATION,
-        "offset = propagate(decode, activities[start], activities[stop], offset)",
-        "offset = propagate(decode, activities[start], activities[stop], -scale * errors[1])",
+        "offset = inversion.propagate(decode, activities[start], activities[stop], offset)",
+        "offset = inversion.propagate("
+        "decode, activities[start], activities[stop], -scale * errors[1])",
         TEST_PROPAGATION,
     ),
     Fault(
@@ -160,6 +163,25 @@ TARGETS = [
         "all inverses learn under the same noise", PROPAGATION,
         "jax.random.fold_in(jax.random.clone(key), j)",
         "jax.random.fold_in(jax.random.clone(key), 0)", TEST_PROPAGATION,
+    ),
+    Fault(
+        "local differences learn the inverse", DIFFERENCES,
+        "each = jnp.square(seen / sigma) / 2 - below * (carried / sigma)",
+        "each = jnp.square(carried / sigma - below) / 2", TEST_DIFFERENCES,
+    ),
+    Fault(
+        "the penalty of local differences lacks its half", DIFFERENCES,
+        "jnp.square(seen / sigma) / 2", "jnp.square(seen / sigma)", TEST_DIFFERENCES,
+    ),
+    Fault(
+        "feedback of differences has no activation", DIFFERENCES,
+        "                u = chain.on_batch(layer, (), u, None)\n", "                pass\n",
+        TEST_DIFFERENCES,
+    ),
+    Fault(
+        "every step of the feedback has the same noise", DIFFERENCES,
+        "jax.random.fold_in(jax.random.clone(key), t)",
+        "jax.random.fold_in(jax.random.clone(key), 0)", TEST_DIFFERENCES,
     ),
     Fault(
         "the loss of an inverse lacks its half", INVERSES,

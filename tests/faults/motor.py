@@ -10,7 +10,8 @@ FAULTS = [
     # ---- bodies
     Fault(
         "a force acts on the joints through the Jacobian, not its transpose", f"{BODY}/links.py",
-        "matvec(jacobian(arm, angles).T, force)", "matvec(jacobian(arm, angles), force)",
+        "[(x1 + x2) * fy - (y1 + y2) * fx, x2 * fy - y2 * fx]",
+        "[-(y1 + y2) * fx - y2 * fy, (x1 + x2) * fx + x2 * fy]",
         f"{OF_BODY}/test_links.py",
     ),
     Fault(
@@ -66,6 +67,16 @@ FAULTS = [
         "a stage of Runge-Kutta has the wrong weight", f"{BODY}/plant.py",
         "(a + 2 * b + 2 * c + d) / 6", "(a + 2 * b + c + 2 * d) / 6",
         f"{OF_BODY}/test_plant.py",
+    ),
+    Fault(
+        "a stage of the looped Runge-Kutta has the wrong weight", f"{BODY}/plant.py",
+        "jnp.asarray([1.0, 2.0, 2.0, 1.0])", "jnp.asarray([1.0, 2.0, 1.0, 2.0])",
+        f"{OF_BODY}/test_six_muscles.py",
+    ),
+    Fault(
+        "the elbow moves the hand the other way", f"{BODY}/links.py",
+        "[-y * w1 - y2 * w2, x * w1 + x2 * w2]", "[-y * w1 + y2 * w2, x * w1 - x2 * w2]",
+        f"{OF_BODY}/test_links.py",
     ),
     # ---- brain
     Fault(
@@ -175,7 +186,7 @@ FAULTS = [
     ),
     Fault(
         "the hold period is not weighted", f"{CONTROL}/cost.py",
-        "jnp.where(waiting & moves, hold_weight, 1)", "jnp.ones_like(mask)",
+        "jnp.where(jnp.arange(len(mask)) < first, hold_weight, 1)", "jnp.ones_like(mask)",
         f"{OF_CONTROL}/test_cost.py",
     ),
     Fault(

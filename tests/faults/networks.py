@@ -236,6 +236,22 @@ FAULTS = [
         "tests/datasets/test_handwritten.py",
     ),
     Fault(
+        "a residual branch has no scale", f"{CORE}/composition.py",
+        "            y = as_number(scale, y) * y\n", "", "tests/core/test_composition.py",
+    ),
+    Fault(
+        "a residual block scales its input too", f"{CORE}/composition.py",
+        "            y = as_number(scale, y) * y\n",
+        "            y, x = as_number(scale, y) * y, as_number(scale, y) * x\n",
+        "tests/core/test_composition.py",
+    ),
+    Fault(
+        "the scale of a residual branch of integers is an integer", f"{CORE}/composition.py",
+        "            y = y if jnp.issubdtype(y.dtype, jnp.inexact) else "
+        "y.astype(jnp.result_type(float))\n",
+        "", "tests/core/test_composition.py",
+    ),
+    Fault(
         "a layer with an activation is affine", f"{CORE}/composition.py",
         "        _require_affine(net, params, x)\n", "",
         "tests/core/test_composition.py",

@@ -70,6 +70,16 @@ FAULTS = [
         f"{TESTS}/test_lock.py",
     ),
     Fault(
+        "a system without locks cannot train", f"{TRAINING}/lock.py",
+        "        except ImportError:\n", "        except OSError:\n",
+        f"{TESTS}/test_lock.py",
+    ),
+    Fault(
+        "without locks two that begin at once both train", f"{TRAINING}/lock.py",
+        "if not locked and _names(file) != names:", "if False:",
+        f"{TESTS}/test_lock.py",
+    ),
+    Fault(
         "the lock of another is deleted", f"{TRAINING}/lock.py",
         "                if self._is_ours():\n                    os.unlink(self.path)\n",
         "                os.unlink(self.path)\n",

@@ -17,9 +17,12 @@ DEEP = (
 )
 
 
+RELU = jb.elementwise(jax.nn.relu)
+
+
 def residual_network(depth, width=8):
     init = variance_scaling(2 / depth, "fan_in", "normal")
-    inner = jb.serial(jb.dense(width, kernel_init=init), jb.elementwise(jax.nn.relu))
+    inner = jb.serial(jb.dense(width, kernel_init=init), RELU)
     return jb.serial(jb.dense(width), *[jb.residual(inner)] * (depth - 2), jb.dense(5))
 
 
@@ -64,3 +67,41 @@ def test_predictive_coding_with_small_steps_does_not():
         return jb.learning.predictive_coding(net, loss, steps=60, step_size=0.5)
 
     assert min(cosines(residual_network(20), make)) < 0.95
+
+
+def best_rate(blocks, block):
+    """The exponent of the best learning rate of SGD, a power of 2, after 300 batches."""
+    width, n = 24, 2000
+    x, y = jb.datasets.mnist1d(jax.random.key(0), n)
+    net = jb.serial(jb.dense(width), jb.repeated(block, blocks), RELU, jb.dense(10))
+    rule = jb.backprop(net, CE)
+
+    def train(exponent):
+        of_params, of_batches = jax.random.split(jax.random.key(1))
+
+        def step(params, key):
+            rows = jax.random.randint(key, (64,), 0, n)
+            loss, grads, _ = rule.grads(params, (), x[rows], y[rows])
+            return jax.tree.map(lambda p, g: p - 2.0**exponent * g, params, grads), loss
+
+        keys = jax.random.split(of_batches, 300)
+        return jnp.mean(jax.lax.scan(step, net.init(of_params, x[0]), keys)[1][-50:])
+
+    exponents = np.arange(-6, 2)
+    losses = jax.jit(jax.vmap(train))(exponents.astype("float32"))
+    return exponents[np.argmin(np.nan_to_num(losses, nan=np.inf))]
+
+
+@pytest.mark.slow
+def test_the_best_learning_rate_of_scaled_blocks_is_that_of_a_shallow_network():
+    """The control has the same variance by small weights, which change as fast as large ones."""
+
+    def scaled(n):
+        return jb.residual(jb.serial(RELU, jb.dense(24)), scale=n**-0.5)
+
+    def small(n):
+        init = variance_scaling(1 / n, "fan_in", "normal")
+        return jb.residual(jb.serial(RELU, jb.dense(24, kernel_init=init)))
+
+    shifts = [best_rate(8, make(8)) - best_rate(64, make(64)) for make in (scaled, small)]
+    assert abs(shifts[0]) <= 1 and shifts[1] >= 2

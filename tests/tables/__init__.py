@@ -65,7 +65,7 @@ NETWORKS = {
     "serial": Case(chain, (4,), noisy=True),
     "parallel": Case(lambda: jb.parallel(jb.dense(3), jb.dropout(0.3)), (4,), noisy=True),
     "residual": Case(
-        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2))), (4,), noisy=True
+        lambda: jb.residual(jb.serial(jb.dense(4), jb.dropout(0.2)), scale=0.5), (4,), noisy=True
     ),
     "repeated": Case(
         lambda: jb.repeated(jb.serial(jb.dense(4), jb.dropout(0.2)), 3), (4,), noisy=True
@@ -211,6 +211,7 @@ RULES = {
     "contrastive_hebbian": rule("contrastive_hebbian", wide=True),
     "target_propagation": rule("target_propagation"),
     "difference_target_propagation": rule("difference_target_propagation"),
+    "local_difference_reconstruction": rule("local_difference_reconstruction", wide=True),
     "gait_propagation": rule("gait_propagation", wide=True, orthogonality=0.1),
     "local_losses": rule("local_losses", draws=True),
     "forward_forward": rule("forward_forward", random=True, own_loss=True),

@@ -57,6 +57,9 @@ EXACT = {
         "tests/learning/targets/test_propagation.py": {
             "test_target_propagation_is_its_equation": "target_propagation difference_target_propagation",
         },
+        "tests/learning/targets/test_difference_reconstruction.py": {
+            "test_local_difference_reconstruction_is_its_equations": "local_difference_reconstruction",
+        },
         "tests/learning/targets/test_gait.py": {"test_gait_is_its_equation": "gait_propagation"},
         "tests/learning/targets/test_local.py": {
             "test_local_losses_are_their_equation": "local_losses",
@@ -100,9 +103,7 @@ EXACT = {
             "test_dropout_rate_and_scale": "dropout",
             "test_layer_norm": "layer_norm",
         },
-        "tests/networks/test_repetition.py": {
-            "test_a_repetition_is_a_chain_of_copies": "repeated",
-        },
+        "tests/networks/test_repetition.py": {"test_a_repetition_is_a_chain_of_copies": "repeated"},
         "tests/networks/test_convolution.py": {
             "test_conv_is_correlation": "conv",
             "test_pooling": "max_pool avg_pool",
@@ -132,15 +133,9 @@ EXACT = {
             "test_pool_is_attention_of_the_queries_to_the_set": "associative_pool",
             "test_self_association_is_attention_in_each_head": "self_association",
         },
-        "tests/cells/test_composition.py": {
-            "test_both_directions": "bidirectional",
-        },
-        "tests/cells/test_encoding.py": {
-            "test_readouts": "rate_readout",
-        },
-        "tests/cells/test_gated.py": {
-            "test_min_gru_in_parallel": "parallel_min_gru",
-        },
+        "tests/cells/test_composition.py": {"test_both_directions": "bidirectional"},
+        "tests/cells/test_encoding.py": {"test_readouts": "rate_readout"},
+        "tests/cells/test_gated.py": {"test_min_gru_in_parallel": "parallel_min_gru"},
         "tests/cells/test_linear.py": {
             "test_it_is_the_complex_equation": "parallel_linear_recurrent",
         },

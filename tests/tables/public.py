@@ -41,10 +41,10 @@ jaxbrain.learning:
     equilibrium_propagation error_predictive_coding feedback feedback_alignment
     fixed_prediction_coding fixed_random_sign_symmetry forward forward_forward forward_gradient
     gait_propagation generalized_latent_equilibrium generative holomorphic_equilibrium_propagation
-    incremental_predictive_coding
-    kf_rtrl kolen_pollack lagrangian_predictive_coding local_losses node_perturbation
-    one_step_backprop online over_time pepita persistent_contrastive_divergence plasticity
-    predictive_coding random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
+    incremental_predictive_coding kf_rtrl kolen_pollack lagrangian_predictive_coding
+    local_difference_reconstruction local_losses node_perturbation one_step_backprop online
+    over_time pepita persistent_contrastive_divergence plasticity predictive_coding
+    random_sign_equilibrium_propagation readout rflo rtrl rtrl_diagonal
     self_contrastive_forward_forward sign_symmetry snap target_propagation targets uoro wake_sleep
     weight_mirror weight_perturbation zero_divergence_inference_learning
 jaxbrain.learning.energy:
@@ -84,8 +84,8 @@ jaxbrain.learning.readout:
     ForceState GeneratorState Squares echo_state force full_force generator learned_params
     least_squares least_squares_step linear_memory_capacity ridge
 jaxbrain.learning.targets:
-    TargetDiagnostics difference_target_propagation gait_propagation linear_readout local_losses
-    target_propagation
+    TargetDiagnostics difference_target_propagation gait_propagation linear_readout
+    local_difference_reconstruction local_losses target_propagation
 jaxbrain.losses:
     Weighted binary_cross_entropy binary_cross_entropy_of_probabilities
     cross_entropy_of_probabilities half_mse mse softmax_cross_entropy weighted

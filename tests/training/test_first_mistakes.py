@@ -141,6 +141,23 @@ MISTAKES = [
     (lambda: run(record=["params"]), "record must be a function (state) -> pytree, got list"),
     (lambda: fit(on_chunk=True), "on_chunk must be a function"),
     (lambda: fit(progress="yes"), "progress must be True, False or None, got 'yes'"),
+    # what functions of the user return
+    (lambda: fit(metrics={"m": lambda p, t: None}, validation=(X, Y)), "metric m must|got None"),
+    (lambda: fit(metrics={"m": lambda p, t: "a"}, validation=(X, Y)), "metric m must give a|'a'"),
+    (lambda: fit(metrics={"m": lambda p, t: (p, t)}, validation=(X, Y)), "metric m must give a"),
+    (lambda: fit(rule=jb.backprop(NET, lambda p, t: None)), "loss must map one|a NoneType"),
+    (lambda: fit(rule=jb.backprop(NET, lambda p, t: (p, t))), "loss must map one|a tuple"),
+    (lambda: fit(rule=jb.backprop(NET, lambda p, t: 1)), "int32, in which it has no gradient"),
+    (lambda: fit(record=lambda state: "a"), "record: its result must be a pytree of arrays"),
+    # functions of values
+    (lambda: NET.init(KEY), "serial.init needs x too"),
+    (lambda: RULE.grads(STATE.params, X, Y), "backprop.grads needs y too"),
+    (lambda: NET.apply(STATE.params, X[0], train=True), "serial.apply has no argument 'train'"),
+    (lambda: NET.apply(None, X[0]), "serial.apply: params must be a pytree of arrays, got None"),
+    (lambda: jb.dense(3).apply({}, X[0]), "dense.apply: params hold no 'kernel'; pass what init"),
+    (lambda: jb.predict(NET, STATE.params, 1.0), "predict: x must be [examples, ...], got"),
+    (lambda: jb.evaluate(NET, STATE.params, (X, Y), None), "evaluate: metrics must map names"),
+    (lambda: fit(checkpoint=""), "fit: checkpoint must be a directory|got ''"),
     # keys
     (lambda: fit(key=0), "fit: key must be a random key, got 0; pass jax.random.key(0)"),
     (lambda: fit(key=None), "fit: key must be a random key, got None"),

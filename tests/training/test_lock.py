@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -104,6 +105,80 @@ def test_without_locks_of_the_system_the_names_count(tmp_path, left, monkeypatch
             Lock(tmp_path).__enter__().__exit__()
     else:
         Lock(tmp_path).__enter__().__exit__()
+
+
+def without_flock(error):
+    def patch(monkeypatch):
+        def flock(file, how):
+            raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+
+    return patch
+
+
+def without_fcntl(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+
+
+def on_windows(monkeypatch):
+    def locking(file, how, count):
+        raise OSError(errno.EINVAL, "of a disk without locks")
+
+    msvcrt = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+
+WITHOUT = {
+    "ENOLCK": without_flock(errno.ENOLCK),
+    "ENOTSUP": without_flock(errno.ENOTSUP),
+    "ENOSYS": without_flock(errno.ENOSYS),
+    "no fcntl": without_fcntl,
+    "windows": on_windows,
+}
+
+
+@pytest.mark.parametrize("system", WITHOUT)
+def test_without_locks_a_second_process_is_refused_by_its_name(
+    tmp_path, holder, system, monkeypatch
+):
+    WITHOUT[system](monkeypatch)
+    assert f"process {holder.pid} on {processes.host()} " in refused(tmp_path)
+    holder.kill()
+    holder.wait()
+    with Lock(tmp_path):
+        pass
+    assert not os.listdir(tmp_path)
+
+
+def test_without_locks_one_of_two_that_begin_at_once_is_refused(tmp_path, monkeypatch):
+    """The other wrote its name after this one."""
+    without_fcntl(monkeypatch)
+    other = {"process": os.getppid(), "host": processes.host()}
+    write = os.write
+
+    def both(file, text):
+        write(file, text)
+        os.ftruncate(file, 0)
+        return write(file, json.dumps(other).encode())
+
+    monkeypatch.setattr(os, "write", both)
+    assert f"process {os.getppid()} on {processes.host()}" in refused(tmp_path)
+
+
+def test_windows_locks_are_asked_for(tmp_path, monkeypatch):
+    on_windows(monkeypatch)
+    asked = []
+    sys.modules["msvcrt"].locking = lambda *how: asked.append(how[1:])
+    with Lock(tmp_path):
+        assert asked == [(2, 1)]
+
+    def taken(*how):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    sys.modules["msvcrt"].locking = taken
+    refused(tmp_path)
 
 
 def test_a_deleted_directory_is_locked_again_unless_another_was_first(tmp_path):

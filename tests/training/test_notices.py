@@ -11,6 +11,7 @@ import pytest
 
 import jaxbrain as jb
 from jaxbrain.learning.energy import InferenceDiagnostics, Residuals
+from jaxbrain.learning.energy.inference import descent_diagnostics
 from jaxbrain.learning.targets import TargetDiagnostics
 from jaxbrain.training import fitting
 from jaxbrain.training.notices import notices_of, warn_of_notices
@@ -41,6 +42,36 @@ def test_fit_warns_once_of_blocks_that_learn_nothing(monkeypatch):
     jb.check(*fit(1.0))
 
 
+def reported(make, net=NET, scale=2.0, **options):
+    """The diagnostics of a rule after one batch, and its notices that are true."""
+    rule = make(net, jb.losses.half_mse, **options)
+    params = jax.tree.map(lambda p: scale * p, net.init(jax.random.key(0), X[0]))
+    info = jax.jit(rule.grads)(params, rule.init(jax.random.key(1), params, X[0]), X, X)[2]
+    return info, [text for text, flag in notices_of(info).items() if flag.any()]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [("lagrangian_predictive_coding", 1), ("zero_divergence_inference_learning", 1),
+     ("error_predictive_coding", 0)],
+)  # fmt: skip
+def test_a_force_that_is_large_without_a_descent_is_no_divergence(case):
+    name, least = case
+    info, found = reported(getattr(jb.learning, name))
+    assert info.residual > least and not found
+
+
+@pytest.mark.parametrize(
+    "case",
+    [("error_predictive_coding", {"nudge": 1.0, "step_size": 3.0}),
+     ("lagrangian_predictive_coding", {"nudge": 1.0, "penalty": 0.1, "steps": 20})],
+)  # fmt: skip
+def test_steps_that_are_too_large_are_reported(case):
+    name, options = case
+    _, (text,) = reported(getattr(jb.learning, name), **options)
+    assert "the activities diverged" in text
+
+
 class Pair(NamedTuple):
     """A state that holds two others."""
 
@@ -49,7 +80,7 @@ class Pair(NamedTuple):
 
 
 def coding(residual, *signal):
-    return InferenceDiagnostics(jnp.float32(residual), jnp.float32(0), jnp.array(signal))
+    return descent_diagnostics(jnp.float32(residual), jnp.float32(0), jnp.array(signal))
 
 
 def phases(free, nudged):
@@ -64,6 +95,7 @@ STATES = [
     (coding(1.5, 20, 30), [True]),
     (coding(jnp.nan, 20, 30), [True]),
     (Pair(coding(0.5, 20, 30), (coding(0.5, 2, 30),)), [[True, False]]),
+    (Pair(coding(0.5, 2, 30, 40), (coding(0.5, 2, 30),)), [[True, False, False], [True, False]]),
     (phases(0.05, 0.05), []),
     (phases(0.05, 0.2), [True]),
     (phases(0.2, 0.05), [True]),
@@ -84,7 +116,7 @@ def test_what_a_state_reports(state):
 
 def test_members_of_a_population_are_counted():
     signal = jnp.array([[2.0, 30], [20, 30], [3, 30]])
-    state = InferenceDiagnostics(jnp.array([0.5, 2, 0.5]), jnp.zeros(3), signal)
+    state = descent_diagnostics(jnp.array([0.5, 2, 0.5]), jnp.zeros(3), signal)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         told = warn_of_notices(notices_of(state), "at the end", members=(3,))

@@ -215,7 +215,7 @@ def test_another_structure_is_named_and_nothing_changes(three):
     other = jb.init_state(RULE, optax.sgd(0.1), X[0], key=jax.random.key(1))
     with pytest.raises(ValueError, match=r"\[0\]\.opt_state.*not in like"):
         jb.load_training(three, other)
-    with pytest.raises(TypeError, match=r"like must be a TrainState, such as .* got tuple"):
+    with pytest.raises(TypeError, match=r"like must be a TrainState such as .* got a tuple"):
         jb.load_training(three, like().params)
     with pytest.raises(FileNotFoundError):
         jb.load_training(three / "nowhere", like())

@@ -20,7 +20,7 @@ Error = Callable[[jax.Array, Any], jax.Array]
 
 
 @checked
-def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
+def half_mse_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.half_mse` at the prediction, p - t.
 
     Args:
@@ -34,7 +34,7 @@ def half_mse_error(prediction: jax.Array, target: Any) -> jax.Array:
 
 
 @checked
-def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
+def mse_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.mse` at the prediction, 2 (p - t) / K for K outputs.
 
     Args:
@@ -48,7 +48,7 @@ def mse_error(prediction: jax.Array, target: Any) -> jax.Array:
 
 
 @checked
-def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
+def softmax_error(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.softmax_cross_entropy` at the logits, softmax(z) - t.
 
     Divided by the number of rows, if the logits are those of a sequence.
@@ -67,7 +67,7 @@ def softmax_error(logits: jax.Array, target: Any) -> jax.Array:
 
 
 @checked
-def sigmoid_error(logits: jax.Array, target: Any) -> jax.Array:
+def sigmoid_error(logits: jax.Array, target: jax.Array) -> jax.Array:
     """Derivative of `jaxbrain.losses.binary_cross_entropy` at the logits, sigmoid(z) - t.
 
     Args:

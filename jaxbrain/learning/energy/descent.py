@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.types import Numbers
 
 Latents = list[jax.Array]
 Energies = Callable[[Latents], jax.Array]
@@ -16,7 +17,7 @@ MOST_HALVINGS = 40
 
 
 @checked
-def fixed_step(energies: Energies, latents: Latents, step_size: Any) -> Latents:
+def fixed_step(energies: Energies, latents: Latents, step_size: Numbers) -> Latents:
     """One step of gradient descent, z <- z - step_size dF/dz.
 
     Args:
@@ -37,7 +38,7 @@ def descend(latents: Latents, force: Latents, step_size: Any) -> Latents:
 
 
 @checked
-def backtracking(energies: Energies, latents: Latents, step_size: Any) -> Latents:
+def backtracking(energies: Energies, latents: Latents, step_size: Numbers) -> Latents:
     """One step of gradient descent that never raises the energy of any example.
 
     z <- z - 2^-k step_size dF/dz with the smallest k for which F does not rise

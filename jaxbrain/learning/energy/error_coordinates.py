@@ -15,11 +15,12 @@ from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_positive
 from jaxbrain.core.types import LearningRule, Network, Params
 from jaxbrain.learning.chain import Loss
-from jaxbrain.learning.energy.descent import Descent, Latents, fixed_step
+from jaxbrain.learning.energy.descent import Descent, Latents, descend, fixed_step
 from jaxbrain.learning.energy.inference import (
     ForwardPass,
     InferenceDiagnostics,
     coding_rule,
+    descent_diagnostics,
     gradient_of_errors,
     ratio,
     signals,
@@ -81,19 +82,24 @@ def error_predictive_coding(
                 total += 0.5 * jnp.sum(jnp.square(e), axis=range(1, e.ndim))
             return total
 
-        def force(errors: Latents) -> tuple[Latents, jax.Array]:
-            def total(errors: Latents) -> tuple[jax.Array, jax.Array]:
-                each = energies(errors)
-                return jnp.sum(each), jnp.mean(each)
+        def force(errors: Latents) -> Latents:
+            return jax.grad(lambda e: jnp.sum(energies(e)))(errors)
 
-            return jax.grad(total, has_aux=True)(errors)
+        def step(_: Any, carry: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
+            errors = descend(*carry, size)
+            return errors, force(errors)
 
         start = [jnp.zeros_like(a) for a in forward.outputs]
-        errors = jax.lax.fori_loop(0, count, lambda _, e: descent(energies, e, size), start)
-        (left, energy), (push, _) = force(errors), force(start)
+        push = force(start)
+        if descent is fixed_step:  # the force is carried: that at the end costs nothing more
+            errors, left = jax.lax.fori_loop(0, count, step, (start, push))
+        else:
+            errors = jax.lax.fori_loop(0, count, lambda _, e: descent(energies, e, size), start)
+            left = force(errors)
+        energy = jnp.mean(energies(errors))
         grads = gradient_of_errors(forward.blocks, params, activities(errors)[:-1], errors, nudge)
         residual = ratio(optax.tree.norm(left), optax.tree.norm(push))
         signal = signals(errors, errors).astype(energy.dtype)
-        return grads, InferenceDiagnostics(residual, energy, signal)
+        return grads, descent_diagnostics(residual, energy, signal)
 
     return coding_rule(name, net, loss, infer)

@@ -33,16 +33,18 @@ class InferenceDiagnostics(NamedTuple):
     """Residual force, energy and errors of the activities at the end of an inference.
 
     Attributes:
-      residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium; 1
-        or more if the step size is too large.
+      residual: |dF/dz| at the end relative to the start, over the whole batch: 0 at equilibrium.
       energy: F at the end, its mean over the batch.
       signal: |e_l| / (eps |z_l|) of each block whose activities relax, first to last: its error in
         units of the rounding of its activity, over the whole batch.
+      diverged: True if the residual of a descent is more than 1, or multipliers grew: the steps are
+        too large. False for rules that do not descend to an equilibrium.
     """
 
     residual: jax.Array
     energy: jax.Array
     signal: jax.Array
+    diverged: jax.Array | bool = False
 
     @property
     def unreached(self) -> jax.Array:
@@ -56,11 +58,12 @@ class InferenceDiagnostics(NamedTuple):
             "take more steps or larger ones, or jb.learning.error_predictive_coding"
         )
         diverged = (
-            "the activities diverged: the force on them is larger after the relaxation than "
-            "before; take a smaller step_size, or descent=jb.learning.energy.backtracking"
+            "the activities diverged in their relaxation: take a smaller step_size, or "
+            "descent=jb.learning.energy.backtracking; a smaller nudge, or a larger penalty, where "
+            "the rule has them"
         )
         output = self.unreached[..., -1:]
-        return {lost: self.unreached & ~output, diverged: ~(self.residual <= 1)}
+        return {lost: self.unreached & ~output, diverged: jnp.asarray(self.diverged)}
 
 
 class ForwardPass(NamedTuple):
@@ -218,9 +221,16 @@ def _relative(
     energy = _mean_energy(errors, top)
     signal = signals(errors, latents).astype(energy.dtype)
     if not force:
-        return InferenceDiagnostics(jnp.zeros_like(energy), energy, signal)
+        return descent_diagnostics(jnp.zeros_like(energy), energy, signal)
     before = _squares([_push(model, first)])
-    return InferenceDiagnostics(jnp.sqrt(ratio(_squares(force), before)), energy, signal)
+    return descent_diagnostics(jnp.sqrt(ratio(_squares(force), before)), energy, signal)
+
+
+def descent_diagnostics(
+    residual: jax.Array, energy: jax.Array, signal: jax.Array
+) -> InferenceDiagnostics:
+    """The diagnostics of a descent, which diverged if its force grew or is not a number."""
+    return InferenceDiagnostics(residual, energy, signal, ~(residual <= 1))
 
 
 def signals(errors: Latents, rounded: Latents) -> jax.Array:
@@ -228,6 +238,8 @@ def signals(errors: Latents, rounded: Latents) -> jax.Array:
 
     def signal(e: jax.Array, z: jax.Array) -> jax.Array:
         largest = jnp.max(jnp.abs(z))  # squares of small errors would underflow
+        if e is z:  # a variable of its own, which nothing rounds off
+            return ratio(largest, largest) / jnp.finfo(z.dtype).eps
         e, z = ratio(e, largest), ratio(z, largest)
         return jnp.sqrt(ratio(_squares([e]), _squares([z]))) / jnp.finfo(z.dtype).eps
 
@@ -304,7 +316,8 @@ def coding_rule(
     def init(key: jax.Array, params: Params, x: Any) -> InferenceDiagnostics:
         zero = jnp.zeros((), jax.eval_shape(net.apply, params, x).dtype)
         relaxing = len(chain.blocks(params) or [()]) - held
-        return InferenceDiagnostics(zero, zero, jnp.zeros(relaxing, zero.dtype))
+        none = jnp.zeros(relaxing, zero.dtype)
+        return InferenceDiagnostics(zero, zero, none, jnp.zeros((), bool))
 
     def grads(
         params: Params, state: InferenceDiagnostics, x: Any, y: Any, *, key: jax.Array | None = None

@@ -28,6 +28,8 @@ from jaxbrain.learning.energy.inference import (
 )
 from jaxbrain.learning.energy.predictive import nudged
 
+_MOST_GROWTH = 10  # of the multipliers, from those of back-propagation in the first sweep
+
 
 @configured
 def lagrangian_predictive_coding(
@@ -83,8 +85,8 @@ def lagrangian_predictive_coding(
         def push(output: jax.Array) -> jax.Array:
             return -jax.grad(lambda z: jnp.sum(model.top(params, z)))(output)
 
-        def sweep(_: Any, carry: tuple[Latents, Latents, Latents]) -> tuple:
-            z, multipliers, coming = carry
+        def sweep(n: Any, carry: tuple[Latents, Latents, Latents, jax.Array]) -> tuple:
+            z, multipliers, coming, first = carry
             z, coming, m = list(z), list(coming), push(z[-1])
             for i in reversed(range(len(z))):
                 coming[i] = m
@@ -96,17 +98,24 @@ def lagrangian_predictive_coding(
                 z[i] = predicted + (coming[i] - multipliers[i]) / rho
             errors = prediction_errors(model, params, z)
             scale = jnp.asarray(multiplier_step, rho.dtype) * rho
-            return z, [u + scale * e for u, e in zip(multipliers, errors, strict=True)], coming
+            multipliers = [u + scale * e for u, e in zip(multipliers, errors, strict=True)]
+            return z, multipliers, coming, jnp.where(n == 0, _size(coming[0]), first)
 
         none = [jnp.zeros_like(a) for a in model.start]
-        start = (model.start, none, none)
-        z, multipliers, coming = jax.lax.fori_loop(0, steps, sweep, start)
+        start = (model.start, none, none, jnp.zeros_like(rho))
+        z, multipliers, coming, first = jax.lax.fori_loop(0, steps, sweep, start)
         grads = gradient_of_errors(model.blocks, params, [model.x, *z[:-1]], coming, nudge)
         errors, pull = jax.vjp(lambda z: prediction_errors(model, params, z), z)
         force = pull([u + rho * e for u, e in zip(multipliers, errors, strict=True)])[0]
         force[-1] -= push(z[-1])
-        left = ratio(optax.tree.norm(force), jnp.linalg.norm(push(model.start[-1]).ravel()))
+        left = ratio(optax.tree.norm(force), _size(push(model.start[-1])))
         energy = jnp.mean(model.top(params, z[-1]))
-        return grads, InferenceDiagnostics(left, energy, signals(coming, coming))
+        # the force also holds the rounding of the activities; that of multipliers is small
+        diverged = ~(_size(coming[0]) <= _MOST_GROWTH * first)
+        return grads, InferenceDiagnostics(left, energy, signals(coming, coming), diverged)
 
     return coding_rule(name, net, loss, infer)
+
+
+def _size(a: jax.Array) -> jax.Array:
+    return jnp.linalg.norm(a.ravel())

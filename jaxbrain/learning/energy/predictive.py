@@ -48,9 +48,9 @@ def predictive_coding(
     both; record ``state.rule_state.residual`` in `fit`.
 
     An error moves down one block a step and loses size in each. What would not reach the first
-    block in the precision of the activities is refused, and ``state.rule_state.unreached`` shows
-    blocks that it did not reach. Take more steps, or for more than about eight blocks
-    `error_predictive_coding`.
+    block in the precision of the activities is refused. `jaxbrain.fit` warns of blocks that it did
+    not reach, ``state.rule_state.unreached``, and of activities that diverged. Take more steps, or
+    for more than about eight blocks `error_predictive_coding`.
 
     Args:
       nudge: the weight of the loss at the output (beta); positive.
@@ -128,7 +128,7 @@ def centered_predictive_coding(
         changes, info = jax.vmap(learn)(jnp.stack([beta, -beta]))
         grads = jax.tree.map(lambda g: g[0] + g[1], changes)  # the second over a negative nudge
         worst = jnp.max(info.residual), jnp.mean(info.energy), jnp.min(info.signal, axis=0)
-        return grads, InferenceDiagnostics(*worst)
+        return grads, InferenceDiagnostics(*worst, jnp.any(info.diverged))
 
     return coding_rule(name, net, loss, infer, Push(steps, step_size, nudge))
 

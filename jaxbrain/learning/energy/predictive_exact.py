@@ -17,6 +17,7 @@ from jaxbrain.learning.energy.inference import (
     ForwardPass,
     InferenceDiagnostics,
     coding_rule,
+    descent_diagnostics,
     diagnostics,
     energies,
     gradient_of_errors,
@@ -93,7 +94,7 @@ def fixed_prediction_coding(
         energy = value + sum(jnp.sum(jnp.square(e)) for e in errors) / (2 * examples)
         inputs = [forward.x, *hidden]
         grads = gradient_of_errors(forward.blocks, params, inputs, [*errors, top])
-        return grads, InferenceDiagnostics(residual, energy, signal)
+        return grads, descent_diagnostics(residual, energy, signal)
 
     push = Push(steps, 1.0, nudge=1, held=1)  # no activity rounds off a small error
     return coding_rule("fixed_prediction_coding", net, loss, infer, push, held=1)
@@ -161,7 +162,7 @@ def learn_in_time(
                 grads[i] = change[i]
         if t < max(times):
             latents = fixed_step(lambda z: energies(model, params, z), latents, step_size)
-    info = diagnostics(model, params, params, latents)
+    info = diagnostics(model, params, params, latents)._replace(diverged=False)
     if seen:
         errors, rounded = ([seen[i][part] for i in range(len(latents))] for part in (0, 1))
         info = info._replace(signal=signals(errors, rounded).astype(info.energy.dtype))

@@ -53,7 +53,8 @@ class Residuals(NamedTuple):
         """Phases that did not reach their equilibrium."""
         text = (
             "the units still moved by a tenth of their activity or more in the last sweep of a "
-            "phase: its end is no equilibrium; lower feedback_gain, or take more steps"
+            "phase: its end is no equilibrium; take more steps, or a lower feedback_gain where the "
+            "rule has one"
         )
         return {text: ~(jnp.maximum(self.free, self.nudged) < _MOST_MOTION)}
 

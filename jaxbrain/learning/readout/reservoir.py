@@ -21,6 +21,7 @@ import numpy as np
 
 from jaxbrain.cells.parts import summed_input, zero_carry
 from jaxbrain.cells.stages import TwoStageStep
+from jaxbrain.core.annotations import OnHost
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
 from jaxbrain.core.config import configured
@@ -139,7 +140,7 @@ def _square(carry: tuple[jax.Array, jax.Array], k: jax.Array) -> tuple[Any, None
 
 
 @checked
-def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.Array]:
+def ridge(states: OnHost, targets: OnHost, *, penalty: float = 1e-6) -> dict[str, jax.Array]:
     """Ridge regression for a linear readout, solved in float64 on the host.
 
     min_W,b  sum_t |s_t W + b - y_t|^2 + penalty |W|^2
@@ -196,7 +197,7 @@ def ridge(states: Any, targets: Any, *, penalty: float = 1e-6) -> dict[str, jax.
 
 
 @checked
-def linear_memory_capacity(kernel: Any, recurrent: Any, *, tolerance: float = 1e-10) -> int:
+def linear_memory_capacity(kernel: OnHost, recurrent: OnHost, *, tolerance: float = 1e-10) -> int:
     """The memory capacity of a linear reservoir: the number of past inputs that it holds.
 
     MC = rank [w, w R, w R^2, ..., w R^(N-1)] for h_t = h_{t-1} R + x_t w

@@ -1,5 +1,6 @@
 """Target propagation and local losses: hidden blocks get targets or losses of their own."""
 
+from jaxbrain.learning.targets.difference_reconstruction import local_difference_reconstruction
 from jaxbrain.learning.targets.gait import TargetDiagnostics, gait_propagation
 from jaxbrain.learning.targets.local import linear_readout, local_losses
 from jaxbrain.learning.targets.propagation import difference_target_propagation, target_propagation
@@ -9,6 +10,7 @@ __all__ = [
     "difference_target_propagation",
     "gait_propagation",
     "linear_readout",
+    "local_difference_reconstruction",
     "local_losses",
     "target_propagation",
 ]

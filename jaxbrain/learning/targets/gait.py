@@ -139,7 +139,7 @@ class TargetDiagnostics(NamedTuple):
 
     @property
     def unreached(self) -> jax.Array:
-        """True for each block but the last whose target is no gradient in any respect."""
+        """True for each block but the last whose target is amplified too much for a gradient."""
         return ~(self.total < _MOST_AMPLIFIED)
 
     def notices(self) -> dict[str, jax.Array]:

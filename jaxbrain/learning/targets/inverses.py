@@ -28,7 +28,8 @@ class Inverses(NamedTuple):
 
     Attributes:
       params: ``{"layer": V, "bias": c}`` of each hidden block but the first: V in the structure of
-        the block's own weights, c over the last axis of its input.
+        the block's own weights, c over the last axis of its input. In local difference
+        reconstruction V alone.
       opt_state: of the optimizer that trains them.
       reconstruction: the loss of each inverse on the last batch, ``[hidden blocks - 1]``.
     """

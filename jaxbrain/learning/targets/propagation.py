@@ -10,7 +10,7 @@ inverse, and the rules are back-propagation.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,28 @@ from jax.core import Tracer
 
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import require_key, require_positive
-from jaxbrain.core.types import LearningRule, Loss, Network, Params
+from jaxbrain.core.types import LearningRule, Loss, Network, Params, RuleInit
 from jaxbrain.learning import chain
 from jaxbrain.learning.targets.inverses import Inverses, decoder, draw, reconstruct
 
 # (inverse g_l, h_{l-1}, h_l, t_l - h_l) -> t_{l-1} - h_{l-1}
 Propagate = Callable[[Callable[[Any], Any], Any, Any, Any], Any]
+
+
+class Inversion(NamedTuple):
+    """The inverses of the hidden blocks but the first.
+
+    Attributes:
+      init: as of a rule; its state holds the inverses.
+      decoder: ``(params, state, j, activities, keys) -> g`` of block j + 1.
+      learn: ``(params, state, activities, keys, key) -> state``.
+      propagate: the offset of a target from its activity, one block down.
+    """
+
+    init: RuleInit
+    decoder: Callable[[Params, Inverses, int, list[Any], Any], Callable[[Any], Any]]
+    learn: Callable[[Params, Inverses, list[Any], Any, jax.Array | None], Inverses]
+    propagate: Propagate
 
 
 @configured
@@ -87,7 +103,8 @@ def difference_target_propagation(
 
     The rest is as in `target_propagation`. For small eta the signal of block l is
     J_g J_g ... dL/dh_H. With exact inverses that is a Gauss-Newton target (Meulemans et al. 2020);
-    with inverses whose Jacobian is the transpose of the block's it is back-propagation.
+    with inverses whose Jacobian is the transpose of the block's it is back-propagation:
+    `local_difference_reconstruction` learns those.
     Gauss-Newton targets have another scale than gradients: train with an optimizer that is
     invariant to it, such as Adam.
 
@@ -106,12 +123,13 @@ def difference_target_propagation(
       >>> state.reconstruction.shape
       (1,)
     """
-
-    def propagate(decode: Callable[[Any], Any], below: Any, h: Any, offset: Any) -> Any:
-        return decode(h + offset) - decode(h)
-
     name = "difference_target_propagation"
-    return _rule(name, net, loss, propagate, optimizer, target_step=target_step, noise=noise)
+    return _rule(name, net, loss, difference, optimizer, target_step=target_step, noise=noise)
+
+
+def difference(decode: Callable[[Any], Any], below: Any, h: Any, offset: Any) -> Any:
+    """g_l(t_l) - g_l(h_l): no error of reconstruction."""
+    return decode(h + offset) - decode(h)
 
 
 def _rule(
@@ -124,19 +142,48 @@ def _rule(
     target_step: Any,
     noise: Any,
 ) -> LearningRule:
-    chain.require_chain(net, name, loss)
-    require_positive(name, "target_step", target_step)
+    """The rule of inverses that learn to reconstruct."""
     require_positive(name, "noise", noise, zero=True)
     quiet = not isinstance(noise, Tracer) and noise == 0
 
     def init(key: jax.Array, params: Params, x: Any) -> Inverses:
         return draw(key, net, optimizer, params, x)
 
+    def invert(
+        params: Params, state: Inverses, j: int, activities: list[Any], keys: Any
+    ) -> Callable[[Any], Any]:
+        parts = chain.blocks(params)[j : j + 2]
+        return decoder(net, parts, state.params[j], activities[slice(*parts[1])], keys)
+
+    def learn(
+        params: Params, state: Inverses, activities: list[Any], keys: Any, key: jax.Array | None
+    ) -> Inverses:
+        hidden = [activities[start] for start, _ in chain.blocks(params)[1:-1]]
+        if hidden and not quiet:
+            require_key(name, key, "its inverses learn under noise, unless built with noise=0.0")
+            hidden = corrupt(hidden, key)
+        return reconstruct(net, optimizer, params, state, hidden, keys)
+
+    def corrupt(hidden: list[jax.Array], key: jax.Array | None) -> list[jax.Array]:
+        noisy = []
+        for j, h in enumerate(hidden):
+            k = jax.random.fold_in(jax.random.clone(key), j)
+            noisy.append(h + jnp.asarray(noise, h.dtype) * jax.random.normal(k, h.shape, h.dtype))
+        return noisy
+
+    return target_rule(name, net, loss, Inversion(init, invert, learn, propagate), target_step)
+
+
+def target_rule(
+    name: str, net: Network, loss: Loss, inversion: Inversion, target_step: float | jax.Array
+) -> LearningRule:
+    """The rule whose targets go down through the inverses of the hidden blocks."""
+    chain.require_chain(net, name, loss)
+    require_positive(name, "target_step", target_step)
+
     def grads(
         params: Params, state: Inverses, x: Any, y: Any, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params, Inverses]:
-        if state.params and not quiet:
-            require_key(name, key, "its inverses learn under noise, unless built with noise=0.0")
         activities, keys = chain.forward(net, params, x, key=key), chain.layer_keys(net, x, key)
         value, error = chain.loss_and_error(loss, activities[-1], y)
         parts = chain.blocks(params)
@@ -148,24 +195,15 @@ def _rule(
         offset = -scale * errors[-1]
         for j in reversed(range(len(state.params))):
             start, stop = parts[j + 1]
-            decode = decoder(net, parts[j : j + 2], state.params[j], activities[start:stop], keys)
-            offset = propagate(decode, activities[start], activities[stop], offset)
+            decode = inversion.decoder(params, state, j, activities, keys)
+            offset = inversion.propagate(decode, activities[start], activities[stop], offset)
             errors.append(-offset / scale)
         changes = chain.block_gradients(net, params, activities, errors[::-1], keys)
-        hidden = [activities[start] for start, _ in parts[1:-1]]
-        hidden = hidden if quiet else corrupt(hidden, key)
-        return value, changes, reconstruct(net, optimizer, params, state, hidden, keys)
+        return value, changes, inversion.learn(params, state, activities, keys, key)
 
     def through_block(params: Params, activities: Any, keys: Any, part: Any, error: Any) -> Any:
         for i in reversed(range(*part)):
             error = chain.pull_input(net.layers[i], params[i], activities[i], error, key=keys[i])
         return error
 
-    def corrupt(hidden: list[jax.Array], key: jax.Array | None) -> list[jax.Array]:
-        noisy = []
-        for j, h in enumerate(hidden):
-            k = jax.random.fold_in(jax.random.clone(key), j)
-            noisy.append(h + jnp.asarray(noise, h.dtype) * jax.random.normal(k, h.shape, h.dtype))
-        return noisy
-
-    return LearningRule(init, grads, net)
+    return LearningRule(inversion.init, grads, net)

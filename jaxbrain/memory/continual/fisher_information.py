@@ -13,7 +13,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 
 from jaxbrain import losses
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Inputs, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.compiled import compiled
@@ -43,9 +43,9 @@ def fisher(
     net: Network,
     loss: Loss,
     params: Params,
-    x: Any,
+    x: Inputs,
     *,
-    outcomes: Any = None,
+    outcomes: Inputs = None,
     batch_size: int = 32,
 ) -> Params:
     """The diagonal of the Fisher information, exact: expectation over the predicted targets.
@@ -88,9 +88,9 @@ def sampled_fisher(
     net: Network,
     loss: Loss,
     params: Params,
-    x: Any,
+    x: Inputs,
     *,
-    outcomes: Any = None,
+    outcomes: Inputs = None,
     batch_size: int = 32,
 ) -> Params:
     """The diagonal of the Fisher information, estimated from one drawn target per example.
@@ -127,7 +127,7 @@ def sampled_fisher(
 
 @checked
 def empirical_fisher(
-    net: Network, loss: Loss, params: Params, x: Any, y: Any, *, batch_size: int = 32
+    net: Network, loss: Loss, params: Params, x: Inputs, y: Inputs, *, batch_size: int = 32
 ) -> Params:
     """The empirical Fisher: mean square of the gradients at the given targets.
 
@@ -167,9 +167,9 @@ def full_fisher(
     net: Network,
     loss: Loss,
     params: Params,
-    x: Any,
+    x: Inputs,
     *,
-    outcomes: Any = None,
+    outcomes: Inputs = None,
     batch_size: int = 32,
 ) -> jax.Array:
     """The full matrix of the Fisher information, exact; for small networks.

@@ -6,7 +6,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import tree_on_device
 from jaxbrain.core.config import configured, traceable
@@ -49,7 +49,7 @@ class ReplayBuffer(NamedTuple):
 
 
 @checked
-def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
+def replay_buffer(capacity: int, example: Pytree) -> ReplayBuffer:
     """An empty replay buffer, for `add` and `sample`.
 
     Args:
@@ -71,7 +71,7 @@ def replay_buffer(capacity: int, example: Any) -> ReplayBuffer:
 
 
 @checked
-def add(key: Key, buffer: ReplayBuffer, items: Any) -> ReplayBuffer:
+def add(key: Key, buffer: ReplayBuffer, items: Pytree) -> ReplayBuffer:
     """Reservoir sampling: each item of the stream is kept with the same probability.
 
     item n, counted from 0, goes to place n if the buffer has room, else to a random place of

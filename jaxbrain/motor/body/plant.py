@@ -6,12 +6,12 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import Key, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array, on_device
 from jaxbrain.core.config import Config, static
 from jaxbrain.core.requirements import as_number
-from jaxbrain.core.types import Carry, Cell, Init, Params
+from jaxbrain.core.types import Carry, Cell, Init, Numbers, Params
 from jaxbrain.networks.parts import as_real
 
 CENTER = (0.0, 0.4)  # m: where hands rest and reaches begin; the shoulder is at (0, 0)
@@ -210,7 +210,7 @@ def require_fields(name: str, x: Any, kind: Any, shapes: dict[str, tuple[int, ..
 
 
 @checked
-def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
+def runge_kutta(flow: Callable[[Any], Any], state: Pytree, dt: Numbers) -> Any:
     """One step of the classical Runge-Kutta method, of order four.
 
     k_1 = f(s), k_2 = f(s + dt/2 k_1), k_3 = f(s + dt/2 k_2), k_4 = f(s + dt k_3)
@@ -228,7 +228,6 @@ def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
       >>> float(runge_kutta(lambda s: -s, jnp.array(1.0), 0.1)), float(jnp.exp(-0.1))
       (0.904837..., 0.904837...)
     """
-
     one = flow(state)
     two = flow(_moved(state, dt / 2, one))
     three = flow(_moved(state, dt / 2, two))
@@ -238,27 +237,26 @@ def runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any) -> Any:
 
 
 def scanned_runge_kutta(flow: Callable[[Any], Any], state: Any, dt: Any, steps: int = 1) -> Any:
-    """Steps of `runge_kutta` over a time dt with all their stages in one compiled loop.
+    """Steps of `runge_kutta` over a time dt, as a loop over the four stages of a step.
 
     A second form, for a long flow: compiled once instead of four times a step, the gradient of a
-    reach compiles in a third of the time and runs as fast. The backward pass
-    recomputes the flow from the state of each stage; to keep its values takes a quarter longer.
+    reach compiles in a third of the time and runs as fast. The backward pass recomputes the flow
+    from the state of each stage; to keep its values takes a quarter longer.
     """
     flow = jax.checkpoint(flow)
     step = jnp.asarray(dt) / steps
-    ahead = step * jnp.asarray([0.5, 0.5, 1.0, 0.0] * steps)  # from the start to the next stage
-    weight = step / 6 * jnp.asarray([1.0, 2.0, 2.0, 1.0] * steps)
-    last = jnp.asarray([False, False, False, True] * steps)
+    ahead = step * jnp.asarray([0.5, 0.5, 1.0, 0.0])  # from the start of a step to the next stage
+    weight = step / 6 * jnp.asarray([1.0, 2.0, 2.0, 1.0])
 
-    def stage(carry: tuple, now: tuple) -> tuple:
-        ahead, weight, last = now
-        start, end, here = carry
-        slope = flow(here)
-        end = _moved(end, weight, slope)
-        start = jax.tree.map(lambda s, e: jnp.where(last, e, s), start, end)
-        return (start, end, _moved(start, ahead, slope)), None
+    def one(start: Any, _: None) -> tuple[Any, None]:
+        def stage(carry: tuple, now: tuple) -> tuple:
+            (end, here), (ahead, weight) = carry, now
+            slope = flow(here)
+            return (_moved(end, weight, slope), _moved(start, ahead, slope)), None
 
-    return jax.lax.scan(stage, (state, state, state), (ahead, weight, last))[0][0]
+        return jax.lax.scan(stage, (start, start), (ahead, weight))[0][0], None
+
+    return one(state, None)[0] if steps == 1 else jax.lax.scan(one, state, length=steps)[0]
 
 
 def _moved(state: Any, scale: Any, slope: Any) -> Any:

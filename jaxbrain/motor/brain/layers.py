@@ -5,12 +5,12 @@ after their layer, with an "e" if they excite and an "i" if they inhibit.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from jaxbrain.core.annotations import Key
+from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.requirements import require_count
 
@@ -190,7 +190,7 @@ def cortical_layers(key: Key, units: int | Mapping[str, int], *, wiring: Wiring 
 
 
 @checked
-def layer_activity(layers: Layers, rates: Any) -> jax.Array:
+def layer_activity(layers: Layers, rates: AsArray) -> jax.Array:
     """The mean rate of each population.
 
     Args:

@@ -154,11 +154,13 @@ def basal_ganglia(
         require_same_channels(name, carry.gpi, x)
         x = as_real(name, x, carry.gpi.dtype)
 
-        def flow(state: BasalGanglia) -> BasalGanglia:
-            return ganglia_flow(state, x, tau, pathways, thresholds)
+        def flow(nuclei: tuple) -> tuple:
+            now = BasalGanglia(*nuclei, carry.dopamine)
+            return ganglia_flow(now, x, tau, pathways, thresholds)[:-1]
 
-        carry = scanned_runge_kutta(flow, carry, dt)
-        return carry, nuclei_rates(carry, thresholds=thresholds).gpi
+        nuclei = scanned_runge_kutta(flow, carry[:-1], dt)
+        carry = BasalGanglia(*nuclei, carry.dopamine)
+        return carry, rate(carry.gpi, thresholds.gpi)
 
     return Cell(init, carry, step)
 

@@ -81,9 +81,8 @@ def reach_loss(
 
 def _with_hold(mask: jax.Array, hold_weight: jax.Array) -> jax.Array:
     """The mask, weighted before the first step that is not graded."""
-    waiting = jnp.cumsum(mask == 0) == 0
-    moves = jnp.any(~waiting)
-    return mask * jnp.where(waiting & moves, hold_weight, 1)
+    first = jnp.argmax(mask == 0)  # 0 also where every step is graded
+    return mask * jnp.where(jnp.arange(len(mask)) < first, hold_weight, 1)
 
 
 def _pair(signals: Any, target: Any) -> tuple[Any, Any]:

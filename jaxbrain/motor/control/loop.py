@@ -157,8 +157,8 @@ def closed_loop(
     def step(params: Params, carry: Loop, x: Any, *, key: jax.Array | None = None) -> Any:
         x = _floating(_require_input(name, x))
         of_senses, of_command, of_controller, of_plant = split_key(key, 4)
-        hand = plant.hand((), carry.body)
-        line = jnp.concatenate([carry.line, _feedback(plant, carry.body, hand)[None]])
+        hand, sensory = jax.checkpoint(partial(_sensed, plant))(carry.body)
+        line = jnp.concatenate([carry.line, sensory[None]])
         signals = Signals(
             x.cue,
             line[0] + _noise(of_senses, sensory_noise, line[0]),
@@ -191,15 +191,16 @@ def _require_longer(name: str, delay_steps: int, params: Params, xs: Any) -> Any
     return xs
 
 
-def _feedback(plant: Plant, body: Any, hand: Hand) -> jax.Array:
-    own = plant.sensory_feedback((), body)
-    return jnp.concatenate([own, DECIMETERS * hand.position.astype(own.dtype)])
+def _sensed(plant: Plant, body: Any) -> tuple[Hand, jax.Array]:
+    """The hand, and the sensory feedback of the loop."""
+    hand, own = plant.hand((), body), plant.sensory_feedback((), body)
+    return hand, jnp.concatenate([own, DECIMETERS * hand.position.astype(own.dtype)])
 
 
 def _rest(plant: Plant, x: TaskInput) -> tuple[Any, jax.Array]:
     """The body at rest at the start, and its sensory feedback."""
     body = plant.place((), _floating(x).start)
-    return body, _feedback(plant, body, plant.hand((), body))
+    return body, _sensed(plant, body)[1]
 
 
 def _entering(x: TaskInput, sensory: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from jaxbrain.core.annotations import AsArray, Pytree
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.eager import compiled_once
 from jaxbrain.core.requirements import as_number, require_count, require_integer, require_positive
@@ -56,7 +57,9 @@ class LinearReach(NamedTuple):
 
 
 @checked
-def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0.01) -> Movement:
+def minimum_jerk(
+    start: AsArray, target: AsArray, *, movement_time: float, dt: float = 0.01
+) -> Movement:
     """The reach of least mean square jerk, the third derivative of position: straight and smooth.
 
     p(t) = start + (target - start) (10 s^3 - 15 s^4 + 6 s^5),  s = t / movement_time
@@ -106,7 +109,7 @@ def minimum_jerk(start: Any, target: Any, *, movement_time: float, dt: float = 0
 
 @checked
 @compiled_once("steps")
-def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
+def lqr(A: AsArray, B: AsArray, Q: AsArray, R: AsArray, *, steps: int, final: AsArray) -> Regulator:
     """The linear-quadratic regulator over a finite horizon, by the Riccati recursion.
 
     x_{t+1} = A x_t + B u_t,  cost = sum_{t<steps} x_t' Q x_t + u_t' R u_t, + x_steps' final x_steps
@@ -146,12 +149,12 @@ def lqr(A: Any, B: Any, Q: Any, R: Any, *, steps: int, final: Any) -> Regulator:
 @checked
 def linear_reach(
     plant: Plant,
-    start: Any,
-    target: Any,
+    start: AsArray,
+    target: AsArray,
     *,
     steps: int,
     effort_weight: float | jax.Array = 1e-4,
-    final: Any = None,
+    final: AsArray | None = None,
 ) -> LinearReach:
     """The optimal reach of a linear body in `closed_loop`: its least cost and its feedback.
 
@@ -200,11 +203,11 @@ def linear_reach(
 @checked
 def reach_cost(
     command: jax.Array,
-    body: Any,
-    goal: Any,
+    body: Pytree,
+    goal: jax.Array,
     *,
     effort_weight: float | jax.Array = 1e-4,
-    final: Any = None,
+    final: AsArray | None = None,
 ) -> jax.Array:
     """The cost of a trial in the terms of `linear_reach`; the ratio of the two is at least 1.
 

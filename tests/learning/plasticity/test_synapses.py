@@ -11,6 +11,7 @@ from jaxbrain.core.config import label
 from jaxbrain.learning.plasticity import competitive, hebbian, spike_timing
 from jaxbrain.learning.plasticity.synapses import modulated, total_change
 from tests.contract import KEYWORD, close, equal, places, signature
+from tests.tables import most_slow
 
 new_key = partial(jax.random.key, 0)
 TARGET, REWARD = jnp.array([1.0, -1.0]), jnp.array(0.7)
@@ -63,7 +64,7 @@ def test_a_plasticity_is_a_cell(name):
     assert change.shape == params.shape and change.dtype == params.dtype
 
 
-@every
+@pytest.mark.parametrize("name", most_slow(PLASTICITIES, {"hebb", "bcm", "triplet_stdp"}))
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_it_runs_along_trains_in_any_precision(name, dtype):
     make, modulator = PLASTICITIES[name]
