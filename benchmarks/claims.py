@@ -104,7 +104,7 @@ def reach(seeds: int) -> list[Difference]:
     """The share of 64 blocks whose gradient has a cosine of .9 or more to back-propagation."""
     net = residual_chain(64)
 
-    def share(make: Callable[[jax.Array], jb.LearningRule]) -> Callable[[jax.Array], np.ndarray]:
+    def share(make: Callable[[jax.Array], jb.LearningRule]) -> Callable[[float], np.ndarray]:
         each = jax.jit(lambda size, key: jnp.mean(block_cosines(net, make(size), key) >= 0.9))
         return lambda size: np.array([each(jnp.float32(size), k) for k in keys(seeds)])
 
@@ -251,8 +251,8 @@ CLAIMS = {
         "against it Innocenti et al. 2025, arXiv 2505.13124).",
         "Initial weights, residual ReLU blocks of width 16 whose branches have the variance "
         "2 / (width * blocks), batch 16, cross-entropy, float32; a block is reached if its cosine "
-        "to back-propagation is 0.9 or more. At its default nudge of 1e-5 error predictive coding is "
-        "nearly back-propagation. The training of muPC as published was not run.",
+        "to back-propagation is 0.9 or more. At its default nudge of 1e-5 error predictive coding "
+        "is nearly back-propagation. The training of muPC as published was not run.",
         ("error_predictive_coding", "predictive_coding"), reach, 5,
     ),
     "interference": Claim(

@@ -80,7 +80,8 @@ def learned(params: Weights, inputs: list, errors: list, nudge: float) -> Weight
 
     def explained(params: Weights) -> jax.Array:
         each = zip(blocks_of(params), params, inputs, errors, strict=True)
-        return -sum(jnp.vdot(f(w, a), e) for f, w, a, e in each) / (nudge * BATCH)
+        products = [jnp.vdot(f(w, a), e) for f, w, a, e in each]
+        return -jnp.sum(jnp.stack(products)) / (nudge * BATCH)
 
     return jax.grad(explained)(params)
 

@@ -76,8 +76,7 @@ def head() -> str:
     version = subprocess.run([node.NODE, "--version"], capture_output=True, text=True, check=True)
     versions = f"Node {version.stdout.strip()[1:]}, jax {jax.__version__}"
     today = datetime.date.today().isoformat()
-    machine = f"one core of {platform.machine()}"
-    return _HEAD.format(machine=machine, versions=versions, date=today)
+    return _HEAD.format(machine=platform.machine(), versions=versions, date=today)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Programs that JavaScript must compute as JAX does: rules, memories, cells, a synapse, an arm."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -105,19 +106,17 @@ def rule_case(name: str) -> Case:
     return Case(make, 1 if one else STEPS, note, tolerance, lambda state: state.params)
 
 
-RULES = (
-    "backprop", "feedback_alignment", "direct_feedback_alignment",
-    "direct_random_target_projection", "sign_symmetry", "fixed_random_sign_symmetry",
-    "batch_random_sign_symmetry", "kolen_pollack", "weight_mirror", "predictive_coding",
-    "centered_predictive_coding", "clamped_predictive_coding", "fixed_prediction_coding",
-    "zero_divergence_inference_learning", "incremental_predictive_coding",
-    "error_predictive_coding", "lagrangian_predictive_coding",
-    "asymmetric_equilibrium_propagation", "equilibrium_propagation",
-    "random_sign_equilibrium_propagation", "centered_equilibrium_propagation",
-    "holomorphic_equilibrium_propagation", "contrastive_hebbian", "target_propagation",
-    "difference_target_propagation", "gait_propagation", "local_losses", "forward_forward",
-    "pepita", "forward_gradient", "node_perturbation", "weight_perturbation",
-)  # fmt: skip
+# rules of recurrent networks and of machines of their own
+_OTHERS = {
+    "eprop", "kf_rtrl", "one_step_backprop", "over_time", "rflo", "rtrl", "rtrl_diagonal", "snap",
+    "uoro", "generalized_latent_equilibrium", "contrastive_divergence",
+    "persistent_contrastive_divergence", "wake_sleep",
+}  # fmt: skip
+RULES = tuple(
+    name
+    for name in jb.learning.__all__
+    if inspect.isfunction(getattr(jb.learning, name)) and name not in _OTHERS
+)
 
 
 def small_net(name: str) -> Case:

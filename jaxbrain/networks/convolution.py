@@ -95,6 +95,8 @@ def patches(layer: Network, x: jax.Array) -> jax.Array:
       [[[0.0, 1.0, 3.0, 4.0], [1.0, 2.0, 4.0, 5.0]]]
     """
     given = layer.config.parameters  # pyright: ignore[reportOptionalMemberAccess]
+    while "net" in given:  # within `with_precision` or `affine`
+        given = given["net"].config.parameters
     window = _sizes("conv", "kernel_size", given["kernel_size"], 2)
     space = "DHW"[-len(window) :]
     found = jax.lax.conv_general_dilated_patches(

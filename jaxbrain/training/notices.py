@@ -45,9 +45,9 @@ def warn_of_notices(
     true = {text: np.asarray(flag) for text, flag in notices.items() if np.any(flag)}
     for text in sorted(true.keys() - set(told)):
         each = true[text].reshape(-1, *true[text].shape[len(members) :])
-        some = each.reshape(len(each), -1).any(axis=1)
-        of = f" in {some.sum()} of {len(some)} trainings" if members else ""
-        place = f"{where}{of}{_blocks(each.any(axis=0))}"
+        some = np.any(each.reshape(len(each), -1), axis=1)
+        of = f" in {np.sum(some)} of {len(each)} trainings" if members else ""
+        place = f"{where}{of}{_blocks(np.asarray(np.any(each, axis=0)))}"
         warnings.warn(f"{place} {text}", UserWarning, stacklevel=3)
     return {*told, *true}
 

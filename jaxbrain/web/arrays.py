@@ -120,7 +120,7 @@ def require_array(aval: Any, what: str) -> None:
     if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
         fix = 'make keys of the default generator, jax.random.key(seed, impl="threefry2x32")'
     else:
-        fix = "convert it to a type of at most 32 bits, or to float64"
+        fix = "convert it to float32, float64 or an integer of at most 32 bits"
     raise NotImplementedError(
         f"javascript: {what} is {aval.dtype}, for which JavaScript has no array; {fix}"
     )

@@ -45,7 +45,6 @@ def javascript(function: Callable[..., Any], *examples: Any) -> str:
 
     Raises:
       NotImplementedError: if an operation or a dtype has no translation, with its place.
-      TypeError: if `function` is not callable.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -77,12 +76,13 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 _RESERVED = {
-    "await", "break", "case", "catch", "check", "class", "const", "continue", "create", "debugger",
-    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally",
-    "for", "function", "if", "implements", "import", "in", "inputs", "instanceof", "interface", "let",
-    "new", "null", "outputs", "package", "private", "protected", "public", "return", "static",
-    "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void",
-    "while", "with", "yield", "arguments", "near", "far", "realOf", "Math", "Number", "Array",
+    "await", "break", "case", "catch", "check", "class", "const", "continue", "create",
+    "debugger", "default", "delete", "do", "else", "enum", "eval", "export", "extends",
+    "false", "finally", "for", "function", "if", "implements", "import", "in", "inputs",
+    "instanceof", "interface", "let", "new", "null", "outputs", "package", "private",
+    "protected", "public", "return", "static", "super", "switch", "this", "throw", "true",
+    "try", "typeof", "undefined", "var", "void", "while", "with", "yield", "arguments",
+    "near", "far", "realOf", "Math", "Number", "Array",
 }  # fmt: skip
 
 
@@ -113,7 +113,8 @@ def _arguments(
     letter: str, names: Sequence[str], variables: Sequence[Any]
 ) -> tuple[list[Leaf], list[Value]]:
     """The leaves of inputs or outputs, and views of their arrays."""
-    leaves, values = [], []
+    leaves: list[Leaf] = []
+    values: list[Value] = []
     for k, (name, variable) in enumerate(zip(names, variables, strict=True)):
         aval = variable.aval
         require_array(aval, name)

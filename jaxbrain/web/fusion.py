@@ -52,7 +52,8 @@ def _group(first: Map, waiting: Sequence[Op], unmade: set[Buffer]) -> tuple[Step
     others: list[Op] = []
     inside: set[Buffer] = set()
     for op in waiting:
-        if isinstance(op, Map) and op.shape == first.shape and _is_ready(op, unmade, inside):
+        fits = isinstance(op, Map) and op.shape == first.shape
+        if op is first or (fits and _is_ready(op, unmade, inside)):
             step.append(op)
             inside.update(op.outputs)
         else:

@@ -72,6 +72,21 @@ FAULTS = [
         TYPES,
     ),
     Fault(
+        "an entry that params do not hold is a KeyError", f"{CORE}/arguments.py",
+        'if "params" not in self.signature.parameters or not is_ours(error):', "if True:",
+        TYPES,
+    ),
+    Fault(
+        "a loss that returns nothing is an AttributeError", "jaxbrain/learning/chain.py",
+        "if not isinstance(losses, jax.Array):", "if False:",
+        "tests/training/test_first_mistakes.py",
+    ),
+    Fault(
+        "a metric that returns nothing is an AttributeError", "jaxbrain/training/metrics.py",
+        "if value is None or isinstance(value, str):", "if False:",
+        "tests/training/test_first_mistakes.py",
+    ),
+    Fault(
         "jax.Array alone is not checked", f"{CORE}/annotations.py",
         "_ONE_ARRAY = {jax.Array},", "_ONE_ARRAY = {float},",
         TYPES,

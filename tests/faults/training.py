@@ -221,7 +221,7 @@ FAULTS = [
     ),
     Fault(
         "a seed passes as the key of a network", "jaxbrain/core/doors.py",
-        "function(*read(name, args, kwargs), **kwargs)", "function(*args, **kwargs)",
+        "arguments.call(read(name, args, kwargs), kwargs)", "arguments.call(args, kwargs)",
         "tests/contracts/test_keys.py",
     ),
     Fault(

@@ -161,13 +161,13 @@ def dyads(
 
 
 def _layers(net: Network, params: Params, activities: Latents, keys: Any) -> list[Layer]:
-    """The layers of a chain; an activation keeps the shape of its input."""
+    """The layers of a chain; an activation keeps the shape and the dtype of its input."""
     layers = []
     for i, layer in enumerate(net.layers):
 
         def apply(a: Any, i: int = i) -> jax.Array:
             return chain.on_batch(net.layers[i], params[i], a, keys[i])
 
-        keeps = jnp.shape(activities[i]) == jnp.shape(activities[i + 1])
-        layers.append(Layer(apply, is_elementwise(layer) and keeps))
+        before, after = (jax.tree.map(jax.typeof, a) for a in activities[i : i + 2])
+        layers.append(Layer(apply, is_elementwise(layer) and before == after))
     return layers

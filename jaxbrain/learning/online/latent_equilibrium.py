@@ -25,10 +25,10 @@ def generalized_latent_equilibrium(
     tau_r dv/dt = -v + f' dL/dr,  e = v + tau dv/dt,  g = d net / dW^T e
 
     dL/dr is the slope of the loss at the output layer, and d net / dr^T e of the layer above. In
-    each step rates go up, then errors down; the membranes feel the errors of the step before. With
-    tau_r = tau, and for slow inputs with any times, g is the gradient of back-propagation. Else the
-    error has the phase shift of the adjoint, atan(w tau) - atan(w tau_r) at each layer, so that g
-    approximates back-propagation through time; the gain differs.
+    each step rates go up, then errors down; the membranes feel the errors of the step before.
+    Without a nudge g is the gradient of back-propagation where tau_r = tau, and for slow inputs
+    with any times. Else the error has the phase shift of the adjoint, atan(w tau) - atan(w tau_r)
+    at each layer, so that g approximates back-propagation through time; the gain differs.
 
     Args:
       cell: `jaxbrain.cells.prospective_neurons`, or a `jaxbrain.cells.stack` of them.

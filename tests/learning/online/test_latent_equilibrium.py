@@ -130,6 +130,7 @@ def test_the_error_has_the_phase_of_the_adjoint():
     assert abs(np.angle(error) - np.angle(np.conj(neuron))) < 3e-3 < np.angle(neuron)
 
 
+@pytest.mark.slow
 def test_a_key_is_for_the_noise_of_the_layers():
     nets = (jb.serial(jb.dense(n), jb.dropout(0.5)) for n in (4, 2))
     cell = stack(*(prospective_neurons(net, dt=0.01) for net in nets))

@@ -70,10 +70,12 @@ def test_each_dense_layer_learns_from_its_own_pair():
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("plasticity", [competitive.soft_hebb(loser_gain=-1.0),
-                                        hebbian.bcm(tau=5.0)])  # fmt: skip
-def test_a_convolution_learns_as_a_dense_layer_of_its_patches(plasticity):
-    layer, act = jb.conv(3, (2, 3), stride=(1, 2), padding=((0, 1), (2, 1))), jnp.tanh
+@pytest.mark.parametrize(("plasticity", "wrap"), [
+    (competitive.soft_hebb(loser_gain=-1.0), lambda layer: layer),
+    (hebbian.bcm(tau=5.0), jb.affine),
+])  # fmt: skip
+def test_a_convolution_learns_as_a_dense_layer_of_its_patches(plasticity, wrap):
+    layer, act = wrap(jb.conv(3, (2, 3), stride=(1, 2), padding=((0, 1), (2, 1)))), jnp.tanh
     net = jb.serial(layer, jb.elementwise(act), jb.max_pool(2), jb.flatten())
     x = jax.random.normal(new_key(), (2, 4, 5, 2), "float64")
     params = net.init(jax.random.key(1), x[0])
