@@ -194,7 +194,8 @@ written by
   one or two have an interval without 0 by chance.
 - "angle" is that between the update and the gradient after training, in degrees, on a batch of
   validation examples, in the first, middle and last block with weights: 0 is the gradient, 90 is chance,
-  and also a block that does not learn.
+  and also a block that does not learn. Equilibrium propagation and contrastive Hebbian learning relax a
+  network with feedback, and their angle is that to the gradient of the network without it.
 - "cost" is the number of multiplications in the matrix products and convolutions of an update, counted in
   the compiled program, relative to backprop. A complex multiplication counts as four.
 - A rate with \\* is the lowest or highest of the grid: another one may be better.
