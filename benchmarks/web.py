@@ -31,6 +31,8 @@ This table is written by `python -m benchmarks.web`: each program ran in Node an
 - **difference**: the largest difference of a number of the state (for a rule, of a parameter),
   relative to the largest number. At most 1e-4, and 1e-5 after one step, or the command fails.
   Random numbers are equal, bit for bit.
+  One step is compared where rounding errors grow: with equilibrium propagation and LIF neurons,
+  JAX itself ends 2 to 7 % away after 200 steps from a start that differs by 1e-7.
 - **kB**, **gzip**: the size of the module, and after gzip.
 - **steps a second**: of processor time in Node.
 
