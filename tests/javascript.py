@@ -7,7 +7,8 @@ import pytest
 from benchmarks.node import NODE, Job, run, words
 
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
-FAST: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}  # the programs run once: compile them quickly
+# the programs run once: compile them quickly
+FAST: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 
 
 def in_node(function, *arguments):

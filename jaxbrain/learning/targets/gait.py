@@ -286,12 +286,6 @@ def _require_invertible(
 ) -> list[Function | None]:
     """For each layer the inverse of its activation; None for a layer inverted by its transpose."""
     name = "gait_propagation"
-    for pair in inverses:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(callable, pair))):
-            raise ValueError(
-                f"{name}: inverses must be pairs (activation, its inverse), "
-                f"((jnp.tanh, jnp.arctanh),), got {pair!r}"
-            )
     known = {elementwise(f): inverse for f, inverse in (*_KNOWN, *inverses)}
     first = next((i for i, layer in enumerate(net.layers) if chain.has_weights(layer)), 0)
     for i, layer in enumerate(net.layers):
