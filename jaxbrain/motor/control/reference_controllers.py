@@ -204,7 +204,7 @@ def linear_reach(
 def reach_cost(
     command: jax.Array,
     body: Pytree,
-    goal: jax.Array,
+    goal: Pytree,
     *,
     effort_weight: float | jax.Array = 1e-4,
     final: AsArray | None = None,
