@@ -18,7 +18,7 @@ from jaxbrain.cells.surrogate import Spike, triangle
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.config import configured
 from jaxbrain.core.requirements import as_number, require_count, require_positive, require_times
-from jaxbrain.core.types import Cell, Numbers, Params
+from jaxbrain.core.types import Cell, Params
 
 Reset = Callable[[jax.Array, jax.Array, Any], jax.Array]
 _TRIANGLE = triangle()
@@ -51,7 +51,7 @@ class Adaptive(NamedTuple):
 
 
 @checked
-def subtract(v: jax.Array, spikes: jax.Array, threshold: Numbers) -> jax.Array:
+def subtract(v: jax.Array, spikes: jax.Array, threshold: float | jax.Array) -> jax.Array:
     """Reset by subtraction, which keeps the part above the threshold: v - threshold spikes.
 
     Args:
@@ -66,7 +66,7 @@ def subtract(v: jax.Array, spikes: jax.Array, threshold: Numbers) -> jax.Array:
 
 
 @checked
-def to_zero(v: jax.Array, spikes: jax.Array, threshold: Numbers) -> jax.Array:
+def to_zero(v: jax.Array, spikes: jax.Array, threshold: float | jax.Array) -> jax.Array:
     """Reset to zero: (1 - spikes) v.
 
     Args:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, lecun_normal, normal, zeros
+from jax.typing import ArrayLike
 
 from jaxbrain.cells.areas import Packed, dale, require_delays, require_mask, require_signs, unpack
 from jaxbrain.cells.continuous import leaky_step
@@ -172,7 +173,7 @@ def excitatory_inhibitory(
 
 
 @checked
-def signed_weights(magnitudes: jax.Array, mask: jax.Array, signs: jax.Array) -> jax.Array:
+def signed_weights(magnitudes: jax.Array, mask: ArrayLike, signs: ArrayLike) -> jax.Array:
     """Weights that obey Dale's law, from free parameters: signs_i mask_ij |A_ij|.
 
     Args:

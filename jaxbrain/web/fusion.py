@@ -52,8 +52,8 @@ def _group(first: Map, waiting: Sequence[Op], unmade: set[Buffer]) -> tuple[Step
     others: list[Op] = []
     inside: set[Buffer] = set()
     for op in waiting:
-        fits = isinstance(op, Map) and op.shape == first.shape
-        if op is first or (fits and _is_ready(op, unmade, inside)):
+        fits = isinstance(op, Map) and op.shape == first.shape and _is_ready(op, unmade, inside)
+        if op is first or fits:
             step.append(op)
             inside.update(op.outputs)
         else:
