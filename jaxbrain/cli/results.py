@@ -14,6 +14,7 @@ import numpy as np
 import jaxbrain as jb
 from jaxbrain.cli.data import Data
 from jaxbrain.cli.terminal import shown, versions
+from jaxbrain.core.composition import constructor
 
 _FILES = {
     "params.ckpt": "the trained network",
@@ -82,16 +83,22 @@ def pictures(
     return {"curves.png": curves, **({"boundary.png": boundary} if in_plane else {})}
 
 
-def in_python(directory: Path, options: argparse.Namespace, data: Data) -> str:
-    """Lines of Python that load the network and apply it."""
+def in_python(
+    directory: Path, options: argparse.Namespace, data: Data, rule: jb.LearningRule
+) -> str:
+    """Lines of Python that load the network of a rule and apply it."""
     hidden = "".join(
         f"jb.dense({n}), jb.elementwise(jax.nn.{options.activation}), " for n in options.hidden
     )
     features, outputs = data.train[0].shape[1], len(data.classes) or 1
+    loss = "softmax_cross_entropy" if data.classes else "half_mse"
+    own = constructor(rule.network) is not jb.serial
+    of_rule = f"  net = jb.learning.{options.rule}(net, jb.losses.{loss}).network\n" if own else ""
     return (
         "\nIn Python:\n"
         "  import jax, jaxbrain as jb\n"
         f"  net = jb.serial({hidden}jb.dense({outputs}))\n"
+        f"{of_rule}"
         f'  like = net.init(jax.random.key(0), jax.ShapeDtypeStruct(({features},), "float32"))\n'
         f'  params = jb.checkpoint.restore("{shown(directory / "params.ckpt")}", like)\n'
         "  outputs = jb.batch(net).apply(params, x)"

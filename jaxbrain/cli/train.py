@@ -87,7 +87,7 @@ def main(options: argparse.Namespace) -> int:
     if code:
         print(f"\ninterrupted after epoch {done} of {epochs}; the same command resumes from there")
         return code
-    print(results.in_python(directory, options, data))
+    print(results.in_python(directory, options, data, job.rule))
     return 0
 
 

@@ -38,6 +38,17 @@ def test_train_saves_what_it_prints(capsys, digits, draw):
     assert 0.5 < accuracy < 1
 
 
+def test_the_lines_of_python_apply_the_network_of_the_rule(capsys):
+    """That of forward-forward puts each label on the input in turn."""
+    assert train("--rule", "forward_forward", "--epochs", 2, "--hidden", "8") == 0
+    lines = capsys.readouterr().out.split("In Python:\n")[1]
+    x, y = load(options()).test
+    space = {"x": x}
+    exec("\n".join(line.strip() for line in lines.splitlines()), space)
+    accuracy = np.mean(np.argmax(space["outputs"], axis=1) == y)
+    assert accuracy == pytest.approx(results()["test"]["accuracy"])
+
+
 def test_history_has_a_row_for_each_epoch_in_full_precision():
     losses = np.array([0.1, 1 / 3], np.float32)
     history = jb.History(losses, losses[:, None], {"accuracy": np.array([0.5, 0.75])}, None)
