@@ -123,7 +123,7 @@ REFUSED = {
     ),
     "no weights": (
         lambda: HEBB.carry(None, (HERE, HERE, None)),
-        "params must be an array of numbers",
+        "carry: params must be a pytree of arrays",
     ),
     "activities in words": (
         lambda: HEBB.step(np.ones((2, 2)), (), (["a", "b"], HERE, None)),
@@ -147,7 +147,7 @@ REFUSED = {
         "accuracy: target must be an array",
     ),
     "logits in words": (lambda: jb.accuracy("ab", 1), "accuracy: logits must be an array"),
-    "no answer": (lambda: jb.binary_accuracy(None, 1), "binary_accuracy: prediction must be an"),
+    "no answer": (lambda: jb.binary_accuracy(None, 1), "binary_accuracy: probability must be an"),
     "ragged values": (
         lambda: jb.metrics.r_squared([[1.0], [1.0, 2.0]], [1.0]),
         "r_squared: predictions is a list",

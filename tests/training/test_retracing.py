@@ -236,7 +236,7 @@ def as_sequence(x):
 NUMBERS = {
     "step_size": lambda s: jb.predictive_coding(smooth_net(), jb.losses.mse, step_size=0.1 * s),
     "nudge": lambda s: jb.learning.equilibrium_propagation(
-        smooth_net(), jb.losses.mse, nudge=0.5 * s, steps=10, nudged_steps=5
+        smooth_net(), jb.losses.mse, nudge=0.1 * s, steps=10, nudged_steps=5
     ),
     "rate": lambda s: jb.backprop(
         jb.serial(jb.dropout(0.1 + 0.2 * s), *smooth_net().layers), jb.losses.mse
