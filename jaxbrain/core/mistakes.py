@@ -63,9 +63,13 @@ def require_instance(wanted: type, function: str, argument: str, value: Any) -> 
         fix = f"; call it: {named}(...)"
     else:
         fix = _FIXES.get((name, "function" if is_function else kind), "").format(named)
-    article = "an" if name[0] in "AEIOU" else "a"
     example = f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
-    raise TypeError(f"{function}: {argument} must be {article} {name}{example}, got {named}{fix}")
+    words = "True or False" if wanted is bool else f"{_article(name)} {name}{example}"
+    raise TypeError(f"{function}: {argument} must be {words}, got {named}{fix}")
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEIOU" else "a"
 
 
 def _require_key_argument(function: str, argument: str, apply: Any) -> None:

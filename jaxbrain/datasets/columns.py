@@ -37,11 +37,8 @@ def choose(
     """The columns that the arguments of ``table`` name.
 
     Raises:
-      TypeError: if a column is neither a name nor an index.
       ValueError: if there is no such column, or no feature is left.
     """
-    if isinstance(without, str | int):
-        raise TypeError(f"table: without must be a list of columns, got {without!r}")
     names = [cell.strip() for cell in first.cells]
     found = [
         _column(path, names, column, argument, header)
@@ -69,8 +66,6 @@ def _column(
     path: str, names: list[str], column: Any, argument: str, header: bool | None
 ) -> tuple[int, bool]:
     """The index of a column, and if it was chosen by name."""
-    if isinstance(column, bool) or not isinstance(column, int | str | np.integer):
-        raise TypeError(f"{argument} must be the name or the index of a column, got {column!r}")
     if not isinstance(column, str) and -len(names) <= column < len(names):
         return int(column) % len(names), False
     name = str(column)  # a year is no index, but may be a name

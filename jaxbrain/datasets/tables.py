@@ -1,14 +1,14 @@
 """Reader of tables: CSV files of numbers with one column to predict."""
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxbrain.core.arguments import checked
+from jaxbrain.core.notice import warn
 from jaxbrain.datasets.columns import choose, read
 from jaxbrain.datasets.header import Header, Top, decide
 from jaxbrain.datasets.numerals import is_word
@@ -81,7 +81,7 @@ def table(
       (array([1, 0], dtype=int32), ('lily', 'rose'), 'kind', 1)
     """
     path = os.fsdecode(path)
-    _check_settings(delimiter, decimal, {"regression": regression, "header": header})
+    _check_settings(delimiter, decimal)
     found = rows(path, delimiter)
     first = next(found, None)
     if first is None:
@@ -130,7 +130,7 @@ def _read(
         ) from None
     doubt = _doubt(path, top.first, decision)
     for sentence in doubt:
-        warnings.warn(sentence, stacklevel=3)
+        warn(sentence)
     notes = (*doubt, *_notes(x, classes, top, names, decision))
     line = top.first.line if decision.found else 0
     features = tuple(names[i] for i in top.features)
@@ -222,9 +222,9 @@ def _counting(x: np.ndarray) -> list[int]:
     return [int(i) for i in np.flatnonzero(ends) if np.all(np.diff(x[:, i]) == 1)]
 
 
-def _check_settings(delimiter: str, decimal: str, flags: dict[str, Any]) -> None:
+def _check_settings(delimiter: str, decimal: str) -> None:
     wrong = set('"\n\r\0#.+-_')
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
+    if len(delimiter) != 1:
         raise ValueError(f"table: delimiter must be one character, got {delimiter!r}")
     if delimiter in wrong or delimiter.isalnum():
         raise ValueError(f"table: delimiter cannot be {delimiter!r}, which stands in cells")
@@ -234,6 +234,3 @@ def _check_settings(delimiter: str, decimal: str, flags: dict[str, Any]) -> None
         raise ValueError(
             'table: the comma cannot be decimal point and delimiter too; pass delimiter=";"'
         )
-    for name, value in flags.items():
-        if value is not None and not isinstance(value, bool):
-            raise TypeError(f"table: {name} must be True, False or None, got {value!r}")

@@ -1,6 +1,5 @@
 """Patterns: corruption, overlap, and the checks that memories share."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from jaxbrain.core.annotations import AsArray, Key
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import on_device
+from jaxbrain.core.notice import warn
 from jaxbrain.core.requirements import require_fraction
 
 
@@ -144,8 +144,7 @@ def require_as_many(a: jax.Array, b: jax.Array) -> None:
 def warn_when_full(full: bool, memory: str, stored: str, capacity: str) -> None:
     """Warn of overload, at the line that calls ``store`` or ``add``."""
     if full:
-        message = f"{memory}: {stored} are more than it can hold: {capacity}"
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn(f"{memory}: {stored} are more than it can hold: {capacity}")
 
 
 def append(patterns: jax.Array, pattern: jax.Array) -> jax.Array:

@@ -5,12 +5,13 @@ A state, or a part of it, with a method ``notices() -> {sentence: flag}`` report
 program, and cost no look at the device of their own.
 """
 
-import warnings
 from collections.abc import Collection
 from typing import Any
 
 import jax
 import numpy as np
+
+from jaxbrain.core.notice import warn
 
 
 def notices_of(rule_state: Any) -> dict[str, jax.Array]:
@@ -48,7 +49,7 @@ def warn_of_notices(
         some = np.any(each.reshape(len(each), -1), axis=1)
         of = f" in {np.sum(some)} of {len(each)} trainings" if members else ""
         place = f"{where}{of}{_blocks(np.asarray(np.any(each, axis=0)))}"
-        warnings.warn(f"{place} {text}", UserWarning, stacklevel=3)
+        warn(f"{place} {text}")
     return {*told, *true}
 
 

@@ -3,7 +3,6 @@
 Nothing here runs inside the compiled loop, except one look at the parameters after each chunk.
 """
 
-import warnings
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 
 from jaxbrain.core.arguments import checked
 from jaxbrain.core.arrays import as_array
+from jaxbrain.core.notice import warn
 from jaxbrain.core.requirements import is_traced
 from jaxbrain.training.notices import notices_of, warn_of_notices
 from jaxbrain.training.states import require_train_state
@@ -200,12 +200,10 @@ def warn_of_metrics(info: Any, piece: Any) -> None:
     for name, values in piece.metrics.items():
         lost = np.flatnonzero(np.isnan(values).reshape(len(values), -1).any(axis=1))
         if lost.size and not np.any(np.isnan(info.history.metrics.get(name, 0.0))):
-            warnings.warn(
+            warn(
                 f"the metric {name!r} is nan on its data after epoch "
                 f"{info.epoch + int(lost[0]) + 1}; look for a target out of its range, "
-                "or for a class without examples",
-                UserWarning,
-                stacklevel=2,
+                "or for a class without examples"
             )
 
 

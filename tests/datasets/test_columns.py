@@ -54,14 +54,14 @@ def test_names_that_are_numbers(file):
     [
         ({"without": ["idd"]}, ValueError, "without 'idd' is not in the header; did you mean id?"),
         ({"without": [4]}, ValueError, "without is column 4 of 4 columns"),
-        ({"without": "id"}, TypeError, "without must be a list of columns, got 'id'"),
-        ({"without": [1.5]}, TypeError, "without must be the name or the index of a column"),
+        ({"without": "id"}, TypeError, "table: without must be a sequence, got 'id'"),
+        ({"without": [1.5]}, TypeError, r"table: without\[0\] must be a name or an index"),
         ({"without": ["y"]}, ValueError, "the target is among the columns to leave out; choose"),
         ({"without": [0, 1, 2]}, ValueError, "no column is left to predict from"),
         ({"target": "why"}, ValueError, "target 'why' is not in the header; choose one of id, a"),
         ({"target": "y", "header": False}, ValueError, "without a header, columns have no names"),
-        ({"header": 1}, TypeError, "header must be True, False or None"),
-        ({"regression": "yes"}, TypeError, "regression must be True, False or None"),
+        ({"header": 1}, TypeError, "table: header must be True or False, got 1"),
+        ({"regression": "yes"}, TypeError, "table: regression must be True or False, got 'yes'"),
     ],
 )
 def test_columns_that_cannot_be(file, settings, error, message):

@@ -79,5 +79,5 @@ def test_wrong_tables(file, content, settings, message):
 
 @pytest.mark.parametrize("target", [True, 1.0, None])
 def test_a_target_of_another_type(file, target):
-    with pytest.raises(TypeError, match="target must be the name or the index"):
+    with pytest.raises(TypeError, match="table: target must be a name or an index"):
         datasets.table(file("1,2\n"), target=target)

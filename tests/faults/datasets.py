@@ -21,7 +21,7 @@ FAULTS = [
     Fault(
         "a doubtful header is not told",
         f"{DATA}/tables.py",
-        "        warnings.warn(sentence, stacklevel=3)",
+        "        warn(sentence)",
         "        pass",
         f"{TESTS}/test_header.py",
     ),
