@@ -102,13 +102,8 @@ def _swept(
     return jax.lax.map(outcome, doses, batch_size=batch_size)
 
 
-def _masks(groups: Any, units: int) -> list[np.ndarray]:
+def _masks(groups: Mapping[str, Any], units: int) -> list[np.ndarray]:
     """``[units]`` of each group, True for its units."""
-    if not isinstance(groups, Mapping):
-        raise TypeError(
-            f"lesion_sweep: groups must be a mapping from names to units such as layers.slices, "
-            f"got {type(groups).__name__}"
-        )
     if INTACT in groups:
         raise ValueError(f'lesion_sweep: no group may be called "{INTACT}", the name of no lesion')
     masks = []

@@ -116,15 +116,24 @@ class Arguments:
         """The result of the function; its errors name it, and a call that does not fit is one."""
         try:
             return self.function(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, TypeError):
                 self.bind(args, kwargs)
+            if "NoneType" in str(error) and is_ours(error):
+                self._refuse_none(self.bind(args, kwargs), error)
             name_function(error, self.name, self.signature.parameters)
             raise
         except KeyError as error:
             if "params" not in self.signature.parameters or not is_ours(error):
                 raise
             raise ValueError(other_params(self.name, error)) from error
+
+    def _refuse_none(self, given: inspect.BoundArguments, error: Exception) -> None:
+        """Name the argument that is None, a pytree without arrays, where there must be some."""
+        for name in ("params", "state", "carry"):
+            if given.arguments.get(name, ()) is None:
+                message = f"{self.name}: {name} must be a pytree of arrays, got None"
+                raise TypeError(message) from error
 
     def _bind(self, bind: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
         try:

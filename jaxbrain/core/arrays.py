@@ -132,9 +132,8 @@ def one_array(function: str, argument: str, values: Any) -> Any:
 
 
 def require_arrays(function: str, argument: str, tree: Any) -> None:
-    """Refuse what is no pytree of arrays and numbers, such as None, a path or a function."""
-    wrong = [tree] if tree is None else jax.tree.leaves(tree)
-    for leaf in wrong:
+    """Refuse what is no pytree of arrays and numbers, such as a path or a function."""
+    for leaf in jax.tree.leaves(tree):
         if not (hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)):
             within = "" if leaf is tree else f", which holds {shown(leaf)}"
             came = shown(tree) if leaf is tree else f"a {type(tree).__name__}{within}"

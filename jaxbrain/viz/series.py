@@ -45,11 +45,8 @@ def finals(runs: Mapping[str, Any], metric: str) -> dict[str, np.ndarray]:
     """The final values ``[seeds]`` of a metric for each rule; finite.
 
     Raises:
-      TypeError: runs is not a mapping.
       ValueError: runs is empty, or a value is not finite.
     """
-    if not isinstance(runs, Mapping):
-        raise TypeError(f"runs must map names to values [seeds], got {type(runs).__name__}")
     if not runs:
         raise ValueError("runs is empty: expected names of rules with values [seeds]")
     arrays = hosts("runs", [read(run, metric) for run in runs.values()])

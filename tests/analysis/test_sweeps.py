@@ -84,7 +84,7 @@ def test_a_sweep_in_batches_is_the_sweep_and_holds_no_more_at_once():
 
 
 REFUSALS = {
-    "groups": (lambda: lesion_sweep(len, [1], units=2), TypeError, "mapping"),
+    "groups": (lambda: lesion_sweep(len, [1], units=2), TypeError, "groups must be a dict"),
     "intact": (lambda: lesion_sweep(len, {"intact": [0]}, units=2), ValueError, "intact"),
     "empty": (lambda: lesion_sweep(len, {"a": slice(1, 1)}, units=2), ValueError, "'a' must have"),
     "beyond": (lambda: lesion_sweep(len, {"a": [2]}, units=2), ValueError, "'a' of 2 units"),

@@ -67,7 +67,7 @@ GOOD = [
     ("name", ("gru",)),
     ("array", (None, 3, 2.5, [1.0], np.ones(2), jnp.ones(2))),
     ("either", (len, NET, 3)),
-    ("params", ((), {"a": np.ones(2)}, [jnp.ones(2), (2.0,)], NET)),
+    ("params", ((), {"b": None, "a": np.ones(2)}, [jnp.ones(2), (2.0,)], NET)),
     ("path", ("a", b"a", Path("a"))),
     ("words", (["a"], (), np.array(["a"]), {"a": slice(2)})),
     ("data", ((None, "a"), [1, "a"])),
@@ -93,7 +93,7 @@ BAD = [
     ("flag", (1, "yes", None), TypeError),
     ("name", (3, None), TypeError),
     ("array", ("a", {}, object(), len, [["a"]], jax.random.key(0), np.array([None])), TypeError),
-    ("params", ("a", None, len, {"a": "b"}, [object()]), TypeError),
+    ("params", ("a", len, {"a": "b"}, [object()]), TypeError),
     ("path", (None, 3, "", b"", ["a"]), TypeError),
     ("words", ("ab", None, [3], {"a": 3}), TypeError),
     ("data", ("ab", None, (1,), (1, 2), (1, "a", 2), {}), TypeError),
@@ -236,3 +236,10 @@ def test_arguments_become_arrays():
     assert sizes([1, 2], [3], b=[[4]]) == ((2,), [3], (1, 1))
     with pytest.raises(ValueError, match="sizes: b hides 1 of its 2 values"):
         sizes([1], 0, b=np.ma.masked_equal([1, 2], 1))
+
+
+def test_none_is_a_pytree_and_named_where_arrays_are_needed():
+    own = jb.Network(lambda key, x: None, lambda params, x, *, key=None: jnp.sin(x))
+    assert jb.batch(own).apply(None, jnp.zeros((2, 3))).shape == (2, 3)
+    with pytest.raises(TypeError, match="dense.apply: params must be a pytree of arrays, got None"):
+        jb.dense(3).apply(None, jnp.ones(2))

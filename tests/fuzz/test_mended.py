@@ -123,7 +123,7 @@ REFUSED = {
     ),
     "no weights": (
         lambda: HEBB.carry(None, (HERE, HERE, None)),
-        "carry: params must be a pytree of arrays",
+        "params must be an array of numbers",
     ),
     "activities in words": (
         lambda: HEBB.step(np.ones((2, 2)), (), (["a", "b"], HERE, None)),

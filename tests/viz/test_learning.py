@@ -66,7 +66,7 @@ def test_compare_limits_hold_all_values(values):
 def test_compare_refuses():
     with pytest.raises(ValueError, match="runs is empty"):
         viz.rule_scores({})
-    with pytest.raises(TypeError, match="runs must map names"):
+    with pytest.raises(TypeError, match="rule_scores: runs must be a dict"):
         viz.rule_scores([0.9])
     with pytest.raises(ValueError, match="not finite, for bad"):
         viz.rule_scores({"good": [0.9], "bad": [np.nan]})

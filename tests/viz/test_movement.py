@@ -113,7 +113,7 @@ ANGLES = np.full((4, 2), 0.5)
         (lambda: viz.surrogate_histogram(0.5, [np.nan]), ValueError, "must be finite"),
         (lambda: viz.surrogate_histogram([0.5, 1], [0.1]), ValueError, "value must have 0 axes"),
         (lambda: viz.laminar_activity(ONE, ["L5"]), ValueError, "each of the 2 populations"),
-        (lambda: viz.laminar_activity(ONE, "L5"), ValueError, "each of the 2 populations"),
+        (lambda: viz.laminar_activity(ONE, ["L5"]), ValueError, "each of the 2 populations"),
         (lambda: viz.laminar_activity(ONE, ["a", "b"], dt=-1), ValueError, "dt must be positive"),
         (lambda: viz.connectivity(ONE, ["a", "b"]), ValueError, "square"),
         (

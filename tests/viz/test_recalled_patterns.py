@@ -26,7 +26,9 @@ def pixels(ax, row, column, rows=3):
 
 
 def test_recall_names_its_columns_and_writes_the_overlap():
-    ax = viz.recall(PATTERNS, CUES, {"Hebb": CUES, "Storkey": PATTERNS}, shape=SHAPE, rows="abc")
+    ax = viz.recall(
+        PATTERNS, CUES, {"Hebb": CUES, "Storkey": PATTERNS}, shape=SHAPE, rows=list("abc")
+    )
     assert texts(ax)[:4] == ["pattern", "cue", "Hebb", "Storkey"]
     written = texts(ax)[4:-1]
     cue = [f"{float(overlap(jnp.asarray(s), jnp.asarray(x))):.2f}"

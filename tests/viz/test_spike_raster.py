@@ -32,7 +32,7 @@ def test_a_raster_of_some_units_says_how_many_there_are():
     ("spikes", "options", "message"),
     [
         ({"a": FIRST, "b": SECOND[:3]}, {}, "a has 4, b has 3"),
-        (FIRST, {"labels": "ab"}, "labels are 2, the populations 1"),
+        (FIRST, {"labels": ["a", "b"]}, "labels are 2, the populations 1"),
         (FIRST[0], {}, "spikes must have 2 axes"),
         ({}, {}, "spikes is empty"),
         (FIRST, {"dt": 0.0}, "dt must be positive"),

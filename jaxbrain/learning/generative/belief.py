@@ -194,11 +194,11 @@ def sample(
 
 
 def _require_fitting(function: str, machines: Any) -> None:
-    """Refuse a single machine, no machine, and layers of different sizes."""
-    if isinstance(machines, dict) or not machines:
+    """Refuse no machine, and layers of different sizes."""
+    if not machines:
         raise ValueError(
             f"{function}: machines must be the params of the machines, bottom first, as "
-            f"train_stack returns them, got {'one; write [params]' if machines else 'none'}"
+            "train_stack returns them, got none"
         )
     shapes = [machine["kernel"].shape for machine in machines]
     for i, (below, above) in enumerate(pairwise(shapes)):

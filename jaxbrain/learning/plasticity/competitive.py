@@ -43,7 +43,7 @@ def soft_hebb(
 
     Examples:
       >>> w, x = 2 * jnp.eye(2), jnp.array([1.0, 0.0])
-      >>> soft_hebb(inverse_temperature=9.0).step(w, (), (x, x, None))[1].round(3).tolist()
+      >>> soft_hebb(inverse_temperature=99.0).step(w, (), (x, x, None))[1].tolist()
       [[-3.0, 0.0], [0.0, 0.0]]
     """
     require_positive("soft_hebb", "inverse_temperature", inverse_temperature)

@@ -155,13 +155,13 @@ def test_what_does_not_fit_is_refused():
     fitting = (machine(V, H), machine(H, 2))
     with pytest.raises(ValueError, match="at least one LearningRule, got none"):
         belief.train_stack(jax.random.key(0), [], jnp.ones((2, V)), train=lambda *_: None)
-    with pytest.raises(TypeError, match=r"rules\[0\] must be a LearningRule.*got Network"):
+    with pytest.raises(TypeError, match=r"rules\[0\] must be a LearningRule.*got .*rbm"):
         belief.train_stack(jax.random.key(0), [rbm(3)], jnp.ones((2, V)), train=lambda *_: None)
     with pytest.raises(
         ValueError, match=r"machines\[1\] has 4 visible units, but machines\[0\] has 2"
     ):
         belief.to_network(fitting[::-1])
-    with pytest.raises(ValueError, match=r"top_down: machines.*write \[params\]"):
+    with pytest.raises(TypeError, match="top_down: machines must be a sequence, got"):
         belief.top_down(fitting[0], jnp.ones(H))
     with pytest.raises(ValueError, match=r"sample: machines .* got none"):
         belief.sample(jax.random.key(0), (), jnp.ones(H), steps=1)
