@@ -241,5 +241,5 @@ def test_arguments_become_arrays():
 def test_none_is_a_pytree_and_named_where_arrays_are_needed():
     own = jb.Network(lambda key, x: None, lambda params, x, *, key=None: jnp.sin(x))
     assert jb.batch(own).apply(None, jnp.zeros((2, 3))).shape == (2, 3)
-    with pytest.raises(TypeError, match="dense.apply: params must be a pytree of arrays, got None"):
+    with pytest.raises(TypeError, match=r"dense.apply: params must be a pytree .*None"):
         jb.dense(3).apply(None, jnp.ones(2))
