@@ -10,10 +10,21 @@ import pytest
 import jaxbrain as jb
 from jaxbrain.core.types import Network
 from tests.contract import KEYWORD, close, counter, equal, places, signature
-from tests.tables import CELLS, NETWORKS
+from tests.tables import CELLS, NETWORKS, most_slow
 
 new_key = partial(jax.random.key, 1)
 networks = pytest.mark.parametrize("name", NETWORKS)
+# What compiles is slow for what another row has too: "dense of rows" is a second "dense".
+SAME_AS_OTHERS = {
+    "lstm_peephole",
+    "minimal_gated",
+    "ugrnn",
+    "leaky_rnn",
+    "alif",
+    "linear_attention",
+}
+ONE_OF_EACH = {name for name in (*NETWORKS, *CELLS) if " " not in name} - SAME_AS_OTHERS
+compiled_networks = pytest.mark.parametrize("name", most_slow(NETWORKS, ONE_OF_EACH))
 
 
 def sample(case, seed=0):
@@ -46,7 +57,7 @@ def test_network_is_static_and_equal_when_rebuilt(name):
     assert isinstance(a.layers, tuple) and all(isinstance(part, Network) for part in a.layers)
 
 
-@networks
+@compiled_networks
 def test_network_from_an_example_and_from_its_shape(name):
     case = NETWORKS[name]
     net = case.make()
@@ -57,7 +68,7 @@ def test_network_from_an_example_and_from_its_shape(name):
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(params))
 
 
-@networks
+@compiled_networks
 def test_network_compiled_mapped_repeated(name):
     """jit is eager, vmap is a loop, no key is deterministic, a key repeats itself."""
     case = NETWORKS[name]
@@ -76,7 +87,7 @@ def test_network_compiled_mapped_repeated(name):
     close(mapped, jax.tree.map(lambda *a: np.stack(a), *[run(net, params, x) for x in xs]), **loose)
 
 
-@networks
+@compiled_networks
 def test_network_in_half_precision(name):
     case = NETWORKS[name]
     if case.dtype != "float32":
@@ -89,7 +100,7 @@ def test_network_in_half_precision(name):
     assert y.dtype == noisy.dtype == ("float32" if name == "with_precision" else "bfloat16")
 
 
-@networks
+@compiled_networks
 def test_network_has_finite_gradients(name):
     case = NETWORKS[name]
     net, x = case.make(), sample(case)
@@ -100,7 +111,7 @@ def test_network_has_finite_gradients(name):
     assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(grads))
 
 
-@networks
+@compiled_networks
 def test_network_rebuilt_traces_nothing(name):
     case = NETWORKS[name]
     f = counter(lambda net, p, x: net.apply(p, x))
@@ -115,7 +126,7 @@ def test_network_rebuilt_traces_nothing(name):
     assert f.traces == 2
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", most_slow(CELLS, ONE_OF_EACH))
 def test_cell(name):
     make, shape = CELLS[name]
     cell, x = make(), jnp.ones(shape)

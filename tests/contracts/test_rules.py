@@ -89,7 +89,7 @@ def test_rule_gives_gradients_of_the_params(name):
     assert noisy[0] != run(rule, params, state, x, y, jax.random.key(7))[0]
 
 
-@rules
+@pytest.mark.parametrize("name", most_slow(RULES, MECHANISMS))
 @pytest.mark.parametrize("wide", [False, True], ids=["32", "64"])
 def test_rule_keeps_the_type_of_its_state(name, wide):
     """Else no scan can carry it."""
