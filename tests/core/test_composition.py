@@ -98,9 +98,9 @@ def test_residual_adds_its_input(scale):
     net = jb.residual(jb.dense(3), scale=scale)
     params = net.init(new_key(), X)
     want = X + scale * (X @ params["kernel"] + params["bias"])
-    np.testing.assert_allclose(net.apply(params, X), want, rtol=1e-6)
+    np.testing.assert_allclose(net.apply(params, X), want, rtol=1e-5)
     traced = jax.jit(lambda s: jb.residual(jb.dense(3), scale=s).apply(params, X))(scale)
-    np.testing.assert_allclose(traced, want, rtol=1e-6)
+    np.testing.assert_allclose(traced, want, rtol=1e-5)
     pixels = jb.residual(jb.elementwise(lambda n: n), scale=0.5)
     assert pixels.apply((), jnp.array([2, 5])).tolist() == [3.0, 7.5]
 
