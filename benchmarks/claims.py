@@ -17,12 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
-from scipy import stats
 
 import jaxbrain as jb
+from benchmarks import paired
 from benchmarks.depth import residual_chain
 from benchmarks.measure import machine
+from benchmarks.results import write_whole
 
 CE = jb.losses.softmax_cross_entropy
 
@@ -67,12 +67,9 @@ class Claim(NamedTuple):
 def difference(what: str, one: Any, other: Any) -> Difference:
     """The paired difference of ``[seeds]`` and ``[seeds]``."""
     one, other = np.asarray(one, float), np.asarray(other, float)
-    apart = one - other
-    mean, error = apart.mean(), apart.std(ddof=1) / len(apart) ** 0.5
-    half = float(stats.t.ppf(0.975, len(apart) - 1) * error)
-    middle = float(mean)
-    ends = middle - half, middle + half
-    return Difference(what, float(one.mean()), float(other.mean()), middle, *ends, len(apart))
+    apart = paired.difference(one, other)
+    means = float(one.mean()), float(other.mean()), apart.mean
+    return Difference(what, *means, apart.low, apart.high, len(one))
 
 
 def keys(seeds: int) -> jax.Array:
@@ -90,14 +87,7 @@ def block_cosines(net: jb.Network, rule: jb.LearningRule, key: jax.Array) -> jax
     params = net.init(start, x[0])
     grads = rule.grads(params, rule.init(key, params, x[0]), x, y)[1]
     truth = jb.backprop(net, CE).grads(params, (), x, y)[1]
-    flat = [(ravel_pytree(g)[0], ravel_pytree(t)[0]) for g, t in zip(grads, truth, strict=True)]
-    size = [jnp.linalg.norm(g) * jnp.linalg.norm(t) for g, t in flat]
-    return jnp.stack(
-        [
-            jnp.where(s > 0, g @ t / jnp.maximum(s, 1e-30), 0)
-            for (g, t), s in zip(flat, size, strict=True)
-        ]
-    )
+    return jnp.cos(jnp.radians(jb.analysis.angles(grads, truth)))
 
 
 def reach(seeds: int) -> list[Difference]:
@@ -331,7 +321,7 @@ def main() -> None:
             "rows": rows, "date": str(datetime.date.today()), "machine": machine(),
             "jax": jax.__version__, "seconds": time.process_time() - start,
         }  # fmt: skip
-        options.results.write_text(json.dumps(done, indent=1))
+        write_whole(options.results, json.dumps(done, indent=1))
     done = json.loads(options.results.read_text()) if options.results.exists() else {}
     text = "\n".join(page(done)) + "\n"
     print(text) if options.page is None else options.page.write_text(text)

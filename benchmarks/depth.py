@@ -23,6 +23,7 @@ import numpy as np
 from jax.nn.initializers import lecun_normal, variance_scaling
 
 import jaxbrain as jb
+from benchmarks.results import write_whole
 from jaxbrain.cli.parser import RULES
 from jaxbrain.training.notices import notices_of
 
@@ -173,7 +174,7 @@ def measure(path: Path, done: Done, wanted: list[tuple[str, int, str]]) -> None:
         start = time.process_time()
         row = cells(name, *problem(network, depth))
         done[key] = row, time.process_time() - start
-        path.write_text(json.dumps(done))
+        write_whole(path, json.dumps(done))
         print(key, row if isinstance(row, str) else "  ".join(map(str, row)), flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -127,7 +128,14 @@ def merged(one: Table, two: Table) -> Table:
 def write(path: Path, conditions: dict[str, Any], tables: Sequence[Table]) -> None:
     """All tables as JSON, with the conditions under which they were measured."""
     written = {**conditions, "tables": [table._asdict() for table in tables]}
-    path.write_text(json.dumps(written, indent=1) + "\n")
+    write_whole(path, json.dumps(written, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the file at once: whoever kills the run finds the old or the new one."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    os.replace(new, path)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Table]]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.paired import Difference, difference
 from benchmarks.rules_table.cells import FLOOR, NAMES, Cell
 from benchmarks.rules_table.columns import DATA_NAMES, NETWORKS, PROTOCOLS, Protocol
-from benchmarks.rules_table.paired import Difference, difference
 from benchmarks.rules_table.published import PUBLISHED
 from benchmarks.rules_table.store import Column
 

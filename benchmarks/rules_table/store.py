@@ -1,11 +1,11 @@
 """Finished cells in a JSON file, written after each, so that an interrupted run resumes."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import write_whole
 from benchmarks.rules_table.cells import Cell
 from benchmarks.rules_table.columns import NETWORKS, PROTOCOLS
 
@@ -30,10 +30,8 @@ def load(path: Path) -> dict[str, Column]:
 
 
 def save(path: Path, columns: dict[str, Column]) -> None:
-    """Replace the file at once: whoever kills the run finds the old or the new one."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps({"columns": columns}, indent=1, sort_keys=True) + "\n")
-    os.replace(new, path)
+    """The file of `load`."""
+    write_whole(path, json.dumps({"columns": columns}, indent=1, sort_keys=True) + "\n")
 
 
 def column_of(columns: dict[str, Column], data: str, network: str) -> Column:

@@ -2,14 +2,12 @@
 
 import inspect
 import re
-import traceback
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
+from jaxbrain.core.notice import in_package
 from jaxbrain.core.suggestions import nearest
 
-_PACKAGE = str(Path(__file__).parents[1])
 # What to write for an argument that other libraries have.
 _KEYWORDS = {
     "activation": "write it as the next layer: jb.elementwise(jax.nn.relu)",
@@ -65,5 +63,7 @@ def other_params(function: str, error: KeyError) -> str:
 
 def is_ours(error: Exception) -> bool:
     """True for an error that was raised in jaxbrain itself."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and in_package(last.tb_frame)

@@ -3,8 +3,9 @@
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 def warn(message: str) -> None:
@@ -14,6 +15,11 @@ def warn(message: str) -> None:
       message: of the warning.
     """
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and in_package(frame):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def in_package(frame: FrameType) -> bool:
+    """True for a frame that runs code of jaxbrain."""
+    return frame.f_code.co_filename.startswith(_PACKAGE)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxbrain as jb
-from jaxbrain.core import calls
+from jaxbrain.core import notice
 from jaxbrain.core.annotations import AsArray, Params
 from jaxbrain.core.arguments import checked, explained
 from jaxbrain.core.config import configured
@@ -189,7 +189,7 @@ def made(text):
 @pytest.mark.parametrize("ours", [True, False])
 def test_an_error_of_jaxbrain_that_begins_with_an_argument_gets_the_function(monkeypatch, ours):
     package = str(Path(__file__).parent if ours else Path(np.__file__).parent)
-    monkeypatch.setattr(calls, "_PACKAGE", package)
+    monkeypatch.setattr(notice, "_PACKAGE", package)
     for text, message in (
         ("x must be a matrix", "shown: x must be a matrix"),
         ("text[0] is odd", "shown: text[0] is odd"),
@@ -209,11 +209,11 @@ def value_of(params: Params, entry: str):
 
 
 def test_an_entry_that_params_do_not_hold_is_named(monkeypatch):
-    monkeypatch.setattr(calls, "_PACKAGE", str(Path(__file__).parent))
+    monkeypatch.setattr(notice, "_PACKAGE", str(Path(__file__).parent))
     assert value_of({"kernel": 1.0}, "kernel") == 1.0
     with pytest.raises(ValueError, match=r"^value_of: params hold no 'kernel'; pass what init"):
         value_of({"bias": 1.0}, "kernel")
-    monkeypatch.setattr(calls, "_PACKAGE", "elsewhere")
+    monkeypatch.setattr(notice, "_PACKAGE", "elsewhere")
     with pytest.raises(KeyError):
         value_of({"bias": 1.0}, "kernel")
 

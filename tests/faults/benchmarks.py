@@ -70,10 +70,10 @@ FAULTS = [
     ),
     Fault(
         "the interval of few pairs is that of many",
-        f"{TABLE}/paired.py",
+        "benchmarks/paired.py",
         "stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)",
         "stats.norm.ppf((1 + CONFIDENCE) / 2)",
-        f"{TABLE_TESTS}/test_paired.py",
+        "tests/benchmarks/test_paired.py",
     ),
     Fault(
         "finished cells are trained at every call",
@@ -84,7 +84,7 @@ FAULTS = [
     ),
     Fault(
         "an interrupted writing loses all cells",
-        f"{TABLE}/store.py",
+        "benchmarks/results.py",
         "os.replace(new, path)",
         "path.write_text(new.read_text())",
         f"{TABLE_TESTS}/test_store.py",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.rules_table.paired import difference
+from benchmarks.paired import difference
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
