@@ -22,6 +22,7 @@ from jaxbrain.networks.parts import (
     float_like,
     no_params,
     require_features,
+    standardized,
     weights,
 )
 
@@ -224,9 +225,7 @@ def layer_norm(*, epsilon: float = 1e-5) -> Network:
     def apply(params: Params, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         require_features("layer_norm", x, params["scale"].shape[0])
         x = as_float(x, params["scale"].dtype)
-        # given, for the default mean(x^2) - mean(x)^2 loses all digits far from zero
-        variance = jnp.var(x, axis=-1, keepdims=True)
-        y = jax.nn.standardize(x, axis=-1, variance=variance, epsilon=epsilon)
+        y = standardized(x, -1, epsilon)
         return y * align(params["scale"], y) + align(params["bias"], y)
 
     return Network(init, apply)

@@ -61,6 +61,13 @@ def as_real(name: str, x: jax.Array, dtype: Any) -> jax.Array:
     return as_float(x, dtype)
 
 
+def standardized(x: jax.Array, axes: int | tuple[int, ...], epsilon: Any) -> jax.Array:
+    """Mean 0 and variance 1 over some axes: (x - mean(x)) / sqrt(var(x) + epsilon)."""
+    # given, for the default mean(x^2) - mean(x)^2 loses all digits far from zero
+    variance = jnp.var(x, axis=axes, keepdims=True)
+    return jax.nn.standardize(x, axes, variance=variance, epsilon=epsilon)
+
+
 def align(vector: jax.Array, y: jax.Array) -> jax.Array:
     """A vector over the last axis, with as many axes as y."""
     return vector.reshape((1,) * (y.ndim - 1) + vector.shape)

@@ -294,8 +294,8 @@ FORWARD = [
     ),
     Fault(
         "SCFF: a gradient crosses the border of a block", CONTRASTIVE,
-        "_standardized(jax.lax.stop_gradient(h), _axes(h)) for h in both",
-        "_standardized(h, _axes(h)) for h in both", TEST_CONTRASTIVE,
+        "standardized(jax.lax.stop_gradient(h), _axes(h), _EPSILON) for h in both",
+        "standardized(h, _axes(h), _EPSILON) for h in both", TEST_CONTRASTIVE,
     ),
     Fault(
         "SCFF: the negative threshold is the positive one", CONTRASTIVE,
@@ -308,7 +308,7 @@ FORWARD = [
     ),
     Fault(
         "SCFF predicts without its standardization", CONTRASTIVE,
-        "                x = _standardized(x, tuple(range(x.ndim)))\n", "                pass\n",
+        "                x = standardized(x, tuple(range(x.ndim)), _EPSILON)\n", "                pass\n",
         TEST_CONTRASTIVE,
     ),
 ]  # fmt: skip

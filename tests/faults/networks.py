@@ -75,8 +75,8 @@ FAULTS = [
         "tests/networks/test_layers.py",
     ),
     Fault(
-        "layer normalization divides by n - 1", f"{NETWORKS}/layers.py",
-        "jnp.var(x, axis=-1, keepdims=True)", "jnp.var(x, axis=-1, keepdims=True, ddof=1)",
+        "layer normalization divides by n - 1", f"{NETWORKS}/parts.py",
+        "jnp.var(x, axis=axes, keepdims=True)", "jnp.var(x, axis=axes, keepdims=True, ddof=1)",
         "tests/networks/test_layers.py",
     ),
     Fault(

@@ -11,7 +11,7 @@ from jaxbrain.core.requirements import require_key, require_positive
 from jaxbrain.core.types import LearningRule, Loss, Network, Params
 from jaxbrain.learning import chain
 from jaxbrain.learning.outputs import require_matching_loss
-from jaxbrain.networks.parts import as_float
+from jaxbrain.networks.parts import as_float, standardized
 
 _PARTNERS = 0x5C  # separates the draw of negative partners from the network's own noise
 _EPSILON = 1e-5  # in the standardization of a block's input
@@ -83,7 +83,7 @@ def self_contrastive_forward_forward(
                 losses = jax.nn.softplus(s * (above - right)) + jax.nn.softplus(s * (wrong - below))
                 total += jnp.mean(losses)
             if i == first or i in rest:
-                both = [_standardized(jax.lax.stop_gradient(h), _axes(h)) for h in both]
+                both = [standardized(jax.lax.stop_gradient(h), _axes(h), _EPSILON) for h in both]
             both = [chain.on_batch(layer, p, h, k) for h in both]
             if i == first:
                 both = [both[0], (both[0] + jnp.roll(both[0], shift, axis=0)) / 2]
@@ -131,7 +131,7 @@ def standardized_network(net: Network) -> Network:
         keys = split_key(key, len(net.layers))
         for layer, p, k in zip(net.layers, params, keys, strict=True):
             if jax.tree.leaves(p):
-                x = _standardized(x, tuple(range(x.ndim)))
+                x = standardized(x, tuple(range(x.ndim)), _EPSILON)
             x = layer.apply(p, x, key=k)
         return x
 
@@ -141,9 +141,3 @@ def standardized_network(net: Network) -> Network:
 def _axes(h: jax.Array) -> tuple[int, ...]:
     """The axes of one example of a batch."""
     return tuple(range(1, h.ndim))
-
-
-def _standardized(h: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    # the variance in two passes, which rounding cannot make negative
-    variance = jnp.var(h, axis=axes, keepdims=True)
-    return jax.nn.standardize(h, axes, variance=variance, epsilon=_EPSILON)
