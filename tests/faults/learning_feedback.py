@@ -308,7 +308,8 @@ FORWARD = [
     ),
     Fault(
         "SCFF predicts without its standardization", CONTRASTIVE,
-        "                x = standardized(x, tuple(range(x.ndim)), _EPSILON)\n", "                pass\n",
+        "                x = standardized(x, tuple(range(x.ndim)), _EPSILON)\n",
+        "                pass\n",
         TEST_CONTRASTIVE,
     ),
 ]  # fmt: skip
